@@ -1,0 +1,1 @@
+//! Who exists in Tessera, what they own, and where it is stored.

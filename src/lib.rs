@@ -1,0 +1,1 @@
+//! Tessera: a multi-tenant analytics server that any PostgreSQL client can use.
