@@ -218,6 +218,36 @@ impl Error {
     }
 }
 
+impl From<tessera_catalog::error::Error> for Error {
+    fn from(error: tessera_catalog::error::Error) -> Self {
+        use tessera_catalog::error::Error as Catalog;
+        match error {
+            Catalog::Conflict => Self::Serialization,
+            Catalog::NameTaken { kind, name } => Self::AlreadyExists { kind, name },
+            Catalog::NameUsedByTenants { name, tenants } => {
+                Self::NameUsedByTenants { name, tenants }
+            }
+            Catalog::NoSuchVersion { .. } => Self::InvalidParameterValue(error.to_string()),
+            Catalog::Unstorable(message) => Self::OutOfRange(message),
+            Catalog::ForeignCommit { table } | Catalog::Damaged { table, .. } => {
+                tracing::error!(%table, "a table cannot be read");
+                Self::Damaged(table)
+            }
+            Catalog::DiskFull => Self::DiskFull,
+            Catalog::Store(cause) => Self::StoreUnavailable(Box::new(cause)),
+            Catalog::DataFusion(cause) => cause.into(),
+            Catalog::Unusable(message) => Self::Start(message),
+            other => Self::Internal(Box::new(other)),
+        }
+    }
+}
+
+impl From<Error> for DataFusionError {
+    fn from(error: Error) -> Self {
+        Self::External(Box::new(error))
+    }
+}
+
 impl From<DataFusionError> for Error {
     fn from(error: DataFusionError) -> Self {
         crate::planner::engine_error(error)
