@@ -3,6 +3,10 @@
 //! The server asks [`Catalog`] for a [`model::Database`], plans over it, and hands back a
 //! [`Commit`]: catalog changes and file changes that become visible together or not at all.
 
+pub mod commit;
+pub mod error;
 pub mod id;
 pub mod model;
+pub mod provider;
 pub mod sql_type;
+pub mod storage;
