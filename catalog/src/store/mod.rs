@@ -12,5 +12,5 @@ mod sqlite;
 mod tests;
 
 pub(crate) use persist::{Batch, CounterRow, DatabaseBatch};
-pub(crate) use query::{ErasureRow, PartRow, RedoRow, RemovedFileRow};
+pub(crate) use query::{PartRow, RedoRow, RemovedFileRow};
 pub(crate) use sqlite::Store;
