@@ -65,3 +65,16 @@ pub enum Error {
 
 /// A result of the catalog.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        // SQLite's own number for a full disk; an extended one has it in its lowest byte.
+        const SQLITE_FULL: u32 = 13;
+        let code = error.as_database_error().and_then(|error| error.code());
+        let code = code.and_then(|code| code.parse::<u32>().ok());
+        match code {
+            Some(code) if code & 0xff == SQLITE_FULL => Self::DiskFull,
+            _ => Self::Database(error),
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Which bytes are read for an immutable data file: the one place where scans get their source.
