@@ -111,3 +111,41 @@ impl Drop for Running {
         self.task.abort();
     }
 }
+
+/// Runs a plan for EXPLAIN ANALYZE: the plan with its metrics, the rows and the time it took.
+///
+/// # Errors
+/// What the plan meets.
+pub async fn analyze(
+    plan: GuardedPlan,
+    execution: &Execution,
+) -> Result<(Arc<dyn ExecutionPlan>, u64, std::time::Duration)> {
+    let inner = execution.clone();
+    let work = execution.cpu.spawn(async move {
+        let started = std::time::Instant::now();
+        let physical = physical(plan, &inner.state).await?;
+        let mut batches = execute_stream(Arc::clone(&physical), inner.state.task_ctx())?;
+        let mut rows = 0;
+        while let Some(batch) = batches.next().await {
+            rows += batch?.num_rows() as u64;
+        }
+        Ok((physical, rows, started.elapsed()))
+    });
+    let abort = AbortOnDrop(work.abort_handle());
+    let done = limits::bounded(
+        async { work.await.map_err(|error| Error::Internal(Box::new(error)))? },
+        execution.limits,
+        &execution.interrupt,
+    )
+    .await;
+    drop(abort);
+    done
+}
+
+struct AbortOnDrop(tokio::task::AbortHandle);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

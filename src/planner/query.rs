@@ -1,7 +1,8 @@
 //! A query's AST to its plan.
 
 use datafusion::arrow::datatypes::FieldRef;
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::common::DFSchema;
+use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::sql::planner::{ParserOptions, PlannerContext, SqlToRel};
 use datafusion::sql::sqlparser::ast;
 
@@ -40,4 +41,21 @@ pub(super) fn plan_with(
 /// How the engine reads SQL: numbers with a point are exact, names fold, text is a view.
 pub(super) fn options() -> ParserOptions {
     ParserOptions::new().with_parse_float_as_decimal(true).with_map_string_types_to_utf8view(true)
+}
+
+/// Plans an expression over the columns of `schema`.
+///
+/// # Errors
+/// As [`plan`].
+pub fn expression(
+    mut expression: ast::Expr,
+    schema: &DFSchema,
+    scope: &Scope,
+    parameters: &[Option<FieldRef>],
+) -> Result<Expr> {
+    functions::plain_calls(&mut expression);
+    let names = Names::new(scope);
+    let engine = SqlToRel::new_with_options(&names, options());
+    let mut context = PlannerContext::new().with_prepare_param_data_types(parameters.to_vec());
+    Ok(engine.sql_to_expr(expression, schema, &mut context)?)
 }

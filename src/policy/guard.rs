@@ -61,6 +61,27 @@ pub fn guard(plan: LogicalPlan, caller: &Caller, opener: &dyn Opener) -> Result<
     Ok(GuardedPlan { plan: guard.node(plan, &asked)? })
 }
 
+/// Checks a plan over rows that the statement itself has written: RETURNING's functions and sub-queries.
+///
+/// # Errors
+/// As [`guard`].
+pub fn guard_own(plan: LogicalPlan, caller: &Caller) -> Result<GuardedPlan> {
+    for expr in plan.expressions() {
+        check_calls(caller, &expr)?;
+        if expr.exists(|expr| Ok(is_subquery(expr)))? {
+            return Err(unknown("a sub-query in RETURNING"));
+        }
+    }
+    Ok(GuardedPlan { plan })
+}
+
+fn is_subquery(expr: &Expr) -> bool {
+    matches!(
+        expr,
+        Expr::ScalarSubquery(_) | Expr::Exists(_) | Expr::InSubquery(_) | Expr::SetComparison(_)
+    )
+}
+
 struct Guard<'a> {
     caller: &'a Caller,
     opener: &'a dyn Opener,

@@ -559,3 +559,24 @@ fn push_name(names: &mut Vec<String>, name: &mut String, quoted: bool) {
         names.push(std::mem::take(name));
     }
 }
+
+/// A size with PostgreSQL's units, in bytes; without one it is kilobytes, as for `work_mem`.
+pub(crate) fn bytes(value: &str) -> Result<usize> {
+    let trimmed = value.trim();
+    let split = trimmed.find(|c: char| !c.is_ascii_digit()).unwrap_or(trimmed.len());
+    let (number, unit) = trimmed.split_at(split);
+    let factor: Option<usize> = match unit.trim() {
+        "B" => Some(1),
+        "" | "kB" | "KB" => Some(1 << 10),
+        "MB" => Some(1 << 20),
+        "GB" => Some(1 << 30),
+        "TB" => Some(1 << 40),
+        _ => None,
+    };
+    let bytes = number.parse::<usize>().ok().zip(factor).and_then(|(n, f)| n.checked_mul(f));
+    bytes.ok_or_else(|| {
+        Error::InvalidParameterValue(format!(
+            "invalid value for parameter \"memory_limit\": \"{value}\""
+        ))
+    })
+}

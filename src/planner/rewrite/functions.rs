@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     Expr, Function, FunctionArgumentList, FunctionArguments, Ident, ObjectName, ObjectNamePart,
-    Statement, VisitMut, VisitorMut,
+    VisitMut, VisitorMut,
 };
 
 /// Names that are calls though nothing says so.
@@ -23,8 +23,8 @@ const WITHOUT_BRACKETS: [&str; 11] = [
 ];
 
 /// Makes calls of the names that are calls, and takes the schema off built-in functions.
-pub(in crate::planner) fn plain_calls(statement: &mut Statement) {
-    let _: ControlFlow<()> = statement.visit(&mut Calls);
+pub(in crate::planner) fn plain_calls(node: &mut impl VisitMut) {
+    let _: ControlFlow<()> = node.visit(&mut Calls);
 }
 
 struct Calls;

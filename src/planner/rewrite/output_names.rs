@@ -24,6 +24,16 @@ pub fn shown(name: &str) -> &str {
     name.split(MARK).next().unwrap_or(name)
 }
 
+/// The name that PostgreSQL gives an output column of this expression.
+pub fn output_name(expr: &Expr) -> String {
+    of_expression(expr).unwrap_or_else(|| "?column?".to_owned())
+}
+
+/// A name that is different for each number and shown without it.
+pub fn numbered(name: &str, number: usize) -> String {
+    format!("{name}{MARK}{number}")
+}
+
 struct Namer;
 
 impl VisitorMut for Namer {
