@@ -10,7 +10,8 @@ use std::time::Instant;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc, oneshot};
 
-use super::committer::{Request, milliseconds};
+use super::committer::Request;
+use super::group::milliseconds;
 use super::shared::Shared;
 use crate::commit::{Commit, PartChange};
 use crate::error::{Error, Result};

@@ -1,7 +1,7 @@
 //! A crash at any step leaves all of a commit or nothing of it.
 
 use super::bed::{Bed, part, values};
-use crate::catalog::committer::FaultPoint;
+use crate::catalog::group::FaultPoint;
 use crate::catalog::shared::Fault;
 use crate::commit::Commit;
 use crate::error::Error;
