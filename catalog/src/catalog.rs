@@ -10,6 +10,7 @@
 
 mod check;
 mod committer;
+mod group;
 mod log_writer;
 mod maintenance;
 mod shared;

@@ -47,7 +47,7 @@ pub enum Error {
     Arrow(#[from] arrow::error::ArrowError),
     /// Delta's library failed.
     #[error("the table's log could not be read")]
-    Delta(#[from] deltalake_core::DeltaTableError),
+    Delta(#[source] deltalake_core::DeltaTableError),
     /// The folder is in use by another server, or cannot be used.
     #[error("{0}")]
     Unusable(String),
@@ -61,6 +61,26 @@ pub enum Error {
     /// DataFusion failed below the catalog.
     #[error("the query engine failed")]
     DataFusion(#[from] datafusion::error::DataFusionError),
+}
+
+impl From<deltalake_core::DeltaTableError> for Error {
+    fn from(error: deltalake_core::DeltaTableError) -> Self {
+        if crate::storage::is_disk_full(&error) {
+            Self::DiskFull
+        } else {
+            Self::Delta(error)
+        }
+    }
+}
+
+impl From<object_store::Error> for Error {
+    fn from(error: object_store::Error) -> Self {
+        if crate::storage::is_disk_full(&error) {
+            Self::DiskFull
+        } else {
+            Self::Store(error)
+        }
+    }
 }
 
 /// A result of the catalog.

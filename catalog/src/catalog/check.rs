@@ -263,6 +263,11 @@ fn check_references(
             next.relations.contains_key(oid)
                 || !next.relations.values().any(|relation| reads(relation, *oid))
         }
+        Change::PutBorrowedAcl { relation, acl, .. } => {
+            acl.0.is_empty()
+                || system.relations.contains_key(relation)
+                || system.schemas.contains_key(relation)
+        }
         Change::PutTenant(_)
         | Change::DropTenant(_)
         | Change::PutRole(_)
@@ -270,7 +275,6 @@ fn check_references(
         | Change::PutDefaultAcl(_)
         | Change::DropDefaultAcl { .. }
         | Change::PutFunctionAcl { .. }
-        | Change::PutBorrowedAcl { .. }
         | Change::NextOid(_) => true,
     };
     if fits { Ok(()) } else { Err(Error::Conflict) }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::{StreamExt, stream};
 use tokio::sync::mpsc;
@@ -20,6 +20,7 @@ const RETRY: Duration = Duration::from_secs(1);
 /// Writes until the catalog closes.
 pub(super) async fn run(shared: Arc<Shared>, mut queue: mpsc::UnboundedReceiver<Part>) {
     let mut failed: BTreeSet<Part> = BTreeSet::new();
+    let mut last_try = Instant::now();
     loop {
         let first = match tokio::time::timeout(IDLE, queue.recv()).await {
             Ok(Some(part)) => Some(part),
@@ -34,8 +35,11 @@ pub(super) async fn run(shared: Arc<Shared>, mut queue: mpsc::UnboundedReceiver<
             parts.insert(part);
         }
         if parts.is_empty() {
-            parts.append(&mut failed);
             forget_redone(&shared).await;
+        }
+        if last_try.elapsed() >= RETRY {
+            last_try = Instant::now();
+            parts.append(&mut failed);
         }
         failed.append(&mut write(&shared, parts).await);
     }

@@ -10,7 +10,8 @@ use std::time::Instant;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc, oneshot};
 
-use super::committer::{Request, milliseconds};
+use super::committer::Request;
+use super::group::milliseconds;
 use super::shared::Shared;
 use crate::commit::{Commit, PartChange};
 use crate::error::{Error, Result};
@@ -166,8 +167,10 @@ fn database_of(part: Part, relation: &Relation) -> DatabaseId {
     }
 }
 
-async fn round(shared: &Shared) {
-    if let Err(error) = erase(shared).await {
+/// Erases what is due and what is too old.
+pub(super) async fn round(shared: &Shared) {
+    let now = chrono::Utc::now().timestamp_millis();
+    if let Err(error) = erase(shared, now).await {
         tracing::warn!(%error, "files of dropped tables could not be erased yet");
     }
     if let Err(error) = vacuum(shared).await {
@@ -176,8 +179,7 @@ async fn round(shared: &Shared) {
 }
 
 /// Erases what dropped tables and tenants left.
-async fn erase(shared: &Shared) -> Result<()> {
-    let now = chrono::Utc::now().timestamp_millis();
+pub(super) async fn erase(shared: &Shared, now: i64) -> Result<()> {
     for row in shared.store.erasures_due(now, ROUND).await? {
         let what = match row.table {
             Some(table) => Erase::Part(Part { space: row.space, table }),

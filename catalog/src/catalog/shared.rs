@@ -13,7 +13,7 @@ use tokio::sync::{Notify, mpsc};
 use url::Url;
 
 use super::maintenance::Needs;
-use super::committer::FaultPoint;
+use super::group::FaultPoint;
 use super::state::{Head, PartState, PendingEntry, State};
 use super::{AsOf, CatalogLimits, CatalogOptions};
 use crate::error::{Error, Result};

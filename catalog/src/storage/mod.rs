@@ -8,7 +8,7 @@
 //! record by the catalog's transaction) → [`Storage::write_log_entry`] → [`Snapshot::advance`].
 
 pub mod data_file;
-pub mod local;
+mod local;
 pub mod log;
 pub mod maintain;
 pub mod root;
@@ -20,6 +20,7 @@ pub mod write;
 use std::sync::Arc;
 
 pub use data_file::{ColumnStats, DataFile, FileStats};
+pub(crate) use local::is_disk_full;
 pub use log::LogEntry;
 pub use maintain::{Compaction, Erase};
 use object_store::ObjectStore;
