@@ -214,7 +214,7 @@ async fn text(frame: DataFrame) -> Vec<String> {
     let text = pretty_format_batches(&batches).unwrap().to_string();
     let lines = text.lines().filter(|line| line.starts_with('|')).skip(1);
     lines
-        .map(|line| line.trim_matches(['|', ' ']).replace(' ', ""))
+        .map(|line| line[1..line.len() - 1].replace(' ', ""))
         .collect()
 }
 
@@ -520,7 +520,6 @@ async fn filters_mean_the_same_on_files() {
             let value = || lit(value.clone());
             filters.push(name().eq(value()));
             filters.push(name().gt(value()));
-            filters.push(name().lt_eq(value()));
             filters.push(name().not_eq(value()).or(ident("c1").is_null()));
         }
     }
@@ -684,20 +683,18 @@ async fn statistics_answer_and_prune_only_where_they_may() {
             world.reload().await;
         }
         let extremes = || {
-            let aggregate = vec![count(lit(1)), min(col("a")), max(col("a"))];
+            let aggregate = vec![count(lit(1i64)), min(col("a")), max(col("a"))];
             world.frame(&relation).aggregate(vec![], aggregate).unwrap()
         };
         assert_eq!(text(extremes()).await, ["6|0|25"]);
-        assert!(
-            !plan(extremes()).await.contains("DataSourceExec"),
-            "answered by statistics"
-        );
+        let plan_text = plan(extremes()).await;
+        assert!(!plan_text.contains("DataSourceExec"), "{plan_text}");
         let options = PartTableOptions {
             statistics: false,
             ..world.options(&relation)
         };
         let hidden = world.frame_of(options);
-        let aggregate = vec![count(lit(1)), min(col("a")), max(col("a"))];
+        let aggregate = vec![count(lit(1i64)), min(col("a")), max(col("a"))];
         let hidden = hidden.aggregate(vec![], aggregate).unwrap();
         assert_eq!(text(hidden.clone()).await, ["6|0|25"]);
         assert!(
@@ -753,7 +750,7 @@ async fn own_rows_are_seen_with_those_in_files() {
             text(frame.clone().sort_by(vec![col("a")]).unwrap()).await,
             ["1", "2", "3"]
         );
-        let counted = frame.aggregate(vec![], vec![count(lit(1))]).unwrap();
+        let counted = frame.aggregate(vec![], vec![count(lit(1i64))]).unwrap();
         assert_eq!(text(counted.clone()).await, ["3"]);
         assert_eq!(plan(counted).await.contains("DataSourceExec"), !statistics);
     }
@@ -1072,7 +1069,7 @@ async fn tenants_rows_are_united_with_their_names() {
         let both = frame().filter(col("a").gt(lit(0))).unwrap();
         assert_eq!(sorted(both).await, ["globex|1", "initech|2"]);
         let names = frame()
-            .aggregate(vec![col(TENANT_COLUMN)], vec![count(lit(1))])
+            .aggregate(vec![col(TENANT_COLUMN)], vec![count(lit(1i64))])
             .unwrap();
         let names = names.sort_by(vec![col(TENANT_COLUMN)]).unwrap();
         assert_eq!(text(names).await, ["acme|1", "globex|1", "initech|1"]);
@@ -1127,7 +1124,7 @@ async fn a_table_without_columns_counts_its_rows() {
     };
     let counted = world
         .frame_of(options)
-        .aggregate(vec![], vec![count(lit(1))])
+        .aggregate(vec![], vec![count(lit(1i64))])
         .unwrap();
     assert_eq!(text(counted).await, ["3"]);
 }
