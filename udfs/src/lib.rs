@@ -15,6 +15,9 @@ pub mod forecast;
 pub mod math;
 pub mod relation;
 
+#[cfg(test)]
+mod testing;
+
 use std::sync::{Arc, LazyLock};
 
 use datafusion::execution::SessionStateBuilder;
@@ -54,7 +57,10 @@ pub fn extension_planners() -> Vec<Arc<dyn ExtensionPlanner + Send + Sync>> {
 /// Adds our functions and relation planners to those that the builder has. The query planner stays the caller's:
 /// it must use [`extension_planners`].
 pub fn register_all(mut builder: SessionStateBuilder) -> SessionStateBuilder {
-    builder.scalar_functions().get_or_insert_default().extend(scalar_functions());
+    builder
+        .scalar_functions()
+        .get_or_insert_default()
+        .extend(scalar_functions());
     builder.with_relation_planners(relation_planners())
 }
 

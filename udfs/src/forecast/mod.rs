@@ -21,8 +21,8 @@ use crate::error::{Error, Result};
 use crate::math::calendar::Frequency;
 use crate::math::forecast::{Forecast, Model, Request, forecast};
 use crate::relation::{
-    Argument, Bound, Class, ColumnRef, Constant, Failure, Group, Layout, Options, Output,
-    Rows, Signature, TableFunction, Value, ValueType, Wanted,
+    Argument, Bound, Class, ColumnRef, Constant, Failure, Group, Layout, Options, Output, Rows,
+    Signature, TableFunction, Value, ValueType, Wanted,
 };
 use series::{OnDuplicate, OnGap, Rules, Series, Step};
 
@@ -35,32 +35,58 @@ static SIGNATURE: Signature = Signature {
     name: "forecast",
     arguments: &[
         Argument::data("data"),
-        Argument::column("timestamp_col", Class::Time).inferred().orders(),
+        Argument::column("timestamp_col", Class::Time)
+            .inferred()
+            .orders(),
         Argument::column("data_col", Class::Number).inferred(),
         Argument::ids(),
-        Argument::option("horizon", ValueType::Integer { min: 1, max: MAX_HORIZON })
-            .or(Constant::Integer(10)),
+        Argument::option(
+            "horizon",
+            ValueType::Integer {
+                min: 1,
+                max: MAX_HORIZON,
+            },
+        )
+        .or(Constant::Integer(10)),
         Argument::option("frequency", ValueType::Text).or(Constant::Text("auto")),
         Argument::option("model", ValueType::Text).or(Constant::Text("auto")),
         Argument::option(
             "seasonal_periods",
-            ValueType::Integers { words: &["auto"], min: 1, max: MAX_SEASONAL_PERIOD },
+            ValueType::Integers {
+                words: &["auto"],
+                min: 1,
+                max: MAX_SEASONAL_PERIOD,
+            },
         )
         .or(Constant::Text("auto")),
         Argument::option(
             "confidence_level",
-            ValueType::Number { min: 0.0, max: 1.0, closed: false },
+            ValueType::Number {
+                min: 0.0,
+                max: 1.0,
+                closed: false,
+            },
         )
         .or(Constant::Number(0.95)),
         Argument::columns("exog_cols", Class::Number),
-        Argument::relation("future", Rows::Grouped, Wanted::Like(&["timestamp_col", "exog_cols"])),
+        Argument::relation(
+            "future",
+            Rows::Grouped,
+            Wanted::Like(&["timestamp_col", "exog_cols"]),
+        ),
         Argument::option("on_gap", ValueType::Choice(&["interpolate", "error"]))
             .or(Constant::Text("interpolate")),
         Argument::option("on_duplicate", ValueType::Choice(&["mean", "sum", "error"]))
             .or(Constant::Text("mean")),
         Argument::option("output_history", ValueType::Boolean).or(Constant::Boolean(false)),
-        Argument::option("seed", ValueType::Integer { min: i64::MIN, max: i64::MAX })
-            .or(Constant::Integer(0)),
+        Argument::option(
+            "seed",
+            ValueType::Integer {
+                min: i64::MIN,
+                max: i64::MAX,
+            },
+        )
+        .or(Constant::Integer(0)),
     ],
 };
 
@@ -77,7 +103,10 @@ impl TableFunction for ForecastFunction {
     }
 
     fn output(&self, layout: &Layout) -> Result<Vec<Field>> {
-        let time = layout.field(layout.column("timestamp_col")?).data_type().clone();
+        let time = layout
+            .field(layout.column("timestamp_col")?)
+            .data_type()
+            .clone();
         Ok(vec![
             Field::new("forecast_timestamp", time, true),
             Field::new("forecast_value", DataType::Float64, true),
@@ -90,7 +119,9 @@ impl TableFunction for ForecastFunction {
 
     fn bind(&self, layout: &Layout, options: &Options) -> Result<Arc<dyn Bound>> {
         if !layout.columns("exog_cols").is_empty() {
-            return Err(unsupported("argument \"exog_cols\" of function \"forecast\""));
+            return Err(unsupported(
+                "argument \"exog_cols\" of function \"forecast\"",
+            ));
         }
         if layout.relations().len() > 1 {
             return Err(unsupported("argument \"future\" of function \"forecast\""));
@@ -139,7 +170,11 @@ struct BoundForecast {
 
 impl Bound for BoundForecast {
     fn run_group(&self, group: &Group<'_>) -> Result<Output, Failure> {
-        let series = Series::new(group.column(self.time), group.numbers(self.data)?, &self.rules)?;
+        let series = Series::new(
+            group.column(self.time),
+            group.numbers(self.data)?,
+            &self.rules,
+        )?;
         let periods = match self.periods.as_slice() {
             [] => series.default_periods(),
             given => given,
@@ -164,17 +199,28 @@ impl Bound for BoundForecast {
 
 impl BoundForecast {
     fn output(&self, series: &Series, forecast: Forecast) -> Result<Output, Failure> {
-        let history = if self.output_history { series.values.len() } else { 0 };
+        let history = if self.output_history {
+            series.values.len()
+        } else {
+            0
+        };
         let past = series.values.iter().copied().take(history);
         let values = past.chain(forecast.mean).map(finite);
         let ahead = |bounds: Vec<f64>| -> ArrayRef {
             let none = std::iter::repeat_n(None, history);
-            Arc::new(none.chain(bounds.into_iter().map(finite)).collect::<Float64Array>())
+            Arc::new(
+                none.chain(bounds.into_iter().map(finite))
+                    .collect::<Float64Array>(),
+            )
         };
-        let level = std::iter::repeat_n(None, history)
-            .chain(std::iter::repeat_n(Some(self.confidence_level), self.horizon));
-        let model = std::iter::repeat_n(None, history)
-            .chain(std::iter::repeat_n(Some(forecast.model.as_str()), self.horizon));
+        let level = std::iter::repeat_n(None, history).chain(std::iter::repeat_n(
+            Some(self.confidence_level),
+            self.horizon,
+        ));
+        let model = std::iter::repeat_n(None, history).chain(std::iter::repeat_n(
+            Some(forecast.model.as_str()),
+            self.horizon,
+        ));
         Ok(Output::new(vec![
             series.times(history, self.horizon)?,
             Arc::new(values.collect::<Float64Array>()),
@@ -197,7 +243,9 @@ fn model(name: &str) -> Result<Model> {
         return Ok(model);
     }
     if PLANNED_MODELS.contains(&name.as_str()) {
-        return Err(unsupported(&format!("model '{name}' of function \"forecast\"")));
+        return Err(unsupported(&format!(
+            "model '{name}' of function \"forecast\""
+        )));
     }
     Err(Error::InvalidValue {
         argument: "model".to_owned(),
@@ -240,5 +288,7 @@ fn periods(options: &Options) -> Result<Vec<usize>> {
 }
 
 fn unsupported(feature: &str) -> Error {
-    Error::NotSupported { feature: feature.to_owned() }
+    Error::NotSupported {
+        feature: feature.to_owned(),
+    }
 }

@@ -72,19 +72,29 @@ struct Clock {
 impl Series {
     /// Makes the series of a group, whose rows are ordered by time.
     pub(super) fn new(times: &ArrayRef, values: Vec<f64>, rules: &Rules) -> Result<Self, Failure> {
-        let utc = Clock { data_type: rules.time_type.clone(), zone: None };
-        let (times, values) = known(&utc.ticks(times)?, values);
+        let utc = Clock {
+            data_type: rules.time_type.clone(),
+            zone: None,
+        };
+        let (times, values) = timed(&utc.ticks(times)?, values);
         let (mut times, values) = merged(times, &values, rules.on_duplicate, &utc)?;
-        let (Some(mut first), Some(mut last)) = (times.first().copied(), times.last().copied())
-        else {
+        // A row without a value still shows the frequency.
+        let step = step(rules, &times);
+        let known = |value: &f64| !value.is_nan();
+        let (Some(start), Some(end)) = (
+            values.iter().position(known),
+            values.iter().rposition(known),
+        ) else {
             return Err(Failure::refused("too few observations: 0 < 1"));
         };
-        let (step, zone) = step(rules, &times)?;
+        let (step, zone) = step?;
         let clock = Clock { zone, ..utc };
-        if clock.zone.is_some() {
-            times = times.iter().map(|time| clock.to_wall(*time)).collect::<Result<_, _>>()?;
-            (first, last) = (clock.to_wall(first)?, clock.to_wall(last)?);
-        }
+        times = times[start..=end]
+            .iter()
+            .map(|time| clock.wall_time(*time))
+            .collect::<Result<_, _>>()?;
+        let values = &values[start..=end];
+        let (first, last) = (times[0], times[times.len() - 1]);
         let length = step.length(first, last);
         let limit = MAX_LENGTH.max(times.len().saturating_mul(MAX_GROWTH));
         if length > limit {
@@ -92,10 +102,16 @@ impl Series {
                 "too many steps from first to last: {length} > {limit}"
             )));
         }
-        let values = step.align(&times, &values).ok_or_else(|| {
+        let values = step.align(&times, values).ok_or_else(|| {
             Failure::refused("the timestamps do not lie on the steps of the frequency")
         })?;
-        let mut series = Self { values, clock, step, first, last };
+        let mut series = Self {
+            values,
+            clock,
+            step,
+            first,
+            last,
+        };
         series.fill(rules.on_gap)?;
         Ok(series)
     }
@@ -123,7 +139,10 @@ impl Series {
         match on_gap {
             OnGap::Refuse => {
                 let time = self.step.after(self.first, gap).ok_or_else(out_of_range)?;
-                Err(Failure::refused(format_args!("no value at {}", self.clock.text(time)?)))
+                Err(Failure::refused(format_args!(
+                    "no value at {}",
+                    self.clock.text(time)?
+                )))
             }
             OnGap::Interpolate => {
                 interpolate(&mut self.values);
@@ -148,7 +167,9 @@ impl Step {
             Step::Count(step) => *step,
         };
         let steps = last.abs_diff(first) / step.unsigned_abs().max(1);
-        usize::try_from(steps).unwrap_or(usize::MAX).saturating_add(1)
+        usize::try_from(steps)
+            .unwrap_or(usize::MAX)
+            .saturating_add(1)
     }
 
     fn align(&self, times: &[i64], values: &[f64]) -> Option<Vec<f64>> {
@@ -178,15 +199,24 @@ impl Step {
 fn step(rules: &Rules, times: &[i64]) -> Result<(Step, Option<Tz>), Failure> {
     let zone = zone(&rules.time_type);
     let wall = |zone: Tz| {
-        let clock = Clock { data_type: rules.time_type.clone(), zone: Some(zone) };
-        times.iter().map(|time| clock.to_wall(*time)).collect::<Result<Vec<_>, _>>()
+        let clock = Clock {
+            data_type: rules.time_type.clone(),
+            zone: Some(zone),
+        };
+        times
+            .iter()
+            .map(|time| clock.wall_time(*time))
+            .collect::<Result<Vec<_>, _>>()
     };
     let first = times.first().copied().unwrap_or_default();
     if let Some(step) = &rules.step {
         return Ok((step.clone(), zone.filter(|_| step.is_day_or_longer(first))));
     }
     if times.len() < 2 {
-        return Err(Failure::refused(format_args!("too few observations: {} < 2", times.len())));
+        return Err(Failure::refused(format_args!(
+            "too few observations: {} < 2",
+            times.len()
+        )));
     }
     if rules.time_type.is_integer() {
         return Ok((Step::Count(common_step(times)), None));
@@ -214,7 +244,9 @@ fn zone(data_type: &DataType) -> Option<Tz> {
 
 /// The greatest step that meets every time; times are distinct and ordered.
 fn common_step(times: &[i64]) -> i64 {
-    let divisor = times.windows(2).fold(0, |divisor, pair| gcd(divisor, pair[1].abs_diff(pair[0])));
+    let divisor = times
+        .windows(2)
+        .fold(0, |divisor, pair| gcd(divisor, pair[1].abs_diff(pair[0])));
     i64::try_from(divisor).unwrap_or(i64::MAX).max(1)
 }
 
@@ -225,17 +257,16 @@ fn gcd(mut a: u64, mut b: u64) -> u64 {
     a
 }
 
-/// The rows with both time and value.
-fn known(times: &Int64Array, values: Vec<f64>) -> (Vec<i64>, Vec<f64>) {
+/// The rows with a time.
+fn timed(times: &Int64Array, values: Vec<f64>) -> (Vec<i64>, Vec<f64>) {
     times
         .iter()
         .zip(values)
         .filter_map(|(time, value)| Some((time?, value)))
-        .filter(|(_, value)| !value.is_nan())
         .unzip()
 }
 
-/// One value a time.
+/// One value a time, NaN where there is none.
 fn merged(
     times: Vec<i64>,
     values: &[f64],
@@ -251,16 +282,21 @@ fn merged(
     for run in times.chunk_by(|a, b| a == b) {
         let same = &values[start..start + run.len()];
         start += run.len();
-        let sum: f64 = same.iter().sum();
+        let known: Vec<f64> = same
+            .iter()
+            .copied()
+            .filter(|value| !value.is_nan())
+            .collect();
+        let sum: f64 = known.iter().sum();
         merged.push(match on_duplicate {
-            _ if run.len() == 1 => sum,
-            OnDuplicate::Sum => sum,
-            #[expect(clippy::cast_precision_loss, reason = "a group never has 2^53 rows")]
-            OnDuplicate::Mean => sum / run.len() as f64,
-            OnDuplicate::Refuse => {
+            OnDuplicate::Refuse if run.len() > 1 => {
                 let time = clock.text(run[0])?;
                 return Err(Failure::refused(format_args!("several values at {time}")));
             }
+            _ if known.is_empty() => f64::NAN,
+            OnDuplicate::Sum | OnDuplicate::Refuse => sum,
+            #[expect(clippy::cast_precision_loss, reason = "a group never has 2^53 rows")]
+            OnDuplicate::Mean => sum / known.len() as f64,
         });
         distinct.push(run[0]);
     }
@@ -293,7 +329,10 @@ impl Clock {
 
     /// Ticks of a column. Nanoseconds are rounded down to microseconds.
     fn ticks(&self, times: &ArrayRef) -> Result<Int64Array, Failure> {
-        let strict = CastOptions { safe: false, format_options: FormatOptions::new() };
+        let strict = CastOptions {
+            safe: false,
+            format_options: FormatOptions::new(),
+        };
         let ticks = if self.is_integer() {
             cast_with_options(times, &DataType::Int64, &strict).map_err(|_| out_of_range())?
         } else {
@@ -317,11 +356,17 @@ impl Clock {
     /// A column of ticks.
     fn array(&self, ticks: Vec<i64>) -> Result<ArrayRef, Failure> {
         let ticks = match self.zone {
-            Some(_) => ticks.into_iter().map(|tick| self.from_wall(tick)).collect::<Result<_, _>>()?,
+            Some(_) => ticks
+                .into_iter()
+                .map(|tick| self.instant(tick))
+                .collect::<Result<_, _>>()?,
             None => ticks,
         };
         let ticks: ArrayRef = Arc::new(Int64Array::from(ticks));
-        let strict = CastOptions { safe: false, format_options: FormatOptions::new() };
+        let strict = CastOptions {
+            safe: false,
+            format_options: FormatOptions::new(),
+        };
         if self.is_integer() {
             return cast_with_options(&ticks, &self.data_type, &strict).map_err(|_| out_of_range());
         }
@@ -337,23 +382,36 @@ impl Clock {
         let time = self.array(vec![tick])?;
         let options = FormatOptions::new().with_timestamp_format(Some("%Y-%m-%d %H:%M:%S"));
         let options = options.with_timestamp_tz_format(Some("%Y-%m-%d %H:%M:%S%:z"));
-        Ok(ArrayFormatter::try_new(&time, &options)?.value(0).to_string())
+        Ok(ArrayFormatter::try_new(&time, &options)?
+            .value(0)
+            .to_string())
     }
 
-    fn to_wall(&self, micros: i64) -> Result<i64, Failure> {
-        let Some(zone) = self.zone else { return Ok(micros) };
+    fn wall_time(&self, micros: i64) -> Result<i64, Failure> {
+        let Some(zone) = self.zone else {
+            return Ok(micros);
+        };
         let time = DateTime::from_timestamp_micros(micros).ok_or_else(out_of_range)?;
-        let offset = zone.offset_from_utc_datetime(&time.naive_utc()).fix().local_minus_utc();
+        let offset = zone
+            .offset_from_utc_datetime(&time.naive_utc())
+            .fix()
+            .local_minus_utc();
         Ok(micros + i64::from(offset) * 1_000_000)
     }
 
     /// A wall time that daylight saving skips is taken an hour later, one that comes twice the first time.
-    fn from_wall(&self, wall: i64) -> Result<i64, Failure> {
-        let Some(zone) = self.zone else { return Ok(wall) };
-        let naive: NaiveDateTime =
-            DateTime::from_timestamp_micros(wall).ok_or_else(out_of_range)?.naive_utc();
+    fn instant(&self, wall: i64) -> Result<i64, Failure> {
+        let Some(zone) = self.zone else {
+            return Ok(wall);
+        };
+        let naive: NaiveDateTime = DateTime::from_timestamp_micros(wall)
+            .ok_or_else(out_of_range)?
+            .naive_utc();
         let found = zone.from_local_datetime(&naive).earliest();
-        let later = || zone.from_local_datetime(&(naive + TimeDelta::hours(1))).earliest();
+        let later = || {
+            zone.from_local_datetime(&(naive + TimeDelta::hours(1)))
+                .earliest()
+        };
         let time = found.or_else(later).ok_or_else(out_of_range)?;
         Ok(time.timestamp_micros())
     }

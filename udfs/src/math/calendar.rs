@@ -16,7 +16,10 @@ impl Frequency {
 
     /// The time so many steps after another.
     pub fn next(&self, last_micros: i64, steps: usize) -> i64 {
-        last_micros.saturating_add(self.0.saturating_mul(i64::try_from(steps).unwrap_or(i64::MAX)))
+        last_micros.saturating_add(
+            self.0
+                .saturating_mul(i64::try_from(steps).unwrap_or(i64::MAX)),
+        )
     }
 
     /// The season lengths to try.
@@ -27,8 +30,15 @@ impl Frequency {
 
 /// The frequency of ordered times.
 pub fn detect_frequency(micros: &[i64]) -> Option<Frequency> {
-    let step = micros.windows(2).map(|pair| pair[1] - pair[0]).filter(|step| *step > 0).min()?;
-    micros.windows(2).all(|pair| (pair[1] - pair[0]) % step == 0).then_some(Frequency(step))
+    let step = micros
+        .windows(2)
+        .map(|pair| pair[1] - pair[0])
+        .filter(|step| *step > 0)
+        .min()?;
+    micros
+        .windows(2)
+        .all(|pair| (pair[1] - pair[0]) % step == 0)
+        .then_some(Frequency(step))
 }
 
 /// The values at every step, NaN where there is none.

@@ -38,7 +38,11 @@ impl Arguments {
         arguments: Vec<FunctionArg>,
         normalize: &dyn Fn(Ident) -> String,
     ) -> Result<Self> {
-        let mut read = Self { relations: Vec::new(), columns: Vec::new(), options: Vec::new() };
+        let mut read = Self {
+            relations: Vec::new(),
+            columns: Vec::new(),
+            options: Vec::new(),
+        };
         let mut seen: Vec<String> = Vec::new();
         for (position, argument) in arguments.into_iter().enumerate() {
             let (name, value) = match named(argument, normalize) {
@@ -54,7 +58,9 @@ impl Arguments {
             if seen.contains(&name) {
                 return Err(Error::DuplicateArgument { argument: name });
             }
-            let value = value.ok_or_else(|| Error::NotConstant { argument: name.clone() })?;
+            let value = value.ok_or_else(|| Error::NotConstant {
+                argument: name.clone(),
+            })?;
             read.add(declared(signature, &name, &value)?, value, normalize)?;
             seen.push(name);
         }
@@ -69,7 +75,10 @@ impl Arguments {
             }
         }
         let order = |argument: &Argument| {
-            signature.arguments.iter().position(|declared| declared.name == argument.name)
+            signature
+                .arguments
+                .iter()
+                .position(|declared| declared.name == argument.name)
         };
         read.relations.sort_by_key(|(argument, _)| order(argument));
         Ok(read)
@@ -83,22 +92,31 @@ impl Arguments {
     ) -> Result<()> {
         match argument.kind {
             Kind::Relation { .. } => {
-                let relation = relation(value)
-                    .ok_or_else(|| Error::NotARelation { argument: argument.name.to_owned() })?;
+                let relation = relation(value).ok_or_else(|| Error::NotARelation {
+                    argument: argument.name.to_owned(),
+                })?;
                 self.relations.push((argument, relation));
             }
             Kind::Ids | Kind::Column { .. } => {
                 let (_, values) = list(value);
-                let names = values.into_iter().map(|value| column(argument, value, normalize));
+                let names = values
+                    .into_iter()
+                    .map(|value| column(argument, value, normalize));
                 let names = names.collect::<Result<Vec<_>>>()?;
                 self.columns.push((argument.name.to_owned(), names));
             }
             Kind::Option { .. } => {
                 let (is_list, values) = list(value);
-                if values.iter().any(|value| not_constant(value)) {
-                    return Err(Error::NotConstant { argument: argument.name.to_owned() });
+                if values.iter().any(not_constant) {
+                    return Err(Error::NotConstant {
+                        argument: argument.name.to_owned(),
+                    });
                 }
-                self.options.push(OptionArgument { argument, is_list, values });
+                self.options.push(OptionArgument {
+                    argument,
+                    is_list,
+                    values,
+                });
             }
         }
         Ok(())
@@ -111,9 +129,11 @@ fn named(
 ) -> (Option<String>, Option<Expr>) {
     let (name, value) = match argument {
         FunctionArg::Named { name, arg, .. } => (Some(normalize(name)), arg),
-        FunctionArg::ExprNamed { name: Expr::Identifier(name), arg, .. } => {
-            (Some(normalize(name)), arg)
-        }
+        FunctionArg::ExprNamed {
+            name: Expr::Identifier(name),
+            arg,
+            ..
+        } => (Some(normalize(name)), arg),
         FunctionArg::ExprNamed { name, arg, .. } => (Some(name.to_string()), arg),
         FunctionArg::Unnamed(arg) => (None, arg),
     };
@@ -124,20 +144,19 @@ fn named(
 }
 
 fn first_name(signature: &Signature) -> String {
-    signature.arguments.first().map(|argument| argument.name.to_owned()).unwrap_or_default()
+    signature
+        .arguments
+        .first()
+        .map(|argument| argument.name.to_owned())
+        .unwrap_or_default()
 }
 
 /// Where a relation and something else share a name, a sub-query is the relation.
-fn declared(
-    signature: &'static Signature,
-    name: &str,
-    value: &Expr,
-) -> Result<&'static Argument> {
+fn declared(signature: &'static Signature, name: &str, value: &Expr) -> Result<&'static Argument> {
     let candidates: Vec<&'static Argument> = signature.named(name).collect();
     let is_query = matches!(unnested(value), Expr::Subquery(_));
-    let fits = |argument: &&&'static Argument| {
-        matches!(argument.kind, Kind::Relation { .. }) == is_query
-    };
+    let fits =
+        |argument: &&&'static Argument| matches!(argument.kind, Kind::Relation { .. }) == is_query;
     let found = candidates.iter().find(fits).or(candidates.first());
     found.copied().ok_or_else(|| Error::UnknownArgument {
         function: signature.name.to_owned(),
@@ -177,11 +196,7 @@ fn list(value: Expr) -> (bool, Vec<Expr>) {
     }
 }
 
-fn column(
-    argument: &Argument,
-    value: Expr,
-    normalize: &dyn Fn(Ident) -> String,
-) -> Result<String> {
+fn column(argument: &Argument, value: Expr, normalize: &dyn Fn(Ident) -> String) -> Result<String> {
     match value {
         Expr::Nested(inner) => column(argument, *inner, normalize),
         Expr::Identifier(name) => Ok(normalize(name)),

@@ -34,7 +34,9 @@ impl Options {
     pub fn new(signature: &'static Signature, given: &[(String, Value)]) -> Result<Self> {
         let mut values = given.to_vec();
         for argument in signature.options() {
-            let Kind::Option { default, .. } = argument.kind else { continue };
+            let Kind::Option { default, .. } = argument.kind else {
+                continue;
+            };
             if given.iter().any(|(name, _)| name == argument.name) {
                 continue;
             }
@@ -50,12 +52,18 @@ impl Options {
                 None => {}
             }
         }
-        Ok(Self { function: signature.name, values })
+        Ok(Self {
+            function: signature.name,
+            values,
+        })
     }
 
     /// The value of an option; none if it was not given and has no default.
     pub fn get(&self, name: &str) -> Option<&Value> {
-        self.values.iter().find(|(option, _)| option == name).map(|(_, value)| value)
+        self.values
+            .iter()
+            .find(|(option, _)| option == name)
+            .map(|(_, value)| value)
     }
 
     /// An integer option that has a default or is required.
@@ -116,6 +124,9 @@ impl Options {
     }
 
     fn internal(&self, item: &str) -> Error {
-        Error::Internal { function: self.function.to_owned(), item: item.to_owned() }
+        Error::Internal {
+            function: self.function.to_owned(),
+            item: item.to_owned(),
+        }
     }
 }

@@ -56,14 +56,20 @@ impl<'a> Group<'a> {
         if array.null_count() == 0 {
             return Ok(array.values().to_vec());
         }
-        Ok(array.iter().map(|value| value.unwrap_or(f64::NAN)).collect())
+        Ok(array
+            .iter()
+            .map(|value| value.unwrap_or(f64::NAN))
+            .collect())
     }
 }
 
 impl Output {
     /// Rows that are all fine; the columns are those of [`TableFunction::output`](super::TableFunction::output).
     pub fn new(columns: Vec<ArrayRef>) -> Self {
-        Self { columns, status: None }
+        Self {
+            columns,
+            status: None,
+        }
     }
 
     /// The same rows with a text column of the function's own for `status`.

@@ -52,13 +52,19 @@ impl Layout {
         given: &ColumnNames,
         relations: &[(String, Vec<FieldRef>)],
     ) -> Result<Self> {
-        let mut layout =
-            Layout { signature, relations: Vec::new(), ids: 0, arguments: Vec::new() };
+        let mut layout = Layout {
+            signature,
+            relations: Vec::new(),
+            ids: 0,
+            arguments: Vec::new(),
+        };
         for (name, fields) in relations {
-            let declared = signature.named(name).find_map(|argument| match argument.kind {
-                Kind::Relation { rows, columns } => Some((argument.name, rows, columns)),
-                _ => None,
-            });
+            let declared = signature
+                .named(name)
+                .find_map(|argument| match argument.kind {
+                    Kind::Relation { rows, columns } => Some((argument.name, rows, columns)),
+                    _ => None,
+                });
             let Some((name, rows, columns)) = declared else {
                 return Err(layout.missing(name));
             };
@@ -86,7 +92,9 @@ impl Layout {
 
     /// The id columns, as they are returned.
     pub fn ids(&self) -> &[FieldRef] {
-        self.relations.first().map_or(&[], |relation| &relation.fields[..self.ids])
+        self.relations
+            .first()
+            .map_or(&[], |relation| &relation.fields[..self.ids])
     }
 
     /// The field of a column.
@@ -105,7 +113,10 @@ impl Layout {
     /// # Errors
     /// When the signature does not ensure that there is one.
     pub fn column(&self, argument: &str) -> Result<ColumnRef> {
-        self.columns(argument).first().copied().ok_or_else(|| self.missing(argument))
+        self.columns(argument)
+            .first()
+            .copied()
+            .ok_or_else(|| self.missing(argument))
     }
 
     /// The column of this name in a further relation; none without the relation or the column.
@@ -113,7 +124,10 @@ impl Layout {
         let index = self.relations.iter().position(|r| r.name == relation)?;
         let fields = &self.relations[index].fields;
         let column = fields.iter().position(|field| field.name() == column)?;
-        Some(ColumnRef { relation: index, index: column })
+        Some(ColumnRef {
+            relation: index,
+            index: column,
+        })
     }
 
     /// The column of a further relation that answers to a column argument of the first.
@@ -124,7 +138,9 @@ impl Layout {
     /// The column arguments by name, inferred ones included: with them the same call resolves to the same columns.
     pub fn names(&self) -> ColumnNames {
         let names = self.arguments.iter().map(|(argument, columns)| {
-            let columns = columns.iter().map(|column| self.field(*column).name().clone());
+            let columns = columns
+                .iter()
+                .map(|column| self.field(*column).name().clone());
             ((*argument).to_owned(), columns.collect())
         });
         names.collect()
@@ -146,7 +162,12 @@ impl Layout {
             if chosen.iter().any(|(other, _)| other.name == argument.name) {
                 continue;
             }
-            if let Kind::Column { class, inferred: true, .. } = argument.kind {
+            if let Kind::Column {
+                class,
+                inferred: true,
+                ..
+            } = argument.kind
+            {
                 let position = infer(argument.name, class, &chosen, fields)?;
                 chosen.push((argument, vec![position]));
             } else if argument.required {
@@ -287,7 +308,10 @@ fn positions(
 }
 
 fn position(argument: &str, name: &str, fields: &[FieldRef]) -> Result<usize> {
-    let mut found = fields.iter().enumerate().filter(|(_, field)| field.name() == name);
+    let mut found = fields
+        .iter()
+        .enumerate()
+        .filter(|(_, field)| field.name() == name);
     match (found.next(), found.next()) {
         (Some((position, _)), None) => Ok(position),
         (Some(_), Some(_)) => Err(Error::AmbiguousColumn {
@@ -328,7 +352,10 @@ fn infer(
         _ => Err(Error::UndecidedColumn {
             argument: argument.to_owned(),
             wanted: class.wanted(),
-            candidates: candidates.iter().map(|i| fields[*i].name().clone()).collect(),
+            candidates: candidates
+                .iter()
+                .map(|i| fields[*i].name().clone())
+                .collect(),
         }),
     }
 }

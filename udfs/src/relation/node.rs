@@ -49,7 +49,14 @@ impl TableFunctionNode {
         let layout = Layout::resolve(function.signature(), &call.columns, &fields(&call, &inputs))?;
         let schema = output_schema(function.as_ref(), &layout)?;
         let schema = Arc::new(DFSchema::try_from(schema)?);
-        let node = Self { function, call, options, inputs, layout, schema };
+        let node = Self {
+            function,
+            call,
+            options,
+            inputs,
+            layout,
+            schema,
+        };
         node.check_options()?;
         Ok(node)
     }
@@ -78,7 +85,12 @@ impl TableFunctionNode {
         for option in &self.options {
             match self.value(option)? {
                 Some(value) => call.options.push((option.name.clone(), value)),
-                None => return Err(Error::NotConstant { argument: option.name.clone() }.into()),
+                None => {
+                    return Err(Error::NotConstant {
+                        argument: option.name.clone(),
+                    }
+                    .into());
+                }
             }
         }
         Ok(call)
@@ -141,15 +153,28 @@ impl UserDefinedLogicalNodeCore for TableFunctionNode {
     }
 
     fn expressions(&self) -> Vec<Expr> {
-        self.options.iter().flat_map(|option| option.exprs.iter().cloned()).collect()
+        self.options
+            .iter()
+            .flat_map(|option| option.exprs.iter().cloned())
+            .collect()
     }
 
     /// A filter on id columns leaves out whole groups, so it may go below, unless some input has no id columns.
     fn prevent_predicate_push_down_columns(&self) -> HashSet<String> {
-        let shared = self.layout.relations().iter().any(|relation| relation.rows == Rows::Shared);
+        let shared = self
+            .layout
+            .relations()
+            .iter()
+            .any(|relation| relation.rows == Rows::Shared);
         let ids = if shared { &[] } else { self.layout.ids() };
-        let names = self.schema.fields().iter().map(|field| field.name().clone());
-        names.filter(|name| !ids.iter().any(|id| id.name() == name)).collect()
+        let names = self
+            .schema
+            .fields()
+            .iter()
+            .map(|field| field.name().clone());
+        names
+            .filter(|name| !ids.iter().any(|id| id.name() == name))
+            .collect()
     }
 
     fn fmt_for_explain(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -178,7 +203,10 @@ impl UserDefinedLogicalNodeCore for TableFunctionNode {
     fn with_exprs_and_inputs(&self, exprs: Vec<Expr>, inputs: Vec<LogicalPlan>) -> Result<Self> {
         let expected: usize = self.options.iter().map(|option| option.exprs.len()).sum();
         if exprs.len() != expected || inputs.len() != self.inputs.len() {
-            return internal_err!("wrong number of inputs or expressions for {}", self.call.function);
+            return internal_err!(
+                "wrong number of inputs or expressions for {}",
+                self.call.function
+            );
         }
         let mut exprs = exprs.into_iter().map(unaliased);
         let options: Vec<OptionExprs> = self
@@ -191,15 +219,26 @@ impl UserDefinedLogicalNodeCore for TableFunctionNode {
             .collect();
         // An optimiser that proves a column not null changes nothing of what was described to the client.
         let same_columns = inputs.iter().zip(&self.inputs).all(|(new, old)| {
-            new.schema().fields().iter().map(name_and_type).eq(
-                old.schema().fields().iter().map(name_and_type),
-            )
+            new.schema().fields().iter().map(name_and_type).eq(old
+                .schema()
+                .fields()
+                .iter()
+                .map(name_and_type))
         });
         if !same_columns {
-            return Self::new(Arc::clone(&self.function), self.call.clone(), options, inputs);
+            return Self::new(
+                Arc::clone(&self.function),
+                self.call.clone(),
+                options,
+                inputs,
+            );
         }
         let changed = options != self.options;
-        let node = Self { options, inputs, ..self.clone() };
+        let node = Self {
+            options,
+            inputs,
+            ..self.clone()
+        };
         if changed {
             node.check_options()?;
         }
@@ -261,9 +300,10 @@ impl PartialOrd for TableFunctionNode {
         let options = |node: &Self| -> Vec<Expr> { node.expressions() };
         match key(self).cmp(&key(other)) {
             Ordering::Equal => match options(self).partial_cmp(&options(other))? {
-                Ordering::Equal => {
-                    self.inputs.partial_cmp(&other.inputs).filter(|order| order.is_ne())
-                }
+                Ordering::Equal => self
+                    .inputs
+                    .partial_cmp(&other.inputs)
+                    .filter(|order| order.is_ne()),
                 order => Some(order),
             },
             order => Some(order),

@@ -102,9 +102,7 @@ impl ExtensionPlanner for TableFunctionPlanner {
             .relations()
             .iter()
             .zip(physical_inputs)
-            .map(|(relation, input)| {
-                (relation.name.to_owned(), input.schema().fields().to_vec())
-            })
+            .map(|(relation, input)| (relation.name.to_owned(), input.schema().fields().to_vec()))
             .collect();
         let schema = Arc::new(node.result().as_arrow().clone());
         let inputs = grouped_and_shared(node.layout(), physical_inputs)?;
@@ -168,8 +166,16 @@ fn properties(
     schema: SchemaRef,
     ids: usize,
 ) -> Result<PlanProperties> {
-    let columns = id_columns(schema.fields().iter().take(ids).map(|field| field.name().as_str()));
-    let sorted = columns.iter().map(|id| PhysicalSortExpr::new(Arc::clone(id), ASCENDING));
+    let columns = id_columns(
+        schema
+            .fields()
+            .iter()
+            .take(ids)
+            .map(|field| field.name().as_str()),
+    );
+    let sorted = columns
+        .iter()
+        .map(|id| PhysicalSortExpr::new(Arc::clone(id), ASCENDING));
     let equivalence = match LexOrdering::new(sorted) {
         Some(ordering) => EquivalenceProperties::new_with_orderings(schema, [ordering]),
         None => EquivalenceProperties::new(schema),
@@ -178,12 +184,20 @@ fn properties(
     let partitioning = match input {
         Partitioning::Hash(keys, count) if keys.len() == ids => {
             let same = keys.iter().zip(&columns).all(|(key, id)| key.eq(id));
-            if same { Partitioning::Hash(columns, *count) } else { unknown(input) }
+            if same {
+                Partitioning::Hash(columns, *count)
+            } else {
+                unknown(input)
+            }
         }
         other => unknown(other),
     };
-    let properties =
-        PlanProperties::new(equivalence, partitioning, EmissionType::Incremental, Boundedness::Bounded);
+    let properties = PlanProperties::new(
+        equivalence,
+        partitioning,
+        EmissionType::Incremental,
+        Boundedness::Bounded,
+    );
     Ok(properties.with_scheduling_type(SchedulingType::Cooperative))
 }
 
@@ -198,16 +212,29 @@ fn id_columns<'a>(names: impl Iterator<Item = &'a str>) -> Vec<Arc<dyn PhysicalE
 
 impl DisplayAs for TableFunctionExec {
     fn fmt_as(&self, t: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let columns = self.call.columns.iter().map(|(name, columns)| match columns.as_slice() {
-            [column] => format!("{name}={column}"),
-            columns => format!("{name}=[{}]", columns.join(", ")),
-        });
-        let options = self.call.options.iter().map(|(name, value)| format!("{name}={value}"));
+        let columns = self
+            .call
+            .columns
+            .iter()
+            .map(|(name, columns)| match columns.as_slice() {
+                [column] => format!("{name}={column}"),
+                columns => format!("{name}=[{}]", columns.join(", ")),
+            });
+        let options = self
+            .call
+            .options
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"));
         let parts: Vec<String> = columns.chain(options).collect();
         match t {
             DisplayFormatType::TreeRender => writeln!(f, "{}", self.call.function),
             DisplayFormatType::Default | DisplayFormatType::Verbose => {
-                write!(f, "TableFunctionExec: {}, {}", self.call.function, parts.join(", "))
+                write!(
+                    f,
+                    "TableFunctionExec: {}, {}",
+                    self.call.function,
+                    parts.join(", ")
+                )
             }
         }
     }
@@ -231,7 +258,11 @@ impl ExecutionPlan for TableFunctionExec {
             ids if ids.is_empty() => Distribution::SinglePartition,
             ids => Distribution::KeyPartitioned(ids),
         };
-        let shared = self.inputs.iter().skip(1).map(|_| Distribution::SinglePartition);
+        let shared = self
+            .inputs
+            .iter()
+            .skip(1)
+            .map(|_| Distribution::SinglePartition);
         InputDistributionRequirements::new(std::iter::once(main).chain(shared).collect())
     }
 
@@ -264,9 +295,11 @@ impl ExecutionPlan for TableFunctionExec {
         }
         let properties = match options.children_properties {
             ChildrenPropertiesMode::Keep => Arc::clone(&self.properties),
-            ChildrenPropertiesMode::Recompute => {
-                Arc::new(properties(&children[0], self.schema(), self.layout.ids().len())?)
-            }
+            ChildrenPropertiesMode::Recompute => Arc::new(properties(
+                &children[0],
+                self.schema(),
+                self.layout.ids().len(),
+            )?),
         };
         Ok(Arc::new(Self {
             inputs: children,
@@ -293,9 +326,8 @@ impl ExecutionPlan for TableFunctionExec {
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
         let input = self.inputs[0].execute(partition, Arc::clone(&context))?;
-        let reservation =
-            MemoryConsumer::new(format!("{}[{partition}]", self.call.function))
-                .register(context.memory_pool());
+        let reservation = MemoryConsumer::new(format!("{}[{partition}]", self.call.function))
+            .register(context.memory_pool());
         let groups = MetricBuilder::new(&self.metrics).counter("groups", partition);
         let refused = MetricBuilder::new(&self.metrics).counter("refused_groups", partition);
         let run = Run {
@@ -318,7 +350,10 @@ impl ExecutionPlan for TableFunctionExec {
         })
         .map_ok(|run| futures::stream::try_unfold(run, Run::next))
         .try_flatten();
-        Ok(make_cooperative(Box::pin(RecordBatchStreamAdapter::new(self.schema(), stream))))
+        Ok(make_cooperative(Box::pin(RecordBatchStreamAdapter::new(
+            self.schema(),
+            stream,
+        ))))
     }
 
     fn metrics(&self) -> Option<MetricsSet> {
@@ -336,7 +371,11 @@ impl TableFunctionExec {
             let memory = MemoryConsumer::new(format!("{}[shared]", self.call.function))
                 .register(context.memory_pool());
             let mut relations = Vec::with_capacity(self.inputs.len() - 1);
-            let layouts = self.layout.relations().iter().filter(|r| r.rows == Rows::Shared);
+            let layouts = self
+                .layout
+                .relations()
+                .iter()
+                .filter(|r| r.rows == Rows::Shared);
             for (input, layout) in self.inputs.iter().skip(1).zip(layouts) {
                 let mut stream = input.execute(0, Arc::clone(context))?;
                 let mut batches = Vec::new();
@@ -349,7 +388,10 @@ impl TableFunctionExec {
                 let rows = concat_batches(&input.schema(), &batches)?;
                 relations.push(canonical(rows, 0, &layout.order)?);
             }
-            Ok::<_, DataFusionError>(Shared { relations, _memory: memory })
+            Ok::<_, DataFusionError>(Shared {
+                relations,
+                _memory: memory,
+            })
         });
         Ok(shared.await?.relations.clone())
     }
@@ -415,7 +457,9 @@ impl Run {
         let timer = self.baseline.elapsed_compute().timer();
         let bytes = rows.get_array_memory_size().min(bytes_of(&rows));
         let working = self.exec.bound.working_bytes(rows.num_rows());
-        self.rows.reserve(bytes.saturating_mul(2).saturating_add(working))?;
+        // The rows, and at most a reordered copy with its sort keys.
+        self.rows
+            .reserve(bytes.saturating_mul(3).saturating_add(working))?;
         self.groups.add(1);
 
         let relations = self.main.split(&self.exec.layout, &rows, &self.shared)?;
@@ -441,7 +485,11 @@ impl Run {
         let count = output.columns.first().map_or(0, |column| column.len());
         let mut columns = self.id_values(group, count)?;
         columns.extend(output.columns);
-        columns.push(output.status.unwrap_or_else(|| new_null_array(&DataType::Utf8, count)));
+        columns.push(
+            output
+                .status
+                .unwrap_or_else(|| new_null_array(&DataType::Utf8, count)),
+        );
         Ok(RecordBatch::try_new(self.exec.schema(), columns)?)
     }
 
@@ -477,7 +525,10 @@ impl Run {
 /// What a batch's rows take, when they are a slice of something larger.
 fn bytes_of(rows: &RecordBatch) -> usize {
     let sizes = rows.columns().iter().map(|column| {
-        column.to_data().get_slice_memory_size().unwrap_or_else(|_| column.get_array_memory_size())
+        column
+            .to_data()
+            .get_slice_memory_size()
+            .unwrap_or_else(|_| column.get_array_memory_size())
     });
     sizes.sum()
 }
@@ -503,7 +554,11 @@ struct MainRelation {
 impl Main {
     fn new(layout: &Layout) -> Self {
         let ids = layout.ids().len();
-        let grouped = layout.relations().iter().filter(|r| r.rows == Rows::Grouped).count();
+        let grouped = layout
+            .relations()
+            .iter()
+            .filter(|r| r.rows == Rows::Grouped)
+            .count();
         let tag = (grouped > 1).then_some(ids);
         let mut next = ids + usize::from(tag.is_some());
         let mut relations = Vec::with_capacity(grouped);
@@ -515,14 +570,25 @@ impl Main {
             let places: Vec<usize> = (0..ids).chain(next..next + others).collect();
             next += others;
             let order = columns.order.iter().map(|index| places[*index]).collect();
-            relations.push(MainRelation { relation, columns: places, order });
+            relations.push(MainRelation {
+                relation,
+                columns: places,
+                order,
+            });
         }
-        Self { ids, tag, relations }
+        Self {
+            ids,
+            tag,
+            relations,
+        }
     }
 
     /// The order that the input must have.
     fn order(&self) -> Vec<usize> {
-        let ordering = self.relations.iter().flat_map(|relation| relation.order.iter().copied());
+        let ordering = self
+            .relations
+            .iter()
+            .flat_map(|relation| relation.order.iter().copied());
         (0..self.ids).chain(self.tag).chain(ordering).collect()
     }
 
@@ -536,10 +602,15 @@ impl Main {
         let mut shared = shared.iter();
         let mut relations = Vec::with_capacity(layout.relations().len());
         for (index, columns) in layout.relations().iter().enumerate() {
-            let place = self.relations.iter().position(|relation| relation.relation == index);
+            let place = self
+                .relations
+                .iter()
+                .position(|relation| relation.relation == index);
             match place {
                 Some(place) => {
-                    let part = self.part(rows, place).project(&self.relations[place].columns)?;
+                    let part = self
+                        .part(rows, place)
+                        .project(&self.relations[place].columns)?;
                     relations.push(canonical(part, self.ids, &columns.order)?);
                 }
                 None => match shared.next() {
@@ -553,7 +624,9 @@ impl Main {
 
     /// The rows of one relation: the group is ordered by the tag.
     fn part(&self, rows: &RecordBatch, place: usize) -> RecordBatch {
-        let Some(tag) = self.tag else { return rows.clone() };
+        let Some(tag) = self.tag else {
+            return rows.clone();
+        };
         let tags = rows.column(tag).as_primitive::<Int8Type>().values();
         let start = tags.partition_point(|tag| usize::try_from(*tag).is_ok_and(|tag| tag < place));
         let end = tags.partition_point(|tag| usize::try_from(*tag).is_ok_and(|tag| tag <= place));
@@ -596,7 +669,10 @@ fn tagged(
     let input = &grouped[place];
     let mut columns: Vec<(Arc<dyn PhysicalExpr>, String)> = Vec::new();
     for (index, field) in input.schema().fields().iter().take(main.ids).enumerate() {
-        columns.push((Arc::new(Column::new(field.name(), index)), field.name().clone()));
+        columns.push((
+            Arc::new(Column::new(field.name(), index)),
+            field.name().clone(),
+        ));
     }
     let tag = ScalarValue::Int8(i8::try_from(place).ok());
     columns.push((Arc::new(Literal::new(tag)), "relation".to_owned()));
@@ -611,5 +687,8 @@ fn tagged(
             columns.push((column, name));
         }
     }
-    Ok(Arc::new(ProjectionExec::try_new(columns, Arc::clone(input))?))
+    Ok(Arc::new(ProjectionExec::try_new(
+        columns,
+        Arc::clone(input),
+    )?))
 }

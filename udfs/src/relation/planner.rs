@@ -33,17 +33,24 @@ pub struct TableFunctions {
 impl TableFunctions {
     /// A set of functions.
     pub fn new(functions: Vec<Arc<dyn TableFunction>>) -> Self {
-        Self { functions: functions.into() }
+        Self {
+            functions: functions.into(),
+        }
     }
 
     /// The functions' declarations.
     pub fn signatures(&self) -> Vec<&'static Signature> {
-        self.functions.iter().map(|function| function.signature()).collect()
+        self.functions
+            .iter()
+            .map(|function| function.signature())
+            .collect()
     }
 
     /// The function that a call names.
     pub fn get(&self, name: &str) -> Option<&Arc<dyn TableFunction>> {
-        self.functions.iter().find(|function| function.signature().name == name)
+        self.functions
+            .iter()
+            .find(|function| function.signature().name == name)
     }
 
     /// Makes `forecast(sales, …)` read `forecast((SELECT * FROM sales), …)`, everywhere in the statement.
@@ -58,7 +65,10 @@ impl TableFunctions {
 
 impl fmt::Debug for TableFunctions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = self.functions.iter().map(|function| function.signature().name);
+        let names = self
+            .functions
+            .iter()
+            .map(|function| function.signature().name);
         f.debug_list().entries(names).finish()
     }
 }
@@ -70,7 +80,11 @@ impl RelationPlanner for TableFunctions {
         context: &mut dyn RelationPlannerContext,
     ) -> Result<RelationPlanning> {
         let function = match &relation {
-            TableFactor::Table { name, args: Some(_), .. }
+            TableFactor::Table {
+                name,
+                args: Some(_),
+                ..
+            }
             | TableFactor::Function { name, .. } => self.called(name).cloned(),
             _ => None,
         };
@@ -78,11 +92,18 @@ impl RelationPlanner for TableFunctions {
             return Ok(RelationPlanning::Original(Box::new(relation)));
         };
         let (arguments, alias) = match relation {
-            TableFactor::Table { args: Some(arguments), alias, with_ordinality: false, .. } => {
-                (arguments.args, alias)
-            }
+            TableFactor::Table {
+                args: Some(arguments),
+                alias,
+                with_ordinality: false,
+                ..
+            } => (arguments.args, alias),
             TableFactor::Function {
-                lateral: false, args, alias, with_ordinality: false, ..
+                lateral: false,
+                args,
+                alias,
+                with_ordinality: false,
+                ..
             } => (args, alias),
             TableFactor::Function { lateral: true, .. } => {
                 return Err(unsupported(&function, "LATERAL").into());
@@ -96,7 +117,9 @@ impl RelationPlanner for TableFunctions {
             // Without an alias the function's name is the table's, as in PostgreSQL.
             None => LogicalPlanBuilder::from(plan).alias(name)?.build()?,
         };
-        Ok(RelationPlanning::Planned(Box::new(PlannedRelation::new(plan, alias))))
+        Ok(RelationPlanning::Planned(Box::new(PlannedRelation::new(
+            plan, alias,
+        ))))
     }
 }
 
@@ -140,23 +163,29 @@ fn plan_call(
         options: Vec::new(),
     };
     let node = TableFunctionNode::new(function, call, options, inputs)?;
-    Ok(LogicalPlan::Extension(Extension { node: Arc::new(node) }))
+    Ok(LogicalPlan::Extension(Extension {
+        node: Arc::new(node),
+    }))
 }
 
 /// The columns that the function reads, in the layout's order, under their bare names.
 fn project(input: LogicalPlan, relation: &RelationLayout) -> Result<LogicalPlan> {
-    let columns = relation.sources.iter().zip(&relation.fields).map(|(source, field)| {
-        let (qualifier, found) = input.schema().qualified_field(*source);
-        let column = Expr::from((qualifier, found));
-        if found.data_type() != field.data_type() {
-            return datafusion::logical_expr::cast(column, field.data_type().clone())
-                .alias(field.name());
-        }
-        match qualifier {
-            Some(_) => column.alias(field.name()),
-            None => column,
-        }
-    });
+    let columns = relation
+        .sources
+        .iter()
+        .zip(&relation.fields)
+        .map(|(source, field)| {
+            let (qualifier, found) = input.schema().qualified_field(*source);
+            let column = Expr::from((qualifier, found));
+            if found.data_type() != field.data_type() {
+                return datafusion::logical_expr::cast(column, field.data_type().clone())
+                    .alias(field.name());
+            }
+            match qualifier {
+                Some(_) => column.alias(field.name()),
+                None => column,
+            }
+        });
     let columns: Vec<Expr> = columns.collect();
     LogicalPlanBuilder::from(input).project(columns)?.build()
 }
@@ -185,11 +214,18 @@ fn plan_option(
                 ))
             })?;
         if !constant {
-            return Err(Error::NotConstant { argument: name.to_owned() }.into());
+            return Err(Error::NotConstant {
+                argument: name.to_owned(),
+            }
+            .into());
         }
         exprs.push(folded(expr, context.context_provider().options())?);
     }
-    Ok(OptionExprs { name: name.to_owned(), is_list: option.is_list, exprs })
+    Ok(OptionExprs {
+        name: name.to_owned(),
+        is_list: option.is_list,
+        exprs,
+    })
 }
 
 /// Gives parameters without a type the option's, so that the client can be told it.
@@ -220,5 +256,7 @@ fn folded(expr: Expr, options: &ConfigOptions) -> Result<Expr> {
 }
 
 fn unsupported(function: &Arc<dyn TableFunction>, what: &str) -> Error {
-    Error::NotSupported { feature: format!("{what} in function \"{}\"", function.signature().name) }
+    Error::NotSupported {
+        feature: format!("{what} in function \"{}\"", function.signature().name),
+    }
 }

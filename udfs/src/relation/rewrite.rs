@@ -42,7 +42,11 @@ impl VisitorMut for Rewriter<'_> {
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
         let (name, arguments) = match factor {
-            TableFactor::Table { name, args: Some(arguments), .. } => (name, &mut arguments.args),
+            TableFactor::Table {
+                name,
+                args: Some(arguments),
+                ..
+            } => (name, &mut arguments.args),
             TableFactor::Function { name, args, .. } => (name, args),
             _ => return ControlFlow::Continue(()),
         };
@@ -63,13 +67,18 @@ pub(super) fn signature(
     signatures: &[&'static Signature],
     name: &ObjectName,
 ) -> Option<&'static Signature> {
-    let [part] = name.0.as_slice() else { return None };
+    let [part] = name.0.as_slice() else {
+        return None;
+    };
     let ident = part.as_ident()?;
     let name = match ident.quote_style {
         Some(_) => ident.value.clone(),
         None => ident.value.to_lowercase(),
     };
-    signatures.iter().find(|signature| signature.name == name).copied()
+    signatures
+        .iter()
+        .find(|signature| signature.name == name)
+        .copied()
 }
 
 /// A name under which the function takes options too stays as it is: it can't be told from a misplaced column.
@@ -80,15 +89,19 @@ fn relation_argument<'a>(
 ) -> Option<&'a mut Expr> {
     let (name, value) = match argument {
         FunctionArg::Named { name, arg, .. }
-        | FunctionArg::ExprNamed { name: Expr::Identifier(name), arg, .. } => {
-            (Some(name.value.to_lowercase()), arg)
-        }
+        | FunctionArg::ExprNamed {
+            name: Expr::Identifier(name),
+            arg,
+            ..
+        } => (Some(name.value.to_lowercase()), arg),
         FunctionArg::ExprNamed { .. } => return None,
         FunctionArg::Unnamed(arg) => (None, arg),
     };
     let is_relation = match name {
         None => position == 0,
-        Some(name) => signature.named(&name).all(|a| matches!(a.kind, Kind::Relation { .. })),
+        Some(name) => signature
+            .named(&name)
+            .all(|a| matches!(a.kind, Kind::Relation { .. })),
     };
     match value {
         FunctionArgExpr::Expr(value) if is_relation => Some(value),
@@ -117,7 +130,10 @@ fn select_all_from(name: ObjectName) -> Query {
         projection: vec![SelectItem::Wildcard(WildcardAdditionalOptions::default())],
         exclude: None,
         into: None,
-        from: vec![TableWithJoins { relation: table(name), joins: Vec::new() }],
+        from: vec![TableWithJoins {
+            relation: table(name),
+            joins: Vec::new(),
+        }],
         lateral_views: Vec::new(),
         prewhere: None,
         selection: None,

@@ -4,6 +4,7 @@
 use std::cmp::Ordering;
 use std::collections::VecDeque;
 use std::ops::Range;
+use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, RecordBatch, UInt32Array, make_comparator};
 use datafusion::arrow::compute::{SortOptions, concat_batches, partition, take_record_batch};
@@ -19,7 +20,10 @@ use futures::StreamExt;
 const RESERVATION_STEP_BYTES: usize = 64 * 1024;
 
 /// The order that the operator asks of its input, and that of groups: PostgreSQL's ascending order.
-pub(super) const ASCENDING: SortOptions = SortOptions { descending: false, nulls_first: false };
+pub(super) const ASCENDING: SortOptions = SortOptions {
+    descending: false,
+    nulls_first: false,
+};
 
 /// The groups of an ordered stream.
 pub(super) struct Groups {
@@ -45,7 +49,14 @@ impl Groups {
         ids: usize,
         reservation: MemoryReservation,
     ) -> Self {
-        Self { input, ids, current: None, pending: Vec::new(), pending_bytes: 0, reservation }
+        Self {
+            input,
+            ids,
+            current: None,
+            pending: Vec::new(),
+            pending_bytes: 0,
+            reservation,
+        }
     }
 
     /// The rows of the next group; none at the end.
@@ -103,17 +114,23 @@ impl Groups {
             return Ok(None);
         }
         let ranges = if self.ids == 0 {
-            vec![0..batch.num_rows()]
+            std::iter::once(0..batch.num_rows()).collect()
         } else {
-            partition(&batch.columns()[..self.ids])?.ranges()
+            VecDeque::from(partition(&batch.columns()[..self.ids])?.ranges())
         };
         let bytes_per_row = get_record_batch_memory_size(&batch).div_ceil(batch.num_rows());
-        Ok(Some(Batch { batch, ranges: ranges.into(), bytes_per_row }))
+        Ok(Some(Batch {
+            batch,
+            ranges,
+            bytes_per_row,
+        }))
     }
 
     /// Whether rows belong to the group that is being collected.
     fn continues(&self, slice: &RecordBatch) -> Result<bool> {
-        let Some(last) = self.pending.last() else { return Ok(true) };
+        let Some(last) = self.pending.last() else {
+            return Ok(true);
+        };
         for column in 0..self.ids {
             let order = make_comparator(last.column(column), slice.column(column), ASCENDING)?;
             if order(last.num_rows() - 1, 0) != Ordering::Equal {
@@ -126,7 +143,9 @@ impl Groups {
     fn finish(&mut self) -> Result<RecordBatch> {
         let mut pending = std::mem::take(&mut self.pending);
         let bytes = std::mem::take(&mut self.pending_bytes);
-        if pending.len() == 1 && let Some(only) = pending.pop() {
+        if pending.len() == 1
+            && let Some(only) = pending.pop()
+        {
             return Ok(only);
         }
         self.reserve(bytes.saturating_mul(2))?;
@@ -148,8 +167,12 @@ pub(super) fn canonical(
         return Ok(rows);
     }
     let others = (ids..rows.num_columns()).filter(|column| !order.contains(column));
-    let columns: Vec<ArrayRef> =
-        order.iter().copied().chain(others).map(|i| rows.column(i).clone()).collect();
+    let columns: Vec<ArrayRef> = order
+        .iter()
+        .copied()
+        .chain(others)
+        .map(|i| Arc::clone(rows.column(i)))
+        .collect();
     if columns.is_empty() {
         return Ok(rows);
     }

@@ -99,14 +99,25 @@ pub enum Class {
 #[derive(Debug, Clone, Copy)]
 pub enum ValueType {
     Boolean,
-    Integer { min: i64, max: i64 },
+    Integer {
+        min: i64,
+        max: i64,
+    },
     /// From `min` to `max`, with the bounds themselves only if `closed`.
-    Number { min: f64, max: f64, closed: bool },
+    Number {
+        min: f64,
+        max: f64,
+        closed: bool,
+    },
     Text,
     /// One of these words.
     Choice(&'static [&'static str]),
     /// One of these words, an integer, or a list of integers.
-    Integers { words: &'static [&'static str], min: i64, max: i64 },
+    Integers {
+        words: &'static [&'static str],
+        min: i64,
+        max: i64,
+    },
     /// A list of numbers.
     Numbers,
     /// A list of these words, or of any text if there are none.
@@ -124,8 +135,14 @@ impl Signature {
 
     /// The declared columns, id columns first.
     pub fn columns(&self) -> impl Iterator<Item = &'static Argument> {
-        let ids = self.arguments.iter().filter(|a| matches!(a.kind, Kind::Ids));
-        let others = self.arguments.iter().filter(|a| matches!(a.kind, Kind::Column { .. }));
+        let ids = self
+            .arguments
+            .iter()
+            .filter(|a| matches!(a.kind, Kind::Ids));
+        let others = self
+            .arguments
+            .iter()
+            .filter(|a| matches!(a.kind, Kind::Column { .. }));
         ids.chain(others)
     }
 
@@ -160,29 +177,62 @@ impl Argument {
 
     /// A further relation.
     pub const fn relation(name: &'static str, rows: Rows, columns: Wanted) -> Self {
-        Self { name, kind: Kind::Relation { rows, columns }, required: false }
+        Self {
+            name,
+            kind: Kind::Relation { rows, columns },
+            required: false,
+        }
     }
 
     /// The group columns, [`ID_COLS`].
     pub const fn ids() -> Self {
-        Self { name: ID_COLS, kind: Kind::Ids, required: false }
+        Self {
+            name: ID_COLS,
+            kind: Kind::Ids,
+            required: false,
+        }
     }
 
     /// One column.
     pub const fn column(name: &'static str, class: Class) -> Self {
-        let kind = Kind::Column { class, many: false, inferred: false, orders: false };
-        Self { name, kind, required: false }
+        let kind = Kind::Column {
+            class,
+            many: false,
+            inferred: false,
+            orders: false,
+        };
+        Self {
+            name,
+            kind,
+            required: false,
+        }
     }
 
     /// One column or a list of columns.
     pub const fn columns(name: &'static str, class: Class) -> Self {
-        let kind = Kind::Column { class, many: true, inferred: false, orders: false };
-        Self { name, kind, required: false }
+        let kind = Kind::Column {
+            class,
+            many: true,
+            inferred: false,
+            orders: false,
+        };
+        Self {
+            name,
+            kind,
+            required: false,
+        }
     }
 
     /// A constant.
     pub const fn option(name: &'static str, value: ValueType) -> Self {
-        Self { name, kind: Kind::Option { value, default: None }, required: false }
+        Self {
+            name,
+            kind: Kind::Option {
+                value,
+                default: None,
+            },
+            required: false,
+        }
     }
 
     /// The same, refused when absent.
@@ -193,16 +243,38 @@ impl Argument {
 
     /// The same column, inferred when absent.
     pub const fn inferred(mut self) -> Self {
-        if let Kind::Column { class, many, orders, .. } = self.kind {
-            self.kind = Kind::Column { class, many, inferred: true, orders };
+        if let Kind::Column {
+            class,
+            many,
+            orders,
+            ..
+        } = self.kind
+        {
+            self.kind = Kind::Column {
+                class,
+                many,
+                inferred: true,
+                orders,
+            };
         }
         self
     }
 
     /// The same column, by which the rows of a group are ordered.
     pub const fn orders(mut self) -> Self {
-        if let Kind::Column { class, many, inferred, .. } = self.kind {
-            self.kind = Kind::Column { class, many, inferred, orders: true };
+        if let Kind::Column {
+            class,
+            many,
+            inferred,
+            ..
+        } = self.kind
+        {
+            self.kind = Kind::Column {
+                class,
+                many,
+                inferred,
+                orders: true,
+            };
         }
         self
     }
@@ -210,7 +282,10 @@ impl Argument {
     /// The same option with a default.
     pub const fn or(mut self, default: Constant) -> Self {
         if let Kind::Option { value, .. } = self.kind {
-            self.kind = Kind::Option { value, default: Some(default) };
+            self.kind = Kind::Option {
+                value,
+                default: Some(default),
+            };
         }
         self
     }
@@ -260,8 +335,11 @@ pub(crate) fn type_name(data_type: &DataType) -> String {
         DataType::Int8 | DataType::Int16 | DataType::UInt8 => "smallint",
         DataType::Int32 | DataType::UInt16 => "integer",
         DataType::Int64 | DataType::UInt32 => "bigint",
-        DataType::UInt64 | DataType::Decimal32(_, _) | DataType::Decimal64(_, _)
-        | DataType::Decimal128(_, _) | DataType::Decimal256(_, _) => "numeric",
+        DataType::UInt64
+        | DataType::Decimal32(_, _)
+        | DataType::Decimal64(_, _)
+        | DataType::Decimal128(_, _)
+        | DataType::Decimal256(_, _) => "numeric",
         DataType::Float16 | DataType::Float32 => "real",
         DataType::Float64 => "double precision",
         DataType::Date32 | DataType::Date64 => "date",
@@ -270,14 +348,21 @@ pub(crate) fn type_name(data_type: &DataType) -> String {
         DataType::Time32(_) | DataType::Time64(_) => "time without time zone",
         DataType::Interval(_) | DataType::Duration(_) => "interval",
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "text",
-        DataType::Binary | DataType::LargeBinary | DataType::BinaryView
+        DataType::Binary
+        | DataType::LargeBinary
+        | DataType::BinaryView
         | DataType::FixedSizeBinary(_) => "bytea",
-        DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _)
-        | DataType::ListView(item) | DataType::LargeListView(item) => {
+        DataType::List(item)
+        | DataType::LargeList(item)
+        | DataType::FixedSizeList(item, _)
+        | DataType::ListView(item)
+        | DataType::LargeListView(item) => {
             return format!("{}[]", type_name(item.data_type()));
         }
         DataType::Dictionary(_, value) => return type_name(value),
-        DataType::Struct(_) | DataType::Union(_, _) | DataType::Map(_, _)
+        DataType::Struct(_)
+        | DataType::Union(_, _)
+        | DataType::Map(_, _)
         | DataType::RunEndEncoded(_, _) => "record",
     };
     name.to_owned()

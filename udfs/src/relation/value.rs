@@ -65,7 +65,9 @@ impl ValueType {
     /// When the value is NULL, of another type, or not allowed.
     pub fn scalar(self, argument: &str, scalar: &ScalarValue) -> Result<Value> {
         if scalar.is_null() {
-            return Err(Error::NullValue { argument: argument.to_owned() });
+            return Err(Error::NullValue {
+                argument: argument.to_owned(),
+            });
         }
         if let Some(values) = elements(scalar) {
             return self.list(argument, &values);
@@ -102,9 +104,11 @@ impl ValueType {
     pub fn list(self, argument: &str, scalars: &[ScalarValue]) -> Result<Value> {
         let element = match self {
             ValueType::Integers { min, max, .. } => ValueType::Integer { min, max },
-            ValueType::Numbers => {
-                ValueType::Number { min: f64::NEG_INFINITY, max: f64::INFINITY, closed: true }
-            }
+            ValueType::Numbers => ValueType::Number {
+                min: f64::NEG_INFINITY,
+                max: f64::INFINITY,
+                closed: true,
+            },
             ValueType::Texts([]) => ValueType::Text,
             ValueType::Texts(words) => ValueType::Choice(words),
             ValueType::Boolean
@@ -126,21 +130,40 @@ impl ValueType {
                 hint: "The list must not be empty.".to_owned(),
             });
         }
-        let values = scalars.iter().map(|scalar| element.scalar(argument, scalar));
+        let values = scalars
+            .iter()
+            .map(|scalar| element.scalar(argument, scalar));
         values.collect::<Result<_>>().map(Value::List)
     }
 
     fn within(self, argument: &str, value: Value) -> Result<Value> {
         let (allowed, range) = match (self, &value) {
-            (ValueType::Integer { min, max }, Value::Integer(given)) => {
-                ((min..=max).contains(given), format!("between {min} and {max}"))
-            }
-            (ValueType::Number { min, max, closed: true }, Value::Number(given)) => {
-                ((min..=max).contains(given), format!("between {min} and {max}"))
-            }
-            (ValueType::Number { min, max, closed: false }, Value::Number(given)) => {
-                (*given > min && *given < max, format!("greater than {min} and less than {max}"))
-            }
+            (ValueType::Integer { min, max }, Value::Integer(given)) => (
+                (min..=max).contains(given),
+                format!("between {min} and {max}"),
+            ),
+            (
+                ValueType::Number {
+                    min,
+                    max,
+                    closed: true,
+                },
+                Value::Number(given),
+            ) => (
+                (min..=max).contains(given),
+                format!("between {min} and {max}"),
+            ),
+            (
+                ValueType::Number {
+                    min,
+                    max,
+                    closed: false,
+                },
+                Value::Number(given),
+            ) => (
+                *given > min && *given < max,
+                format!("greater than {min} and less than {max}"),
+            ),
             _ => (true, String::new()),
         };
         if allowed {
@@ -203,7 +226,9 @@ fn elements(scalar: &ScalarValue) -> Option<Vec<ScalarValue>> {
         ScalarValue::FixedSizeList(list) => list.value(0),
         _ => return None,
     };
-    (0..array.len()).map(|i| ScalarValue::try_from_array(&array, i).ok()).collect()
+    (0..array.len())
+        .map(|i| ScalarValue::try_from_array(&array, i).ok())
+        .collect()
 }
 
 fn text(scalar: &ScalarValue) -> Option<&str> {
@@ -246,28 +271,54 @@ fn number(scalar: &ScalarValue) -> Option<f64> {
 }
 
 fn word(argument: &str, words: &[&str], value: &str) -> Result<String> {
-    let found = words.iter().find(|word| word.eq_ignore_ascii_case(value.trim()));
-    found.map(|word| (*word).to_owned()).ok_or_else(|| Error::InvalidValue {
-        argument: argument.to_owned(),
-        value: value.to_owned(),
-        hint: format!("Allowed are: {}.", words.join(", ")),
-    })
+    let found = words
+        .iter()
+        .find(|word| word.eq_ignore_ascii_case(value.trim()));
+    found
+        .map(|word| (*word).to_owned())
+        .ok_or_else(|| Error::InvalidValue {
+            argument: argument.to_owned(),
+            value: value.to_owned(),
+            hint: format!("Allowed are: {}.", words.join(", ")),
+        })
 }
 
 /// Reads `auto`, or a list as a parameter of type text gives it: `24, 168`, `(24, 168)` or `{24,168}`.
-fn word_or_integers(argument: &str, words: &[&str], value: &str, min: i64, max: i64) -> Result<Value> {
-    let inner = value.trim().trim_start_matches(['(', '{']).trim_end_matches([')', '}']);
-    let parts: Vec<ScalarValue> =
-        inner.split(',').map(|part| ScalarValue::from(part.trim())).collect();
+fn word_or_integers(
+    argument: &str,
+    words: &[&str],
+    value: &str,
+    min: i64,
+    max: i64,
+) -> Result<Value> {
+    let inner = value
+        .trim()
+        .trim_start_matches(['(', '{'])
+        .trim_end_matches([')', '}']);
+    let parts: Vec<ScalarValue> = inner
+        .split(',')
+        .map(|part| ScalarValue::from(part.trim()))
+        .collect();
     if parts.iter().all(|part| integer(part).is_some()) {
-        return ValueType::Integers { words: &[], min, max }.list(argument, &parts);
+        return ValueType::Integers {
+            words: &[],
+            min,
+            max,
+        }
+        .list(argument, &parts);
     }
-    word(argument, words, value).map(Value::Text).map_err(|error| match error {
-        Error::InvalidValue { argument, value, hint } => Error::InvalidValue {
-            argument,
-            value,
-            hint: format!("{} Integers and lists of integers are allowed too.", hint),
-        },
-        other => other,
-    })
+    word(argument, words, value)
+        .map(Value::Text)
+        .map_err(|error| match error {
+            Error::InvalidValue {
+                argument,
+                value,
+                hint,
+            } => Error::InvalidValue {
+                argument,
+                value,
+                hint: format!("{} Integers and lists of integers are allowed too.", hint),
+            },
+            other => other,
+        })
 }
