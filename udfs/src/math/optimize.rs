@@ -17,7 +17,11 @@ pub struct Stop {
 /// BFGS with a backtracking line search (Nocedal and Wright, Numerical Optimization, 2nd edition, chapter 6).
 /// `objective(x, gradient)` returns the value and fills the gradient; a value that is not finite marks a
 /// point outside the domain.
-pub fn minimize(x: &mut [f64], stop: Stop, mut objective: impl FnMut(&[f64], &mut [f64]) -> f64) -> f64 {
+pub fn minimize(
+    x: &mut [f64],
+    stop: Stop,
+    mut objective: impl FnMut(&[f64], &mut [f64]) -> f64,
+) -> f64 {
     let n = x.len();
     let mut gradient = vec![0.0; n];
     let mut value = objective(x, &mut gradient);
@@ -42,7 +46,15 @@ pub fn minimize(x: &mut [f64], stop: Stop, mut objective: impl FnMut(&[f64], &mu
         if slope.is_nan() || slope > -1e-14 {
             break;
         }
-        let step = line_search(x, value, slope, &direction, &mut trial, &mut trial_gradient, &mut objective);
+        let step = line_search(
+            x,
+            value,
+            slope,
+            &direction,
+            &mut trial,
+            &mut trial_gradient,
+            &mut objective,
+        );
         let Some(next) = step else {
             if fresh {
                 break;
@@ -57,7 +69,11 @@ pub fn minimize(x: &mut [f64], stop: Stop, mut objective: impl FnMut(&[f64], &mu
         x.copy_from_slice(&trial);
         gradient.copy_from_slice(&trial_gradient);
         value = next;
-        quiet = if decrease < stop.tolerance { quiet + 1 } else { 0 };
+        quiet = if decrease < stop.tolerance {
+            quiet + 1
+        } else {
+            0
+        };
         if quiet >= 2 {
             break;
         }
@@ -72,7 +88,11 @@ const MAX_BACKTRACKS: usize = 20;
 
 fn first_scale(gradient: &[f64]) -> f64 {
     let norm = dot(gradient, gradient).sqrt();
-    if norm > 0.0 && norm.is_finite() { FIRST_STEP / norm } else { 1.0 }
+    if norm > 0.0 && norm.is_finite() {
+        FIRST_STEP / norm
+    } else {
+        1.0
+    }
 }
 
 /// Walks back from the full step until the decrease is sufficient; fills `trial` and its gradient.
@@ -91,21 +111,39 @@ fn line_search(
             *t = x + step * d;
         }
         let next = objective(trial, trial_gradient);
-        if next.is_finite() && next <= value + ARMIJO * step * slope && trial_gradient.iter().all(|g| g.is_finite()) {
+        if next.is_finite()
+            && next <= value + ARMIJO * step * slope
+            && trial_gradient.iter().all(|g| g.is_finite())
+        {
             return Some(next);
         }
         // The minimum of the parabola through both values and the slope, kept within reason.
         let parabola = -slope * step * step / (2.0 * (next - value - slope * step));
-        step = if parabola.is_finite() { parabola.clamp(0.1 * step, 0.5 * step) } else { 0.2 * step };
+        step = if parabola.is_finite() {
+            parabola.clamp(0.1 * step, 0.5 * step)
+        } else {
+            0.2 * step
+        };
     }
     None
 }
 
 /// The BFGS update of the inverse Hessian, left out where the curvature is not positive.
-fn update_inverse(inverse: &mut [f64], x: &[f64], next: &[f64], gradient: &[f64], next_gradient: &[f64], fresh: bool) {
+fn update_inverse(
+    inverse: &mut [f64],
+    x: &[f64],
+    next: &[f64],
+    gradient: &[f64],
+    next_gradient: &[f64],
+    fresh: bool,
+) {
     let n = x.len();
     let s: Vec<f64> = next.iter().zip(x).map(|(a, b)| a - b).collect();
-    let y: Vec<f64> = next_gradient.iter().zip(gradient).map(|(a, b)| a - b).collect();
+    let y: Vec<f64> = next_gradient
+        .iter()
+        .zip(gradient)
+        .map(|(a, b)| a - b)
+        .collect();
     let curvature = dot(&s, &y);
     let yy = dot(&y, &y);
     if curvature <= 1e-10 * dot(&s, &s).sqrt() * yy.sqrt() {
@@ -128,7 +166,10 @@ fn update_inverse(inverse: &mut [f64], x: &[f64], next: &[f64], gradient: &[f64]
 
 fn identity(n: usize, scale: f64) -> Vec<f64> {
     let mut matrix = vec![0.0; n * n];
-    matrix.iter_mut().step_by(n + 1).for_each(|cell| *cell = scale);
+    matrix
+        .iter_mut()
+        .step_by(n + 1)
+        .for_each(|cell| *cell = scale);
     matrix
 }
 
@@ -147,10 +188,20 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
 ///
 /// A grid of `points` (at least 3) finds the valley; golden-section search narrows it to `tolerance`.
 /// Values that are not finite count as infinitely high.
-pub fn minimize_bounded(low: f64, high: f64, points: usize, tolerance: f64, mut f: impl FnMut(f64) -> f64) -> (f64, f64) {
+pub fn minimize_bounded(
+    low: f64,
+    high: f64,
+    points: usize,
+    tolerance: f64,
+    mut f: impl FnMut(f64) -> f64,
+) -> (f64, f64) {
     let mut f = |x| {
         let value = f(x);
-        if value.is_finite() { value } else { f64::INFINITY }
+        if value.is_finite() {
+            value
+        } else {
+            f64::INFINITY
+        }
     };
     let points = points.max(3);
     let width = (high - low) / (points - 1) as f64;
@@ -193,20 +244,29 @@ mod tests {
     #[test]
     fn finds_the_end_of_the_curved_valley() {
         let mut x = [-1.2, 1.0];
-        let stop = Stop { max_iterations: 200, tolerance: 1e-14 };
+        let stop = Stop {
+            max_iterations: 200,
+            tolerance: 1e-14,
+        };
         let value = minimize(&mut x, stop, |x, g| {
             let valley = x[1] - x[0] * x[0];
             g[0] = -400.0 * x[0] * valley - 2.0 * (1.0 - x[0]);
             g[1] = 200.0 * valley;
             100.0 * valley * valley + (1.0 - x[0]).powi(2)
         });
-        assert!(value < 1e-10 && (x[0] - 1.0).abs() < 1e-4, "{value} at {x:?}");
+        assert!(
+            value < 1e-10 && (x[0] - 1.0).abs() < 1e-4,
+            "{value} at {x:?}"
+        );
     }
 
     #[test]
     fn leaves_a_point_outside_the_domain_alone() {
         let mut x = [1.0];
-        let stop = Stop { max_iterations: 10, tolerance: 1e-9 };
+        let stop = Stop {
+            max_iterations: 10,
+            tolerance: 1e-9,
+        };
         assert!(minimize(&mut x, stop, |_, _| f64::NAN).is_nan());
         assert_eq!(x, [1.0]);
     }

@@ -17,7 +17,10 @@ impl Rng {
     pub fn new(seed: u64) -> Self {
         let mut mixer = seed;
         let state = std::array::from_fn(|_| splitmix(&mut mixer));
-        Self { state, spare_normal: None }
+        Self {
+            state,
+            spare_normal: None,
+        }
     }
 
     /// Draws 64 uniform bits.

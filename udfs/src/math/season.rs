@@ -25,7 +25,12 @@ pub fn autocorrelation(values: &[f64], max_lag: usize) -> Vec<f64> {
             if lag >= n || total == 0.0 {
                 return 0.0;
             }
-            centred[lag..].iter().zip(&centred).map(|(a, b)| a * b).sum::<f64>() / total
+            centred[lag..]
+                .iter()
+                .zip(&centred)
+                .map(|(a, b)| a * b)
+                .sum::<f64>()
+                / total
         })
         .collect()
 }
@@ -42,7 +47,9 @@ pub fn is_seasonal(values: &[f64], period: usize) -> bool {
         return false;
     }
     let r = autocorrelation(values, period);
-    let Some((last, shorter)) = r.split_last() else { return false };
+    let Some((last, shorter)) = r.split_last() else {
+        return false;
+    };
     let spread = (1.0 + 2.0 * shorter.iter().map(|r| r * r).sum::<f64>()) / values.len() as f64;
     last.abs() > TEST_LIMIT * spread.sqrt()
 }
@@ -68,17 +75,26 @@ pub fn detect_period(values: &[f64]) -> Option<usize> {
         .filter(|&i| r[i] > LEAST_CORRELATION && r[i] > r[i - 1] && r[i] >= r[i + 1])
         .map(|i| (i + 1, r[i]))
         .collect();
-    let highest = peaks.iter().map(|peak| peak.1).fold(f64::NEG_INFINITY, f64::max);
+    let highest = peaks
+        .iter()
+        .map(|peak| peak.1)
+        .fold(f64::NEG_INFINITY, f64::max);
     peaks
         .into_iter()
-        .find(|&(period, height)| height >= 0.9 * highest && (period < 4 || is_seasonal(&flat, period)))
+        .find(|&(period, height)| {
+            height >= 0.9 * highest && (period < 4 || is_seasonal(&flat, period))
+        })
         .map(|(period, _)| period)
 }
 
 /// The residuals of a least-squares straight line through the values.
 fn without_line(values: &[f64]) -> Vec<f64> {
     let (level, slope) = line(values);
-    values.iter().enumerate().map(|(t, y)| y - level - slope * t as f64).collect()
+    values
+        .iter()
+        .enumerate()
+        .map(|(t, y)| y - level - slope * t as f64)
+        .collect()
 }
 
 /// The level at the first value and the slope per step of the least-squares line.
@@ -95,7 +111,11 @@ pub fn line(values: &[f64]) -> (f64, f64) {
     if spread == 0.0 {
         return (mean, 0.0);
     }
-    let joint: f64 = values.iter().enumerate().map(|(t, y)| (t as f64 - middle) * (y - mean)).sum();
+    let joint: f64 = values
+        .iter()
+        .enumerate()
+        .map(|(t, y)| (t as f64 - middle) * (y - mean))
+        .sum();
     let slope = joint / spread;
     (mean - slope * middle, slope)
 }
@@ -106,7 +126,11 @@ pub fn line(values: &[f64]) -> (f64, f64) {
 /// each position, made to sum to zero (additive) or to average one (multiplicative).
 /// `None` with fewer than two periods, and for multiplicative indices that are not positive and finite.
 /// Source: Hyndman and Athanasopoulos, Forecasting: Principles and Practice, section 3.4.
-pub fn seasonal_indices(values: &[f64], period: usize, composition: Composition) -> Option<Vec<f64>> {
+pub fn seasonal_indices(
+    values: &[f64],
+    period: usize,
+    composition: Composition,
+) -> Option<Vec<f64>> {
     if period < 2 || values.len() < 2 * period {
         return None;
     }
@@ -122,7 +146,11 @@ pub fn seasonal_indices(values: &[f64], period: usize, composition: Composition)
         sums[t % period] += left;
         counts[t % period] += 1;
     }
-    let mut indices: Vec<f64> = sums.iter().zip(&counts).map(|(sum, &n)| sum / f64::from(n.max(1))).collect();
+    let mut indices: Vec<f64> = sums
+        .iter()
+        .zip(&counts)
+        .map(|(sum, &n)| sum / f64::from(n.max(1)))
+        .collect();
     let mean = indices.iter().sum::<f64>() / period as f64;
     match composition {
         Composition::Additive => indices.iter_mut().for_each(|s| *s -= mean),
@@ -140,7 +168,11 @@ fn centred_average(values: &[f64], t: usize, period: usize) -> f64 {
     let half = period / 2;
     let window = &values[t - half..=t + half];
     let sum: f64 = window.iter().sum();
-    let ends = if period.is_multiple_of(2) { 0.5 * (window[0] + window[window.len() - 1]) } else { 0.0 };
+    let ends = if period.is_multiple_of(2) {
+        0.5 * (window[0] + window[window.len() - 1])
+    } else {
+        0.0
+    };
     (sum - ends) / period as f64
 }
 
@@ -150,7 +182,9 @@ mod tests {
 
     /// The wave 10 + t/2 + s with s = (3, −1, −4, 2): its decomposition is exact by construction.
     fn wave(n: usize) -> Vec<f64> {
-        (0..n).map(|t| 10.0 + 0.5 * t as f64 + [3.0, -1.0, -4.0, 2.0][t % 4]).collect()
+        (0..n)
+            .map(|t| 10.0 + 0.5 * t as f64 + [3.0, -1.0, -4.0, 2.0][t % 4])
+            .collect()
     }
 
     #[test]

@@ -9,8 +9,10 @@ pub(super) fn normal_quantile(probability: f64) -> f64 {
 
 /// The `probability` quantile of Student's t distribution; normal where the degrees of freedom are not positive.
 pub(super) fn student_quantile(probability: f64, degrees_of_freedom: f64) -> f64 {
-    StudentsT::new(0.0, 1.0, degrees_of_freedom)
-        .map_or_else(|_| normal_quantile(probability), |t| t.inverse_cdf(probability))
+    StudentsT::new(0.0, 1.0, degrees_of_freedom).map_or_else(
+        |_| normal_quantile(probability),
+        |t| t.inverse_cdf(probability),
+    )
 }
 
 /// The bounds mean ± z σ with central probability `level`.

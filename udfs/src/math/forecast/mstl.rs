@@ -24,28 +24,61 @@ pub struct Decomposition {
 /// Seasonal windows are 11, 15, 19, … for ascending periods, two rounds over several seasons, no robust
 /// weights; the parts are in the units of the values.
 pub fn decompose(values: &[f64], periods: &[usize]) -> Option<Decomposition> {
-    let mut periods: Vec<usize> = periods.iter().copied().filter(|p| *p >= 2 && 2 * p <= values.len()).collect();
+    let mut periods: Vec<usize> = periods
+        .iter()
+        .copied()
+        .filter(|p| *p >= 2 && 2 * p <= values.len())
+        .collect();
     periods.sort_unstable();
     periods.dedup();
     if periods.is_empty() {
         return None;
     }
     let windows: Vec<usize> = (1..=periods.len()).map(|i| 7 + 4 * i).collect();
-    let parts = stlrs::Mstl::params().iterations(2).seasonal_lengths(&windows).fit(values, &periods).ok()?;
+    let parts = stlrs::Mstl::params()
+        .iterations(2)
+        .seasonal_lengths(&windows)
+        .fit(values, &periods)
+        .ok()?;
     let (seasons, trend, remainder) = parts.into_parts();
-    Some(Decomposition { periods, seasons, trend, remainder })
+    Some(Decomposition {
+        periods,
+        seasons,
+        trend,
+        remainder,
+    })
 }
 
 impl Decomposition {
+    /// The name with the periods, such as `MSTL(24,168)`.
+    pub fn name(&self) -> String {
+        let periods: Vec<String> = self.periods.iter().map(usize::to_string).collect();
+        format!("MSTL({})", periods.join(","))
+    }
+
     /// Trend and remainder: the series without its seasons.
     pub fn adjusted(&self) -> Vec<f64> {
-        self.trend.iter().zip(&self.remainder).map(|(t, r)| t + r).collect()
+        self.trend
+            .iter()
+            .zip(&self.remainder)
+            .map(|(t, r)| t + r)
+            .collect()
     }
 
     /// The sum of the seasons' last cycles at `steps` after the end.
     pub fn season_ahead(&self, steps: usize) -> Vec<f64> {
-        let one = |step: usize, period: usize, season: &[f64]| season[season.len() - period + step % period];
-        (0..steps).map(|step| self.periods.iter().zip(&self.seasons).map(|(p, s)| one(step, *p, s)).sum()).collect()
+        let one = |step: usize, period: usize, season: &[f64]| {
+            season[season.len() - period + step % period]
+        };
+        (0..steps)
+            .map(|step| {
+                self.periods
+                    .iter()
+                    .zip(&self.seasons)
+                    .map(|(p, s)| one(step, *p, s))
+                    .sum()
+            })
+            .collect()
     }
 
     /// The sum of the seasons at position `t` of the series.
@@ -67,14 +100,37 @@ pub struct Fitted {
 pub fn fit(values: &[f64], periods: &[usize], forms: &[ets::Form]) -> Option<Fitted> {
     let decomposition = decompose(values, periods)?;
     let model = ets::select(&decomposition.adjusted(), 1, forms)?;
-    Some(Fitted { decomposition, model })
+    Some(Fitted {
+        decomposition,
+        model,
+    })
+}
+
+/// Fits the same form of model as `known` to other values.
+pub fn refit(values: &[f64], periods: &[usize], known: &Fitted) -> Option<Fitted> {
+    let decomposition = decompose(values, periods)?;
+    let model = ets::fit(
+        &decomposition.adjusted(),
+        1,
+        known.model.form,
+        Some(&known.model),
+    )?;
+    Some(Fitted {
+        decomposition,
+        model,
+    })
 }
 
 impl Fitted {
     /// The point forecasts of the next `horizon` steps.
     pub fn mean(&self, horizon: usize) -> Vec<f64> {
         let season = self.decomposition.season_ahead(horizon);
-        self.model.mean(horizon).iter().zip(season).map(|(m, s)| m + s).collect()
+        self.model
+            .mean(horizon)
+            .iter()
+            .zip(season)
+            .map(|(m, s)| m + s)
+            .collect()
     }
 
     /// The standard deviations of the next `horizon` steps' errors; the seasons count as known.
@@ -84,6 +140,11 @@ impl Fitted {
 
     /// One-step fitted values.
     pub fn fitted(&self) -> Vec<f64> {
-        self.model.fitted.iter().enumerate().map(|(t, f)| f + self.decomposition.season_at(t)).collect()
+        self.model
+            .fitted
+            .iter()
+            .enumerate()
+            .map(|(t, f)| f + self.decomposition.season_at(t))
+            .collect()
     }
 }

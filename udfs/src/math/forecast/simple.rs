@@ -26,7 +26,9 @@ pub(super) fn seasonal_naive(values: &[f64], period: usize, horizon: usize) -> P
     let sigma = root_mean_square(values, lag);
     Prediction {
         mean: (0..horizon).map(|h| cycle[h % period]).collect(),
-        deviation: (0..horizon).map(|h| sigma * ((h / period + 1) as f64).sqrt()).collect(),
+        deviation: (0..horizon)
+            .map(|h| sigma * ((h / period + 1) as f64).sqrt())
+            .collect(),
         fitted: lagged(values, period),
         name: format!("SeasonalNaive({period})"),
     }
@@ -40,7 +42,10 @@ pub(super) fn drift(values: &[f64], horizon: usize) -> Prediction {
     }
     let (first, last) = (values[0], values[n - 1]);
     let slope = (last - first) / (n - 1) as f64;
-    let errors = values.windows(2).map(|pair| (pair[1] - pair[0] - slope).powi(2)).sum::<f64>();
+    let errors = values
+        .windows(2)
+        .map(|pair| (pair[1] - pair[0] - slope).powi(2))
+        .sum::<f64>();
     let sigma = (errors / (n as f64 - 2.0).max(1.0)).sqrt();
     let spread = |h: f64| sigma * (h * (1.0 + h / (n as f64 - 1.0))).sqrt();
     Prediction {
@@ -77,6 +82,10 @@ fn root_mean_square(values: &[f64], lag: usize) -> f64 {
     if values.len() <= lag {
         return 0.0;
     }
-    let squares: f64 = values[lag..].iter().zip(values).map(|(a, b)| (a - b) * (a - b)).sum();
+    let squares: f64 = values[lag..]
+        .iter()
+        .zip(values)
+        .map(|(a, b)| (a - b) * (a - b))
+        .sum();
     (squares / (values.len() - lag) as f64).sqrt()
 }

@@ -1,7 +1,8 @@
 //! The Theta method: standard and optimised, with fixed and with running trend, on seasonally adjusted values.
 //!
-//! [`fit`] tests for a season, takes it out by classical decomposition, fits the four models and keeps the
-//! one with the least squared errors. It knows nothing of timestamps or of other methods.
+//! [`fit`] tests for a season, takes it out by classical decomposition, and averages the models it is asked
+//! for. The average of one with a fixed and one with a running trend line forecasts better than the one of
+//! them with the smaller squared errors. It knows nothing of timestamps or of other methods.
 //!
 //! Source: Fiorucci, Pellegrini, Louzada, Petropoulos and Koehler (2016), "Models for optimising the theta
 //! method and their relationship to state space models", with the dynamic recursion as in forecTheta and
@@ -14,86 +15,97 @@ const LEAST_ALPHA: f64 = 0.1;
 const MOST_ALPHA: f64 = 0.99;
 /// First errors that the fit ignores, since the running trend needs some values.
 const BURN_IN: usize = 3;
+/// The fewest observations that can be fitted.
+pub const MIN_OBSERVATIONS: usize = BURN_IN + 1;
 /// Pull of the starting level towards half the first value, in observations; keeps the fit determined.
-const LEVEL_WEIGHT: f64 = 1e-3;
+const LEVEL_WEIGHT: f64 = 1e-2;
 
 /// The kind of a Theta model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Kind {
-    /// The trend line is estimated anew at each step, not once over the whole series.
-    pub dynamic: bool,
-    /// The weight of the trend is estimated, not fixed at one half.
-    pub optimised: bool,
+pub enum Kind {
+    /// STM: one trend line over the whole series, with weight one half.
+    Standard,
+    /// OTM: one trend line, its weight estimated.
+    Optimised,
+    /// DOTM: the trend line is estimated anew at each step, its weight once.
+    Dynamic,
 }
 
 impl Kind {
-    /// All four, in the order in which ties are resolved.
-    pub const ALL: &[Kind] = &[
-        Kind { dynamic: false, optimised: false },
-        Kind { dynamic: false, optimised: true },
-        Kind { dynamic: true, optimised: false },
-        Kind { dynamic: true, optimised: true },
-    ];
-    /// The dynamic optimised model.
-    pub const DYNAMIC_OPTIMISED: Kind = Kind { dynamic: true, optimised: true };
-
     /// The usual abbreviation.
     pub fn name(self) -> &'static str {
-        match (self.dynamic, self.optimised) {
-            (false, false) => "STM",
-            (false, true) => "OTM",
-            (true, false) => "DSTM",
-            (true, true) => "DOTM",
+        match self {
+            Kind::Standard => "STM",
+            Kind::Optimised => "OTM",
+            Kind::Dynamic => "DOTM",
         }
     }
 }
 
-/// A fitted Theta model, in the units of the series.
+/// A fitted combination of Theta models, in the units of the series.
 #[derive(Debug, Clone)]
 pub struct Fitted {
-    /// Which of the four models.
-    pub kind: Kind,
-    /// One-step fitted values, season included.
-    pub fitted: Vec<f64>,
     season: Option<(Composition, Vec<f64>)>,
+    length: usize,
+    members: Vec<Member>,
+}
+
+/// One model of the seasonally adjusted series.
+#[derive(Debug, Clone)]
+struct Member {
+    kind: Kind,
+    fitted: Vec<f64>,
     alpha: f64,
     weight: f64,
     level: f64,
     trend: Trend,
-    length: usize,
-    squares: f64,
     variance: f64,
 }
 
-/// Fits the best of `kinds`; `None` with fewer than four values.
+/// Fits each of `kinds`, whose average is the forecast; `None` with fewer than four values.
 pub fn fit(values: &[f64], period: usize, kinds: &[Kind]) -> Option<Fitted> {
-    if values.len() <= BURN_IN {
+    if values.len() < MIN_OBSERVATIONS || kinds.is_empty() {
         return None;
     }
-    let season = if is_seasonal(values, period) { decompose(values, period) } else { None };
+    let season = if is_seasonal(values, period) {
+        decompose(values, period)
+    } else {
+        None
+    };
     let adjusted = match &season {
         None => values.to_vec(),
-        Some(parts) => values.iter().enumerate().map(|(t, y)| remove(parts, t, *y)).collect(),
+        Some(parts) => values
+            .iter()
+            .enumerate()
+            .map(|(t, y)| remove(parts, t, *y))
+            .collect(),
     };
-    let lines = [Lines::of(&adjusted, false), Lines::of(&adjusted, true)];
-    let best = kinds
-        .iter()
-        .map(|&kind| fit_kind(&adjusted, kind, &lines[usize::from(kind.dynamic)]))
-        .filter(|fitted| fitted.squares.is_finite())
-        .min_by(|a, b| a.squares.total_cmp(&b.squares))?;
-    Some(best.with_season(season))
+    let members = kinds.iter().map(|&kind| {
+        fit_kind(
+            &adjusted,
+            kind,
+            &Lines::of(&adjusted, kind == Kind::Dynamic),
+        )
+    });
+    Some(Fitted {
+        season,
+        length: values.len(),
+        members: members.collect(),
+    })
 }
 
 /// Multiplicative indices where all are above 0.01 and the values positive, additive ones otherwise.
 fn decompose(values: &[f64], period: usize) -> Option<(Composition, Vec<f64>)> {
     let multiplicative = if values.iter().all(|y| *y > 0.0) {
-        seasonal_indices(values, period, Composition::Multiplicative).filter(|s| s.iter().all(|s| *s >= 0.01))
+        seasonal_indices(values, period, Composition::Multiplicative)
+            .filter(|s| s.iter().all(|s| *s >= 0.01))
     } else {
         None
     };
     match multiplicative {
         Some(indices) => Some((Composition::Multiplicative, indices)),
-        None => seasonal_indices(values, period, Composition::Additive).map(|s| (Composition::Additive, s)),
+        None => seasonal_indices(values, period, Composition::Additive)
+            .map(|s| (Composition::Additive, s)),
     }
 }
 
@@ -125,11 +137,19 @@ impl Trend {
     /// Over all values by least squares.
     fn whole(y: &[f64]) -> Self {
         let (first, slope) = super::super::season::line(y);
-        Self { mean: first + slope * (y.len() as f64 - 1.0) / 2.0, slope, count: y.len() }
+        Self {
+            mean: first + slope * (y.len() as f64 - 1.0) / 2.0,
+            slope,
+            count: y.len(),
+        }
     }
 
     fn first(y: f64) -> Self {
-        Self { mean: y, slope: 0.0, count: 1 }
+        Self {
+            mean: y,
+            slope: 0.0,
+            count: 1,
+        }
     }
 
     /// The line after one more value.
@@ -157,7 +177,10 @@ impl Lines {
     fn of(y: &[f64], dynamic: bool) -> Self {
         if !dynamic {
             let whole = Trend::whole(y);
-            return Self { at: vec![(whole.intercept(), whole.slope); y.len()], last: whole };
+            return Self {
+                at: vec![(whole.intercept(), whole.slope); y.len()],
+                last: whole,
+            };
         }
         let mut trend = Trend::first(y[0]);
         let mut at = Vec::with_capacity(y.len());
@@ -181,10 +204,11 @@ struct Concentrated {
 ///
 /// f_i = ℓ_{i−1} + w (A q^i + B (1 − q^{i+1}) / α), ℓ_i = α y_i + q ℓ_{i−1}, q = 1 − α, w = 1 − 1/θ in [0, 1]:
 /// errors are linear in ℓ₀ and w.
-fn fit_kind(y: &[f64], kind: Kind, lines: &Lines) -> Fitted {
-    let (alpha, _) =
-        minimize_bounded(LEAST_ALPHA, MOST_ALPHA, 24, 1e-4, |alpha| concentrate(y, kind, lines, alpha).squares);
-    let Concentrated { level, weight, squares } = concentrate(y, kind, lines, alpha);
+fn fit_kind(y: &[f64], kind: Kind, lines: &Lines) -> Member {
+    let (alpha, _) = minimize_bounded(LEAST_ALPHA, MOST_ALPHA, 24, 1e-4, |alpha| {
+        concentrate(y, kind, lines, alpha).squares
+    });
+    let Concentrated { level, weight, .. } = concentrate(y, kind, lines, alpha);
     let q = 1.0 - alpha;
     let mut now = level;
     let mut power = 1.0;
@@ -197,8 +221,15 @@ fn fit_kind(y: &[f64], kind: Kind, lines: &Lines) -> Fitted {
     let errors = y.iter().zip(&fitted).skip(BURN_IN).map(|(y, f)| y - f);
     let free = (y.len() - BURN_IN) as f64;
     let variance = errors.map(|e| e * e).sum::<f64>() / (free - 2.0).max(1.0);
-    let (length, trend) = (y.len(), lines.last);
-    Fitted { kind, fitted, season: None, alpha, weight, level: now, trend, length, squares, variance }
+    Member {
+        kind,
+        fitted,
+        alpha,
+        weight,
+        level: now,
+        trend: lines.last,
+        variance,
+    }
 }
 
 fn concentrate(y: &[f64], kind: Kind, lines: &Lines, alpha: f64) -> Concentrated {
@@ -223,7 +254,7 @@ fn concentrate(y: &[f64], kind: Kind, lines: &Lines, alpha: f64) -> Concentrated
         power *= q;
     }
     let determinant = zz * gg - zg * zg;
-    let weight = if !kind.optimised {
+    let weight = if kind == Kind::Standard {
         0.5
     } else if determinant > 1e-12 * zz * gg {
         ((zz * gr - zg * zr) / determinant).clamp(0.0, 1.0)
@@ -233,56 +264,112 @@ fn concentrate(y: &[f64], kind: Kind, lines: &Lines, alpha: f64) -> Concentrated
     let change = (zr - weight * zg) / zz;
     let squares = rr + weight * weight * gg + change * change * zz
         - 2.0 * (weight * gr + change * zr - weight * change * zg);
-    Concentrated { level: guess + change, weight, squares: squares.max(0.0) }
+    Concentrated {
+        level: guess + change,
+        weight,
+        squares: squares.max(0.0),
+    }
 }
 
 impl Fitted {
-    fn with_season(mut self, season: Option<(Composition, Vec<f64>)>) -> Self {
-        if let Some(parts) = &season {
-            self.fitted.iter_mut().enumerate().for_each(|(t, f)| *f = restore(parts, t, *f));
-        }
-        self.season = season;
-        self
+    /// The abbreviations of the models, joined by plus signs.
+    pub fn name(&self) -> String {
+        self.members
+            .iter()
+            .map(|member| member.kind.name())
+            .collect::<Vec<_>>()
+            .join(" + ")
+    }
+
+    /// One-step fitted values, season included.
+    pub fn fitted(&self) -> Vec<f64> {
+        let average = self.average(|member| member.fitted.clone());
+        average
+            .iter()
+            .enumerate()
+            .map(|(t, f)| self.restore(t, *f))
+            .collect()
     }
 
     /// The point forecasts of the next `horizon` steps.
     pub fn mean(&self, horizon: usize) -> Vec<f64> {
+        let average = self.average(|member| member.mean(self.length, horizon));
+        average
+            .iter()
+            .enumerate()
+            .map(|(step, f)| self.restore(self.length + step, *f))
+            .collect()
+    }
+
+    /// The standard deviations of the next `horizon` steps' errors, exact for one model with normal errors.
+    ///
+    /// Several models count as wholly dependent: their deviations are averaged.
+    pub fn deviation(&self, horizon: usize) -> Vec<f64> {
+        let average = self.average(|member| member.deviation(self.length, horizon));
+        let factor = |t: usize| match &self.season {
+            Some((Composition::Multiplicative, indices)) => indices[t % indices.len()],
+            _ => 1.0,
+        };
+        average
+            .iter()
+            .enumerate()
+            .map(|(step, d)| d * factor(self.length + step))
+            .collect()
+    }
+
+    fn average(&self, part: impl Fn(&Member) -> Vec<f64>) -> Vec<f64> {
+        let share = 1.0 / self.members.len() as f64;
+        let mut sum = Vec::new();
+        for member in &self.members {
+            let values = part(member);
+            sum.resize(values.len(), 0.0);
+            sum.iter_mut()
+                .zip(values)
+                .for_each(|(s, v)| *s += share * v);
+        }
+        sum
+    }
+
+    fn restore(&self, t: usize, y: f64) -> f64 {
+        self.season.as_ref().map_or(y, |parts| restore(parts, t, y))
+    }
+}
+
+impl Member {
+    fn mean(&self, length: usize, horizon: usize) -> Vec<f64> {
         let q = 1.0 - self.alpha;
         let (mut level, mut trend) = (self.level, self.trend);
-        let mut power = q.powf(self.length as f64);
+        let mut power = q.powf(length as f64);
         let mut mean = Vec::with_capacity(horizon);
-        for t in self.length..self.length + horizon {
+        for _ in 0..horizon {
             let line = trend.intercept() * power + trend.slope * (1.0 - q * power) / self.alpha;
             let y = level + self.weight * line;
-            mean.push(self.season.as_ref().map_or(y, |parts| restore(parts, t, y)));
+            mean.push(y);
             level = self.alpha * y + q * level;
             power *= q;
-            if self.kind.dynamic {
+            if self.kind == Kind::Dynamic {
                 trend = trend.next(y);
             }
         }
         mean
     }
 
-    /// The standard deviations of the next `horizon` steps' errors, exact for normal errors.
-    ///
     /// The model is linear in its errors, so the covariance of (level, mean, slope) is carried from step to step.
-    pub fn deviation(&self, horizon: usize) -> Vec<f64> {
+    fn deviation(&self, length: usize, horizon: usize) -> Vec<f64> {
         let (a, q) = (self.alpha, 1.0 - self.alpha);
-        let mut power = q.powf(self.length as f64);
+        let mut power = q.powf(length as f64);
         let mut covariance = [[0.0; 3]; 3];
         let mut deviations = Vec::with_capacity(horizon);
-        for t in self.length..self.length + horizon {
+        for t in length..length + horizon {
             let i = t as f64;
-            let observe = if self.kind.dynamic {
+            let observe = if self.kind == Kind::Dynamic {
                 let by_slope = (1.0 - q * power) / a - power * (i + 1.0) / 2.0;
                 [1.0, self.weight * power, self.weight * by_slope]
             } else {
                 [1.0, 0.0, 0.0]
             };
             let along = times(&covariance, &observe);
-            let variance = dot(&along, &observe) + self.variance;
-            deviations.push(variance.max(0.0).sqrt() * self.seasonal_factor(t));
+            deviations.push((dot(&along, &observe) + self.variance).max(0.0).sqrt());
             let gain = [a, 1.0 / (i + 1.0), 6.0 / ((i + 1.0) * (i + 2.0))];
             let keep = [
                 [q, 0.0, 0.0],
@@ -293,18 +380,6 @@ impl Fitted {
             power *= q;
         }
         deviations
-    }
-
-    fn seasonal_factor(&self, t: usize) -> f64 {
-        match &self.season {
-            Some((Composition::Multiplicative, indices)) => indices[t % indices.len()],
-            _ => 1.0,
-        }
-    }
-
-    /// Whether a season was found and taken out.
-    pub fn is_seasonal(&self) -> bool {
-        self.season.is_some()
     }
 }
 
@@ -324,7 +399,10 @@ fn carry(
     observe: &[f64; 3],
     variance: f64,
 ) -> [[f64; 3]; 3] {
-    let step: [[f64; 3]; 3] = std::array::from_fn(|i| std::array::from_fn(|j| keep[i][j] + gain[i] * observe[j]));
+    let step: [[f64; 3]; 3] =
+        std::array::from_fn(|i| std::array::from_fn(|j| keep[i][j] + gain[i] * observe[j]));
     let half: [[f64; 3]; 3] = std::array::from_fn(|i| times(covariance, &step[i]));
-    std::array::from_fn(|i| std::array::from_fn(|j| dot(&half[j], &step[i]) + variance * gain[i] * gain[j]))
+    std::array::from_fn(|i| {
+        std::array::from_fn(|j| dot(&half[j], &step[i]) + variance * gain[i] * gain[j])
+    })
 }

@@ -12,7 +12,11 @@ const SLACK: f64 = 1e-8;
 /// characteristic polynomial inside the unit circle.
 /// Source: Hyndman et al. (2008), chapter 10, theorems 10.1 and 10.2.
 pub(super) fn admissible(p: &Parameters, form: Form, period: usize) -> bool {
-    let phi = if form.trend == TrendKind::None { 1.0 } else { p.phi };
+    let phi = if form.trend == TrendKind::None {
+        1.0
+    } else {
+        p.phi
+    };
     if phi <= 0.0 || phi > 1.0 + SLACK {
         return false;
     }
@@ -54,7 +58,9 @@ fn stable(coefficients: &[f64]) -> bool {
             return false;
         }
         let n = row.len();
-        row = (0..n - 1).map(|i| row[i] - reflection * row[n - 1 - i]).collect();
+        row = (0..n - 1)
+            .map(|i| row[i] - reflection * row[n - 1 - i])
+            .collect();
     }
     true
 }
@@ -73,9 +79,19 @@ mod tests {
     #[test]
     fn ordinary_seasonal_parameters_are_admissible() {
         let form = Form::ALL[8];
-        let usual = Parameters { alpha: 0.3, beta: 0.05, gamma: 0.2, phi: 1.0 };
+        let usual = Parameters {
+            alpha: 0.3,
+            beta: 0.05,
+            gamma: 0.2,
+            phi: 1.0,
+        };
         assert!(admissible(&usual, form, 12));
-        let wild = Parameters { alpha: 1.9, beta: 1.5, gamma: 0.9, phi: 1.0 };
+        let wild = Parameters {
+            alpha: 1.9,
+            beta: 1.5,
+            gamma: 0.9,
+            phi: 1.0,
+        };
         assert!(!admissible(&wild, form, 12));
     }
 }

@@ -50,9 +50,17 @@ impl Form {
         Form::new(ErrorKind::Additive, TrendKind::None, SeasonKind::None),
         Form::new(ErrorKind::Multiplicative, TrendKind::None, SeasonKind::None),
         Form::new(ErrorKind::Additive, TrendKind::Additive, SeasonKind::None),
-        Form::new(ErrorKind::Multiplicative, TrendKind::Additive, SeasonKind::None),
+        Form::new(
+            ErrorKind::Multiplicative,
+            TrendKind::Additive,
+            SeasonKind::None,
+        ),
         Form::new(ErrorKind::Additive, TrendKind::Damped, SeasonKind::None),
-        Form::new(ErrorKind::Multiplicative, TrendKind::Damped, SeasonKind::None),
+        Form::new(
+            ErrorKind::Multiplicative,
+            TrendKind::Damped,
+            SeasonKind::None,
+        ),
     ];
 
     /// All forms without numerical trouble: no additive error with a multiplicative season.
@@ -64,24 +72,66 @@ impl Form {
         Form::NON_SEASONAL[4],
         Form::NON_SEASONAL[5],
         Form::new(ErrorKind::Additive, TrendKind::None, SeasonKind::Additive),
-        Form::new(ErrorKind::Multiplicative, TrendKind::None, SeasonKind::Additive),
-        Form::new(ErrorKind::Additive, TrendKind::Additive, SeasonKind::Additive),
-        Form::new(ErrorKind::Multiplicative, TrendKind::Additive, SeasonKind::Additive),
+        Form::new(
+            ErrorKind::Multiplicative,
+            TrendKind::None,
+            SeasonKind::Additive,
+        ),
+        Form::new(
+            ErrorKind::Additive,
+            TrendKind::Additive,
+            SeasonKind::Additive,
+        ),
+        Form::new(
+            ErrorKind::Multiplicative,
+            TrendKind::Additive,
+            SeasonKind::Additive,
+        ),
         Form::new(ErrorKind::Additive, TrendKind::Damped, SeasonKind::Additive),
-        Form::new(ErrorKind::Multiplicative, TrendKind::Damped, SeasonKind::Additive),
-        Form::new(ErrorKind::Multiplicative, TrendKind::None, SeasonKind::Multiplicative),
-        Form::new(ErrorKind::Multiplicative, TrendKind::Additive, SeasonKind::Multiplicative),
-        Form::new(ErrorKind::Multiplicative, TrendKind::Damped, SeasonKind::Multiplicative),
+        Form::new(
+            ErrorKind::Multiplicative,
+            TrendKind::Damped,
+            SeasonKind::Additive,
+        ),
+        Form::new(
+            ErrorKind::Multiplicative,
+            TrendKind::None,
+            SeasonKind::Multiplicative,
+        ),
+        Form::new(
+            ErrorKind::Multiplicative,
+            TrendKind::Additive,
+            SeasonKind::Multiplicative,
+        ),
+        Form::new(
+            ErrorKind::Multiplicative,
+            TrendKind::Damped,
+            SeasonKind::Multiplicative,
+        ),
     ];
 
     /// Makes a form of its three letters.
     pub const fn new(error: ErrorKind, trend: TrendKind, season: SeasonKind) -> Self {
-        Self { error, trend, season }
+        Self {
+            error,
+            trend,
+            season,
+        }
     }
 
     /// Whether both forms have the same trend and season, and so the same states.
     pub(super) fn same_states(self, other: Form) -> bool {
         self.trend == other.trend && self.season == other.season
+    }
+
+    /// The fewest observations to which the form can be fitted.
+    pub fn least_observations(self, period: usize) -> usize {
+        let free = self.count(period) + 3;
+        if self.season == SeasonKind::None {
+            free
+        } else {
+            free.max(2 * period)
+        }
     }
 
     /// How many smoothing parameters and free starting states are estimated.
@@ -92,7 +142,11 @@ impl Form {
             TrendKind::Damped => 3,
         };
         // γ and period − 1 free indices.
-        let season = if self.season == SeasonKind::None { 0 } else { period };
+        let season = if self.season == SeasonKind::None {
+            0
+        } else {
+            period
+        };
         2 + trend + season
     }
 }

@@ -24,9 +24,10 @@ use vector::Layout;
 
 /// The longest season that a form may carry; longer ones are left to decomposition.
 pub const MAX_SEASON: usize = 24;
-/// The most recent observations that a fit looks at.
-const MAX_OBSERVATIONS: usize = 5_000;
-const STOP: Stop = Stop { max_iterations: 80, tolerance: 1e-3 };
+const STOP: Stop = Stop {
+    max_iterations: 80,
+    tolerance: 1e-3,
+};
 
 /// A fitted model, in the units of the series.
 #[derive(Debug, Clone)]
@@ -35,7 +36,7 @@ pub struct Fitted {
     pub form: Form,
     /// The corrected Akaike criterion; lower is better, and comparable between forms on one series.
     pub aicc: f64,
-    /// One-step fitted values, NaN before the window that was fitted.
+    /// One-step fitted values.
     pub fitted: Vec<f64>,
     parameters: Parameters,
     state: State,
@@ -51,10 +52,18 @@ pub fn select(values: &[f64], period: usize, forms: &[Form]) -> Option<Fitted> {
     let mut best: Option<Fitted> = None;
     let mut twin: Option<(Form, Vec<f64>)> = None;
     for &form in forms {
-        let warm = twin.as_ref().filter(|(known, _)| known.same_states(form)).map(|(_, x)| x.as_slice());
-        let Some(fitted) = problem.fit(form, warm) else { continue };
+        let warm = twin
+            .as_ref()
+            .filter(|(known, _)| known.same_states(form))
+            .map(|(_, x)| x.as_slice());
+        let Some(fitted) = problem.fit(form, warm) else {
+            continue;
+        };
         twin = Some((form, fitted.optimum.clone()));
-        if fitted.aicc.is_finite() && best.as_ref().is_none_or(|b| fitted.aicc < b.aicc) && problem.stable(&fitted) {
+        if fitted.aicc.is_finite()
+            && best.as_ref().is_none_or(|b| fitted.aicc < b.aicc)
+            && problem.stable(&fitted)
+        {
             best = Some(fitted);
         }
     }
@@ -63,13 +72,16 @@ pub fn select(values: &[f64], period: usize, forms: &[Form]) -> Option<Fitted> {
 
 /// Fits one form, from the optimum of an earlier fit of the same form where one is given.
 pub fn fit(values: &[f64], period: usize, form: Form, warm: Option<&Fitted>) -> Option<Fitted> {
-    Problem::new(values, period)?.fit(form, warm.filter(|w| w.form == form).map(|w| w.optimum.as_slice()))
+    Problem::new(values, period)?.fit(
+        form,
+        warm.filter(|w| w.form == form)
+            .map(|w| w.optimum.as_slice()),
+    )
 }
 
 /// One series, scaled so that its mean absolute value is one.
 struct Problem {
     values: Vec<f64>,
-    skipped: usize,
     scale: f64,
     unit: f64,
     period: usize,
@@ -78,28 +90,37 @@ struct Problem {
 
 impl Problem {
     fn new(values: &[f64], period: usize) -> Option<Self> {
-        let skipped = values.len().saturating_sub(MAX_OBSERVATIONS);
-        let window = &values[skipped..];
-        let n = window.len();
-        let scale = window.iter().map(|y| y.abs() / n as f64).sum::<f64>();
+        let n = values.len();
+        let scale = values.iter().map(|y| y.abs() / n as f64).sum::<f64>();
         if n < 3 || !scale.is_finite() || scale <= 0.0 {
             return None;
         }
-        let scaled: Vec<f64> = window.iter().map(|y| y / scale).collect();
+        let scaled: Vec<f64> = values.iter().map(|y| y / scale).collect();
         let lag = if period > 1 && n > period { period } else { 1 };
-        let moves: f64 = scaled[lag..].iter().zip(&scaled).map(|(a, b)| (a - b).abs()).sum();
+        let moves: f64 = scaled[lag..]
+            .iter()
+            .zip(&scaled)
+            .map(|(a, b)| (a - b).abs())
+            .sum();
         let unit = (moves / (n - lag) as f64).max(1e-9);
         let positive = scaled.iter().all(|y| *y > 0.0);
-        Some(Self { values: scaled, skipped, scale, unit, period, positive })
+        Some(Self {
+            values: scaled,
+            scale,
+            unit,
+            period,
+            positive,
+        })
     }
 
     fn allows(&self, form: Form) -> bool {
         let n = self.values.len();
-        let multiplicative = form.error == ErrorKind::Multiplicative || form.season == SeasonKind::Multiplicative;
+        let multiplicative =
+            form.error == ErrorKind::Multiplicative || form.season == SeasonKind::Multiplicative;
         let seasonal = form.season != SeasonKind::None;
         (self.positive || !multiplicative)
-            && (!seasonal || (2..=MAX_SEASON).contains(&self.period) && n >= 2 * self.period)
-            && n > form.count(self.period) + 2
+            && (!seasonal || (2..=MAX_SEASON).contains(&self.period))
+            && n >= form.least_observations(self.period)
     }
 
     fn fit(&self, form: Form, warm: Option<&[f64]>) -> Option<Fitted> {
@@ -120,16 +141,22 @@ impl Problem {
                 let slopes = backward(form, &self.values, &parameters, &state, &tape);
                 layout.chain(x, &slopes, gradient);
             }
-            value
+            value + layout.penalty(x, gradient)
         });
-        value.is_finite().then(|| self.describe(form, &layout, x, &mut tape))
+        value
+            .is_finite()
+            .then(|| self.describe(form, &layout, x, &mut tape))
     }
 
     /// The best of a few smoothing parameters, all with the starting states.
     fn best_guess(&self, form: Form, layout: &Layout, tape: &mut Tape) -> Vec<f64> {
         let mut best = (f64::INFINITY, layout.guess(0.2, 0.1));
         for alpha in [0.05, 0.2, 0.5, 0.9] {
-            for gamma in if form.season == SeasonKind::None { [0.1].as_slice() } else { &[0.05, 0.4] } {
+            for gamma in if form.season == SeasonKind::None {
+                [0.1].as_slice()
+            } else {
+                &[0.05, 0.4]
+            } {
                 let x = layout.guess(alpha, *gamma);
                 let (parameters, state) = layout.read(&x);
                 let value = forward(form, &self.values, &parameters, &state, tape);
@@ -148,8 +175,7 @@ impl Problem {
         let k = form.count(self.period) as f64 + 1.0;
         let aicc = value + 2.0 * k + 2.0 * k * (k + 1.0) / (n - k - 1.0);
         let scale = self.scale;
-        let mut fitted = vec![f64::NAN; self.skipped];
-        fitted.extend(tape.forecasts().iter().map(|f| f * scale));
+        let fitted = tape.forecasts().iter().map(|f| f * scale).collect();
         let squares = match form.error {
             ErrorKind::Additive => scale * scale,
             ErrorKind::Multiplicative => 1.0,
@@ -157,11 +183,23 @@ impl Problem {
         state.advance_to(tape);
         state.rescale(scale, form.season);
         let variance = squares / (n - k).max(1.0);
-        Fitted { form, aicc, fitted, parameters, state, variance, optimum: x }
+        Fitted {
+            form,
+            aicc,
+            fitted,
+            parameters,
+            state,
+            variance,
+            optimum: x,
+        }
     }
 
     fn stable(&self, fitted: &Fitted) -> bool {
-        let period = if fitted.form.season == SeasonKind::None { 1 } else { self.period };
+        let period = if fitted.form.season == SeasonKind::None {
+            1
+        } else {
+            self.period
+        };
         admissible::admissible(&fitted.parameters, fitted.form, period)
     }
 }

@@ -79,7 +79,13 @@ const PERFECT: f64 = 1e-18;
 /// The value is n ln Σ e² (additive errors) or n ln Σ (e/f)² + 2 Σ ln f (multiplicative errors), and infinite
 /// where a multiplicative form leaves the positive numbers.
 /// Source: Hyndman et al. (2008), tables 2.2 and 2.3, equation (5.3).
-pub(super) fn forward(form: Form, y: &[f64], p: &Parameters, start: &State, tape: &mut Tape) -> f64 {
+pub(super) fn forward(
+    form: Form,
+    y: &[f64],
+    p: &Parameters,
+    start: &State,
+    tape: &mut Tape,
+) -> f64 {
     match form.season {
         SeasonKind::None => plain(y, p, start, tape),
         SeasonKind::Additive => additive(y, p, start, tape),
@@ -88,7 +94,11 @@ pub(super) fn forward(form: Form, y: &[f64], p: &Parameters, start: &State, tape
     let n = y.len() as f64;
     match form.error {
         ErrorKind::Additive => {
-            tape.squares = y.iter().zip(&tape.forecasts).map(|(y, f)| (y - f) * (y - f)).sum();
+            tape.squares = y
+                .iter()
+                .zip(&tape.forecasts)
+                .map(|(y, f)| (y - f) * (y - f))
+                .sum();
             n * tape.squares.max(n * PERFECT).ln()
         }
         ErrorKind::Multiplicative => {
@@ -118,7 +128,11 @@ fn plain(y: &[f64], p: &Parameters, start: &State, tape: &mut Tape) {
     for ((y, step), forecast) in y.iter().zip(&mut tape.steps).zip(&mut tape.forecasts) {
         let drift = p.phi * slope;
         let base = level + drift;
-        *step = Step { base, slope, season: 0.0 };
+        *step = Step {
+            base,
+            slope,
+            season: 0.0,
+        };
         *forecast = base;
         let error = y - base;
         level = base + p.alpha * error;
@@ -135,13 +149,21 @@ fn additive(y: &[f64], p: &Parameters, start: &State, tape: &mut Tape) {
         let season = &mut tape.ring[at];
         let drift = p.phi * slope;
         let base = level + drift;
-        *step = Step { base, slope, season: *season };
+        *step = Step {
+            base,
+            slope,
+            season: *season,
+        };
         *forecast = base + *season;
         let error = y - *forecast;
         level = base + p.alpha * error;
         slope = drift + p.beta * error;
         *season += p.gamma * error;
-        at = if at + 1 == start.season.len() { 0 } else { at + 1 };
+        at = if at + 1 == start.season.len() {
+            0
+        } else {
+            at + 1
+        };
     }
     tape.ring.rotate_left(at);
     (tape.level, tape.slope) = (level, slope);
@@ -155,27 +177,57 @@ fn multiplicative(y: &[f64], p: &Parameters, start: &State, tape: &mut Tape) {
         let season = &mut tape.ring[at];
         let drift = p.phi * slope;
         let base = level + drift;
-        *step = Step { base, slope, season: *season };
+        *step = Step {
+            base,
+            slope,
+            season: *season,
+        };
         // A base or index that is not positive makes the forecast useless; NaN says so to the likelihood.
-        *forecast = if base > 0.0 && *season > 0.0 { base * *season } else { f64::NAN };
+        *forecast = if base > 0.0 && *season > 0.0 {
+            base * *season
+        } else {
+            f64::NAN
+        };
         let error = y - *forecast;
         let relative = error / *season;
         level = base + p.alpha * relative;
         slope = drift + p.beta * relative;
         *season += p.gamma * error / base;
-        at = if at + 1 == start.season.len() { 0 } else { at + 1 };
+        at = if at + 1 == start.season.len() {
+            0
+        } else {
+            at + 1
+        };
     }
     tape.ring.rotate_left(at);
     (tape.level, tape.slope) = (level, slope);
 }
 
 /// The gradient of [`forward`]'s value, by the adjoint of the recursion; `tape` is from the same arguments.
-pub(super) fn backward(form: Form, y: &[f64], p: &Parameters, start: &State, tape: &Tape) -> Slopes {
+pub(super) fn backward(
+    form: Form,
+    y: &[f64],
+    p: &Parameters,
+    start: &State,
+    tape: &Tape,
+) -> Slopes {
     let n = y.len() as f64;
     if tape.squares <= n * PERFECT {
         let season = vec![0.0; start.season.len()];
-        let parameters = Parameters { alpha: 0.0, beta: 0.0, gamma: 0.0, phi: 0.0 };
-        return Slopes { parameters, state: State { level: 0.0, slope: 0.0, season } };
+        let parameters = Parameters {
+            alpha: 0.0,
+            beta: 0.0,
+            gamma: 0.0,
+            phi: 0.0,
+        };
+        return Slopes {
+            parameters,
+            state: State {
+                level: 0.0,
+                slope: 0.0,
+                season,
+            },
+        };
     }
     let weight = 2.0 * n / tape.squares;
     match form.error {
@@ -200,7 +252,12 @@ fn adjoint(
     let mut ring = vec![0.0; m];
     let mut at = if m == 0 { 0 } else { y.len() % m };
     let (mut level, mut slope) = (0.0, 0.0);
-    let mut sums = Parameters { alpha: 0.0, beta: 0.0, gamma: 0.0, phi: 0.0 };
+    let mut sums = Parameters {
+        alpha: 0.0,
+        beta: 0.0,
+        gamma: 0.0,
+        phi: 0.0,
+    };
     for ((y, step), &forecast) in y.iter().zip(&tape.steps).zip(&tape.forecasts).rev() {
         let error = y - forecast;
         let by_u = p.alpha * level + p.beta * slope;
@@ -240,7 +297,14 @@ fn adjoint(
         level = base;
         slope = p.phi * (slope + base);
     }
-    Slopes { parameters: sums, state: State { level, slope, season: ring } }
+    Slopes {
+        parameters: sums,
+        state: State {
+            level,
+            slope,
+            season: ring,
+        },
+    }
 }
 
 impl State {

@@ -4,8 +4,8 @@
 
 use super::super::super::rng::Rng;
 use super::super::interval::{normal_interval, quantile_sorted};
-use super::form::{ErrorKind, SeasonKind, TrendKind};
 use super::Fitted;
+use super::form::{ErrorKind, SeasonKind, TrendKind};
 
 /// Simulated paths, halved for pairs of opposite errors.
 const MAX_PATHS: usize = 2_000;
@@ -13,7 +13,12 @@ const MAX_PATHS: usize = 2_000;
 const MAX_DRAWS: usize = 400_000;
 const MIN_PATHS: usize = 200;
 
-pub(super) fn interval(model: &Fitted, mean: &[f64], level: f64, seed: u64) -> (Vec<f64>, Vec<f64>) {
+pub(super) fn interval(
+    model: &Fitted,
+    mean: &[f64],
+    level: f64,
+    seed: u64,
+) -> (Vec<f64>, Vec<f64>) {
     if model.form.season != SeasonKind::Multiplicative {
         return normal_interval(mean, &deviation(model, mean.len(), seed), level);
     }
@@ -66,11 +71,19 @@ fn relative(model: &Fitted, horizon: usize) -> Vec<f64> {
     let squares: Vec<f64> = weights(model, horizon).map(|c| c * c).collect();
     let mut theta: Vec<f64> = Vec::with_capacity(horizon);
     for (h, mu) in mean.iter().enumerate() {
-        let carried: f64 = squares.iter().zip(theta[..h].iter().rev()).map(|(c, t)| c * t).sum();
+        let carried: f64 = squares
+            .iter()
+            .zip(theta[..h].iter().rev())
+            .map(|(c, t)| c * t)
+            .sum();
         theta.push(mu * mu + model.variance * carried);
     }
     let variance = |(t, mu): (&f64, &f64)| (1.0 + model.variance) * t - mu * mu;
-    theta.iter().zip(&mean).map(|pair| variance(pair).max(0.0).sqrt()).collect()
+    theta
+        .iter()
+        .zip(&mean)
+        .map(|pair| variance(pair).max(0.0).sqrt())
+        .collect()
 }
 
 fn simulated(model: &Fitted, horizon: usize, seed: u64) -> Vec<f64> {
@@ -78,7 +91,9 @@ fn simulated(model: &Fitted, horizon: usize, seed: u64) -> Vec<f64> {
     paths(model, horizon, seed)
         .iter()
         .zip(&mean)
-        .map(|(step, mu)| (step.iter().map(|y| (y - mu) * (y - mu)).sum::<f64>() / step.len() as f64).sqrt())
+        .map(|(step, mu)| {
+            (step.iter().map(|y| (y - mu) * (y - mu)).sum::<f64>() / step.len() as f64).sqrt()
+        })
         .collect()
 }
 

@@ -17,9 +17,16 @@ impl Start {
         let season = match form.season {
             SeasonKind::None => Vec::new(),
             SeasonKind::Additive => seasonal_indices(values, period, Composition::Additive)?,
-            SeasonKind::Multiplicative => seasonal_indices(values, period, Composition::Multiplicative)?,
+            SeasonKind::Multiplicative => {
+                seasonal_indices(values, period, Composition::Multiplicative)?
+            }
         };
-        let first = if season.is_empty() { 10 } else { 10.max(2 * period) }.min(values.len());
+        let first = if season.is_empty() {
+            10
+        } else {
+            10.max(2 * period)
+        }
+        .min(values.len());
         let adjusted: Vec<f64> = values[..first]
             .iter()
             .enumerate()
@@ -37,8 +44,17 @@ impl Start {
         };
         let positive = values.iter().all(|y| *y > 0.0);
         // Positive series keep positive starting levels, which multiplicative forms need.
-        let (level, slope) =
-            if positive && (level <= 0.0 || level + slope <= 0.0) { (adjusted[0], 0.0) } else { (level, slope) };
-        Some(Self { state: State { level, slope, season } })
+        let (level, slope) = if positive && (level <= 0.0 || level + slope <= 0.0) {
+            (adjusted[0], 0.0)
+        } else {
+            (level, slope)
+        };
+        Some(Self {
+            state: State {
+                level,
+                slope,
+                season,
+            },
+        })
     }
 }

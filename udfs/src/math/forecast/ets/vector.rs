@@ -1,7 +1,7 @@
 //! Parameters and starting states as one unbounded vector for the minimiser.
 //!
-//! Smoothing parameters pass through the logistic function into their usual bounds
-//! (0 < α < 1, 0 < β < α, 0 < γ < 1 − α, 0.8 < φ < 0.98); states are counted from their guesses in units of
+//! Smoothing parameters pass through the logistic function into their bounds
+//! (0 < α < 1, 0 < β < min(α, 0.2), 0 < γ < 1 − α, 0.8 < φ < 0.98), which lie inside the usual region; states are counted from their guesses in units of
 //! the series' typical step.
 
 use super::form::{Form, SeasonKind, TrendKind};
@@ -10,6 +10,11 @@ use super::start::Start;
 
 const LEAST: f64 = 1e-4;
 const MOST: f64 = 1.0 - 1e-4;
+/// Slopes that follow the last errors more closely than this forecast badly.
+const MOST_BETA: f64 = 0.2;
+/// Half-normal priors on α and on β / [`MOST_BETA`]: short series do not take noise for a change of level or slope.
+const LEVEL_PRECISION: f64 = 2.0;
+const SLOPE_PRECISION: f64 = 20.0;
 const LEAST_PHI: f64 = 0.8;
 const MOST_PHI: f64 = 0.98;
 
@@ -25,8 +30,18 @@ pub(super) struct Layout {
 impl Layout {
     pub(super) fn new(form: Form, _period: usize, unit: f64, start: Start) -> Self {
         let level = start.state.level.abs().max(unit);
-        let season_unit = if form.season == SeasonKind::Multiplicative { unit / level } else { unit };
-        Self { trend: form.trend, season: form.season, start: start.state, unit, season_unit }
+        let season_unit = if form.season == SeasonKind::Multiplicative {
+            unit / level
+        } else {
+            unit
+        };
+        Self {
+            trend: form.trend,
+            season: form.season,
+            start: start.state,
+            unit,
+            season_unit,
+        }
     }
 
     fn has_trend(&self) -> bool {
@@ -72,18 +87,69 @@ impl Layout {
             x[at - 1]
         };
         let alpha = between(LEAST, MOST, next());
-        let beta = if self.has_trend() { between(LEAST, beta_cap(alpha), next()) } else { 0.0 };
-        let gamma =
-            if self.season == SeasonKind::None { 0.0 } else { between(LEAST, (1.0 - alpha).max(LEAST), next()) };
+        let beta = if self.has_trend() {
+            between(LEAST, beta_cap(alpha), next())
+        } else {
+            0.0
+        };
+        let gamma = if self.season == SeasonKind::None {
+            0.0
+        } else {
+            between(LEAST, (1.0 - alpha).max(LEAST), next())
+        };
         let phi = match self.trend {
             TrendKind::None => 0.0,
             TrendKind::Additive => 1.0,
             TrendKind::Damped => between(LEAST_PHI, MOST_PHI, next()),
         };
         let level = self.start.level + self.unit * next();
-        let slope = if self.has_trend() { self.start.slope + self.unit * next() } else { 0.0 };
-        let season = self.start.season.iter().map(|s| s + self.season_unit * next()).collect();
-        (Parameters { alpha, beta, gamma, phi }, State { level, slope, season })
+        let slope = if self.has_trend() {
+            self.start.slope + self.unit * next()
+        } else {
+            0.0
+        };
+        let season = self
+            .start
+            .season
+            .iter()
+            .map(|s| s + self.season_unit * next())
+            .collect();
+        (
+            Parameters {
+                alpha,
+                beta,
+                gamma,
+                phi,
+            },
+            State {
+                level,
+                slope,
+                season,
+            },
+        )
+    }
+
+    /// Adds minus twice the logarithm of the prior of α and β, and its derivatives.
+    pub(super) fn penalty(&self, x: &[f64], gradient: &mut [f64]) -> f64 {
+        let mut value = 0.0;
+        let precisions = [
+            LEVEL_PRECISION,
+            if self.has_trend() {
+                SLOPE_PRECISION
+            } else {
+                0.0
+            },
+        ];
+        for (at, precision) in precisions
+            .into_iter()
+            .enumerate()
+            .filter(|(_, precision)| *precision > 0.0)
+        {
+            let share = logistic(x[at]);
+            value += precision * share * share;
+            gradient[at] += 2.0 * precision * share * share * (1.0 - share);
+        }
+        value
     }
 
     /// Turns derivatives by parameters and states into derivatives by the vector.
@@ -122,8 +188,6 @@ impl Layout {
         }
     }
 }
-
-const MOST_BETA: f64 = 1.0;
 
 fn beta_cap(alpha: f64) -> f64 {
     alpha.min(MOST_BETA)
