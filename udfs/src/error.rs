@@ -176,11 +176,7 @@ impl Error {
             if let Some(found) = cause.downcast_ref::<Error>() {
                 return Some(found);
             }
-            current = match cause.downcast_ref::<DataFusionError>() {
-                // `source` of `External` skips the boxed error itself.
-                Some(DataFusionError::External(boxed)) => Some(boxed.as_ref()),
-                _ => cause.source(),
-            };
+            current = cause.source();
         }
         None
     }
@@ -197,5 +193,33 @@ fn listed(what: &str, names: &[String]) -> String {
         "There are no columns.".to_owned()
     } else {
         format!("{what}: {}.", names.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[test]
+    fn is_found_however_it_was_wrapped() {
+        let ours = Error::DuplicateArgument {
+            argument: "horizon".to_owned(),
+        };
+        let plain = || DataFusionError::from(ours.clone());
+        for wrapped in [
+            plain(),
+            plain().context("an optimiser rule failed"),
+            DataFusionError::Shared(Arc::new(plain())),
+            DataFusionError::Collection(vec![plain()]),
+            DataFusionError::External(Box::new(plain())),
+        ] {
+            assert_eq!(Error::find(&wrapped), Some(&ours));
+        }
+        assert_eq!(
+            Error::find(&DataFusionError::Plan("another".to_owned())),
+            None
+        );
     }
 }

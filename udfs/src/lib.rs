@@ -57,11 +57,11 @@ pub fn extension_planners() -> Vec<Arc<dyn ExtensionPlanner + Send + Sync>> {
 /// Adds our functions and relation planners to those that the builder has. The query planner stays the caller's:
 /// it must use [`extension_planners`].
 pub fn register_all(mut builder: SessionStateBuilder) -> SessionStateBuilder {
+    let scalars = builder.scalar_functions().get_or_insert_default();
+    scalars.extend(scalar_functions());
+    let planners = builder.relation_planners().get_or_insert_default();
+    planners.extend(relation_planners());
     builder
-        .scalar_functions()
-        .get_or_insert_default()
-        .extend(scalar_functions());
-    builder.with_relation_planners(relation_planners())
 }
 
 /// Makes `forecast(sales, …)` read `forecast((SELECT * FROM sales), …)` everywhere in a statement,

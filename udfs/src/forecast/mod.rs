@@ -19,15 +19,13 @@ use datafusion::arrow::datatypes::{DataType, Field};
 
 use crate::error::{Error, Result};
 use crate::math::calendar::Frequency;
-use crate::math::forecast::{Forecast, Model, Request, forecast};
+use crate::math::forecast::{Forecast, MAX_HORIZON, Model, Request, forecast};
 use crate::relation::{
     Argument, Bound, Class, ColumnRef, Constant, Failure, Group, Layout, Options, Output, Rows,
-    Signature, TableFunction, Value, ValueType, Wanted,
+    Signature, TableFunction, ValueType, Wanted,
 };
 use series::{OnDuplicate, OnGap, Rules, Series, Step};
 
-/// The most steps that one series may be forecast ahead.
-const MAX_HORIZON: i64 = 10_000;
 /// The longest season, in observations.
 const MAX_SEASONAL_PERIOD: i64 = 100_000;
 
@@ -44,7 +42,7 @@ static SIGNATURE: Signature = Signature {
             "horizon",
             ValueType::Integer {
                 min: 1,
-                max: MAX_HORIZON,
+                max: MAX_HORIZON as i64,
             },
         )
         .or(Constant::Integer(10)),
@@ -145,7 +143,7 @@ impl TableFunction for ForecastFunction {
             data: layout.column("data_col")?,
             rules,
             model: model(options.text("model")?)?,
-            periods: periods(options)?,
+            periods: periods(options),
             horizon: options.count("horizon")?,
             confidence_level: options.number("confidence_level")?,
             output_history: options.boolean("output_history")?,
@@ -276,15 +274,12 @@ fn step(name: &str, time: &DataType) -> Result<Option<Step>> {
     })
 }
 
-fn periods(options: &Options) -> Result<Vec<usize>> {
-    let Some(Value::List(values)) = options.get("seasonal_periods") else {
-        return Ok(Vec::new());
-    };
-    let periods = values.iter().filter_map(|value| match value {
-        Value::Integer(period) => usize::try_from(*period).ok(),
-        _ => None,
-    });
-    Ok(periods.collect())
+/// The given season lengths; none with `auto`.
+fn periods(options: &Options) -> Vec<usize> {
+    let periods = options.integers("seasonal_periods").into_iter();
+    periods
+        .filter_map(|period| usize::try_from(period).ok())
+        .collect()
 }
 
 fn unsupported(feature: &str) -> Error {

@@ -24,10 +24,10 @@ async fn forecasts_every_group() {
     assert_eq!(
         server.rows(sql).await,
         [
-            "north|2024-01-04|12.0|0.9|naive|",
-            "north|2024-01-05|12.0|0.9|naive|",
-            "south|2024-01-04|24.0|0.9|naive|",
-            "south|2024-01-05|24.0|0.9|naive|",
+            "north|2024-01-04|12.0|0.9|Naive|",
+            "north|2024-01-05|12.0|0.9|Naive|",
+            "south|2024-01-04|24.0|0.9|Naive|",
+            "south|2024-01-05|24.0|0.9|Naive|",
         ]
     );
 }
@@ -175,7 +175,7 @@ async fn a_bad_group_spoils_no_other() {
                  id_cols => region, horizon => 1, model => 'naive') ORDER BY region";
     assert_eq!(
         server.rows(sql).await,
-        ["north|12.0|naive|", "south|||too few observations: 1 < 2"]
+        ["north|12.0|Naive|", "south|||too few observations: 1 < 2"]
     );
     let refusal = server
         .refusal(&sql.replace("horizon", "on_error => 'abort', horizon"))

@@ -118,6 +118,43 @@ impl Options {
         }
     }
 
+    /// The integers of an option; none if it is absent or a word.
+    pub fn integers(&self, name: &str) -> Vec<i64> {
+        let integer = |value: &Value| match value {
+            Value::Integer(value) => Some(*value),
+            _ => None,
+        };
+        self.list(name).iter().filter_map(integer).collect()
+    }
+
+    /// The numbers of an option; none if it is absent.
+    pub fn numbers(&self, name: &str) -> Vec<f64> {
+        let number = |value: &Value| match value {
+            Value::Number(value) => Some(*value),
+            _ => None,
+        };
+        self.list(name).iter().filter_map(number).collect()
+    }
+
+    /// The words of an option; none if it is absent.
+    pub fn texts(&self, name: &str) -> Vec<&str> {
+        let mut texts = Vec::new();
+        for value in self.list(name) {
+            if let Value::Text(text) = value {
+                texts.push(text.as_str());
+            }
+        }
+        texts
+    }
+
+    fn list(&self, name: &str) -> &[Value] {
+        match self.get(name) {
+            Some(Value::List(values)) => values,
+            Some(single) => std::slice::from_ref(single),
+            None => &[],
+        }
+    }
+
     /// Whether a group that can't be computed ends the query.
     pub(super) fn aborts(&self) -> bool {
         matches!(self.get(ON_ERROR), Some(Value::Text(choice)) if choice == "abort")

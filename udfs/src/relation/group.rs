@@ -1,6 +1,6 @@
 //! What a table function gets and gives: the rows of one group, and the rows it makes of them.
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Float64Type};
 use datafusion::arrow::error::ArrowError;
@@ -60,6 +60,15 @@ impl<'a> Group<'a> {
             .iter()
             .map(|value| value.unwrap_or(f64::NAN))
             .collect())
+    }
+
+    /// The values of a text column.
+    ///
+    /// # Errors
+    /// When the column is not text.
+    pub fn texts(&self, column: ColumnRef) -> Result<StringArray, Failure> {
+        let array = cast(self.column(column), &DataType::Utf8)?;
+        Ok(array.as_string::<i32>().clone())
     }
 }
 

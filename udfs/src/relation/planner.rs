@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
-use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, Result};
 use datafusion::config::ConfigOptions;
 use datafusion::logical_expr::planner::{
@@ -141,7 +141,7 @@ fn plan_call(
     let mut fields = Vec::with_capacity(arguments.relations.len());
     for (argument, relation) in arguments.relations {
         let input = context.plan(relation)?;
-        if !input.all_out_ref_exprs().is_empty() {
+        if reaches_out(&input)? {
             return Err(unsupported(&function, "a reference to an outer query").into());
         }
         fields.push((argument.name.to_owned(), input.schema().fields().to_vec()));
@@ -166,6 +166,26 @@ fn plan_call(
     Ok(LogicalPlan::Extension(Extension {
         node: Arc::new(node),
     }))
+}
+
+/// Whether a relation refers to columns that it does not bring along itself, at any depth.
+fn reaches_out(input: &LogicalPlan) -> Result<bool> {
+    let mut references = Vec::new();
+    let mut schemas = Vec::new();
+    input.apply_with_subqueries(|plan| {
+        schemas.push(Arc::clone(plan.schema()));
+        plan.apply_expressions(|expr| {
+            expr.apply(|expr| {
+                if let Expr::OuterReferenceColumn(_, column) = expr {
+                    references.push(column.clone());
+                }
+                Ok(TreeNodeRecursion::Continue)
+            })
+        })
+    })?;
+    Ok(references
+        .iter()
+        .any(|column| !schemas.iter().any(|schema| schema.has_column(column))))
 }
 
 /// The columns that the function reads, in the layout's order, under their bare names.
