@@ -69,11 +69,8 @@ impl Ensemble {
             adjusted_ets = fit_adjusted(&adjusted);
             adjusted_theta = theta::fit(&adjusted, 1, THETA);
         }
-        let ets = if period <= ets::MAX_SEASON {
-            fit_ets(&base, period)
-        } else {
-            None
-        };
+        // A season too long for states is left out of the first member; the median bears one that misses it.
+        let ets = fit_ets(&base, if period <= ets::MAX_SEASON { period } else { 1 });
         let theta = theta::fit(&base, period, THETA);
         let any =
             ets.is_some() || theta.is_some() || adjusted_ets.is_some() || adjusted_theta.is_some();
