@@ -55,10 +55,10 @@ pub(super) enum OnDuplicate {
 #[derive(Debug)]
 pub(super) struct Series {
     pub(super) values: Vec<f64>,
+    /// The time of each value; where there is an observation, its own.
+    grid: Vec<i64>,
     clock: Clock,
     step: Step,
-    first: i64,
-    last: i64,
 }
 
 /// How a column's values and ticks answer to each other. Ticks are microseconds, or the integers themselves.
@@ -77,40 +77,34 @@ impl Series {
             zone: None,
         };
         let (times, values) = timed(&utc.ticks(times)?, values);
-        let (mut times, values) = merged(times, &values, rules.on_duplicate, &utc)?;
         // A row without a value still shows the frequency.
-        let step = step(rules, &times);
-        let known = |value: &f64| !value.is_nan();
-        let (Some(start), Some(end)) = (
-            values.iter().position(known),
-            values.iter().rposition(known),
-        ) else {
+        let found = step(rules, &times);
+        if values.iter().all(|value| value.is_nan()) {
             return Err(Failure::refused("too few observations: 0 < 1"));
-        };
-        let (step, zone) = step?;
+        }
+        let (step, zone) = found?;
         let clock = Clock { zone, ..utc };
-        times = times[start..=end]
-            .iter()
-            .map(|time| clock.wall_time(*time))
-            .collect::<Result<_, _>>()?;
-        let values = &values[start..=end];
-        let (first, last) = (times[0], times[times.len() - 1]);
-        let length = step.length(first, last);
+        let times = times.iter().map(|time| clock.wall_time(*time));
+        let times = times.collect::<Result<Vec<_>, _>>()?;
+        let (times, values) = merged(&times, &values, &step, &clock, rules.on_duplicate)?;
+        let known = |value: &f64| !value.is_nan();
+        let start = values.iter().position(known).unwrap_or(0);
+        let end = values.iter().rposition(known).map_or(0, |last| last + 1);
+        let (times, values) = (&times[start..end], &values[start..end]);
+
         let limit = MAX_LENGTH.max(times.len().saturating_mul(MAX_GROWTH));
+        let length = step.length(times);
         if length > limit {
             return Err(Failure::refused(format_args!(
                 "too many steps from first to last: {length} > {limit}"
             )));
         }
-        let values = step.align(&times, values).ok_or_else(|| {
-            Failure::refused("the timestamps do not lie on the steps of the frequency")
-        })?;
+        let (grid, values) = step.align(times, values).ok_or_else(out_of_range)?;
         let mut series = Self {
             values,
+            grid,
             clock,
             step,
-            first,
-            last,
         };
         series.fill(rules.on_gap)?;
         Ok(series)
@@ -126,8 +120,9 @@ impl Series {
 
     /// The times of the first `history` values and of as many steps after the last as `horizon` says.
     pub(super) fn times(&self, history: usize, horizon: usize) -> Result<ArrayRef, Failure> {
-        let past = (0..history).map(|steps| self.step.after(self.first, steps));
-        let ahead = (1..=horizon).map(|steps| self.step.after(self.last, steps));
+        let last = self.grid.last().copied().ok_or_else(out_of_range)?;
+        let past = self.grid.iter().take(history).copied().map(Some);
+        let ahead = (1..=horizon).map(|steps| self.step.after(last, steps));
         let ticks = past.chain(ahead).collect::<Option<Vec<i64>>>();
         self.clock.array(ticks.ok_or_else(out_of_range)?)
     }
@@ -137,15 +132,12 @@ impl Series {
             return Ok(());
         };
         match on_gap {
-            OnGap::Refuse => {
-                let time = self.step.after(self.first, gap).ok_or_else(out_of_range)?;
-                Err(Failure::refused(format_args!(
-                    "no value at {}",
-                    self.clock.text(time)?
-                )))
-            }
+            OnGap::Refuse => Err(Failure::refused(format_args!(
+                "no value at {}",
+                self.clock.text(self.grid[gap])?
+            ))),
             OnGap::Interpolate => {
-                interpolate(&mut self.values);
+                calendar::interpolate(&mut self.values);
                 Ok(())
             }
         }
@@ -153,39 +145,55 @@ impl Series {
 }
 
 impl Step {
+    /// None beyond the times that there are.
     fn after(&self, time: i64, steps: usize) -> Option<i64> {
+        let steps = i64::try_from(steps).ok()?;
         match self {
-            Step::Calendar(frequency) => Some(frequency.next(time, steps)),
-            Step::Count(step) => time.checked_add(step.checked_mul(i64::try_from(steps).ok()?)?),
+            // Beyond its end the calendar stands still.
+            Step::Calendar(frequency) => {
+                Some(frequency.next(time, steps)).filter(|next| *next > time)
+            }
+            Step::Count(step) => time.checked_add(step.checked_mul(steps)?),
         }
     }
 
-    /// How many values there are from first to last, roughly where steps differ.
-    fn length(&self, first: i64, last: i64) -> usize {
-        let step = match self {
-            Step::Calendar(frequency) => frequency.next(first, 1).saturating_sub(first),
-            Step::Count(step) => *step,
-        };
-        let steps = last.abs_diff(first) / step.unsigned_abs().max(1);
-        usize::try_from(steps)
-            .unwrap_or(usize::MAX)
-            .saturating_add(1)
+    /// Which step after the first a time belongs to; none between the steps of integers.
+    fn place(&self, first: i64, time: i64) -> Option<i64> {
+        match self {
+            Step::Calendar(frequency) => Some(frequency.steps_between(first, time)),
+            Step::Count(step) => {
+                let offset = time.checked_sub(first)?;
+                (offset % step == 0).then_some(offset / step)
+            }
+        }
     }
 
-    fn align(&self, times: &[i64], values: &[f64]) -> Option<Vec<f64>> {
+    /// How many steps there are from the first to the last time, both included.
+    fn length(&self, times: &[i64]) -> usize {
+        let (Some(first), Some(last)) = (times.first(), times.last()) else {
+            return 0;
+        };
+        let steps = self.place(*first, *last).map(usize::try_from);
+        steps.map_or(usize::MAX, |steps| {
+            steps.unwrap_or(usize::MAX).saturating_add(1)
+        })
+    }
+
+    /// The times of all steps and their values, NaN where there is none.
+    fn align(&self, times: &[i64], values: &[f64]) -> Option<(Vec<i64>, Vec<f64>)> {
+        let first = *times.first()?;
         match self {
-            Step::Calendar(frequency) => calendar::align(times, values, frequency),
-            Step::Count(step) => {
-                let (first, last) = (times.first()?, times.last()?);
-                let mut series = vec![f64::NAN; self.length(*first, *last)];
+            Step::Calendar(frequency) => calendar::align(times, values, *frequency)
+                .map(|aligned| (aligned.micros, aligned.values)),
+            Step::Count(_) => {
+                let length = self.length(times);
+                let grid = (0..length).map(|steps| self.after(first, steps));
+                let mut series = vec![f64::NAN; length];
                 for (time, value) in times.iter().zip(values) {
-                    let offset = time.abs_diff(*first);
-                    if offset % step.unsigned_abs() != 0 {
-                        return None;
-                    }
-                    *series.get_mut(usize::try_from(offset / step.unsigned_abs()).ok()?)? = *value;
+                    let place = usize::try_from(self.place(first, *time)?).ok()?;
+                    *series.get_mut(place)? = *value;
                 }
-                Some(series)
+                Some((grid.collect::<Option<_>>()?, series))
             }
         }
     }
@@ -212,10 +220,10 @@ fn step(rules: &Rules, times: &[i64]) -> Result<(Step, Option<Tz>), Failure> {
     if let Some(step) = &rules.step {
         return Ok((step.clone(), zone.filter(|_| step.is_day_or_longer(first))));
     }
-    if times.len() < 2 {
+    let distinct = times.chunk_by(|a, b| a == b).count();
+    if distinct < 2 {
         return Err(Failure::refused(format_args!(
-            "too few observations: {} < 2",
-            times.len()
+            "too few observations: {distinct} < 2"
         )));
     }
     if rules.time_type.is_integer() {
@@ -242,7 +250,7 @@ fn zone(data_type: &DataType) -> Option<Tz> {
     }
 }
 
-/// The greatest step that meets every time; times are distinct and ordered.
+/// The greatest step that meets every time; times are ordered.
 fn common_step(times: &[i64]) -> i64 {
     let divisor = times
         .windows(2)
@@ -266,31 +274,38 @@ fn timed(times: &Int64Array, values: Vec<f64>) -> (Vec<i64>, Vec<f64>) {
         .unzip()
 }
 
-/// One value a time, NaN where there is none.
+/// One value a step, NaN where there is none; with the first time of each.
 fn merged(
-    times: Vec<i64>,
+    times: &[i64],
     values: &[f64],
-    on_duplicate: OnDuplicate,
+    step: &Step,
     clock: &Clock,
+    on_duplicate: OnDuplicate,
 ) -> Result<(Vec<i64>, Vec<f64>), Failure> {
-    if times.is_sorted_by(|a, b| a < b) {
-        return Ok((times, values.to_vec()));
+    let first = times.first().copied().unwrap_or_default();
+    let mut places = Vec::with_capacity(times.len());
+    for time in times {
+        let Some(place) = step.place(first, *time) else {
+            let time = clock.text(*time)?;
+            return Err(Failure::refused(format_args!(
+                "{time} is not on a step of the frequency"
+            )));
+        };
+        places.push(place);
     }
     let mut distinct = Vec::with_capacity(times.len());
     let mut merged = Vec::with_capacity(times.len());
     let mut start = 0;
-    for run in times.chunk_by(|a, b| a == b) {
-        let same = &values[start..start + run.len()];
+    for run in places.chunk_by(|a, b| a == b) {
+        let (time, same) = (times[start], &values[start..start + run.len()]);
         start += run.len();
-        let known: Vec<f64> = same
-            .iter()
-            .copied()
-            .filter(|value| !value.is_nan())
-            .collect();
+        distinct.push(time);
+        let same = same.iter().copied();
+        let known: Vec<f64> = same.filter(|value| !value.is_nan()).collect();
         let sum: f64 = known.iter().sum();
         merged.push(match on_duplicate {
             OnDuplicate::Refuse if run.len() > 1 => {
-                let time = clock.text(run[0])?;
+                let time = clock.text(time)?;
                 return Err(Failure::refused(format_args!("several values at {time}")));
             }
             _ if known.is_empty() => f64::NAN,
@@ -298,28 +313,8 @@ fn merged(
             #[expect(clippy::cast_precision_loss, reason = "a group never has 2^53 rows")]
             OnDuplicate::Mean => sum / known.len() as f64,
         });
-        distinct.push(run[0]);
     }
     Ok((distinct, merged))
-}
-
-/// Draws a line over every gap; first and last value are known.
-fn interpolate(values: &mut [f64]) {
-    let mut known = 0;
-    for i in 1..values.len() {
-        if values[i].is_nan() {
-            continue;
-        }
-        let (from, to) = (values[known], values[i]);
-        #[expect(clippy::cast_precision_loss, reason = "a series is shorter than 2^53")]
-        let steps = (i - known) as f64;
-        for (offset, value) in values[known..i].iter_mut().enumerate().skip(1) {
-            #[expect(clippy::cast_precision_loss, reason = "a series is shorter than 2^53")]
-            let share = offset as f64 / steps;
-            *value = from + (to - from) * share;
-        }
-        known = i;
-    }
 }
 
 impl Clock {

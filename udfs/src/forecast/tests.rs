@@ -224,6 +224,42 @@ async fn merges_duplicates_or_names_them() {
 }
 
 #[tokio::test]
+async fn a_given_frequency_gathers_finer_rows() {
+    let values = "(DATE '2024-01-01', 1), (DATE '2024-01-02', 2), (DATE '2024-01-08', 5), (DATE '2024-01-15', 7)";
+    let rows = naive(
+        values,
+        ", frequency => 'week', on_duplicate => 'sum', output_history => true",
+    )
+    .await;
+    assert_eq!(rows[0], "2024-01-01|3.0|");
+    assert_eq!(rows[3], "2024-01-22|7.0|");
+    let rows = naive(values, ", frequency => 'week', on_duplicate => 'error'").await;
+    assert_eq!(rows, ["||several values at 2024-01-01"]);
+}
+
+#[tokio::test]
+async fn months_end_where_they_end() {
+    let values = "(DATE '2023-11-30', 1), (DATE '2023-12-31', 2), (DATE '2024-01-31', 3)";
+    assert_eq!(
+        naive(values, "").await,
+        ["2024-02-29|3.0|", "2024-03-31|3.0|"]
+    );
+}
+
+#[tokio::test]
+async fn the_default_model_follows_trend_and_season() {
+    let server = Server::new(2);
+    let sql = "SELECT forecast_timestamp, round(forecast_value / 10), model LIKE 'auto%',
+                      prediction_interval_lower_bound <= forecast_value AND forecast_value <= prediction_interval_upper_bound, status
+               FROM forecast((SELECT TIMESTAMP '2024-01-01 00:00:00' + (i || ' days')::interval AS ts,
+                                     100 + 10 * i + CASE WHEN i % 7 < 5 THEN 500 ELSE 0 END AS value
+                              FROM generate_series(0, 69) AS g(i)), horizon => 7) ORDER BY 1";
+    let rows = server.rows(sql).await;
+    assert_eq!(rows[0], "2024-03-11T00:00:00|130.0|true|true|");
+    assert_eq!(rows[6], "2024-03-17T00:00:00|86.0|true|true|");
+}
+
+#[tokio::test]
 async fn nan_and_infinity_are_never_returned() {
     let values = "(DATE '2024-01-01', 1.0), (DATE '2024-01-02', 'NaN'::double precision), (DATE '2024-01-03', 3.0)";
     assert_eq!(naive(values, "").await[0], "2024-01-04|3.0|");

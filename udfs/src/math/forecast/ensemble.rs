@@ -1,23 +1,21 @@
 //! The models behind `auto`, fitted together, and their combination.
 //!
 //! ETS, the Theta pair and, with a season, both once more on the series that loess has freed of its seasons.
-//! The forecast of a step is the median of the members' forecasts, their mean where two are left.
+//! Of several seasons the first two see only the shortest: loess takes the others out. The forecast of a step
+//! is the median of the members' forecasts.
 
-use super::{ets, mstl, theta};
+use super::mstl::{self, Decomposition};
+use super::{ets, theta};
 
 const THETA: &[theta::Kind] = &[theta::Kind::Optimised, theta::Kind::Dynamic];
 
-/// The fitted members.
+/// The fitted members; seasons are in the decomposition, its first in `ets` and `theta` as well.
 pub(super) struct Ensemble {
+    decomposition: Option<Decomposition>,
     ets: Option<ets::Fitted>,
     theta: Option<theta::Fitted>,
-    adjusted: Option<Adjusted>,
-}
-
-/// Models of the series without its seasons.
-struct Adjusted {
-    ets: mstl::Fitted,
-    theta: Option<theta::Fitted>,
+    adjusted_ets: Option<ets::Fitted>,
+    adjusted_theta: Option<theta::Fitted>,
 }
 
 /// Combined point forecasts and model standard deviations.
@@ -31,45 +29,57 @@ impl Ensemble {
     ///
     /// `periods` are ascending and each fits into the series twice.
     pub(super) fn fit(values: &[f64], periods: &[usize]) -> Option<Self> {
-        let period = periods.first().copied().unwrap_or(1);
-        let ets = if period <= ets::MAX_SEASON {
-            ets::select(values, period, ets::Form::ALL)
-        } else {
-            None
-        };
-        let adjusted = mstl::fit(values, periods, ets::Form::NON_SEASONAL);
-        Self::with(values, period, ets, adjusted)
+        Self::with(
+            values,
+            periods,
+            |values, period| ets::select(values, period, ets::Form::ALL),
+            |adjusted| ets::select(adjusted, 1, ets::Form::NON_SEASONAL),
+        )
     }
 
     /// Fits the same forms to other values, such as an earlier part of the series.
     pub(super) fn refit(&self, values: &[f64], periods: &[usize]) -> Option<Self> {
-        let period = periods.first().copied().unwrap_or(1);
-        let ets = self
-            .ets
-            .as_ref()
-            .and_then(|known| ets::fit(values, period, known.form, Some(known)));
-        let adjusted = self
-            .adjusted
-            .as_ref()
-            .and_then(|known| mstl::refit(values, periods, &known.ets));
-        Self::with(values, period, ets, adjusted)
+        let again = |values: &[f64], period: usize, known: &Option<ets::Fitted>| {
+            let known = known.as_ref()?;
+            ets::fit(values, period, known.form, Some(known))
+        };
+        Self::with(
+            values,
+            periods,
+            |values, period| again(values, period, &self.ets),
+            |adjusted| again(adjusted, 1, &self.adjusted_ets),
+        )
     }
 
     fn with(
         values: &[f64],
-        period: usize,
-        ets: Option<ets::Fitted>,
-        adjusted: Option<mstl::Fitted>,
+        periods: &[usize],
+        fit_ets: impl Fn(&[f64], usize) -> Option<ets::Fitted>,
+        fit_adjusted: impl Fn(&[f64]) -> Option<ets::Fitted>,
     ) -> Option<Self> {
-        let theta = theta::fit(values, period, THETA);
-        let adjusted = adjusted.map(|ets| {
-            let theta = theta::fit(&ets.decomposition.adjusted(), 1, THETA);
-            Adjusted { ets, theta }
-        });
-        (ets.is_some() || theta.is_some() || adjusted.is_some()).then_some(Self {
+        let period = periods.first().copied().unwrap_or(1);
+        let decomposition = mstl::decompose(values, periods);
+        let (mut adjusted_ets, mut adjusted_theta) = (None, None);
+        let mut base = values.to_vec();
+        if let Some(parts) = &decomposition {
+            base.iter_mut()
+                .enumerate()
+                .for_each(|(t, y)| *y -= parts.season_at(t, 1));
+            let adjusted = parts.adjusted();
+            adjusted_ets = fit_adjusted(&adjusted);
+            adjusted_theta = theta::fit(&adjusted, 1, THETA);
+        }
+        // A season too long for states is left out of the first member; the median bears one that misses it.
+        let ets = fit_ets(&base, if period <= ets::MAX_SEASON { period } else { 1 });
+        let theta = theta::fit(&base, period, THETA);
+        let any =
+            ets.is_some() || theta.is_some() || adjusted_ets.is_some() || adjusted_theta.is_some();
+        any.then_some(Self {
+            decomposition,
             ets,
             theta,
-            adjusted,
+            adjusted_ets,
+            adjusted_theta,
         })
     }
 
@@ -77,8 +87,8 @@ impl Ensemble {
     pub(super) fn name(&self) -> String {
         let ets = self.ets.as_ref().map(|m| m.form.to_string());
         let theta = self.theta.as_ref().map(theta::Fitted::name);
-        let adjusted = self.adjusted.as_ref().map(|m| m.ets.decomposition.name());
-        [ets, theta, adjusted]
+        let decomposition = self.decomposition.as_ref().map(Decomposition::name);
+        [ets, theta, decomposition]
             .into_iter()
             .flatten()
             .collect::<Vec<_>>()
@@ -87,31 +97,25 @@ impl Ensemble {
 
     /// Combines the members over the next `horizon` steps.
     pub(super) fn outlook(&self, horizon: usize, seed: u64) -> Outlook {
-        let mut means = Vec::with_capacity(4);
-        let mut deviations = Vec::with_capacity(4);
-        if let Some(model) = &self.ets {
-            means.push(model.mean(horizon));
-            deviations.push(model.deviation(horizon, seed));
-        }
-        if let Some(model) = &self.theta {
-            means.push(model.mean(horizon));
-            deviations.push(model.deviation(horizon));
-        }
-        if let Some(Adjusted { ets, theta }) = &self.adjusted {
-            means.push(ets.mean(horizon));
-            deviations.push(ets.deviation(horizon, seed));
-            if let Some(theta) = theta {
-                let season = ets.decomposition.season_ahead(horizon);
-                means.push(
-                    theta
-                        .mean(horizon)
-                        .iter()
-                        .zip(season)
-                        .map(|(m, s)| m + s)
-                        .collect(),
-                );
-                deviations.push(theta.deviation(horizon));
+        let ets = |model: &ets::Fitted| (model.mean(horizon), model.deviation(horizon, seed));
+        let theta = |model: &theta::Fitted| (model.mean(horizon), model.deviation(horizon));
+        let members = [
+            (self.ets.as_ref().map(ets), 1),
+            (self.theta.as_ref().map(theta), 1),
+            (self.adjusted_ets.as_ref().map(ets), 0),
+            (self.adjusted_theta.as_ref().map(theta), 0),
+        ];
+        let (mut means, mut deviations) = (Vec::with_capacity(4), Vec::with_capacity(4));
+        for (member, seasons_within) in members {
+            let Some((mut mean, deviation)) = member else {
+                continue;
+            };
+            if let Some(parts) = &self.decomposition {
+                let season = parts.season_ahead(horizon, seasons_within);
+                mean.iter_mut().zip(season).for_each(|(m, s)| *m += s);
             }
+            means.push(mean);
+            deviations.push(deviation);
         }
         Outlook {
             mean: medians(&means),
@@ -121,15 +125,24 @@ impl Ensemble {
 
     /// Combined one-step fitted values.
     pub(super) fn fitted(&self) -> Vec<f64> {
-        let ets = self.ets.as_ref().map(|m| m.fitted.clone());
-        let theta = self.theta.as_ref().map(theta::Fitted::fitted);
-        let adjusted = self.adjusted.as_ref().map(|m| m.ets.fitted());
-        medians(
-            &[ets, theta, adjusted]
-                .into_iter()
-                .flatten()
-                .collect::<Vec<_>>(),
-        )
+        let members = [
+            (self.ets.as_ref().map(|m| m.fitted.clone()), 1),
+            (self.theta.as_ref().map(theta::Fitted::fitted), 1),
+            (self.adjusted_ets.as_ref().map(|m| m.fitted.clone()), 0),
+            (self.adjusted_theta.as_ref().map(theta::Fitted::fitted), 0),
+        ];
+        let mut rows = Vec::with_capacity(4);
+        for (member, seasons_within) in members {
+            let Some(mut fitted) = member else { continue };
+            if let Some(parts) = &self.decomposition {
+                fitted
+                    .iter_mut()
+                    .enumerate()
+                    .for_each(|(t, f)| *f += parts.season_at(t, seasons_within));
+            }
+            rows.push(fitted);
+        }
+        medians(&rows)
     }
 }
 

@@ -278,7 +278,7 @@ fn theta(
         });
     };
     let fitted = theta::fit(&parts.adjusted(), 1, kinds).ok_or(few)?;
-    let season = parts.season_ahead(horizon);
+    let season = parts.season_ahead(horizon, 0);
     Ok(Prediction {
         mean: fitted
             .mean(horizon)
@@ -291,7 +291,7 @@ fn theta(
             .fitted()
             .iter()
             .enumerate()
-            .map(|(t, f)| f + parts.season_at(t))
+            .map(|(t, f)| f + parts.season_at(t, 0))
             .collect(),
         name: format!("{} + {}", parts.name(), fitted.name()),
     })

@@ -65,25 +65,21 @@ impl Decomposition {
             .collect()
     }
 
-    /// The sum of the seasons' last cycles at `steps` after the end.
-    pub fn season_ahead(&self, steps: usize) -> Vec<f64> {
-        let one = |step: usize, period: usize, season: &[f64]| {
-            season[season.len() - period + step % period]
-        };
-        (0..steps)
-            .map(|step| {
-                self.periods
-                    .iter()
-                    .zip(&self.seasons)
-                    .map(|(p, s)| one(step, *p, s))
-                    .sum()
-            })
-            .collect()
+    /// The sum of the last cycles of all seasons but the `skipped` shortest, at `steps` after the end.
+    pub fn season_ahead(&self, steps: usize, skipped: usize) -> Vec<f64> {
+        let mut sum = vec![0.0; steps];
+        for (period, season) in self.periods.iter().zip(&self.seasons).skip(skipped) {
+            let cycle = &season[season.len() - period..];
+            sum.iter_mut()
+                .zip(cycle.iter().cycle())
+                .for_each(|(s, c)| *s += c);
+        }
+        sum
     }
 
-    /// The sum of the seasons at position `t` of the series.
-    pub fn season_at(&self, t: usize) -> f64 {
-        self.seasons.iter().map(|s| s[t]).sum()
+    /// The sum of all seasons but the `skipped` shortest, at position `t` of the series.
+    pub fn season_at(&self, t: usize, skipped: usize) -> f64 {
+        self.seasons.iter().skip(skipped).map(|s| s[t]).sum()
     }
 }
 
@@ -106,25 +102,10 @@ pub fn fit(values: &[f64], periods: &[usize], forms: &[ets::Form]) -> Option<Fit
     })
 }
 
-/// Fits the same form of model as `known` to other values.
-pub fn refit(values: &[f64], periods: &[usize], known: &Fitted) -> Option<Fitted> {
-    let decomposition = decompose(values, periods)?;
-    let model = ets::fit(
-        &decomposition.adjusted(),
-        1,
-        known.model.form,
-        Some(&known.model),
-    )?;
-    Some(Fitted {
-        decomposition,
-        model,
-    })
-}
-
 impl Fitted {
     /// The point forecasts of the next `horizon` steps.
     pub fn mean(&self, horizon: usize) -> Vec<f64> {
-        let season = self.decomposition.season_ahead(horizon);
+        let season = self.decomposition.season_ahead(horizon, 0);
         self.model
             .mean(horizon)
             .iter()
@@ -144,7 +125,7 @@ impl Fitted {
             .fitted
             .iter()
             .enumerate()
-            .map(|(t, f)| f + self.decomposition.season_at(t))
+            .map(|(t, f)| f + self.decomposition.season_at(t, 0))
             .collect()
     }
 }

@@ -128,24 +128,37 @@ impl Problem {
             return None;
         }
         let start = Start::new(&self.values, self.period, form)?;
-        let layout = Layout::new(form, self.period, self.unit, start);
+        let layout = Layout::new(form, self.unit, start);
         let mut tape = Tape::new(self.values.len());
         let mut x = match warm {
             Some(x) if x.len() == layout.len() => x.to_vec(),
             _ => self.best_guess(form, &layout, &mut tape),
         };
         let value = minimize(&mut x, STOP, |x, gradient| {
-            let (parameters, state) = layout.read(x);
-            let value = forward(form, &self.values, &parameters, &state, &mut tape);
-            if value.is_finite() {
-                let slopes = backward(form, &self.values, &parameters, &state, &tape);
-                layout.chain(x, &slopes, gradient);
-            }
-            value + layout.penalty(x, gradient)
+            self.objective(form, &layout, x, gradient, &mut tape)
         });
         value
             .is_finite()
             .then(|| self.describe(form, &layout, x, &mut tape))
+    }
+
+    /// Minus twice the log posterior of a vector, up to a constant, and its gradient.
+    fn objective(
+        &self,
+        form: Form,
+        layout: &Layout,
+        x: &[f64],
+        gradient: &mut [f64],
+        tape: &mut Tape,
+    ) -> f64 {
+        let (parameters, state) = layout.read(x);
+        let value = forward(form, &self.values, &parameters, &state, tape);
+        if !value.is_finite() {
+            return value;
+        }
+        let slopes = backward(form, &self.values, &parameters, &state, tape);
+        layout.chain(x, &slopes, gradient);
+        value + layout.penalty(x, gradient)
     }
 
     /// The best of a few smoothing parameters, all with the starting states.
@@ -182,7 +195,7 @@ impl Problem {
         } * tape.squares();
         state.advance_to(tape);
         state.rescale(scale, form.season);
-        let variance = squares / (n - k).max(1.0);
+        let variance = squares / (n - k - 1.0).max(1.0);
         Fitted {
             form,
             aicc,

@@ -28,7 +28,7 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    pub(super) fn new(form: Form, _period: usize, unit: f64, start: Start) -> Self {
+    pub(super) fn new(form: Form, unit: f64, start: Start) -> Self {
         let level = start.state.level.abs().max(unit);
         let season_unit = if form.season == SeasonKind::Multiplicative {
             unit / level
