@@ -1,0 +1,289 @@
+//! `forecast()`: the next values of every series, with an interval.
+//!
+//! It makes a regular series of a group's rows (duplicates, gaps, frequency) and hands it to
+//! [`math::forecast`](crate::math::forecast), which knows the models. Conventions of the columns follow
+//! BigQuery's AI.FORECAST.
+//!
+//! - Rows without a time are left out; a row without a value is a gap. NaN counts as no value.
+//! - With `output_history`, the observed series comes first: its value in `forecast_value`, no bounds.
+
+mod series;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{ArrayRef, Float64Array, StringArray};
+use datafusion::arrow::datatypes::{DataType, Field};
+
+use crate::error::{Error, Result};
+use crate::math::calendar::Frequency;
+use crate::math::forecast::{Forecast, MAX_HORIZON, Model, Request, forecast};
+use crate::relation::{
+    Argument, Bound, Class, ColumnRef, Constant, Failure, Group, Layout, Options, Output, Rows,
+    Signature, TableFunction, ValueType, Wanted,
+};
+use series::{OnDuplicate, OnGap, Rules, Series, Step};
+
+/// The longest season, in observations.
+const MAX_SEASONAL_PERIOD: i64 = 100_000;
+
+static SIGNATURE: Signature = Signature {
+    name: "forecast",
+    arguments: &[
+        Argument::data("data"),
+        Argument::column("timestamp_col", Class::Time)
+            .inferred()
+            .orders(),
+        Argument::column("data_col", Class::Number).inferred(),
+        Argument::ids(),
+        Argument::option(
+            "horizon",
+            ValueType::Integer {
+                min: 1,
+                max: MAX_HORIZON as i64,
+            },
+        )
+        .or(Constant::Integer(10)),
+        Argument::option("frequency", ValueType::Text).or(Constant::Text("auto")),
+        Argument::option("model", ValueType::Text).or(Constant::Text("auto")),
+        Argument::option(
+            "seasonal_periods",
+            ValueType::Integers {
+                words: &["auto"],
+                min: 1,
+                max: MAX_SEASONAL_PERIOD,
+            },
+        )
+        .or(Constant::Text("auto")),
+        Argument::option(
+            "confidence_level",
+            ValueType::Number {
+                min: 0.0,
+                max: 1.0,
+                closed: false,
+            },
+        )
+        .or(Constant::Number(0.95)),
+        Argument::columns("exog_cols", Class::Number),
+        Argument::relation(
+            "future",
+            Rows::Grouped,
+            Wanted::Like(&["timestamp_col", "exog_cols"]),
+        ),
+        Argument::option("on_gap", ValueType::Choice(&["interpolate", "error"]))
+            .or(Constant::Text("interpolate")),
+        Argument::option("on_duplicate", ValueType::Choice(&["mean", "sum", "error"]))
+            .or(Constant::Text("mean")),
+        Argument::option("output_history", ValueType::Boolean).or(Constant::Boolean(false)),
+        Argument::option(
+            "seed",
+            ValueType::Integer {
+                min: i64::MIN,
+                max: i64::MAX,
+            },
+        )
+        .or(Constant::Integer(0)),
+    ],
+};
+
+/// Models that are known by name and not built.
+const PLANNED_MODELS: &[&str] = &["arima", "prophet"];
+
+/// The table function `forecast`.
+#[derive(Debug, Default)]
+pub struct ForecastFunction;
+
+impl TableFunction for ForecastFunction {
+    fn signature(&self) -> &'static Signature {
+        &SIGNATURE
+    }
+
+    fn output(&self, layout: &Layout) -> Result<Vec<Field>> {
+        let time = layout
+            .field(layout.column("timestamp_col")?)
+            .data_type()
+            .clone();
+        Ok(vec![
+            Field::new("forecast_timestamp", time, true),
+            Field::new("forecast_value", DataType::Float64, true),
+            Field::new("prediction_interval_lower_bound", DataType::Float64, true),
+            Field::new("prediction_interval_upper_bound", DataType::Float64, true),
+            Field::new("confidence_level", DataType::Float64, true),
+            Field::new("model", DataType::Utf8, true),
+        ])
+    }
+
+    fn bind(&self, layout: &Layout, options: &Options) -> Result<Arc<dyn Bound>> {
+        if !layout.columns("exog_cols").is_empty() {
+            return Err(unsupported(
+                "argument \"exog_cols\" of function \"forecast\"",
+            ));
+        }
+        if layout.relations().len() > 1 {
+            return Err(unsupported("argument \"future\" of function \"forecast\""));
+        }
+        let time = layout.column("timestamp_col")?;
+        let rules = Rules {
+            time_type: layout.field(time).data_type().clone(),
+            step: step(options.text("frequency")?, layout.field(time).data_type())?,
+            on_gap: match options.text("on_gap")? {
+                "error" => OnGap::Refuse,
+                _ => OnGap::Interpolate,
+            },
+            on_duplicate: match options.text("on_duplicate")? {
+                "error" => OnDuplicate::Refuse,
+                "sum" => OnDuplicate::Sum,
+                _ => OnDuplicate::Mean,
+            },
+        };
+        Ok(Arc::new(BoundForecast {
+            time,
+            data: layout.column("data_col")?,
+            rules,
+            model: model(options.text("model")?)?,
+            periods: periods(options),
+            horizon: options.count("horizon")?,
+            confidence_level: options.number("confidence_level")?,
+            output_history: options.boolean("output_history")?,
+            seed: options.integer("seed")?.cast_unsigned(),
+        }))
+    }
+}
+
+#[derive(Debug)]
+struct BoundForecast {
+    time: ColumnRef,
+    data: ColumnRef,
+    rules: Rules,
+    model: Model,
+    /// Empty: those of the frequency.
+    periods: Vec<usize>,
+    horizon: usize,
+    confidence_level: f64,
+    output_history: bool,
+    seed: u64,
+}
+
+impl Bound for BoundForecast {
+    fn run_group(&self, group: &Group<'_>) -> Result<Output, Failure> {
+        let series = Series::new(
+            group.column(self.time),
+            group.numbers(self.data)?,
+            &self.rules,
+        )?;
+        let periods = match self.periods.as_slice() {
+            [] => series.default_periods(),
+            given => given,
+        };
+        let request = Request {
+            values: &series.values,
+            periods,
+            horizon: self.horizon,
+            confidence_level: self.confidence_level,
+            model: self.model,
+            seed: self.seed,
+        };
+        let forecast = forecast(&request).map_err(Failure::refused)?;
+        self.output(&series, forecast)
+    }
+
+    /// Models keep several copies of the series and of the forecast.
+    fn working_bytes(&self, rows: usize) -> usize {
+        rows.saturating_add(self.horizon).saturating_mul(16 * 8)
+    }
+}
+
+impl BoundForecast {
+    fn output(&self, series: &Series, forecast: Forecast) -> Result<Output, Failure> {
+        let history = if self.output_history {
+            series.values.len()
+        } else {
+            0
+        };
+        let past = series.values.iter().copied().take(history);
+        let values = past.chain(forecast.mean).map(finite);
+        let ahead = |bounds: Vec<f64>| -> ArrayRef {
+            let none = std::iter::repeat_n(None, history);
+            Arc::new(
+                none.chain(bounds.into_iter().map(finite))
+                    .collect::<Float64Array>(),
+            )
+        };
+        let level = std::iter::repeat_n(None, history).chain(std::iter::repeat_n(
+            Some(self.confidence_level),
+            self.horizon,
+        ));
+        let model = std::iter::repeat_n(None, history).chain(std::iter::repeat_n(
+            Some(forecast.model.as_str()),
+            self.horizon,
+        ));
+        Ok(Output::new(vec![
+            series.times(history, self.horizon)?,
+            Arc::new(values.collect::<Float64Array>()),
+            ahead(forecast.lower),
+            ahead(forecast.upper),
+            Arc::new(level.collect::<Float64Array>()),
+            Arc::new(model.collect::<StringArray>()),
+        ]))
+    }
+}
+
+/// What a model could not say is NULL, never NaN or infinite.
+fn finite(value: f64) -> Option<f64> {
+    value.is_finite().then_some(value)
+}
+
+fn model(name: &str) -> Result<Model> {
+    let name = name.trim().to_ascii_lowercase();
+    if let Some(model) = Model::parse(&name) {
+        return Ok(model);
+    }
+    if PLANNED_MODELS.contains(&name.as_str()) {
+        return Err(unsupported(&format!(
+            "model '{name}' of function \"forecast\""
+        )));
+    }
+    Err(Error::InvalidValue {
+        argument: "model".to_owned(),
+        value: name,
+        hint: format!("Allowed are: {}.", Model::NAMES.join(", ")),
+    })
+}
+
+fn step(name: &str, time: &DataType) -> Result<Option<Step>> {
+    let name = name.trim().to_ascii_lowercase();
+    if name == "auto" {
+        return Ok(None);
+    }
+    let step = if time.is_integer() {
+        name.parse().ok().filter(|step| *step > 0).map(Step::Count)
+    } else {
+        Frequency::parse(&name).map(Step::Calendar)
+    };
+    let hint = if time.is_integer() {
+        "With an integer column it is 'auto' or the distance between two rows, such as '1'."
+    } else {
+        "Allowed are 'auto', the names of frequencies such as 'day', 'month' or 'business day', and multiples such as '15 minutes'."
+    };
+    step.map(Some).ok_or_else(|| Error::InvalidValue {
+        argument: "frequency".to_owned(),
+        value: name,
+        hint: hint.to_owned(),
+    })
+}
+
+/// The given season lengths; none with `auto`.
+fn periods(options: &Options) -> Vec<usize> {
+    let periods = options.integers("seasonal_periods").into_iter();
+    periods
+        .filter_map(|period| usize::try_from(period).ok())
+        .collect()
+}
+
+fn unsupported(feature: &str) -> Error {
+    Error::NotSupported {
+        feature: feature.to_owned(),
+    }
+}

@@ -1,0 +1,417 @@
+//! From the rows of a group to one regular series, and from steps back to times of the column's type.
+//! It knows nothing of models.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, NaiveDateTime, Offset, TimeDelta, TimeZone};
+use datafusion::arrow::array::timezone::Tz;
+use datafusion::arrow::array::{ArrayRef, AsArray, Int64Array};
+use datafusion::arrow::compute::{CastOptions, cast, cast_with_options};
+use datafusion::arrow::datatypes::{DataType, Int64Type, TimeUnit};
+use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
+
+use crate::math::calendar::{self, Frequency};
+use crate::relation::Failure;
+
+/// A series with gaps may become this long, or [`MAX_GROWTH`] times as long as it has rows.
+const MAX_LENGTH: usize = 1_000_000;
+const MAX_GROWTH: usize = 10;
+
+const MICROS_PER_DAY: i64 = 86_400_000_000;
+
+/// How rows become a series.
+#[derive(Debug)]
+pub(super) struct Rules {
+    pub(super) time_type: DataType,
+    /// None: found in the times.
+    pub(super) step: Option<Step>,
+    pub(super) on_gap: OnGap,
+    pub(super) on_duplicate: OnDuplicate,
+}
+
+/// The distance of two observations.
+#[derive(Debug, Clone)]
+pub(super) enum Step {
+    /// Of dates and timestamps.
+    Calendar(Frequency),
+    /// Of integers.
+    Count(i64),
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) enum OnGap {
+    Interpolate,
+    Refuse,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) enum OnDuplicate {
+    Mean,
+    Sum,
+    Refuse,
+}
+
+/// A value at every step, none missing.
+#[derive(Debug)]
+pub(super) struct Series {
+    pub(super) values: Vec<f64>,
+    /// The time of each value; where there is an observation, its own.
+    grid: Vec<i64>,
+    clock: Clock,
+    step: Step,
+}
+
+/// How a column's values and ticks answer to each other. Ticks are microseconds, or the integers themselves.
+#[derive(Debug)]
+struct Clock {
+    data_type: DataType,
+    /// Ticks are this zone's wall clock: days and longer steps keep their hour through daylight saving.
+    zone: Option<Tz>,
+}
+
+impl Series {
+    /// Makes the series of a group, whose rows are ordered by time.
+    pub(super) fn new(times: &ArrayRef, values: Vec<f64>, rules: &Rules) -> Result<Self, Failure> {
+        let utc = Clock {
+            data_type: rules.time_type.clone(),
+            zone: None,
+        };
+        let (times, values) = timed(&utc.ticks(times)?, values);
+        // A row without a value still shows the frequency.
+        let found = step(rules, &times);
+        if values.iter().all(|value| value.is_nan()) {
+            return Err(Failure::refused("too few observations: 0 < 1"));
+        }
+        let (step, zone) = found?;
+        let clock = Clock { zone, ..utc };
+        let times = times.iter().map(|time| clock.wall_time(*time));
+        let times = times.collect::<Result<Vec<_>, _>>()?;
+        let (times, values) = merged(&times, &values, &step, &clock, rules.on_duplicate)?;
+        let known = |value: &f64| !value.is_nan();
+        let start = values.iter().position(known).unwrap_or(0);
+        let end = values.iter().rposition(known).map_or(0, |last| last + 1);
+        let (times, values) = (&times[start..end], &values[start..end]);
+
+        let limit = MAX_LENGTH.max(times.len().saturating_mul(MAX_GROWTH));
+        let length = step.length(times);
+        if length > limit {
+            return Err(Failure::refused(format_args!(
+                "too many steps from first to last: {length} > {limit}"
+            )));
+        }
+        let (grid, values) = step.align(times, values).ok_or_else(out_of_range)?;
+        let mut series = Self {
+            values,
+            grid,
+            clock,
+            step,
+        };
+        series.fill(rules.on_gap)?;
+        Ok(series)
+    }
+
+    /// The season lengths that the frequency suggests.
+    pub(super) fn default_periods(&self) -> &'static [usize] {
+        match &self.step {
+            Step::Calendar(frequency) => frequency.default_periods(),
+            Step::Count(_) => &[],
+        }
+    }
+
+    /// The times of the first `history` values and of as many steps after the last as `horizon` says.
+    pub(super) fn times(&self, history: usize, horizon: usize) -> Result<ArrayRef, Failure> {
+        let last = self.grid.last().copied().ok_or_else(out_of_range)?;
+        let past = self.grid.iter().take(history).copied().map(Some);
+        let ahead = (1..=horizon).map(|steps| self.step.after(last, steps));
+        let ticks = past.chain(ahead).collect::<Option<Vec<i64>>>();
+        self.clock.array(ticks.ok_or_else(out_of_range)?)
+    }
+
+    fn fill(&mut self, on_gap: OnGap) -> Result<(), Failure> {
+        let Some(gap) = self.values.iter().position(|value| value.is_nan()) else {
+            return Ok(());
+        };
+        match on_gap {
+            OnGap::Refuse => Err(Failure::refused(format_args!(
+                "no value at {}",
+                self.clock.text(self.grid[gap])?
+            ))),
+            OnGap::Interpolate => {
+                calendar::interpolate(&mut self.values);
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Step {
+    /// None beyond the times that there are.
+    fn after(&self, time: i64, steps: usize) -> Option<i64> {
+        let steps = i64::try_from(steps).ok()?;
+        match self {
+            // Beyond its end the calendar stands still.
+            Step::Calendar(frequency) => {
+                Some(frequency.next(time, steps)).filter(|next| *next > time)
+            }
+            Step::Count(step) => time.checked_add(step.checked_mul(steps)?),
+        }
+    }
+
+    /// Which step after the first a time belongs to; none between the steps of integers.
+    fn place(&self, first: i64, time: i64) -> Option<i64> {
+        match self {
+            Step::Calendar(frequency) => Some(frequency.steps_between(first, time)),
+            Step::Count(step) => {
+                let offset = time.checked_sub(first)?;
+                (offset % step == 0).then_some(offset / step)
+            }
+        }
+    }
+
+    /// How many steps there are from the first to the last time, both included.
+    fn length(&self, times: &[i64]) -> usize {
+        let (Some(first), Some(last)) = (times.first(), times.last()) else {
+            return 0;
+        };
+        let steps = self.place(*first, *last).map(usize::try_from);
+        steps.map_or(usize::MAX, |steps| {
+            steps.unwrap_or(usize::MAX).saturating_add(1)
+        })
+    }
+
+    /// The times of all steps and their values, NaN where there is none.
+    fn align(&self, times: &[i64], values: &[f64]) -> Option<(Vec<i64>, Vec<f64>)> {
+        let first = *times.first()?;
+        match self {
+            Step::Calendar(frequency) => calendar::align(times, values, *frequency)
+                .map(|aligned| (aligned.micros, aligned.values)),
+            Step::Count(_) => {
+                let length = self.length(times);
+                let grid = (0..length).map(|steps| self.after(first, steps));
+                let mut series = vec![f64::NAN; length];
+                for (time, value) in times.iter().zip(values) {
+                    let place = usize::try_from(self.place(first, *time)?).ok()?;
+                    *series.get_mut(place)? = *value;
+                }
+                Some((grid.collect::<Option<_>>()?, series))
+            }
+        }
+    }
+
+    fn is_day_or_longer(&self, from: i64) -> bool {
+        matches!(self, Step::Calendar(frequency) if frequency.next(from, 1).saturating_sub(from) >= MICROS_PER_DAY)
+    }
+}
+
+/// The step to use, and the zone whose days it counts. A step below a day is the same everywhere.
+fn step(rules: &Rules, times: &[i64]) -> Result<(Step, Option<Tz>), Failure> {
+    let zone = zone(&rules.time_type);
+    let wall = |zone: Tz| {
+        let clock = Clock {
+            data_type: rules.time_type.clone(),
+            zone: Some(zone),
+        };
+        times
+            .iter()
+            .map(|time| clock.wall_time(*time))
+            .collect::<Result<Vec<_>, _>>()
+    };
+    let first = times.first().copied().unwrap_or_default();
+    if let Some(step) = &rules.step {
+        return Ok((step.clone(), zone.filter(|_| step.is_day_or_longer(first))));
+    }
+    let distinct = times.chunk_by(|a, b| a == b).count();
+    if distinct < 2 {
+        return Err(Failure::refused(format_args!(
+            "too few observations: {distinct} < 2"
+        )));
+    }
+    if rules.time_type.is_integer() {
+        return Ok((Step::Count(common_step(times)), None));
+    }
+    if let Some(zone) = zone
+        && let Some(frequency) = calendar::detect_frequency(&wall(zone)?)
+        && Step::Calendar(frequency).is_day_or_longer(first)
+    {
+        return Ok((Step::Calendar(frequency), Some(zone)));
+    }
+    match calendar::detect_frequency(times) {
+        Some(frequency) => Ok((Step::Calendar(frequency), None)),
+        None => Err(Failure::refused("the timestamps have no regular frequency")),
+    }
+}
+
+fn zone(data_type: &DataType) -> Option<Tz> {
+    match data_type {
+        DataType::Timestamp(_, Some(zone)) if !zone.eq_ignore_ascii_case("utc") => {
+            zone.parse().ok()
+        }
+        _ => None,
+    }
+}
+
+/// The greatest step that meets every time; times are ordered.
+fn common_step(times: &[i64]) -> i64 {
+    let divisor = times
+        .windows(2)
+        .fold(0, |divisor, pair| gcd(divisor, pair[1].abs_diff(pair[0])));
+    i64::try_from(divisor).unwrap_or(i64::MAX).max(1)
+}
+
+fn gcd(mut a: u64, mut b: u64) -> u64 {
+    while b != 0 {
+        (a, b) = (b, a % b);
+    }
+    a
+}
+
+/// The rows with a time.
+fn timed(times: &Int64Array, values: Vec<f64>) -> (Vec<i64>, Vec<f64>) {
+    times
+        .iter()
+        .zip(values)
+        .filter_map(|(time, value)| Some((time?, value)))
+        .unzip()
+}
+
+/// One value a step, NaN where there is none; with the first time of each.
+fn merged(
+    times: &[i64],
+    values: &[f64],
+    step: &Step,
+    clock: &Clock,
+    on_duplicate: OnDuplicate,
+) -> Result<(Vec<i64>, Vec<f64>), Failure> {
+    let first = times.first().copied().unwrap_or_default();
+    let mut places = Vec::with_capacity(times.len());
+    for time in times {
+        let Some(place) = step.place(first, *time) else {
+            let time = clock.text(*time)?;
+            return Err(Failure::refused(format_args!(
+                "{time} is not on a step of the frequency"
+            )));
+        };
+        places.push(place);
+    }
+    let mut distinct = Vec::with_capacity(times.len());
+    let mut merged = Vec::with_capacity(times.len());
+    let mut start = 0;
+    for run in places.chunk_by(|a, b| a == b) {
+        let (time, same) = (times[start], &values[start..start + run.len()]);
+        start += run.len();
+        distinct.push(time);
+        let same = same.iter().copied();
+        let known: Vec<f64> = same.filter(|value| !value.is_nan()).collect();
+        let sum: f64 = known.iter().sum();
+        merged.push(match on_duplicate {
+            OnDuplicate::Refuse if run.len() > 1 => {
+                let time = clock.text(time)?;
+                return Err(Failure::refused(format_args!("several values at {time}")));
+            }
+            _ if known.is_empty() => f64::NAN,
+            OnDuplicate::Sum | OnDuplicate::Refuse => sum,
+            #[expect(clippy::cast_precision_loss, reason = "a group never has 2^53 rows")]
+            OnDuplicate::Mean => sum / known.len() as f64,
+        });
+    }
+    Ok((distinct, merged))
+}
+
+impl Clock {
+    fn is_integer(&self) -> bool {
+        self.data_type.is_integer()
+    }
+
+    /// Ticks of a column. Nanoseconds are rounded down to microseconds.
+    fn ticks(&self, times: &ArrayRef) -> Result<Int64Array, Failure> {
+        let strict = CastOptions {
+            safe: false,
+            format_options: FormatOptions::new(),
+        };
+        let ticks = if self.is_integer() {
+            cast_with_options(times, &DataType::Int64, &strict).map_err(|_| out_of_range())?
+        } else {
+            let zone = match &self.data_type {
+                DataType::Timestamp(_, zone) => zone.clone(),
+                _ => None,
+            };
+            let micros = DataType::Timestamp(TimeUnit::Microsecond, zone);
+            let micros = cast_with_options(times, &micros, &strict).map_err(|_| out_of_range())?;
+            cast(&micros, &DataType::Int64)?
+        };
+        let ticks = ticks.as_primitive::<Int64Type>();
+        // The type's extreme values stand for infinity.
+        let infinite = |tick: i64| tick == i64::MAX || tick == i64::MIN;
+        if !self.is_integer() && ticks.iter().flatten().any(infinite) {
+            return Err(out_of_range());
+        }
+        Ok(ticks.clone())
+    }
+
+    /// A column of ticks.
+    fn array(&self, ticks: Vec<i64>) -> Result<ArrayRef, Failure> {
+        let ticks = match self.zone {
+            Some(_) => ticks
+                .into_iter()
+                .map(|tick| self.instant(tick))
+                .collect::<Result<_, _>>()?,
+            None => ticks,
+        };
+        let ticks: ArrayRef = Arc::new(Int64Array::from(ticks));
+        let strict = CastOptions {
+            safe: false,
+            format_options: FormatOptions::new(),
+        };
+        if self.is_integer() {
+            return cast_with_options(&ticks, &self.data_type, &strict).map_err(|_| out_of_range());
+        }
+        let zone = match &self.data_type {
+            DataType::Timestamp(_, zone) => zone.clone(),
+            _ => None,
+        };
+        let micros = cast(&ticks, &DataType::Timestamp(TimeUnit::Microsecond, zone))?;
+        cast_with_options(&micros, &self.data_type, &strict).map_err(|_| out_of_range())
+    }
+
+    fn text(&self, tick: i64) -> Result<String, Failure> {
+        let time = self.array(vec![tick])?;
+        let options = FormatOptions::new().with_timestamp_format(Some("%Y-%m-%d %H:%M:%S"));
+        let options = options.with_timestamp_tz_format(Some("%Y-%m-%d %H:%M:%S%:z"));
+        Ok(ArrayFormatter::try_new(&time, &options)?
+            .value(0)
+            .to_string())
+    }
+
+    fn wall_time(&self, micros: i64) -> Result<i64, Failure> {
+        let Some(zone) = self.zone else {
+            return Ok(micros);
+        };
+        let time = DateTime::from_timestamp_micros(micros).ok_or_else(out_of_range)?;
+        let offset = zone
+            .offset_from_utc_datetime(&time.naive_utc())
+            .fix()
+            .local_minus_utc();
+        Ok(micros + i64::from(offset) * 1_000_000)
+    }
+
+    /// A wall time that daylight saving skips is taken an hour later, one that comes twice the first time.
+    fn instant(&self, wall: i64) -> Result<i64, Failure> {
+        let Some(zone) = self.zone else {
+            return Ok(wall);
+        };
+        let naive: NaiveDateTime = DateTime::from_timestamp_micros(wall)
+            .ok_or_else(out_of_range)?
+            .naive_utc();
+        let found = zone.from_local_datetime(&naive).earliest();
+        let later = || {
+            zone.from_local_datetime(&(naive + TimeDelta::hours(1)))
+                .earliest()
+        };
+        let time = found.or_else(later).ok_or_else(out_of_range)?;
+        Ok(time.timestamp_micros())
+    }
+}
+
+fn out_of_range() -> Failure {
+    Failure::refused("timestamp out of range")
+}

@@ -1,0 +1,339 @@
+use crate::testing::Server;
+
+const SALES: &str = "CREATE TABLE sales AS SELECT * FROM (VALUES
+    (DATE '2024-01-01', 'north', 10), (DATE '2024-01-02', 'north', 11), (DATE '2024-01-03', 'north', 12),
+    (DATE '2024-01-01', 'south', 20), (DATE '2024-01-02', 'south', 22), (DATE '2024-01-03', 'south', 24)
+) AS t(day, region, units)";
+
+async fn naive(values: &str, arguments: &str) -> Vec<String> {
+    let server = Server::new(2);
+    let sql = format!(
+        "SELECT forecast_timestamp, forecast_value, status
+         FROM forecast((SELECT * FROM (VALUES {values}) AS t(ts, value)), model => 'naive', horizon => 2 {arguments})
+         ORDER BY 1"
+    );
+    server.rows(&sql).await
+}
+
+#[tokio::test]
+async fn forecasts_every_group() {
+    let server = Server::after(2, SALES).await;
+    let sql = "SELECT region, forecast_timestamp, forecast_value, confidence_level, model, status
+               FROM forecast(sales, id_cols => region, horizon => 2, model => 'naive', confidence_level => 0.9)
+               ORDER BY region, forecast_timestamp";
+    assert_eq!(
+        server.rows(sql).await,
+        [
+            "north|2024-01-04|12.0|0.9|Naive|",
+            "north|2024-01-05|12.0|0.9|Naive|",
+            "south|2024-01-04|24.0|0.9|Naive|",
+            "south|2024-01-05|24.0|0.9|Naive|",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn describes_the_columns_of_the_manual() {
+    let server = Server::after(2, SALES).await;
+    let plan = server
+        .plan("SELECT * FROM forecast(sales, id_cols => (region))")
+        .await
+        .unwrap();
+    let columns: Vec<String> = plan
+        .schema()
+        .fields()
+        .iter()
+        .map(|f| format!("{} {}", f.name(), f.data_type()))
+        .collect();
+    assert_eq!(
+        columns,
+        [
+            "region Utf8",
+            "forecast_timestamp Date32",
+            "forecast_value Float64",
+            "prediction_interval_lower_bound Float64",
+            "prediction_interval_upper_bound Float64",
+            "confidence_level Float64",
+            "model Utf8",
+            "status Utf8",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn keeps_the_type_of_time() {
+    for (first, second, next) in [
+        ("DATE '2024-02-27'", "DATE '2024-02-28'", "2024-02-29"),
+        (
+            "TIMESTAMP '2024-02-27 06:00:00'",
+            "TIMESTAMP '2024-02-28 06:00:00'",
+            "2024-02-29T06:00:00",
+        ),
+        (
+            "arrow_cast(TIMESTAMP '2024-02-27 06:00:00', 'Timestamp(Second, None)')",
+            "arrow_cast(TIMESTAMP '2024-02-28 06:00:00', 'Timestamp(Second, None)')",
+            "2024-02-29T06:00:00",
+        ),
+        (
+            "arrow_cast(TIMESTAMP '2024-02-27 06:00:00', 'Timestamp(Microsecond, Some(\"UTC\"))')",
+            "arrow_cast(TIMESTAMP '2024-02-28 06:00:00', 'Timestamp(Microsecond, Some(\"UTC\"))')",
+            "2024-02-29T06:00:00Z",
+        ),
+    ] {
+        let rows = naive(&format!("({first}, 1.5), ({second}, 2.5)"), "").await;
+        assert_eq!(rows[0], format!("{next}|2.5|"));
+    }
+}
+
+#[tokio::test]
+async fn days_keep_their_hour_through_daylight_saving() {
+    // In New York clocks went from -05 to -04 on 2024-03-10.
+    let zone = |time: &str| {
+        format!(
+            "arrow_cast(TIMESTAMP '{time}', 'Timestamp(Microsecond, Some(\"America/New_York\"))')"
+        )
+    };
+    let values = [
+        "2024-03-08 00:00:00",
+        "2024-03-09 00:00:00",
+        "2024-03-10 00:00:00",
+    ]
+    .map(zone);
+    let values: Vec<String> = values.iter().map(|time| format!("({time}, 1)")).collect();
+    let rows = naive(&values.join(", "), "").await;
+    assert_eq!(
+        rows,
+        [
+            "2024-03-11T00:00:00-04:00|1.0|",
+            "2024-03-12T00:00:00-04:00|1.0|"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn takes_every_number_type() {
+    for data_type in [
+        "smallint",
+        "int",
+        "bigint",
+        "real",
+        "double precision",
+        "numeric(10, 2)",
+    ] {
+        let values =
+            format!("(DATE '2024-01-01', 3::{data_type}), (DATE '2024-01-02', 4::{data_type})");
+        assert_eq!(
+            naive(&values, "").await[0],
+            "2024-01-03|4.0|",
+            "{data_type}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn integers_are_time_when_asked() {
+    let rows = naive(
+        "(10, 1.0), (12, 2.0), (16, 4.0)",
+        ", timestamp_col => ts, data_col => value",
+    )
+    .await;
+    assert_eq!(rows, ["18|4.0|", "20|4.0|"]);
+    let rows = naive(
+        "(10, 1.0), (16, 4.0)",
+        ", timestamp_col => ts, data_col => value, frequency => '3'",
+    )
+    .await;
+    assert_eq!(rows, ["19|4.0|", "22|4.0|"]);
+}
+
+#[tokio::test]
+async fn an_empty_input_gives_no_rows() {
+    let server = Server::after(2, SALES).await;
+    for ids in ["", ", id_cols => region"] {
+        let sql = format!("SELECT * FROM forecast((SELECT * FROM sales WHERE units < 0){ids})");
+        assert!(server.rows(&sql).await.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn too_little_is_a_status() {
+    assert_eq!(
+        naive("(DATE '2024-01-01', 1)", "").await,
+        ["||too few observations: 1 < 2"]
+    );
+    assert_eq!(
+        naive("(DATE '2024-01-01', NULL::int), (NULL, 2)", "").await,
+        ["||too few observations: 0 < 1"]
+    );
+}
+
+#[tokio::test]
+async fn a_bad_group_spoils_no_other() {
+    let server = Server::after(2, SALES).await;
+    let sql = "SELECT region, forecast_value, model, status FROM forecast(
+                 (SELECT * FROM sales WHERE region = 'north' OR units = 20),
+                 id_cols => region, horizon => 1, model => 'naive') ORDER BY region";
+    assert_eq!(
+        server.rows(sql).await,
+        ["north|12.0|Naive|", "south|||too few observations: 1 < 2"]
+    );
+    let refusal = server
+        .refusal(&sql.replace("horizon", "on_error => 'abort', horizon"))
+        .await;
+    assert_eq!(
+        refusal.message,
+        "function \"forecast\" failed: too few observations: 1 < 2"
+    );
+    assert_eq!(refusal.detail, "The group is region = south.");
+}
+
+#[tokio::test]
+async fn fills_gaps_or_names_them() {
+    let values = "(DATE '2024-01-01', 1), (DATE '2024-01-02', 2), (DATE '2024-01-05', 5), (DATE '2024-01-04', NULL)";
+    let history = ", output_history => true";
+    assert_eq!(
+        naive(values, history).await,
+        [
+            "2024-01-01|1.0|",
+            "2024-01-02|2.0|",
+            "2024-01-03|3.0|",
+            "2024-01-04|4.0|",
+            "2024-01-05|5.0|",
+            "2024-01-06|5.0|",
+            "2024-01-07|5.0|",
+        ]
+    );
+    assert_eq!(
+        naive(values, ", on_gap => 'error'").await,
+        ["||no value at 2024-01-03"]
+    );
+}
+
+#[tokio::test]
+async fn merges_duplicates_or_names_them() {
+    let values = "(DATE '2024-01-01', 1), (DATE '2024-01-02', 4), (DATE '2024-01-02', 2)";
+    assert_eq!(naive(values, "").await[0], "2024-01-03|3.0|");
+    assert_eq!(
+        naive(values, ", on_duplicate => 'sum'").await[0],
+        "2024-01-03|6.0|"
+    );
+    assert_eq!(
+        naive(values, ", on_duplicate => 'error'").await,
+        ["||several values at 2024-01-02"]
+    );
+}
+
+#[tokio::test]
+async fn a_given_frequency_gathers_finer_rows() {
+    let values = "(DATE '2024-01-01', 1), (DATE '2024-01-02', 2), (DATE '2024-01-08', 5), (DATE '2024-01-15', 7)";
+    let rows = naive(
+        values,
+        ", frequency => 'week', on_duplicate => 'sum', output_history => true",
+    )
+    .await;
+    assert_eq!(rows[0], "2024-01-01|3.0|");
+    assert_eq!(rows[3], "2024-01-22|7.0|");
+    let rows = naive(values, ", frequency => 'week', on_duplicate => 'error'").await;
+    assert_eq!(rows, ["||several values at 2024-01-01"]);
+}
+
+#[tokio::test]
+async fn months_end_where_they_end() {
+    let values = "(DATE '2023-11-30', 1), (DATE '2023-12-31', 2), (DATE '2024-01-31', 3)";
+    assert_eq!(
+        naive(values, "").await,
+        ["2024-02-29|3.0|", "2024-03-31|3.0|"]
+    );
+}
+
+#[tokio::test]
+async fn the_default_model_follows_trend_and_season() {
+    let server = Server::new(2);
+    let sql = "SELECT forecast_timestamp, round(forecast_value / 10), model LIKE 'auto%',
+                      prediction_interval_lower_bound <= forecast_value AND forecast_value <= prediction_interval_upper_bound, status
+               FROM forecast((SELECT TIMESTAMP '2024-01-01 00:00:00' + (i || ' days')::interval AS ts,
+                                     100 + 10 * i + CASE WHEN i % 7 < 5 THEN 500 ELSE 0 END AS value
+                              FROM generate_series(0, 69) AS g(i)), horizon => 7) ORDER BY 1";
+    let rows = server.rows(sql).await;
+    assert_eq!(rows[0], "2024-03-11T00:00:00|130.0|true|true|");
+    assert_eq!(rows[6], "2024-03-17T00:00:00|86.0|true|true|");
+}
+
+#[tokio::test]
+async fn nan_and_infinity_are_never_returned() {
+    let values = "(DATE '2024-01-01', 1.0), (DATE '2024-01-02', 'NaN'::double precision), (DATE '2024-01-03', 3.0)";
+    assert_eq!(naive(values, "").await[0], "2024-01-04|3.0|");
+}
+
+#[tokio::test]
+async fn refuses_a_series_of_countless_steps() {
+    let values = "(TIMESTAMP '1970-01-01 00:00:00', 1), (TIMESTAMP '1970-01-01 00:00:01', 1), (TIMESTAMP '2024-01-01 00:00:00', 2)";
+    let rows = naive(values, "").await;
+    assert!(
+        rows[0].contains("too many steps from first to last"),
+        "{rows:?}"
+    );
+}
+
+#[tokio::test]
+async fn history_has_no_bounds() {
+    let server = Server::after(1, SALES).await;
+    let sql = "SELECT count(*), count(prediction_interval_lower_bound), count(confidence_level), count(model)
+               FROM forecast(sales, id_cols => region, horizon => 2, model => 'naive', output_history => true)";
+    assert_eq!(server.rows(sql).await, ["10|4|4|4"]);
+}
+
+#[tokio::test]
+async fn names_what_is_not_built_or_wrong() {
+    let server = Server::after(1, SALES).await;
+    for (arguments, message) in [
+        (
+            "exog_cols => units",
+            "argument \"exog_cols\" of function \"forecast\" is not supported",
+        ),
+        (
+            "future => (SELECT day, region FROM sales)",
+            "argument \"future\" of function \"forecast\" is not supported",
+        ),
+        (
+            "model => 'prophet'",
+            "model 'prophet' of function \"forecast\" is not supported",
+        ),
+        (
+            "model => 'nonsense'",
+            "invalid value for argument \"model\": \"nonsense\"",
+        ),
+        (
+            "frequency => 'nonsense'",
+            "invalid value for argument \"frequency\": \"nonsense\"",
+        ),
+        (
+            "confidence_level => 1",
+            "invalid value for argument \"confidence_level\": \"1\"",
+        ),
+        (
+            "horizon => 0",
+            "invalid value for argument \"horizon\": \"0\"",
+        ),
+        (
+            "seasonal_periods => 'weekly'",
+            "invalid value for argument \"seasonal_periods\": \"weekly\"",
+        ),
+    ] {
+        let sql = format!(
+            "SELECT * FROM forecast(sales, timestamp_col => day, data_col => units, {arguments})"
+        );
+        assert_eq!(server.refusal(&sql).await.message, message);
+    }
+}
+
+#[tokio::test]
+async fn seasonal_periods_may_be_a_word_a_number_or_a_list() {
+    let server = Server::after(1, SALES).await;
+    for periods in ["'auto'", "2", "'2'", "(2, 3)", "ARRAY[2, 3]", "'{2,3}'"] {
+        let sql = format!(
+            "SELECT * FROM forecast(sales, id_cols => region, model => 'naive', seasonal_periods => {periods})"
+        );
+        assert_eq!(server.rows(&sql).await.len(), 20, "{periods}");
+    }
+}
