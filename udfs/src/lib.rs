@@ -1,1 +1,3 @@
 //! The functions that SQL can call.
+
+pub mod pg;

@@ -1,0 +1,1 @@
+use std::sync::Arc; use datafusion::catalog::TableFunctionImpl; pub(super) fn functions() -> Vec<(String, Arc<dyn TableFunctionImpl>)> { vec![] }
