@@ -41,13 +41,25 @@ impl Parts {
         let day_of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
         let shifted_month = (5 * day_of_year + 2) / 153;
         let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-        let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+        let month = if shifted_month < 10 {
+            shifted_month + 3
+        } else {
+            shifted_month - 9
+        };
         let year = year_of_era + era * 400 + i64::from(month <= 2);
-        Self { year: year as i32, month: month as i32, day: day as i32, time: 0 }
+        Self {
+            year: year as i32,
+            month: month as i32,
+            day: day as i32,
+            time: 0,
+        }
     }
 
     pub(crate) fn of(micros: i64) -> Self {
-        Self { time: micros.rem_euclid(DAY), ..Self::of_days(micros.div_euclid(DAY)) }
+        Self {
+            time: micros.rem_euclid(DAY),
+            ..Self::of_days(micros.div_euclid(DAY))
+        }
     }
 
     pub(crate) fn days(&self) -> i64 {
@@ -55,7 +67,10 @@ impl Parts {
     }
 
     pub(crate) fn timestamp(&self) -> PgResult<Timestamp> {
-        let micros = self.days().checked_mul(DAY).and_then(|days| days.checked_add(self.time));
+        let micros = self
+            .days()
+            .checked_mul(DAY)
+            .and_then(|days| days.checked_add(self.time));
         checked_timestamp(micros.ok_or_else(PgError::timestamp_range)?)
     }
 
@@ -133,11 +148,19 @@ pub(crate) fn common_year(year: i32) -> i32 {
 }
 
 pub(crate) fn checked_timestamp(micros: i64) -> PgResult<Timestamp> {
-    if (MIN_TIMESTAMP..END_TIMESTAMP).contains(&micros) { Ok(Timestamp(micros)) } else { Err(PgError::timestamp_range()) }
+    if (MIN_TIMESTAMP..END_TIMESTAMP).contains(&micros) {
+        Ok(Timestamp(micros))
+    } else {
+        Err(PgError::timestamp_range())
+    }
 }
 
 pub(crate) fn checked_date(days: i64) -> PgResult<Date> {
-    if (-UNIX_JULIAN..END_DATE).contains(&days) { Ok(Date(days as i32)) } else { Err(PgError::date_range()) }
+    if (-UNIX_JULIAN..END_DATE).contains(&days) {
+        Ok(Date(days as i32))
+    } else {
+        Err(PgError::date_range())
+    }
 }
 
 /// Whether a date or timestamp is plus or minus infinity.
@@ -163,9 +186,13 @@ impl Date {
         match self.0 {
             i32::MAX => Ok(Timestamp(i64::MAX)),
             i32::MIN => Ok(Timestamp(i64::MIN)),
-            days => i64::from(days).checked_mul(DAY).ok_or(()).and_then(|micros| checked_timestamp(micros).map_err(|_| ())).map_err(
-                |()| PgError::DatetimeOverflow("date out of range for timestamp".to_owned()),
-            ),
+            days => i64::from(days)
+                .checked_mul(DAY)
+                .ok_or(())
+                .and_then(|micros| checked_timestamp(micros).map_err(|_| ()))
+                .map_err(|()| {
+                    PgError::DatetimeOverflow("date out of range for timestamp".to_owned())
+                }),
         }
     }
 }
@@ -178,38 +205,60 @@ pub(crate) fn add_interval(moment: Timestamp, span: Interval) -> PgResult<Timest
     let mut micros = moment.0;
     if span.months != 0 {
         let mut parts = Parts::of(micros);
-        let months = i64::from(parts.year) * 12 + i64::from(parts.month) - 1 + i64::from(span.months);
-        parts.year = i32::try_from(months.div_euclid(12)).map_err(|_| PgError::timestamp_range())?;
+        let months =
+            i64::from(parts.year) * 12 + i64::from(parts.month) - 1 + i64::from(span.months);
+        parts.year =
+            i32::try_from(months.div_euclid(12)).map_err(|_| PgError::timestamp_range())?;
         parts.month = months.rem_euclid(12) as i32 + 1;
         parts.day = parts.day.min(days_in_month(parts.year, parts.month));
         micros = parts.timestamp()?.0;
     }
     let days = i64::from(span.days).checked_mul(DAY);
-    let moved = days.and_then(|days| micros.checked_add(days)).and_then(|micros| micros.checked_add(span.micros));
+    let moved = days
+        .and_then(|days| micros.checked_add(days))
+        .and_then(|micros| micros.checked_add(span.micros));
     checked_timestamp(moved.ok_or_else(PgError::timestamp_range)?)
 }
 
 /// `timestamp - timestamp`: whole days and the rest, never months.
 pub(crate) fn subtract(left: Timestamp, right: Timestamp) -> PgResult<Interval> {
     if left.infinite() || right.infinite() {
-        return Err(PgError::DatetimeOverflow("cannot subtract infinite timestamps".to_owned()));
+        return Err(PgError::DatetimeOverflow(
+            "cannot subtract infinite timestamps".to_owned(),
+        ));
     }
-    let micros = left.0.checked_sub(right.0).ok_or_else(PgError::interval_range)?;
+    let micros = left
+        .0
+        .checked_sub(right.0)
+        .ok_or_else(PgError::interval_range)?;
     let days = i32::try_from(micros / DAY).map_err(|_| PgError::interval_range())?;
-    Ok(Interval { months: 0, days, micros: micros % DAY })
+    Ok(Interval {
+        months: 0,
+        days,
+        micros: micros % DAY,
+    })
 }
 
 impl Interval {
     pub(crate) fn negate(self) -> PgResult<Self> {
-        let negated = (self.months.checked_neg(), self.days.checked_neg(), self.micros.checked_neg());
+        let negated = (
+            self.months.checked_neg(),
+            self.days.checked_neg(),
+            self.micros.checked_neg(),
+        );
         match negated {
-            (Some(months), Some(days), Some(micros)) => Ok(Self { months, days, micros }),
+            (Some(months), Some(days), Some(micros)) => Ok(Self {
+                months,
+                days,
+                micros,
+            }),
             _ => Err(PgError::interval_range()),
         }
     }
 
     /// The length that comparisons use: months of 30 days, days of 24 hours.
     pub(crate) fn length(self) -> i128 {
-        (i128::from(self.months) * 30 + i128::from(self.days)) * i128::from(DAY) + i128::from(self.micros)
+        (i128::from(self.months) * 30 + i128::from(self.days)) * i128::from(DAY)
+            + i128::from(self.micros)
     }
 }

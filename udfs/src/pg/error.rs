@@ -125,6 +125,18 @@ impl PgError {
     }
 }
 
+impl PgError {
+    /// The error of ours that the engine's error carries, or its text.
+    pub(crate) fn of_engine(error: DataFusionError) -> Self {
+        if let DataFusionError::External(cause) = &error {
+            if let Some(error) = cause.downcast_ref::<Self>() {
+                return error.clone();
+            }
+        }
+        Self::NotSupported(error.to_string())
+    }
+}
+
 impl From<PgError> for DataFusionError {
     fn from(error: PgError) -> Self {
         Self::External(Box::new(error))

@@ -10,8 +10,10 @@ use arrow::array::{Array, ArrayRef};
 use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::{Result, ScalarValue, internal_err};
+use datafusion::logical_expr::sort_properties::{ExprProperties, SortProperties};
 use datafusion::logical_expr::{
-    ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+    Volatility,
 };
 
 use super::error::PgError;
@@ -43,12 +45,23 @@ pub(crate) struct Planned<'a> {
 impl Planned<'_> {
     /// The constant text at this position.
     pub(crate) fn text(&self, index: usize) -> Option<&str> {
-        self.constants.get(index).copied().flatten().and_then(|value| value.try_as_str().flatten())
+        self.constants
+            .get(index)
+            .copied()
+            .flatten()
+            .and_then(|value| value.try_as_str().flatten())
     }
 
     /// The constant whole number at this position.
     pub(crate) fn int(&self, index: usize) -> Option<i64> {
-        match self.constants.get(index).copied().flatten()?.cast_to(&DataType::Int64).ok()? {
+        match self
+            .constants
+            .get(index)
+            .copied()
+            .flatten()?
+            .cast_to(&DataType::Int64)
+            .ok()?
+        {
             ScalarValue::Int64(value) => value,
             _ => None,
         }
@@ -59,23 +72,44 @@ impl Planned<'_> {
 #[derive(Clone, Copy)]
 pub(crate) struct Overload {
     args: &'static [Ty],
-    /// The last parameter may repeat, or be absent.
+    /// The last parameter may repeat.
     variadic: bool,
     ret: Ret,
     eval: fn(&Call<'_>) -> Result<ArrayRef>,
 }
 
 impl Overload {
-    pub(crate) const fn new(args: &'static [Ty], ret: Ty, eval: fn(&Call<'_>) -> Result<ArrayRef>) -> Self {
-        Self { args, variadic: false, ret: Ret::Is(ret), eval }
+    pub(crate) const fn new(
+        args: &'static [Ty],
+        ret: Ty,
+        eval: fn(&Call<'_>) -> Result<ArrayRef>,
+    ) -> Self {
+        Self {
+            args,
+            variadic: false,
+            ret: Ret::Is(ret),
+            eval,
+        }
     }
 
-    pub(crate) const fn returning(args: &'static [Ty], ret: Ret, eval: fn(&Call<'_>) -> Result<ArrayRef>) -> Self {
-        Self { args, variadic: false, ret, eval }
+    pub(crate) const fn returning(
+        args: &'static [Ty],
+        ret: Ret,
+        eval: fn(&Call<'_>) -> Result<ArrayRef>,
+    ) -> Self {
+        Self {
+            args,
+            variadic: false,
+            ret,
+            eval,
+        }
     }
 
     pub(crate) const fn variadic(self) -> Self {
-        Self { variadic: true, ..self }
+        Self {
+            variadic: true,
+            ..self
+        }
     }
 
     fn parameter(&self, index: usize) -> Option<Ty> {
@@ -87,11 +121,19 @@ impl Overload {
     }
 
     fn cost(&self, types: &[DataType]) -> Option<u32> {
-        let fits = if self.variadic { types.len() + 1 >= self.args.len() } else { types.len() == self.args.len() };
+        let fits = if self.variadic {
+            types.len() >= self.args.len()
+        } else {
+            types.len() == self.args.len()
+        };
         if !fits {
             return None;
         }
-        types.iter().enumerate().map(|(index, from)| self.parameter(index)?.cost(from)).sum()
+        types
+            .iter()
+            .enumerate()
+            .map(|(index, from)| self.parameter(index)?.cost(from))
+            .sum()
     }
 }
 
@@ -101,27 +143,54 @@ pub(crate) struct Spec {
     pub(crate) name: &'static str,
     pub(crate) aliases: &'static [&'static str],
     pub(crate) volatility: Volatility,
+    /// The argument whose order the result keeps while the others are constant.
+    pub(crate) ordered_by: Option<usize>,
     pub(crate) overloads: &'static [Overload],
 }
 
 impl Spec {
     /// A function of its arguments alone.
     pub(crate) const fn immutable(name: &'static str, overloads: &'static [Overload]) -> Self {
-        Self { name, aliases: &[], volatility: Volatility::Immutable, overloads }
+        Self {
+            name,
+            aliases: &[],
+            volatility: Volatility::Immutable,
+            ordered_by: None,
+            overloads,
+        }
     }
 
     /// A function that also reads the session, such as its zone.
     pub(crate) const fn stable(name: &'static str, overloads: &'static [Overload]) -> Self {
-        Self { name, aliases: &[], volatility: Volatility::Stable, overloads }
+        Self {
+            name,
+            aliases: &[],
+            volatility: Volatility::Stable,
+            ordered_by: None,
+            overloads,
+        }
     }
 
     /// A function that answers anew for each row.
     pub(crate) const fn volatile(name: &'static str, overloads: &'static [Overload]) -> Self {
-        Self { name, aliases: &[], volatility: Volatility::Volatile, overloads }
+        Self {
+            name,
+            aliases: &[],
+            volatility: Volatility::Volatile,
+            ordered_by: None,
+            overloads,
+        }
     }
 
     pub(crate) const fn also(self, aliases: &'static [&'static str]) -> Self {
         Self { aliases, ..self }
+    }
+
+    pub(crate) const fn ordered_by(self, index: usize) -> Self {
+        Self {
+            ordered_by: Some(index),
+            ..self
+        }
     }
 
     /// The function as the engine registers it.
@@ -130,8 +199,13 @@ impl Spec {
     }
 
     fn choose(&self, types: &[DataType]) -> Option<&Overload> {
-        let costs = self.overloads.iter().filter_map(|overload| Some((overload.cost(types)?, overload)));
-        costs.min_by_key(|(cost, _)| *cost).map(|(_, overload)| overload)
+        let costs = self
+            .overloads
+            .iter()
+            .filter_map(|overload| Some((overload.cost(types)?, overload)));
+        costs
+            .min_by_key(|(cost, _)| *cost)
+            .map(|(_, overload)| overload)
     }
 }
 
@@ -145,7 +219,10 @@ struct PgFunction {
 
 impl std::fmt::Debug for PgFunction {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("PgFunction").field("name", &self.spec.name).field("zone", &self.zone).finish()
+        f.debug_struct("PgFunction")
+            .field("name", &self.spec.name)
+            .field("zone", &self.zone)
+            .finish()
     }
 }
 
@@ -168,7 +245,11 @@ impl PgFunction {
     fn new(spec: Spec, zone: Arc<str>) -> Self {
         Self {
             spec,
-            aliases: spec.aliases.iter().map(|alias| (*alias).to_owned()).collect(),
+            aliases: spec
+                .aliases
+                .iter()
+                .map(|alias| (*alias).to_owned())
+                .collect(),
             signature: Signature::user_defined(spec.volatility),
             zone,
         }
@@ -201,7 +282,11 @@ impl ScalarUDFImpl for PgFunction {
     }
 
     fn with_updated_config(&self, config: &ConfigOptions) -> Option<ScalarUDF> {
-        let zone = config.execution.time_zone.as_deref().unwrap_or(DEFAULT_ZONE);
+        let zone = config
+            .execution
+            .time_zone
+            .as_deref()
+            .unwrap_or(DEFAULT_ZONE);
         Some(ScalarUDF::from(Self::new(self.spec, Arc::from(zone))))
     }
 
@@ -212,17 +297,30 @@ impl ScalarUDFImpl for PgFunction {
             return Ok(types.to_vec());
         };
         let zone = carried_zone(types).unwrap_or_else(|| Arc::clone(&self.zone));
-        let accepted = types.iter().enumerate().map(|(index, from)| match overload.parameter(index) {
-            Some(ty) => ty.accept(from, &zone),
-            None => from.clone(),
-        });
+        let accepted =
+            types
+                .iter()
+                .enumerate()
+                .map(|(index, from)| match overload.parameter(index) {
+                    Some(ty) => ty.accept(from, &zone),
+                    None => from.clone(),
+                });
         Ok(accepted.collect())
     }
 
     fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
-        let types: Vec<DataType> = args.arg_fields.iter().map(|field| field.data_type().clone()).collect();
+        let types: Vec<DataType> = args
+            .arg_fields
+            .iter()
+            .map(|field| field.data_type().clone())
+            .collect();
         let Some(overload) = self.spec.choose(&types) else {
-            return Err(PgError::UndefinedFunction(call_name(self.spec.name, args.arg_fields)).into());
+            return Err(PgError::UndefinedFunction(call_name(
+                self.spec.name,
+                args.arg_fields,
+                args.scalar_arguments,
+            ))
+            .into());
         };
         let zone = carried_zone(&types).unwrap_or_else(|| Arc::clone(&self.zone));
         let field = match overload.ret {
@@ -232,26 +330,59 @@ impl ScalarUDFImpl for PgFunction {
                 Field::new(self.spec.name, DataType::List(Arc::new(item)), true)
             }
             Ret::Arg(index) => match args.arg_fields.get(index) {
-                Some(field) => field.as_ref().clone().with_name(self.spec.name).with_nullable(true),
+                Some(field) => field
+                    .as_ref()
+                    .clone()
+                    .with_name(self.spec.name)
+                    .with_nullable(true),
                 None => return internal_err!("{} has no argument {index}", self.spec.name),
             },
-            Ret::By(decide) => {
-                decide(&Planned { fields: args.arg_fields, constants: args.scalar_arguments, zone: &zone })?
-            }
+            Ret::By(decide) => decide(&Planned {
+                fields: args.arg_fields,
+                constants: args.scalar_arguments,
+                zone: &zone,
+            })?,
         };
         Ok(Arc::new(field))
+    }
+
+    fn output_ordering(&self, inputs: &[ExprProperties]) -> Result<SortProperties> {
+        let Some(index) = self.spec.ordered_by else {
+            return Ok(SortProperties::Unordered);
+        };
+        let constant = |other: usize| {
+            other == index || inputs[other].sort_properties == SortProperties::Singleton
+        };
+        match inputs.get(index) {
+            Some(input) if (0..inputs.len()).all(constant) => Ok(input.sort_properties),
+            _ => Ok(SortProperties::Unordered),
+        }
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let types: Vec<DataType> = args.args.iter().map(ColumnarValue::data_type).collect();
         let Some(overload) = self.spec.choose(&types) else {
-            return Err(PgError::UndefinedFunction(call_name(self.spec.name, &args.arg_fields)).into());
+            return Err(PgError::UndefinedFunction(call_name(
+                self.spec.name,
+                &args.arg_fields,
+                &[],
+            ))
+            .into());
         };
         let constant = self.spec.volatility != Volatility::Volatile
-            && args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
+            && args
+                .args
+                .iter()
+                .all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
         let arrays = args.args.iter().map(|arg| match arg {
-            ColumnarValue::Array(array) => Ok(Argument { array: Arc::clone(array), stride: 1 }),
-            ColumnarValue::Scalar(value) => Ok(Argument { array: value.to_array()?, stride: 0 }),
+            ColumnarValue::Array(array) => Ok(Argument {
+                array: Arc::clone(array),
+                stride: 1,
+            }),
+            ColumnarValue::Scalar(value) => Ok(Argument {
+                array: value.to_array()?,
+                stride: 0,
+            }),
         });
         let call = Call {
             name: self.spec.name,
@@ -263,7 +394,9 @@ impl ScalarUDFImpl for PgFunction {
         };
         let result = (overload.eval)(&call)?;
         if constant {
-            return Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&result, 0)?));
+            return Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(
+                &result, 0,
+            )?));
         }
         Ok(ColumnarValue::Array(result))
     }
@@ -288,13 +421,18 @@ pub(crate) struct Call<'a> {
 impl Call<'_> {
     /// The session's zone, by name.
     pub(crate) fn zone(&self) -> &str {
-        self.config.execution.time_zone.as_deref().unwrap_or(DEFAULT_ZONE)
+        self.config
+            .execution
+            .time_zone
+            .as_deref()
+            .unwrap_or(DEFAULT_ZONE)
     }
 
     /// The position in argument `index` of the value for `row`, or `None` if it is NULL.
     pub(crate) fn at(&self, index: usize, row: usize) -> Option<usize> {
         let arg = &self.args[index];
         let row = row * arg.stride;
-        (!arg.array.is_null(row)).then_some(row)
+        let null = arg.array.is_null(row) || arg.array.data_type().is_null();
+        (!null).then_some(row)
     }
 }

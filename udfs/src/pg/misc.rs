@@ -13,8 +13,14 @@ use super::value::{rows, text_rows};
 const PG_TYPEOF: Spec = Spec::stable(
     "pg_typeof",
     &[Overload::new(&[Ty::Any], Ty::Text, |call| {
-        let name = call.fields.first().map(|field| type_name(field)).unwrap_or_default();
-        Ok(Arc::new(StringViewArray::from_iter_values(std::iter::repeat_n(name, call.rows))))
+        let name = call
+            .fields
+            .first()
+            .map(|field| type_name(field))
+            .unwrap_or_default();
+        Ok(Arc::new(StringViewArray::from_iter_values(
+            std::iter::repeat_n(name, call.rows),
+        )))
     })],
 );
 
@@ -25,15 +31,23 @@ fn count(call: &Call<'_>, null: bool) -> Result<ArrayRef> {
             let arg = &call.args[index];
             arg.array.is_null(row * arg.stride) || arg.array.data_type().is_null()
         };
-        Ok(Some((0..call.args.len()).filter(|index| is_null(*index) == null).count() as i32))
+        Ok(Some(
+            (0..call.args.len())
+                .filter(|index| is_null(*index) == null)
+                .count() as i32,
+        ))
     })
 }
 
-const NUM_NULLS: Spec =
-    Spec::immutable("num_nulls", &[Overload::new(&[Ty::Any], Ty::Int4, |call| count(call, true)).variadic()]);
+const NUM_NULLS: Spec = Spec::immutable(
+    "num_nulls",
+    &[Overload::new(&[Ty::Any], Ty::Int4, |call| count(call, true)).variadic()],
+);
 
-const NUM_NONNULLS: Spec =
-    Spec::immutable("num_nonnulls", &[Overload::new(&[Ty::Any], Ty::Int4, |call| count(call, false)).variadic()]);
+const NUM_NONNULLS: Spec = Spec::immutable(
+    "num_nonnulls",
+    &[Overload::new(&[Ty::Any], Ty::Int4, |call| count(call, false)).variadic()],
+);
 
 const GEN_RANDOM_UUID: Spec = Spec::volatile(
     "gen_random_uuid",

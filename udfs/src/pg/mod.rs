@@ -3,6 +3,7 @@
 //! A function is data ([`function::Spec`]): its overloads with PostgreSQL's types, and for each a plain function
 //! over a batch. Errors carry PostgreSQL's codes ([`PgError`]). Sessions, grants and the wire are not known here.
 
+mod aggregate;
 mod array;
 mod calendar;
 mod datetime;
@@ -33,14 +34,24 @@ pub use table::table_functions;
 
 /// The scalar functions; those that depend on the session's zone follow its configuration.
 pub fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
-    let specs = [datetime::specs(), text::specs(), number::specs(), array::specs(), json::specs(), misc::specs()];
+    let specs = [
+        datetime::specs(),
+        text::specs(),
+        number::specs(),
+        array::specs(),
+        json::specs(),
+        misc::specs(),
+    ];
     let functions = specs.into_iter().flatten().map(function::Spec::udf);
-    functions.chain(datetime::now::udfs()).map(Arc::new).collect()
+    functions
+        .chain(datetime::now::udfs())
+        .map(Arc::new)
+        .collect()
 }
 
 /// The aggregate functions.
 pub fn aggregate_functions() -> Vec<Arc<AggregateUDF>> {
-    json::aggregate::aggregates()
+    aggregate::aggregates()
 }
 
 /// The window functions; the engine's own suffice.

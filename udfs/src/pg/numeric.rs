@@ -23,14 +23,21 @@ fn overflow() -> PgError {
 
 /// Ten to this power, if it fits.
 pub(crate) fn power_of_ten(exponent: i32) -> PgResult<i128> {
-    u32::try_from(exponent).ok().and_then(|exponent| 10_i128.checked_pow(exponent)).ok_or_else(overflow)
+    u32::try_from(exponent)
+        .ok()
+        .and_then(|exponent| 10_i128.checked_pow(exponent))
+        .ok_or_else(overflow)
 }
 
 /// Division rounded half away from zero.
 fn divide_rounded(value: i128, by: i128) -> i128 {
     let (quotient, rest) = (value / by, value % by);
     let half_up = rest.unsigned_abs() >= by.unsigned_abs() - rest.unsigned_abs();
-    if half_up { quotient + value.signum() * by.signum() } else { quotient }
+    if half_up {
+        quotient + value.signum() * by.signum()
+    } else {
+        quotient
+    }
 }
 
 impl Numeric {
@@ -39,18 +46,31 @@ impl Numeric {
             return Self { unscaled, scale };
         }
         let factor = 10_i128.saturating_pow(scale.unsigned_abs());
-        Self { unscaled: unscaled.saturating_mul(factor), scale: 0 }
+        Self {
+            unscaled: unscaled.saturating_mul(factor),
+            scale: 0,
+        }
     }
 
     /// Reads `-12.50`, `1e3` and the like.
     pub(crate) fn parse(text: &str) -> PgResult<Self> {
-        let invalid = || PgError::InvalidText(format!("invalid input syntax for type numeric: \"{text}\""));
+        let invalid =
+            || PgError::InvalidText(format!("invalid input syntax for type numeric: \"{text}\""));
         let body = text.trim();
-        if body.eq_ignore_ascii_case("nan") || body.to_ascii_lowercase().trim_start_matches(['-', '+']).starts_with("inf") {
-            return Err(PgError::NotSupported(format!("numeric {body} is not supported here")));
+        if body.eq_ignore_ascii_case("nan")
+            || body
+                .to_ascii_lowercase()
+                .trim_start_matches(['-', '+'])
+                .starts_with("inf")
+        {
+            return Err(PgError::NotSupported(format!(
+                "numeric {body} is not supported here"
+            )));
         }
         let (mantissa, exponent) = match body.split_once(['e', 'E']) {
-            Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().map_err(|_| invalid())?),
+            Some((mantissa, exponent)) => {
+                (mantissa, exponent.parse::<i32>().map_err(|_| invalid())?)
+            }
             None => (body, 0),
         };
         let (negative, digits) = match mantissa.strip_prefix('-') {
@@ -66,10 +86,14 @@ impl Numeric {
             if !byte.is_ascii_digit() {
                 return Err(invalid());
             }
-            let next = unscaled.checked_mul(10).and_then(|value| value.checked_add(i128::from(byte - b'0')));
+            let next = unscaled
+                .checked_mul(10)
+                .and_then(|value| value.checked_add(i128::from(byte - b'0')));
             unscaled = next.ok_or_else(overflow)?;
         }
-        let scale = i32::try_from(fraction.len()).map_err(|_| overflow())?.saturating_sub(exponent);
+        let scale = i32::try_from(fraction.len())
+            .map_err(|_| overflow())?
+            .saturating_sub(exponent);
         if negative {
             unscaled = -unscaled;
         }
@@ -77,20 +101,12 @@ impl Numeric {
             return Self::new(unscaled, scale).round(MAX_SCALE);
         }
         if scale < 0 {
-            let unscaled = unscaled.checked_mul(power_of_ten(-scale)?).ok_or_else(overflow)?;
+            let unscaled = unscaled
+                .checked_mul(power_of_ten(-scale)?)
+                .ok_or_else(overflow)?;
             return Ok(Self { unscaled, scale: 0 });
         }
         Ok(Self { unscaled, scale })
-    }
-
-    /// The number that a float shows, with PostgreSQL's 15 significant digits.
-    pub(crate) fn from_f64(value: f64) -> PgResult<Self> {
-        if !value.is_finite() {
-            return Err(PgError::NotSupported("infinite and undefined numerics are not supported".to_owned()));
-        }
-        let text = format!("{value:.14e}");
-        let number = Self::parse(&text)?;
-        Ok(number.trimmed(0))
     }
 
     /// Without zeros at the end, but with at least this scale.
@@ -118,9 +134,19 @@ impl Numeric {
             return self.with_scale(scale.min(MAX_SCALE));
         }
         let dropped = self.scale - scale;
-        let unscaled = if dropped > 38 { 0 } else { divide(self.unscaled, power_of_ten(dropped)?) };
+        let unscaled = if dropped > 38 {
+            0
+        } else {
+            divide(self.unscaled, power_of_ten(dropped)?)
+        };
         if scale < 0 {
-            let unscaled = if unscaled == 0 { 0 } else { unscaled.checked_mul(power_of_ten(-scale)?).ok_or_else(overflow)? };
+            let unscaled = if unscaled == 0 {
+                0
+            } else {
+                unscaled
+                    .checked_mul(power_of_ten(-scale)?)
+                    .ok_or_else(overflow)?
+            };
             return Ok(Self { unscaled, scale: 0 });
         }
         Ok(Self { unscaled, scale })
@@ -131,16 +157,29 @@ impl Numeric {
         if scale <= self.scale {
             return Ok(self);
         }
-        let unscaled = self.unscaled.checked_mul(power_of_ten(scale - self.scale)?).ok_or_else(overflow)?;
+        let unscaled = self
+            .unscaled
+            .checked_mul(power_of_ten(scale - self.scale)?)
+            .ok_or_else(overflow)?;
         Ok(Self { unscaled, scale })
     }
 
     /// The unscaled value in a column of this precision and scale.
     pub(crate) fn fit(self, precision: u8, scale: i8) -> PgResult<i128> {
-        let value = if i32::from(scale) < 0 { self } else { self.round(i32::from(scale))? };
-        let unscaled = if scale < 0 { value.unscaled / power_of_ten(-i32::from(scale))? } else { value.unscaled };
+        let value = if i32::from(scale) < 0 {
+            self
+        } else {
+            self.round(i32::from(scale))?
+        };
+        let unscaled = if scale < 0 {
+            value.unscaled / power_of_ten(-i32::from(scale))?
+        } else {
+            value.unscaled
+        };
         if unscaled.unsigned_abs() >= power_of_ten(i32::from(precision))?.unsigned_abs() {
-            return Err(PgError::NumberOutOfRange("numeric field overflow".to_owned()));
+            return Err(PgError::NumberOutOfRange(
+                "numeric field overflow".to_owned(),
+            ));
         }
         Ok(unscaled)
     }
@@ -152,7 +191,11 @@ impl Numeric {
     /// Both with the larger of the two scales.
     pub(crate) fn aligned(self, other: Self) -> PgResult<(i128, i128, i32)> {
         let scale = self.scale.max(other.scale);
-        Ok((self.with_scale(scale)?.unscaled, other.with_scale(scale)?.unscaled, scale))
+        Ok((
+            self.with_scale(scale)?.unscaled,
+            other.with_scale(scale)?.unscaled,
+            scale,
+        ))
     }
 
     pub(crate) fn compare(self, other: Self) -> PgResult<Ordering> {
@@ -162,7 +205,10 @@ impl Numeric {
 
     pub(crate) fn add(self, other: Self) -> PgResult<Self> {
         let (left, right, scale) = self.aligned(other)?;
-        Ok(Self { unscaled: left.checked_add(right).ok_or_else(overflow)?, scale })
+        Ok(Self {
+            unscaled: left.checked_add(right).ok_or_else(overflow)?,
+            scale,
+        })
     }
 }
 

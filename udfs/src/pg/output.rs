@@ -4,9 +4,9 @@
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{
-    DataType, Date32Type, Decimal128Type, Decimal256Type, Field, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
-    Int64Type, IntervalMonthDayNanoType, Time64MicrosecondType, TimestampMicrosecondType, UInt8Type, UInt16Type, UInt32Type,
-    UInt64Type,
+    DataType, Date32Type, Decimal128Type, Decimal256Type, Field, Float32Type, Float64Type,
+    Int8Type, Int16Type, Int32Type, Int64Type, IntervalMonthDayNanoType, Time64MicrosecondType,
+    TimestampMicrosecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use datafusion::common::Result;
 
@@ -51,10 +51,17 @@ fn write_float(out: &mut String, scientific: std::fmt::Arguments<'_>, value: f64
     let text = scientific.to_string();
     let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
-    let (sign, mantissa) = mantissa.strip_prefix('-').map_or(("", mantissa), |rest| ("-", rest));
+    let (sign, mantissa) = mantissa
+        .strip_prefix('-')
+        .map_or(("", mantissa), |rest| ("-", rest));
     out.push_str(sign);
     if exponent < -4 || exponent >= limit {
-        put!(out, "{mantissa}e{}{:02}", if exponent < 0 { '-' } else { '+' }, exponent.abs());
+        put!(
+            out,
+            "{mantissa}e{}{:02}",
+            if exponent < 0 { '-' } else { '+' },
+            exponent.abs()
+        );
         return;
     }
     let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
@@ -89,7 +96,11 @@ fn write_fraction(out: &mut String, micros: i64) {
 }
 
 fn write_date_parts(out: &mut String, parts: &Parts) {
-    let year = if parts.year <= 0 { 1 - parts.year } else { parts.year };
+    let year = if parts.year <= 0 {
+        1 - parts.year
+    } else {
+        parts.year
+    };
     put!(out, "{year:04}-{:02}-{:02}", parts.month, parts.day);
 }
 
@@ -140,7 +151,12 @@ pub(crate) fn write_interval(out: &mut String, span: Interval) {
         if out.len() > start {
             out.push(' ');
         }
-        put!(out, "{}{value} {unit}{}", if negative && value > 0 { "+" } else { "" }, if value == 1 { "" } else { "s" });
+        put!(
+            out,
+            "{}{value} {unit}{}",
+            if negative && value > 0 { "+" } else { "" },
+            if value == 1 { "" } else { "s" }
+        );
         negative = value < 0;
     };
     field(out, span.months / 12, "year");
@@ -170,7 +186,11 @@ pub(crate) fn write_bytea(out: &mut String, bytes: &[u8]) {
 /// Writes the value at `row`, which is not NULL.
 pub(crate) fn write_value(out: &mut String, array: &ArrayRef, row: usize) -> Result<()> {
     match array.data_type() {
-        DataType::Boolean => out.push(if array.as_boolean().value(row) { 't' } else { 'f' }),
+        DataType::Boolean => out.push(if array.as_boolean().value(row) {
+            't'
+        } else {
+            'f'
+        }),
         DataType::Float32 => write_f32(out, array.as_primitive::<Float32Type>().value(row)),
         DataType::Float64 => write_f64(out, array.as_primitive::<Float64Type>().value(row)),
         DataType::Binary => write_bytea(out, array.as_binary::<i32>().value(row)),
@@ -180,12 +200,19 @@ pub(crate) fn write_value(out: &mut String, array: &ArrayRef, row: usize) -> Res
         DataType::Utf8 => out.push_str(array.as_string::<i32>().value(row)),
         DataType::LargeUtf8 => out.push_str(array.as_string::<i64>().value(row)),
         DataType::Interval(arrow::datatypes::IntervalUnit::MonthDayNano) => {
-            write_interval(out, Interval::from_arrow(array.as_primitive::<IntervalMonthDayNanoType>().value(row)));
+            write_interval(
+                out,
+                Interval::from_arrow(array.as_primitive::<IntervalMonthDayNanoType>().value(row)),
+            );
         }
         DataType::List(_) => write_array(out, &array.as_list::<i32>().value(row))?,
         DataType::Struct(_) => write_record(out, array, row)?,
         _ if write_number(out, array, row) || write_moment(out, array, row, ' ')? => {}
-        other => return Err(PgError::NotSupported(format!("values of type {other} have no text here")).into()),
+        other => {
+            return Err(
+                PgError::NotSupported(format!("values of type {other} have no text here")).into(),
+            );
+        }
     }
     Ok(())
 }
@@ -201,19 +228,31 @@ pub(crate) fn write_number(out: &mut String, array: &ArrayRef, row: usize) -> bo
         DataType::UInt16 => put!(out, "{}", array.as_primitive::<UInt16Type>().value(row)),
         DataType::UInt32 => put!(out, "{}", array.as_primitive::<UInt32Type>().value(row)),
         DataType::UInt64 => put!(out, "{}", array.as_primitive::<UInt64Type>().value(row)),
-        DataType::Decimal128(..) => out.push_str(&array.as_primitive::<Decimal128Type>().value_as_string(row)),
-        DataType::Decimal256(..) => out.push_str(&array.as_primitive::<Decimal256Type>().value_as_string(row)),
+        DataType::Decimal128(..) => {
+            out.push_str(&array.as_primitive::<Decimal128Type>().value_as_string(row))
+        }
+        DataType::Decimal256(..) => {
+            out.push_str(&array.as_primitive::<Decimal256Type>().value_as_string(row))
+        }
         _ => return false,
     }
     true
 }
 
 /// Writes a date, time or timestamp; says whether it is one.
-pub(crate) fn write_moment(out: &mut String, array: &ArrayRef, row: usize, separator: char) -> Result<bool> {
+pub(crate) fn write_moment(
+    out: &mut String,
+    array: &ArrayRef,
+    row: usize,
+    separator: char,
+) -> Result<bool> {
     use arrow::datatypes::TimeUnit;
     match array.data_type() {
         DataType::Date32 => write_date(out, array.as_primitive::<Date32Type>().value(row)),
-        DataType::Time64(TimeUnit::Microsecond) => write_time(out, array.as_primitive::<Time64MicrosecondType>().value(row)),
+        DataType::Time64(TimeUnit::Microsecond) => write_time(
+            out,
+            array.as_primitive::<Time64MicrosecondType>().value(row),
+        ),
         DataType::Timestamp(TimeUnit::Microsecond, zone) => {
             let micros = array.as_primitive::<TimestampMicrosecondType>().value(row);
             let offset = match zone {
@@ -279,7 +318,11 @@ fn write_record(out: &mut String, array: &ArrayRef, row: usize) -> Result<()> {
         let start = out.len();
         write_value(out, column, row)?;
         let item = &out[start..];
-        if item.is_empty() || item.contains(|c: char| matches!(c, '(' | ')' | ',' | '"' | '\\') || c.is_ascii_whitespace()) {
+        if item.is_empty()
+            || item.contains(|c: char| {
+                matches!(c, '(' | ')' | ',' | '"' | '\\') || c.is_ascii_whitespace()
+            })
+        {
             let quoted = item.replace('\\', "\\\\").replace('"', "\"\"");
             out.truncate(start);
             put!(out, "\"{quoted}\"");
@@ -291,5 +334,11 @@ fn write_record(out: &mut String, array: &ArrayRef, row: usize) -> Result<()> {
 
 /// Whether the field holds JSON text.
 pub(crate) fn is_json(field: &Field) -> bool {
-    matches!(field.metadata().get(super::types::SQL_TYPE).map(String::as_str), Some("json" | "jsonb"))
+    matches!(
+        field
+            .metadata()
+            .get(super::types::SQL_TYPE)
+            .map(String::as_str),
+        Some("json" | "jsonb")
+    )
 }

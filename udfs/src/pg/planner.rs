@@ -31,7 +31,9 @@ enum Operand {
 }
 
 fn operand(expr: &Expr, schema: &DFSchema) -> Operand {
-    if let Expr::Literal(ScalarValue::Utf8(_) | ScalarValue::Utf8View(_) | ScalarValue::Null, _) = expr {
+    if let Expr::Literal(ScalarValue::Utf8(_) | ScalarValue::Utf8View(_) | ScalarValue::Null, _) =
+        expr
+    {
         return Operand::Unknown;
     }
     match expr.get_type(schema) {
@@ -57,7 +59,11 @@ fn interval_type() -> DataType {
 }
 
 impl ExprPlanner for PgExprPlanner {
-    fn plan_binary_op(&self, expr: RawBinaryExpr, schema: &DFSchema) -> Result<PlannerResult<RawBinaryExpr>> {
+    fn plan_binary_op(
+        &self,
+        expr: RawBinaryExpr,
+        schema: &DFSchema,
+    ) -> Result<PlannerResult<RawBinaryExpr>> {
         use BinaryOperator as Op;
         use Operand as O;
         let known = matches!(expr.op, Op::Plus | Op::Minus | Op::Multiply | Op::Divide);
@@ -66,19 +72,40 @@ impl ExprPlanner for PgExprPlanner {
         }
         let kinds = (operand(&expr.left, schema), operand(&expr.right, schema));
         let spec = match (&expr.op, kinds) {
-            (Op::Plus, (O::Date | O::Time | O::Moment | O::Interval, O::Date | O::Time | O::Interval | O::Moment)) => arithmetic::PLUS,
+            (
+                Op::Plus,
+                (
+                    O::Date | O::Time | O::Moment | O::Interval,
+                    O::Date | O::Time | O::Interval | O::Moment,
+                ),
+            ) => arithmetic::PLUS,
             (Op::Plus, (O::Date, O::Number) | (O::Number, O::Date)) => arithmetic::PLUS,
-            (Op::Minus, (O::Date | O::Time | O::Moment | O::Interval, O::Date | O::Time | O::Moment | O::Interval)) => arithmetic::MINUS,
+            (
+                Op::Minus,
+                (
+                    O::Date | O::Time | O::Moment | O::Interval,
+                    O::Date | O::Time | O::Moment | O::Interval,
+                ),
+            ) => arithmetic::MINUS,
             (Op::Minus, (O::Date, O::Number)) => arithmetic::MINUS,
-            (Op::Multiply, (O::Interval, O::Number) | (O::Number, O::Interval)) => arithmetic::TIMES,
+            (Op::Multiply, (O::Interval, O::Number) | (O::Number, O::Interval)) => {
+                arithmetic::TIMES
+            }
             (Op::Divide, (O::Interval, O::Number)) => arithmetic::DIVIDE,
             (Op::Plus | Op::Minus, (O::Date | O::Time | O::Moment | O::Interval, O::Unknown)) => {
                 let target = match (&expr.op, kinds.0) {
                     (Op::Minus, O::Moment | O::Date | O::Time) => expr.left.get_type(schema)?,
                     _ => interval_type(),
                 };
-                let spec = if expr.op == Op::Plus { arithmetic::PLUS } else { arithmetic::MINUS };
-                return Ok(PlannerResult::Planned(call(spec, vec![expr.left, cast(expr.right, target)])));
+                let spec = if expr.op == Op::Plus {
+                    arithmetic::PLUS
+                } else {
+                    arithmetic::MINUS
+                };
+                return Ok(PlannerResult::Planned(call(
+                    spec,
+                    vec![expr.left, cast(expr.right, target)],
+                )));
             }
             (Op::Plus | Op::Minus, (O::Unknown, O::Date | O::Time | O::Moment | O::Interval)) => {
                 let target = match (&expr.op, kinds.1) {
@@ -86,12 +113,22 @@ impl ExprPlanner for PgExprPlanner {
                     (_, O::Interval) => interval_type(),
                     _ => interval_type(),
                 };
-                let spec = if expr.op == Op::Plus { arithmetic::PLUS } else { arithmetic::MINUS };
-                return Ok(PlannerResult::Planned(call(spec, vec![cast(expr.left, target), expr.right])));
+                let spec = if expr.op == Op::Plus {
+                    arithmetic::PLUS
+                } else {
+                    arithmetic::MINUS
+                };
+                return Ok(PlannerResult::Planned(call(
+                    spec,
+                    vec![cast(expr.left, target), expr.right],
+                )));
             }
             _ => return Ok(PlannerResult::Original(expr)),
         };
-        Ok(PlannerResult::Planned(call(spec, vec![expr.left, expr.right])))
+        Ok(PlannerResult::Planned(call(
+            spec,
+            vec![expr.left, expr.right],
+        )))
     }
 
     fn plan_extract(&self, args: Vec<Expr>) -> Result<PlannerResult<Vec<Expr>>> {
@@ -100,7 +137,10 @@ impl ExprPlanner for PgExprPlanner {
         if let Some(Expr::Literal(ScalarValue::Utf8(Some(name)), _)) = args.first_mut() {
             *name = name.trim_matches(['\'', '"']).to_ascii_lowercase();
         }
-        Ok(PlannerResult::Planned(ScalarUDF::call(&extract::extract_udf(), args)))
+        Ok(PlannerResult::Planned(ScalarUDF::call(
+            &extract::extract_udf(),
+            args,
+        )))
     }
 
     fn plan_substring(&self, args: Vec<Expr>) -> Result<PlannerResult<Vec<Expr>>> {
@@ -120,4 +160,3 @@ impl ExprPlanner for PgExprPlanner {
 pub fn expr_planners() -> Vec<Arc<dyn ExprPlanner>> {
     vec![Arc::new(PgExprPlanner)]
 }
-

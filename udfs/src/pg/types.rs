@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef, IntervalUnit, TimeUnit};
+use datafusion::common::ScalarValue;
 
 /// The field metadata key that names a SQL type which Arrow does not have.
 pub(crate) const SQL_TYPE: &str = "tessera.type";
@@ -105,12 +106,14 @@ impl Ty {
                 Self::Float4 => Some(31),
                 _ => None,
             },
-            D::Decimal32(..) | D::Decimal64(..) | D::Decimal128(..) | D::Decimal256(..) => match self {
-                Self::Numeric => Some(0),
-                Self::Float8 => Some(4),
-                Self::Float4 => Some(5),
-                _ => None,
-            },
+            D::Decimal32(..) | D::Decimal64(..) | D::Decimal128(..) | D::Decimal256(..) => {
+                match self {
+                    Self::Numeric => Some(0),
+                    Self::Float8 => Some(4),
+                    Self::Float4 => Some(5),
+                    _ => None,
+                }
+            }
             D::Utf8 | D::LargeUtf8 | D::Utf8View => match self {
                 Self::Text | Self::Json | Self::Jsonb | Self::Uuid => Some(0),
                 Self::Array => None,
@@ -121,7 +124,9 @@ impl Ty {
                 Self::Float8 => Some(39),
                 _ => Some(40),
             },
-            D::Binary | D::LargeBinary | D::BinaryView | D::FixedSizeBinary(_) => (self == Self::Bytea).then_some(0),
+            D::Binary | D::LargeBinary | D::BinaryView | D::FixedSizeBinary(_) => {
+                (self == Self::Bytea).then_some(0)
+            }
             D::Date32 | D::Date64 => match self {
                 Self::Date => Some(0),
                 Self::Timestamptz => Some(1),
@@ -136,7 +141,9 @@ impl Ty {
             },
             D::Timestamp(_, Some(_)) => (self == Self::Timestamptz).then_some(0),
             D::Interval(_) | D::Duration(_) => (self == Self::Interval).then_some(0),
-            D::List(_) | D::LargeList(_) | D::FixedSizeList(..) | D::ListView(_) => (self == Self::Array).then_some(0),
+            D::List(_) | D::LargeList(_) | D::FixedSizeList(..) | D::ListView(_) => {
+                (self == Self::Array).then_some(0)
+            }
             _ => None,
         }
     }
@@ -151,7 +158,11 @@ impl Ty {
             Self::Float4 => return Some(6),
             _ => return None,
         };
-        Some(if own >= size { own - size } else { 20 + size - own })
+        Some(if own >= size {
+            own - size
+        } else {
+            20 + size - own
+        })
     }
 
     /// The Arrow type that an argument of Arrow type `from` is cast to for this parameter.
@@ -159,7 +170,9 @@ impl Ty {
         use DataType as D;
         match (self, from) {
             // The zone is part of the value's type and stays.
-            (Self::Timestamptz, D::Timestamp(_, Some(own))) => D::Timestamp(TimeUnit::Microsecond, Some(Arc::clone(own))),
+            (Self::Timestamptz, D::Timestamp(_, Some(own))) => {
+                D::Timestamp(TimeUnit::Microsecond, Some(Arc::clone(own)))
+            }
             (Self::Numeric, D::Decimal128(..) | D::Utf8View) => from.clone(),
             (Self::Numeric, D::Utf8 | D::LargeUtf8) => D::Utf8View,
             (Self::Numeric, D::Decimal32(p, s) | D::Decimal64(p, s)) => D::Decimal128(*p, *s),
@@ -169,7 +182,9 @@ impl Ty {
             (Self::Numeric, _) => D::Decimal128(20, 0),
             // Text given as bytea is read in bytea's own notation, which a cast would not do.
             (Self::Bytea, D::Utf8 | D::LargeUtf8 | D::Utf8View) => D::Utf8View,
-            (Self::Array, D::LargeList(item) | D::FixedSizeList(item, _) | D::ListView(item)) => D::List(Arc::clone(item)),
+            (Self::Array, D::LargeList(item) | D::FixedSizeList(item, _) | D::ListView(item)) => {
+                D::List(Arc::clone(item))
+            }
             (Self::Any, D::Dictionary(_, value)) => value.as_ref().clone(),
             (Self::Any, D::Utf8 | D::LargeUtf8) => D::Utf8View,
             (Self::Array | Self::Any, _) => from.clone(),
@@ -205,7 +220,11 @@ pub(crate) fn type_name(field: &Field) -> String {
         D::Dictionary(_, value) => return type_name(&Field::new("", value.as_ref().clone(), true)),
         D::List(item) | D::LargeList(item) | D::FixedSizeList(item, _) | D::ListView(item) => {
             let item = type_name(item);
-            return if item.ends_with("[]") { item } else { item + "[]" };
+            return if item.ends_with("[]") {
+                item
+            } else {
+                item + "[]"
+            };
         }
         D::Struct(_) => "record",
         _ => "unknown",
@@ -216,7 +235,11 @@ pub(crate) fn type_name(field: &Field) -> String {
 /// The long spelling of a type that the metadata names, without its modifier.
 fn spelled(name: &str) -> String {
     let base = name.split('(').next().unwrap_or(name).trim();
-    let array = if name.trim_end().ends_with("[]") { "[]" } else { "" };
+    let array = if name.trim_end().ends_with("[]") {
+        "[]"
+    } else {
+        ""
+    };
     let base = base.trim_end_matches("[]");
     let long = match base {
         "varchar" => "character varying",
@@ -236,8 +259,20 @@ fn spelled(name: &str) -> String {
     format!("{long}{array}")
 }
 
-/// PostgreSQL's name of a call: `lpad(text, integer)`.
-pub(crate) fn call_name(name: &str, types: &[FieldRef]) -> String {
-    let types: Vec<String> = types.iter().map(|field| type_name(field)).collect();
-    format!("{name}({})", types.join(", "))
+/// PostgreSQL's name of a call: `lpad(text, integer)`. Text literals have no type yet, and whole ones are integers.
+pub(crate) fn call_name(
+    name: &str,
+    fields: &[FieldRef],
+    constants: &[Option<&ScalarValue>],
+) -> String {
+    let types = fields.iter().enumerate().map(|(index, field)| {
+        match constants.get(index).copied().flatten() {
+            Some(ScalarValue::Utf8(_)) => "unknown".to_owned(),
+            Some(ScalarValue::Int64(Some(value))) if i32::try_from(*value).is_ok() => {
+                "integer".to_owned()
+            }
+            _ => type_name(field),
+        }
+    });
+    format!("{name}({})", types.collect::<Vec<_>>().join(", "))
 }

@@ -1,19 +1,20 @@
 //! Rust values in and out of Arrow columns, so that a function is written as one on plain values.
 //!
-//! [`map1`] to [`map5`] are strict: a NULL argument gives NULL without asking the function.
+//! [`map1`] to [`map4`] are strict: a NULL argument gives NULL without asking the function.
 //! The `text` forms write into one buffer that is used for every row.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BinaryArray, BinaryBuilder, BooleanArray, BooleanBuilder, Decimal128Array, ListArray,
-    PrimitiveArray, PrimitiveBuilder, StringViewArray, StringViewBuilder,
+    Array, ArrayRef, AsArray, BinaryArray, BinaryBuilder, BooleanArray, BooleanBuilder,
+    Decimal128Array, ListArray, PrimitiveArray, PrimitiveBuilder, StringViewArray,
+    StringViewBuilder,
 };
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::datatypes::{
-    ArrowPrimitiveType, DataType, Date32Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type,
-    IntervalMonthDayNanoType, Time64MicrosecondType, TimestampMicrosecondType,
+    ArrowPrimitiveType, DataType, Date32Type, Float32Type, Float64Type, Int16Type, Int32Type,
+    Int64Type, IntervalMonthDayNanoType, Time64MicrosecondType, TimestampMicrosecondType,
 };
 use datafusion::common::{Result, internal_datafusion_err, internal_err};
 
@@ -54,7 +55,10 @@ pub(crate) trait FromColumn<'a>: Sized {
 
 fn wrong_type<'a, A: Array + 'static>(array: &'a ArrayRef) -> Result<&'a A> {
     let found = array.data_type();
-    array.as_any().downcast_ref::<A>().ok_or_else(|| internal_datafusion_err!("unexpected column of type {found}"))
+    array
+        .as_any()
+        .downcast_ref::<A>()
+        .ok_or_else(|| internal_datafusion_err!("unexpected column of type {found}"))
 }
 
 impl<'a> FromColumn<'a> for &'a str {
@@ -95,10 +99,15 @@ impl<'a> FromColumn<'a> for Bytes<'a> {
 }
 
 impl<'a> FromColumn<'a> for Numeric {
-    type Column = (Option<(&'a Decimal128Array, i32)>, Option<&'a StringViewArray>);
+    type Column = (
+        Option<(&'a Decimal128Array, i32)>,
+        Option<&'a StringViewArray>,
+    );
     fn column(array: &'a ArrayRef) -> Result<Self::Column> {
         match array.data_type() {
-            DataType::Decimal128(_, scale) => Ok((Some((wrong_type(array)?, i32::from(*scale))), None)),
+            DataType::Decimal128(_, scale) => {
+                Ok((Some((wrong_type(array)?, i32::from(*scale))), None))
+            }
             _ => Ok((None, Some(wrong_type(array)?))),
         }
     }
@@ -124,7 +133,11 @@ macro_rules! primitive {
         }
 
         impl IntoColumn for $rust {
-            fn build(rows: usize, ret: &DataType, next: impl FnMut(usize) -> Result<Option<Self>>) -> Result<ArrayRef> {
+            fn build(
+                rows: usize,
+                ret: &DataType,
+                next: impl FnMut(usize) -> Result<Option<Self>>,
+            ) -> Result<ArrayRef> {
                 primitive::<$arrow, Self>(rows, ret, next, $into)
             }
         }
@@ -133,7 +146,11 @@ macro_rules! primitive {
 
 /// A value that a column is made of.
 pub(crate) trait IntoColumn: Sized {
-    fn build(rows: usize, ret: &DataType, next: impl FnMut(usize) -> Result<Option<Self>>) -> Result<ArrayRef>;
+    fn build(
+        rows: usize,
+        ret: &DataType,
+        next: impl FnMut(usize) -> Result<Option<Self>>,
+    ) -> Result<ArrayRef>;
 }
 
 fn primitive<T: ArrowPrimitiveType, V>(
@@ -156,23 +173,50 @@ primitive!(f32, Float32Type, |v| v, |v| v);
 primitive!(f64, Float64Type, |v| v, |v| v);
 primitive!(Date, Date32Type, Date, |v: Date| v.0);
 primitive!(Time, Time64MicrosecondType, Time, |v: Time| v.0);
-primitive!(Timestamp, TimestampMicrosecondType, Timestamp, |v: Timestamp| v.0);
-primitive!(Timestamptz, TimestampMicrosecondType, Timestamptz, |v: Timestamptz| v.0);
-primitive!(Interval, IntervalMonthDayNanoType, Interval::from_arrow, Interval::into_arrow);
+primitive!(
+    Timestamp,
+    TimestampMicrosecondType,
+    Timestamp,
+    |v: Timestamp| v.0
+);
+primitive!(
+    Timestamptz,
+    TimestampMicrosecondType,
+    Timestamptz,
+    |v: Timestamptz| v.0
+);
+primitive!(
+    Interval,
+    IntervalMonthDayNanoType,
+    Interval::from_arrow,
+    Interval::into_arrow
+);
 
 impl Interval {
     pub(crate) fn from_arrow(value: arrow::datatypes::IntervalMonthDayNano) -> Self {
-        Self { months: value.months, days: value.days, micros: value.nanoseconds / 1000 }
+        Self {
+            months: value.months,
+            days: value.days,
+            micros: value.nanoseconds / 1000,
+        }
     }
 
     fn into_arrow(self) -> arrow::datatypes::IntervalMonthDayNano {
         // The time part of Arrow's interval ends at 292 years; functions keep whole days apart where they can.
-        arrow::datatypes::IntervalMonthDayNano::new(self.months, self.days, self.micros.saturating_mul(1000))
+        arrow::datatypes::IntervalMonthDayNano::new(
+            self.months,
+            self.days,
+            self.micros.saturating_mul(1000),
+        )
     }
 }
 
 impl IntoColumn for bool {
-    fn build(rows: usize, _: &DataType, mut next: impl FnMut(usize) -> Result<Option<Self>>) -> Result<ArrayRef> {
+    fn build(
+        rows: usize,
+        _: &DataType,
+        mut next: impl FnMut(usize) -> Result<Option<Self>>,
+    ) -> Result<ArrayRef> {
         let mut builder = BooleanBuilder::with_capacity(rows);
         for row in 0..rows {
             builder.append_option(next(row)?);
@@ -182,7 +226,11 @@ impl IntoColumn for bool {
 }
 
 impl IntoColumn for String {
-    fn build(rows: usize, _: &DataType, mut next: impl FnMut(usize) -> Result<Option<Self>>) -> Result<ArrayRef> {
+    fn build(
+        rows: usize,
+        _: &DataType,
+        mut next: impl FnMut(usize) -> Result<Option<Self>>,
+    ) -> Result<ArrayRef> {
         let mut builder = StringViewBuilder::with_capacity(rows);
         for row in 0..rows {
             builder.append_option(next(row)?);
@@ -192,7 +240,11 @@ impl IntoColumn for String {
 }
 
 impl IntoColumn for Vec<u8> {
-    fn build(rows: usize, _: &DataType, mut next: impl FnMut(usize) -> Result<Option<Self>>) -> Result<ArrayRef> {
+    fn build(
+        rows: usize,
+        _: &DataType,
+        mut next: impl FnMut(usize) -> Result<Option<Self>>,
+    ) -> Result<ArrayRef> {
         let mut builder = BinaryBuilder::with_capacity(rows, 0);
         for row in 0..rows {
             builder.append_option(next(row)?);
@@ -202,7 +254,11 @@ impl IntoColumn for Vec<u8> {
 }
 
 impl IntoColumn for Numeric {
-    fn build(rows: usize, ret: &DataType, mut next: impl FnMut(usize) -> Result<Option<Self>>) -> Result<ArrayRef> {
+    fn build(
+        rows: usize,
+        ret: &DataType,
+        mut next: impl FnMut(usize) -> Result<Option<Self>>,
+    ) -> Result<ArrayRef> {
         match ret {
             DataType::Decimal128(precision, scale) => {
                 let mut values: Vec<Option<i128>> = Vec::with_capacity(rows);
@@ -212,7 +268,9 @@ impl IntoColumn for Numeric {
                         None => None,
                     });
                 }
-                Ok(Arc::new(Decimal128Array::from(values).with_data_type(ret.clone())))
+                Ok(Arc::new(
+                    Decimal128Array::from(values).with_data_type(ret.clone()),
+                ))
             }
             DataType::Utf8View => {
                 let mut builder = StringViewBuilder::with_capacity(rows);
@@ -230,7 +288,11 @@ impl<T> IntoColumn for Option<T>
 where
     T: IntoColumn,
 {
-    fn build(rows: usize, ret: &DataType, mut next: impl FnMut(usize) -> Result<Option<Self>>) -> Result<ArrayRef> {
+    fn build(
+        rows: usize,
+        ret: &DataType,
+        mut next: impl FnMut(usize) -> Result<Option<Self>>,
+    ) -> Result<ArrayRef> {
         T::build(rows, ret, |row| Ok(next(row)?.flatten()))
     }
 }
@@ -239,7 +301,11 @@ where
 pub(crate) struct List<T>(pub(crate) Vec<Option<T>>);
 
 impl<T: IntoColumn> IntoColumn for List<T> {
-    fn build(rows: usize, ret: &DataType, mut next: impl FnMut(usize) -> Result<Option<Self>>) -> Result<ArrayRef> {
+    fn build(
+        rows: usize,
+        ret: &DataType,
+        mut next: impl FnMut(usize) -> Result<Option<Self>>,
+    ) -> Result<ArrayRef> {
         let DataType::List(item) = ret else {
             return internal_err!("an array can't be returned as {ret}");
         };
@@ -257,7 +323,12 @@ impl<T: IntoColumn> IntoColumn for List<T> {
         let mut items = items.into_iter();
         let values = T::build(count, item.data_type(), |_| Ok(items.next().flatten()))?;
         let offsets = OffsetBuffer::from_lengths(lengths);
-        Ok(Arc::new(ListArray::try_new(Arc::clone(item), offsets, values, Some(NullBuffer::from(valid)))?))
+        Ok(Arc::new(ListArray::try_new(
+            Arc::clone(item),
+            offsets,
+            values,
+            Some(NullBuffer::from(valid)),
+        )?))
     }
 }
 
@@ -284,12 +355,18 @@ impl Written for bool {
 }
 
 /// Builds any column row by row.
-pub(crate) fn rows<R: IntoColumn>(call: &Call<'_>, mut f: impl FnMut(usize) -> PgResult<Option<R>>) -> Result<ArrayRef> {
+pub(crate) fn rows<R: IntoColumn>(
+    call: &Call<'_>,
+    mut f: impl FnMut(usize) -> PgResult<Option<R>>,
+) -> Result<ArrayRef> {
     R::build(call.rows, call.ret.data_type(), |row| Ok(f(row)?))
 }
 
 /// Builds a text column row by row; `f` says whether the row is a value or NULL.
-pub(crate) fn text_rows(call: &Call<'_>, mut f: impl FnMut(usize, &mut String) -> PgResult<bool>) -> Result<ArrayRef> {
+pub(crate) fn text_rows(
+    call: &Call<'_>,
+    mut f: impl FnMut(usize, &mut String) -> PgResult<bool>,
+) -> Result<ArrayRef> {
     let mut builder = StringViewBuilder::with_capacity(call.rows);
     let mut out = String::new();
     let mut total = 0;
@@ -321,7 +398,11 @@ impl<'a, A: FromColumn<'a>> Reader<'a, A> {
         let Some(arg) = call.args.get(index) else {
             return internal_err!("{} has no argument {index}", call.name);
         };
-        Ok(Self { array: &arg.array, column: A::column(&arg.array)?, stride: arg.stride })
+        Ok(Self {
+            array: &arg.array,
+            column: A::column(&arg.array)?,
+            stride: arg.stride,
+        })
     }
 
     /// The value for this row, or `None` if it is NULL.
@@ -366,7 +447,6 @@ strict!(map1, text1, a A 0);
 strict!(map2, text2, a A 0, b B 1);
 strict!(map3, text3, a A 0, b B 1, c C 2);
 strict!(map4, text4, a A 0, b B 1, c C 2, d D 3);
-strict!(map5, text5, a A 0, b B 1, c C 2, d D 3, e E 4);
 
 /// The last thing made from a text, kept for the next row that has the same text.
 pub(crate) struct Memo<T> {
@@ -378,7 +458,11 @@ impl<T> Memo<T> {
         Self { last: None }
     }
 
-    pub(crate) fn get(&mut self, key: &str, make: impl FnOnce(&str) -> PgResult<T>) -> PgResult<&T> {
+    pub(crate) fn get(
+        &mut self,
+        key: &str,
+        make: impl FnOnce(&str) -> PgResult<T>,
+    ) -> PgResult<&T> {
         let known = matches!(&self.last, Some((last, _)) if last == key);
         if !known {
             self.last = None;

@@ -15,23 +15,48 @@ use super::to_char::zone_of;
 pub(crate) const DATE_TRUNC: Spec = Spec::stable(
     "date_trunc",
     &[
-        Overload::returning(&[Ty::Text, Ty::Timestamptz], Ret::Is(Ty::Timestamptz), timestamptz),
-        Overload::returning(&[Ty::Text, Ty::Timestamp], Ret::Is(Ty::Timestamp), timestamp),
+        Overload::returning(
+            &[Ty::Text, Ty::Timestamptz],
+            Ret::Is(Ty::Timestamptz),
+            timestamptz,
+        ),
+        Overload::returning(
+            &[Ty::Text, Ty::Timestamp],
+            Ret::Is(Ty::Timestamp),
+            timestamp,
+        ),
         Overload::returning(&[Ty::Text, Ty::Interval], Ret::Is(Ty::Interval), interval),
-        Overload::returning(&[Ty::Text, Ty::Timestamptz, Ty::Text], Ret::Is(Ty::Timestamptz), timestamptz_in_zone),
+        Overload::returning(
+            &[Ty::Text, Ty::Timestamptz, Ty::Text],
+            Ret::Is(Ty::Timestamptz),
+            timestamptz_in_zone,
+        ),
     ],
-);
+)
+.ordered_by(1);
 
 /// `date_bin(stride, source, origin)`.
 pub(crate) const DATE_BIN: Spec = Spec::immutable(
     "date_bin",
     &[
-        Overload::new(&[Ty::Interval, Ty::Timestamptz, Ty::Timestamptz], Ty::Timestamptz, |call| {
-            map3(call, |stride, source: Timestamptz, origin: Timestamptz| bin(stride, source.0, origin.0).map(Timestamptz))
-        }),
-        Overload::new(&[Ty::Interval, Ty::Timestamp, Ty::Timestamp], Ty::Timestamp, |call| {
-            map3(call, |stride, source: Timestamp, origin: Timestamp| bin(stride, source.0, origin.0).map(Timestamp))
-        }),
+        Overload::new(
+            &[Ty::Interval, Ty::Timestamptz, Ty::Timestamptz],
+            Ty::Timestamptz,
+            |call| {
+                map3(call, |stride, source: Timestamptz, origin: Timestamptz| {
+                    bin(stride, source.0, origin.0).map(Timestamptz)
+                })
+            },
+        ),
+        Overload::new(
+            &[Ty::Interval, Ty::Timestamp, Ty::Timestamp],
+            Ty::Timestamp,
+            |call| {
+                map3(call, |stride, source: Timestamp, origin: Timestamp| {
+                    bin(stride, source.0, origin.0).map(Timestamp)
+                })
+            },
+        ),
     ],
 );
 
@@ -63,8 +88,10 @@ enum Asked {
 impl Asked {
     fn parse(name: &str) -> Self {
         Self::Unit(match name.to_ascii_lowercase().as_str() {
-            "microseconds" | "microsecond" | "us" | "usec" | "usecs" | "usecond" | "useconds" | "microsecon" => Unit::Microseconds,
-            "milliseconds" | "millisecond" | "ms" | "msec" | "msecs" | "msecond" | "mseconds" | "millisecon" => Unit::Milliseconds,
+            "microseconds" | "microsecond" | "us" | "usec" | "usecs" | "usecond" | "useconds"
+            | "microsecon" => Unit::Microseconds,
+            "milliseconds" | "millisecond" | "ms" | "msec" | "msecs" | "msecond" | "mseconds"
+            | "millisecon" => Unit::Milliseconds,
             "second" | "seconds" | "sec" | "secs" | "s" => Unit::Second,
             "minute" | "minutes" | "min" | "mins" | "m" => Unit::Minute,
             "hour" | "hours" | "hr" | "hrs" | "h" => Unit::Hour,
@@ -76,8 +103,9 @@ impl Asked {
             "decade" | "decades" | "dec" | "decs" => Unit::Decade,
             "century" | "centuries" | "cent" | "c" => Unit::Century,
             "millennium" | "millennia" | "mil" | "mils" => Unit::Millennium,
-            "timezone" | "timezone_h" | "timezone_hour" | "timezone_m" | "timezone_minute" => return Self::Unsupported,
-            "dow" | "isodow" | "doy" | "epoch" | "isoyear" | "julian" | "j" | "jd" => return Self::Unsupported,
+            "timezone" | "timezone_h" | "timezone_hour" | "timezone_m" | "timezone_minute" => {
+                return Self::Unsupported;
+            }
             _ => return Self::Unknown,
         })
     }
@@ -86,8 +114,12 @@ impl Asked {
         let name = name.to_ascii_lowercase();
         match self {
             Self::Unit(unit) => Ok(unit),
-            Self::Unsupported => Err(PgError::NotSupported(format!("unit \"{name}\" not supported for type {type_name}"))),
-            Self::Unknown => Err(PgError::InvalidParameter(format!("unit \"{name}\" not recognized for type {type_name}"))),
+            Self::Unsupported => Err(PgError::NotSupported(format!(
+                "unit \"{name}\" not supported for type {type_name}"
+            ))),
+            Self::Unknown => Err(PgError::InvalidParameter(format!(
+                "unit \"{name}\" not recognized for type {type_name}"
+            ))),
         }
     }
 }
@@ -109,7 +141,11 @@ fn truncate(moment: Timestamp, unit: Unit) -> PgResult<Timestamp> {
 }
 
 fn truncate_date(moment: Timestamp, unit: Unit) -> PgResult<Timestamp> {
-    let mut parts = Parts { time: 0, day: 1, ..Parts::of(moment.0) };
+    let mut parts = Parts {
+        time: 0,
+        day: 1,
+        ..Parts::of(moment.0)
+    };
     match unit {
         Unit::Week => {
             let days = moment.0.div_euclid(DAY);
@@ -133,7 +169,9 @@ fn truncate_date(moment: Timestamp, unit: Unit) -> PgResult<Timestamp> {
 fn timestamp(call: &Call<'_>) -> Result<ArrayRef> {
     let mut memo = Memo::new();
     map2(call, |name: &str, moment: Timestamp| {
-        let unit = memo.get(name, |name| Ok(Asked::parse(name)))?.unit(name, "timestamp without time zone")?;
+        let unit = memo
+            .get(name, |name| Ok(Asked::parse(name)))?
+            .unit(name, "timestamp without time zone")?;
         truncate(moment, unit)
     })
 }
@@ -147,14 +185,18 @@ fn in_zone(moment: Timestamptz, unit: Unit, zone: &Zone) -> PgResult<Timestamptz
     if Timestamp(moment.0).infinite() {
         return Ok(moment);
     }
-    Ok(Timestamptz(truncate(Timestamp(moment.0 + offset), unit)?.0 - offset))
+    Ok(Timestamptz(
+        truncate(Timestamp(moment.0 + offset), unit)?.0 - offset,
+    ))
 }
 
 fn timestamptz(call: &Call<'_>) -> Result<ArrayRef> {
     let zone = zone_of(call, 1)?;
     let mut memo = Memo::new();
     map2(call, |name: &str, moment: Timestamptz| {
-        let unit = memo.get(name, |name| Ok(Asked::parse(name)))?.unit(name, "timestamp with time zone")?;
+        let unit = memo
+            .get(name, |name| Ok(Asked::parse(name)))?
+            .unit(name, "timestamp with time zone")?;
         in_zone(moment, unit, &zone)
     })
 }
@@ -162,7 +204,9 @@ fn timestamptz(call: &Call<'_>) -> Result<ArrayRef> {
 fn timestamptz_in_zone(call: &Call<'_>) -> Result<ArrayRef> {
     let (mut memo, mut zones) = (Memo::new(), Memo::new());
     map3(call, |name: &str, moment: Timestamptz, zone: &str| {
-        let unit = memo.get(name, |name| Ok(Asked::parse(name)))?.unit(name, "timestamp with time zone")?;
+        let unit = memo
+            .get(name, |name| Ok(Asked::parse(name)))?
+            .unit(name, "timestamp with time zone")?;
         in_zone(moment, unit, zones.get(zone, Zone::named)?)
     })
 }
@@ -170,9 +214,18 @@ fn timestamptz_in_zone(call: &Call<'_>) -> Result<ArrayRef> {
 fn interval(call: &Call<'_>) -> Result<ArrayRef> {
     let mut memo = Memo::new();
     map2(call, |name: &str, span: Interval| {
-        let unit = memo.get(name, |name| Ok(Asked::parse(name)))?.unit(name, "interval")?;
-        let months = |length: i32| Interval { months: span.months / length * length, days: 0, micros: 0 };
-        let time = |step: i64| Interval { micros: span.micros / step * step, ..span };
+        let unit = memo
+            .get(name, |name| Ok(Asked::parse(name)))?
+            .unit(name, "interval")?;
+        let months = |length: i32| Interval {
+            months: span.months / length * length,
+            days: 0,
+            micros: 0,
+        };
+        let time = |step: i64| Interval {
+            micros: span.micros / step * step,
+            ..span
+        };
         Ok(match unit {
             Unit::Microseconds => span,
             Unit::Milliseconds => time(1000),
@@ -180,7 +233,11 @@ fn interval(call: &Call<'_>) -> Result<ArrayRef> {
             Unit::Minute => time(MINUTE),
             Unit::Hour => time(HOUR),
             Unit::Day => Interval { micros: 0, ..span },
-            Unit::Week => return Err(PgError::NotSupported("unit \"week\" not supported for type interval".to_owned())),
+            Unit::Week => {
+                return Err(PgError::NotSupported(
+                    "unit \"week\" not supported for type interval".to_owned(),
+                ));
+            }
             Unit::Month => months(1),
             Unit::Quarter => months(3),
             Unit::Year => months(12),
@@ -203,11 +260,15 @@ fn bin(stride: Interval, source: i64, origin: i64) -> PgResult<i64> {
         let text = "timestamps cannot be binned into intervals containing months or years";
         return Err(PgError::NotSupported(text.to_owned()));
     }
-    let length = i64::from(stride.days).checked_mul(DAY).and_then(|days| days.checked_add(stride.micros));
+    let length = i64::from(stride.days)
+        .checked_mul(DAY)
+        .and_then(|days| days.checked_add(stride.micros));
     let length = length.ok_or_else(PgError::interval_range)?;
     if length <= 0 {
         return Err(out_of_range("stride must be greater than zero"));
     }
-    let distance = source.checked_sub(origin).ok_or_else(PgError::interval_range)?;
+    let distance = source
+        .checked_sub(origin)
+        .ok_or_else(PgError::interval_range)?;
     checked_timestamp(origin + distance.div_euclid(length) * length).map(|moment| moment.0)
 }

@@ -6,12 +6,16 @@ use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, Field as ArrowField};
 use datafusion::common::Result;
 
-use super::super::calendar::{DAY, HOUR, Infinite, MINUTE, Parts, SECOND, UNIX_JULIAN, common_year};
+use super::super::calendar::{
+    DAY, HOUR, Infinite, MINUTE, Parts, SECOND, UNIX_JULIAN, common_year,
+};
 use super::super::error::{PgError, PgResult};
 use super::super::function::{Call, Overload, Planned, Ret, Spec};
 use super::super::numeric::Numeric;
 use super::super::types::Ty;
-use super::super::value::{Date, FromColumn, Interval, IntoColumn, Memo, Reader, Time, Timestamp, Timestamptz, rows};
+use super::super::value::{
+    Date, FromColumn, Interval, IntoColumn, Memo, Reader, Time, Timestamp, Timestamptz, rows,
+};
 use super::super::zone::Zone;
 use super::to_char::zone_of;
 
@@ -19,11 +23,23 @@ use super::to_char::zone_of;
 pub(crate) const EXTRACT: Spec = Spec::stable(
     "extract",
     &[
-        Overload::returning(&[Ty::Text, Ty::Timestamptz], Ret::By(numeric), timestamptz::<Numeric>),
-        Overload::returning(&[Ty::Text, Ty::Timestamp], Ret::By(numeric), timestamp::<Numeric>),
+        Overload::returning(
+            &[Ty::Text, Ty::Timestamptz],
+            Ret::By(numeric),
+            timestamptz::<Numeric>,
+        ),
+        Overload::returning(
+            &[Ty::Text, Ty::Timestamp],
+            Ret::By(numeric),
+            timestamp::<Numeric>,
+        ),
         Overload::returning(&[Ty::Text, Ty::Date], Ret::By(numeric), date::<Numeric>),
         Overload::returning(&[Ty::Text, Ty::Time], Ret::By(numeric), time::<Numeric>),
-        Overload::returning(&[Ty::Text, Ty::Interval], Ret::By(numeric), interval::<Numeric>),
+        Overload::returning(
+            &[Ty::Text, Ty::Interval],
+            Ret::By(numeric),
+            interval::<Numeric>,
+        ),
     ],
 );
 
@@ -70,8 +86,10 @@ enum Part {
 impl Part {
     fn parse(name: &str) -> Option<Self> {
         Some(match name.to_ascii_lowercase().as_str() {
-            "microseconds" | "microsecond" | "us" | "usec" | "usecs" | "usecond" | "useconds" | "microsecon" => Self::Microseconds,
-            "milliseconds" | "millisecond" | "ms" | "msec" | "msecs" | "msecond" | "mseconds" | "millisecon" => Self::Milliseconds,
+            "microseconds" | "microsecond" | "us" | "usec" | "usecs" | "usecond" | "useconds"
+            | "microsecon" => Self::Microseconds,
+            "milliseconds" | "millisecond" | "ms" | "msec" | "msecs" | "msecond" | "mseconds"
+            | "millisecon" => Self::Milliseconds,
             "second" | "seconds" | "sec" | "secs" | "s" => Self::Second,
             "minute" | "minutes" | "min" | "mins" | "m" => Self::Minute,
             "hour" | "hours" | "hr" | "hrs" | "h" => Self::Hour,
@@ -109,14 +127,21 @@ impl Part {
 
 /// Seconds, milliseconds and epoch have a fixed number of digits, other fields are whole.
 fn numeric(planned: &Planned<'_>) -> Result<ArrowField> {
-    let whole_day = planned.fields.get(1).is_some_and(|field| matches!(field.data_type(), DataType::Date32));
+    let whole_day = planned
+        .fields
+        .get(1)
+        .is_some_and(|field| matches!(field.data_type(), DataType::Date32));
     let scale = match planned.text(0).map(Part::parse) {
         Some(Some(_)) if whole_day => 0,
         Some(Some(part)) => part.scale(),
         // An unknown field fails when it runs; a field from a column may be any.
         Some(None) | None => 6,
     };
-    Ok(ArrowField::new("extract", DataType::Decimal128(38, scale), true))
+    Ok(ArrowField::new(
+        "extract",
+        DataType::Decimal128(38, scale),
+        true,
+    ))
 }
 
 /// What a field is: a number with a fixed scale, or an infinite one, or none.
@@ -135,7 +160,9 @@ impl Answer for Numeric {
     fn answer(value: Extracted) -> PgResult<Option<Self>> {
         match value {
             Extracted::Exact(unscaled, scale) => Ok(Some(Self::new(unscaled, scale))),
-            Extracted::Infinite(_) => Err(PgError::NotSupported("infinite numerics are not supported".to_owned())),
+            Extracted::Infinite(_) => Err(PgError::NotSupported(
+                "infinite numerics are not supported".to_owned(),
+            )),
             Extracted::Null => Ok(None),
         }
     }
@@ -145,7 +172,11 @@ impl Answer for f64 {
     fn answer(value: Extracted) -> PgResult<Option<Self>> {
         Ok(match value {
             Extracted::Exact(unscaled, scale) => Some(unscaled as Self / 10_f64.powi(scale)),
-            Extracted::Infinite(positive) => Some(if positive { Self::INFINITY } else { Self::NEG_INFINITY }),
+            Extracted::Infinite(positive) => Some(if positive {
+                Self::INFINITY
+            } else {
+                Self::NEG_INFINITY
+            }),
             Extracted::Null => None,
         })
     }
@@ -160,9 +191,18 @@ fn each<'a, V: FromColumn<'a>, R: Answer>(
     let values = Reader::<V>::of(call, 1)?;
     let mut memo = Memo::new();
     rows(call, |row| {
-        let (Some(name), Some(value)) = (names.get(row)?, values.get(row)?) else { return Ok(None) };
-        let refused = |known: &str| PgError::InvalidParameter(format!("unit \"{}\" {known} for type {type_name}", name.to_ascii_lowercase()));
-        let part = memo.get(name, |name| Ok(Part::parse(name)))?.ok_or_else(|| refused("not recognized"))?;
+        let (Some(name), Some(value)) = (names.get(row)?, values.get(row)?) else {
+            return Ok(None);
+        };
+        let refused = |known: &str| {
+            PgError::InvalidParameter(format!(
+                "unit \"{}\" {known} for type {type_name}",
+                name.to_ascii_lowercase()
+            ))
+        };
+        let part = memo
+            .get(name, |name| Ok(Part::parse(name)))?
+            .ok_or_else(|| refused("not recognized"))?;
         match extract(value, part)? {
             Some(value) => R::answer(value),
             None => Err(PgError::NotSupported(refused("not supported").to_string())),
@@ -171,7 +211,9 @@ fn each<'a, V: FromColumn<'a>, R: Answer>(
 }
 
 fn timestamp<R: Answer>(call: &Call<'_>) -> Result<ArrayRef> {
-    each::<Timestamp, R>(call, "timestamp without time zone", |moment, part| of_timestamp(moment, part, None, moment.0))
+    each::<Timestamp, R>(call, "timestamp without time zone", |moment, part| {
+        of_timestamp(moment, part, None, moment.0)
+    })
 }
 
 fn timestamp_of_date<R: Answer>(call: &Call<'_>) -> Result<ArrayRef> {
@@ -184,7 +226,12 @@ fn timestamp_of_date<R: Answer>(call: &Call<'_>) -> Result<ArrayRef> {
 fn timestamptz<R: Answer>(call: &Call<'_>) -> Result<ArrayRef> {
     let zone: Zone = zone_of(call, 1)?;
     each::<Timestamptz, R>(call, "timestamp with time zone", |moment, part| {
-        of_timestamp(zone.local(moment), part, Some(zone.offset_at(moment)), moment.0)
+        of_timestamp(
+            zone.local(moment),
+            part,
+            Some(zone.offset_at(moment)),
+            moment.0,
+        )
     })
 }
 
@@ -192,7 +239,12 @@ fn whole(value: impl Into<i128>) -> Option<Extracted> {
     Some(Extracted::Exact(value.into(), 0))
 }
 
-fn of_timestamp(wall: Timestamp, part: Part, offset: Option<i32>, utc: i64) -> PgResult<Option<Extracted>> {
+fn of_timestamp(
+    wall: Timestamp,
+    part: Part,
+    offset: Option<i32>,
+    utc: i64,
+) -> PgResult<Option<Extracted>> {
     if wall.infinite() {
         return Ok(of_infinity(wall.0 > 0, part, offset.is_some()));
     }
@@ -214,9 +266,13 @@ fn of_timestamp(wall: Timestamp, part: Part, offset: Option<i32>, utc: i64) -> P
 fn of_infinity(positive: bool, part: Part, zoned: bool) -> Option<Extracted> {
     match part {
         Part::Timezone | Part::TimezoneHour | Part::TimezoneMinute if !zoned => None,
-        Part::Year | Part::Decade | Part::Century | Part::Millennium | Part::IsoYear | Part::Epoch | Part::Julian => {
-            Some(Extracted::Infinite(positive))
-        }
+        Part::Year
+        | Part::Decade
+        | Part::Century
+        | Part::Millennium
+        | Part::IsoYear
+        | Part::Epoch
+        | Part::Julian => Some(Extracted::Infinite(positive)),
         _ => Some(Extracted::Null),
     }
 }
@@ -236,7 +292,13 @@ fn of_time(micros: i64, part: Part) -> Option<Extracted> {
 
 fn of_date_parts(parts: &Parts, part: Part) -> Option<Extracted> {
     let year = parts.year;
-    let up = |length: i32| if year > 0 { (year + length - 1) / length } else { -((length - 1 - (year - 1)) / length) };
+    let up = |length: i32| {
+        if year > 0 {
+            (year + length - 1) / length
+        } else {
+            -((length - 1 - (year - 1)) / length)
+        }
+    };
     match part {
         Part::Day => whole(parts.day),
         Part::Month => whole(parts.month),
@@ -258,7 +320,13 @@ fn date<R: Answer>(call: &Call<'_>) -> Result<ArrayRef> {
     each::<Date, R>(call, "date", |date, part| {
         let time_of_day = matches!(
             part,
-            Part::Microseconds | Part::Milliseconds | Part::Second | Part::Minute | Part::Hour | Part::Timezone | Part::TimezoneHour
+            Part::Microseconds
+                | Part::Milliseconds
+                | Part::Second
+                | Part::Minute
+                | Part::Hour
+                | Part::Timezone
+                | Part::TimezoneHour
                 | Part::TimezoneMinute
         );
         if time_of_day {
@@ -291,8 +359,13 @@ fn interval<R: Answer>(call: &Call<'_>) -> Result<ArrayRef> {
         Ok(match part {
             Part::Epoch => {
                 // A year is 365.25 days, so a whole number of seconds.
-                let days = i128::from(years) * 31_557_600 + i128::from(span.months % 12) * 30 * 86_400 + i128::from(span.days) * 86_400;
-                Some(Extracted::Exact(days * i128::from(SECOND) + i128::from(span.micros), 6))
+                let days = i128::from(years) * 31_557_600
+                    + i128::from(span.months % 12) * 30 * 86_400
+                    + i128::from(span.days) * 86_400;
+                Some(Extracted::Exact(
+                    days * i128::from(SECOND) + i128::from(span.micros),
+                    6,
+                ))
             }
             Part::Day => whole(span.days),
             Part::Month => whole(span.months % 12),

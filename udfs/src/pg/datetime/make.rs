@@ -6,61 +6,115 @@ use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, Field, TimeUnit};
 use datafusion::common::Result;
 
-use super::super::calendar::{DAY, HOUR, MINUTE, Parts, SECOND, checked_date, checked_timestamp, days_in_month};
+use super::super::calendar::{
+    DAY, HOUR, MINUTE, Parts, SECOND, checked_date, checked_timestamp, days_in_month,
+};
 use super::super::error::{PgError, PgResult};
 use super::super::function::{Call, Overload, Planned, Ret, Spec};
 use super::super::types::Ty;
-use super::super::value::{Date, Interval, Memo, Reader, Time, Timestamp, Timestamptz, map1, map2, map3, rows};
+use super::super::value::{
+    Interval, Memo, Reader, Time, Timestamp, Timestamptz, map1, map2, map3, rows,
+};
 use super::super::zone::Zone;
 
 pub(crate) const MAKE_DATE: Spec = Spec::immutable(
     "make_date",
-    &[Overload::new(&[Ty::Int4, Ty::Int4, Ty::Int4], Ty::Date, |call| {
-        map3(call, |year: i32, month: i32, day: i32| {
-            let out_of_range = || PgError::DatetimeOverflow(format!("date field value out of range: {year}-{month:02}-{day:02}"));
-            let parts = civil(year, month, day).ok_or_else(out_of_range)?;
-            checked_date(parts.days()).map_err(|_| PgError::DatetimeOverflow(format!("date out of range: {year}-{month:02}-{day:02}")))
-        })
-    })],
+    &[Overload::new(
+        &[Ty::Int4, Ty::Int4, Ty::Int4],
+        Ty::Date,
+        |call| {
+            map3(call, |year: i32, month: i32, day: i32| {
+                let out_of_range = || {
+                    PgError::DatetimeOverflow(format!(
+                        "date field value out of range: {year}-{month:02}-{day:02}"
+                    ))
+                };
+                let parts = civil(year, month, day).ok_or_else(out_of_range)?;
+                checked_date(parts.days()).map_err(|_| {
+                    PgError::DatetimeOverflow(format!(
+                        "date out of range: {year}-{month:02}-{day:02}"
+                    ))
+                })
+            })
+        },
+    )],
 );
 
 pub(crate) const MAKE_TIME: Spec = Spec::immutable(
     "make_time",
-    &[Overload::new(&[Ty::Int4, Ty::Int4, Ty::Float8], Ty::Time, |call| {
-        map3(call, |hour: i32, minute: i32, second: f64| time_of_day(hour, minute, second).map(Time))
-    })],
+    &[Overload::new(
+        &[Ty::Int4, Ty::Int4, Ty::Float8],
+        Ty::Time,
+        |call| {
+            map3(call, |hour: i32, minute: i32, second: f64| {
+                time_of_day(hour, minute, second).map(Time)
+            })
+        },
+    )],
 );
 
 pub(crate) const MAKE_TIMESTAMP: Spec = Spec::immutable(
     "make_timestamp",
-    &[Overload::new(&[Ty::Int4, Ty::Int4, Ty::Int4, Ty::Int4, Ty::Int4, Ty::Float8], Ty::Timestamp, |call| {
-        let fields = WallClock::of(call)?;
-        rows(call, |row| fields.get(row))
-    })],
+    &[Overload::new(
+        &[Ty::Int4, Ty::Int4, Ty::Int4, Ty::Int4, Ty::Int4, Ty::Float8],
+        Ty::Timestamp,
+        |call| {
+            let fields = WallClock::of(call)?;
+            rows(call, |row| fields.get(row))
+        },
+    )],
 );
 
 pub(crate) const MAKE_TIMESTAMPTZ: Spec = Spec::stable(
     "make_timestamptz",
     &[
-        Overload::new(&[Ty::Int4, Ty::Int4, Ty::Int4, Ty::Int4, Ty::Int4, Ty::Float8], Ty::Timestamptz, |call| {
-            let fields = WallClock::of(call)?;
-            let zone = Zone::of_type(call.zone())?;
-            rows(call, |row| fields.get(row)?.map(|wall| zone.moment(wall)).transpose())
-        }),
-        Overload::new(&[Ty::Int4, Ty::Int4, Ty::Int4, Ty::Int4, Ty::Int4, Ty::Float8, Ty::Text], Ty::Timestamptz, |call| {
-            let fields = WallClock::of(call)?;
-            let zones = Reader::<&str>::of(call, 6)?;
-            let mut memo = Memo::new();
-            rows(call, |row| {
-                let (Some(wall), Some(zone)) = (fields.get(row)?, zones.get(row)?) else { return Ok(None) };
-                // Here, unlike in AT TIME ZONE, an offset is written as ISO 8601 has it.
-                memo.get(zone, Zone::of_type)?.moment(wall).map(Some)
-            })
-        }),
+        Overload::new(
+            &[Ty::Int4, Ty::Int4, Ty::Int4, Ty::Int4, Ty::Int4, Ty::Float8],
+            Ty::Timestamptz,
+            |call| {
+                let fields = WallClock::of(call)?;
+                let zone = Zone::of_type(call.zone())?;
+                rows(call, |row| {
+                    fields.get(row)?.map(|wall| zone.moment(wall)).transpose()
+                })
+            },
+        ),
+        Overload::new(
+            &[
+                Ty::Int4,
+                Ty::Int4,
+                Ty::Int4,
+                Ty::Int4,
+                Ty::Int4,
+                Ty::Float8,
+                Ty::Text,
+            ],
+            Ty::Timestamptz,
+            |call| {
+                let fields = WallClock::of(call)?;
+                let zones = Reader::<&str>::of(call, 6)?;
+                let mut memo = Memo::new();
+                rows(call, |row| {
+                    let (Some(wall), Some(zone)) = (fields.get(row)?, zones.get(row)?) else {
+                        return Ok(None);
+                    };
+                    // Here, unlike in AT TIME ZONE, an offset is written as ISO 8601 has it.
+                    memo.get(zone, Zone::of_type)?.moment(wall).map(Some)
+                })
+            },
+        ),
     ],
 );
 
-const MAKE_INTERVAL_ARGS: &[Ty] = &[Ty::Int4, Ty::Int4, Ty::Int4, Ty::Int4, Ty::Int4, Ty::Int4, Ty::Float8];
+const MAKE_INTERVAL_ARGS: &[Ty] = &[
+    Ty::Int4,
+    Ty::Int4,
+    Ty::Int4,
+    Ty::Int4,
+    Ty::Int4,
+    Ty::Int4,
+    Ty::Float8,
+];
 
 macro_rules! make_interval_up_to {
     ($($count:literal),+) => {
@@ -69,12 +123,21 @@ macro_rules! make_interval_up_to {
 }
 
 /// Trailing arguments may be left out.
-pub(crate) const MAKE_INTERVAL: Spec = Spec::immutable("make_interval", make_interval_up_to!(0, 1, 2, 3, 4, 5, 6, 7));
+pub(crate) const MAKE_INTERVAL: Spec = Spec::immutable(
+    "make_interval",
+    make_interval_up_to!(0, 1, 2, 3, 4, 5, 6, 7),
+);
 
 fn make_interval(call: &Call<'_>) -> Result<ArrayRef> {
     let count = call.args.len();
-    let whole = (0..count.min(6)).map(|index| Reader::<i32>::of(call, index)).collect::<Result<Vec<_>>>()?;
-    let seconds = if count > 6 { Some(Reader::<f64>::of(call, 6)?) } else { None };
+    let whole = (0..count.min(6))
+        .map(|index| Reader::<i32>::of(call, index))
+        .collect::<Result<Vec<_>>>()?;
+    let seconds = if count > 6 {
+        Some(Reader::<f64>::of(call, 6)?)
+    } else {
+        None
+    };
     rows(call, |row| {
         let mut values = [0_i64; 6];
         for (value, reader) in values.iter_mut().zip(&whole) {
@@ -112,13 +175,21 @@ fn civil(year: i32, month: i32, day: i32) -> Option<Parts> {
         year => year,
     };
     let valid = (1..=12).contains(&month) && day >= 1 && day <= days_in_month(astronomical, month);
-    (valid && astronomical.abs() < 6_000_000).then_some(Parts { year: astronomical, month, day, time: 0 })
+    (valid && astronomical.abs() < 6_000_000).then_some(Parts {
+        year: astronomical,
+        month,
+        day,
+        time: 0,
+    })
 }
 
 fn time_of_day(hour: i32, minute: i32, second: f64) -> PgResult<i64> {
     let seconds_valid = (0.0..=60.0).contains(&second);
-    let micros = i64::from(hour) * HOUR + i64::from(minute) * MINUTE + (second * 1e6).round_ties_even() as i64;
-    let valid = (0..=24).contains(&hour) && (0..60).contains(&minute) && seconds_valid && micros <= DAY;
+    let micros = i64::from(hour) * HOUR
+        + i64::from(minute) * MINUTE
+        + (second * 1e6).round_ties_even() as i64;
+    let valid =
+        (0..=24).contains(&hour) && (0..60).contains(&minute) && seconds_valid && micros <= DAY;
     if valid {
         return Ok(micros);
     }
@@ -126,7 +197,9 @@ fn time_of_day(hour: i32, minute: i32, second: f64) -> PgResult<i64> {
     if second < 10.0 && second >= 0.0 {
         shown.insert(0, '0');
     }
-    Err(PgError::DatetimeOverflow(format!("time field value out of range: {hour}:{minute:02}:{shown}")))
+    Err(PgError::DatetimeOverflow(format!(
+        "time field value out of range: {hour}:{minute:02}:{shown}"
+    )))
 }
 
 /// The six fields of a timestamp.
@@ -137,8 +210,13 @@ struct WallClock<'a> {
 
 impl<'a> WallClock<'a> {
     fn of(call: &'a Call<'_>) -> Result<Self> {
-        let whole = (0..5).map(|index| Reader::<i32>::of(call, index)).collect::<Result<Vec<_>>>()?;
-        Ok(Self { whole, second: Reader::of(call, 5)? })
+        let whole = (0..5)
+            .map(|index| Reader::<i32>::of(call, index))
+            .collect::<Result<Vec<_>>>()?;
+        Ok(Self {
+            whole,
+            second: Reader::of(call, 5)?,
+        })
     }
 
     fn get(&self, row: usize) -> PgResult<Option<Timestamp>> {
@@ -149,13 +227,25 @@ impl<'a> WallClock<'a> {
                 None => return Ok(None),
             }
         }
-        let Some(second) = self.second.get(row)? else { return Ok(None) };
+        let Some(second) = self.second.get(row)? else {
+            return Ok(None);
+        };
         let [year, month, day, hour, minute] = values;
-        let out_of_range = || PgError::DatetimeOverflow(format!("date field value out of range: {year}-{month:02}-{day:02}"));
+        let out_of_range = || {
+            PgError::DatetimeOverflow(format!(
+                "date field value out of range: {year}-{month:02}-{day:02}"
+            ))
+        };
         let parts = civil(year, month, day).ok_or_else(out_of_range)?;
         let time = time_of_day(hour, minute, second)?;
-        let micros = parts.days().checked_mul(DAY).and_then(|days| days.checked_add(time));
-        micros.ok_or_else(PgError::timestamp_range).and_then(checked_timestamp).map(Some)
+        let micros = parts
+            .days()
+            .checked_mul(DAY)
+            .and_then(|days| days.checked_add(time));
+        micros
+            .ok_or_else(PgError::timestamp_range)
+            .and_then(checked_timestamp)
+            .map(Some)
     }
 }
 
@@ -165,49 +255,78 @@ pub(crate) const TIMEZONE: Spec = Spec::immutable(
     &[
         Overload::new(&[Ty::Text, Ty::Timestamptz], Ty::Timestamp, |call| {
             let mut memo = Memo::new();
-            map2(call, |zone: &str, moment: Timestamptz| Ok(memo.get(zone, Zone::named)?.local(moment)))
+            map2(call, |zone: &str, moment: Timestamptz| {
+                Ok(memo.get(zone, Zone::named)?.local(moment))
+            })
         }),
-        Overload::returning(&[Ty::Text, Ty::Timestamp], Ret::By(session_timestamptz), |call| {
-            let mut memo = Memo::new();
-            map2(call, |zone: &str, wall: Timestamp| memo.get(zone, Zone::named)?.moment(wall))
-        }),
+        Overload::returning(
+            &[Ty::Text, Ty::Timestamp],
+            Ret::By(session_timestamptz),
+            |call| {
+                let mut memo = Memo::new();
+                map2(call, |zone: &str, wall: Timestamp| {
+                    memo.get(zone, Zone::named)?.moment(wall)
+                })
+            },
+        ),
         Overload::new(&[Ty::Interval, Ty::Timestamptz], Ty::Timestamp, |call| {
-            map2(call, |zone: Interval, moment: Timestamptz| Ok(interval_zone(zone)?.local(moment)))
+            map2(call, |zone: Interval, moment: Timestamptz| {
+                Ok(interval_zone(zone)?.local(moment))
+            })
         }),
-        Overload::returning(&[Ty::Interval, Ty::Timestamp], Ret::By(session_timestamptz), |call| {
-            map2(call, |zone: Interval, wall: Timestamp| interval_zone(zone)?.moment(wall))
-        }),
+        Overload::returning(
+            &[Ty::Interval, Ty::Timestamp],
+            Ret::By(session_timestamptz),
+            |call| {
+                map2(call, |zone: Interval, wall: Timestamp| {
+                    interval_zone(zone)?.moment(wall)
+                })
+            },
+        ),
     ],
 );
 
 fn session_timestamptz(planned: &Planned<'_>) -> Result<Field> {
-    Ok(Field::new("timezone", DataType::Timestamp(TimeUnit::Microsecond, Some(Arc::clone(planned.zone))), true))
+    Ok(Field::new(
+        "timezone",
+        DataType::Timestamp(TimeUnit::Microsecond, Some(Arc::clone(planned.zone))),
+        true,
+    ))
 }
 
 fn interval_zone(zone: Interval) -> PgResult<Zone> {
     if zone.months != 0 || zone.days != 0 {
         let mut text = String::new();
         super::super::output::write_interval(&mut text, zone);
-        return Err(PgError::InvalidParameter(format!("interval time zone \"{text}\" must not include months or days")));
+        return Err(PgError::InvalidParameter(format!(
+            "interval time zone \"{text}\" must not include months or days"
+        )));
     }
-    Ok(Zone::fixed(i32::try_from(zone.micros / SECOND).unwrap_or(0)))
+    Ok(Zone::fixed(
+        i32::try_from(zone.micros / SECOND).unwrap_or(0),
+    ))
 }
 
 /// Seconds since 1970 as a timestamp with zone.
 pub(crate) fn from_epoch(call: &Call<'_>) -> Result<ArrayRef> {
     map1(call, |seconds: f64| {
         if seconds.is_nan() {
-            return Err(PgError::DatetimeOverflow("timestamp cannot be NaN".to_owned()));
+            return Err(PgError::DatetimeOverflow(
+                "timestamp cannot be NaN".to_owned(),
+            ));
         }
         if seconds.is_infinite() {
             return Ok(Timestamptz(if seconds > 0.0 { i64::MAX } else { i64::MIN }));
         }
         let micros = (seconds * 1e6).round_ties_even();
-        let out_of_range = || PgError::DatetimeOverflow(format!("timestamp out of range: \"{}\"", shown(seconds)));
+        let out_of_range =
+            || PgError::DatetimeOverflow(format!("timestamp out of range: \"{}\"", shown(seconds)));
         if micros.abs() >= 9.3e18 {
             return Err(out_of_range());
         }
-        checked_timestamp(micros as i64).map(|moment| Timestamptz(moment.0)).map_err(|_| out_of_range())
+        checked_timestamp(micros as i64)
+            .map(|moment| Timestamptz(moment.0))
+            .map_err(|_| out_of_range())
     })
 }
 
@@ -215,13 +334,4 @@ fn shown(seconds: f64) -> String {
     let mut text = String::new();
     super::super::output::write_f64(&mut text, seconds);
     text
-}
-
-/// The date of a timestamp.
-pub(crate) fn date_of(moment: Timestamp) -> Date {
-    match moment.0 {
-        i64::MAX => Date(i32::MAX),
-        i64::MIN => Date(i32::MIN),
-        micros => Date(micros.div_euclid(DAY) as i32),
-    }
 }

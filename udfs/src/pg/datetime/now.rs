@@ -11,7 +11,8 @@ use datafusion::common::config::ConfigOptions;
 use datafusion::common::{Result, ScalarValue, internal_err};
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature, Volatility,
+    ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+    TypeSignature, Volatility,
 };
 
 use super::super::calendar::DAY;
@@ -45,14 +46,27 @@ pub(crate) fn udfs() -> Vec<ScalarUDF> {
             aliases: aliases.iter().map(|alias| (*alias).to_owned()).collect(),
             shape,
             zone: Arc::from("UTC"),
-            signature: Signature::one_of(vec![TypeSignature::Nullary, TypeSignature::Any(1)], volatility),
+            signature: Signature::one_of(
+                vec![TypeSignature::Nullary, TypeSignature::Any(1)],
+                volatility,
+            ),
         })
     };
     let stable = Volatility::Stable;
     vec![
-        make("now", &["transaction_timestamp", "statement_timestamp"], Shape::Timestamptz, stable),
+        make(
+            "now",
+            &["transaction_timestamp", "statement_timestamp"],
+            Shape::Timestamptz,
+            stable,
+        ),
         make("current_timestamp", &[], Shape::Timestamptz, stable),
-        make("clock_timestamp", &[], Shape::Timestamptz, Volatility::Volatile),
+        make(
+            "clock_timestamp",
+            &[],
+            Shape::Timestamptz,
+            Volatility::Volatile,
+        ),
         make("localtimestamp", &[], Shape::Timestamp, stable),
         make("current_date", &["today"], Shape::Date, stable),
         make("current_time", &["localtime"], Shape::Time, stable),
@@ -67,11 +81,15 @@ pub(crate) fn midnight(zone: &Zone) -> PgResult<Timestamp> {
 
 impl Now {
     fn value(&self, utc: i64, digits: Option<i64>) -> Result<ScalarValue> {
-        let step = digits.map_or(1, |digits| 10_i64.pow(u32::try_from(6 - digits.clamp(0, 6)).unwrap_or(0)));
+        let step = digits.map_or(1, |digits| {
+            10_i64.pow(u32::try_from(6 - digits.clamp(0, 6)).unwrap_or(0))
+        });
         let utc = (utc + step / 2).div_euclid(step) * step;
         let local = Zone::of_type(&self.zone)?.local(Timestamptz(utc)).0;
         Ok(match self.shape {
-            Shape::Timestamptz => ScalarValue::TimestampMicrosecond(Some(utc), Some(Arc::clone(&self.zone))),
+            Shape::Timestamptz => {
+                ScalarValue::TimestampMicrosecond(Some(utc), Some(Arc::clone(&self.zone)))
+            }
             Shape::Timestamp => ScalarValue::TimestampMicrosecond(Some(local), None),
             Shape::Date => ScalarValue::Date32(Some(local.div_euclid(DAY) as i32)),
             Shape::Time => ScalarValue::Time64Microsecond(Some(local.rem_euclid(DAY))),
@@ -94,7 +112,10 @@ impl ScalarUDFImpl for Now {
 
     fn with_updated_config(&self, config: &ConfigOptions) -> Option<ScalarUDF> {
         let zone = config.execution.time_zone.as_deref().unwrap_or("UTC");
-        Some(ScalarUDF::from(Self { zone: Arc::from(zone), ..self.clone() }))
+        Some(ScalarUDF::from(Self {
+            zone: Arc::from(zone),
+            ..self.clone()
+        }))
     }
 
     fn return_type(&self, _types: &[DataType]) -> Result<DataType> {
@@ -103,7 +124,9 @@ impl ScalarUDFImpl for Now {
 
     fn return_field_from_args(&self, _args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
         let data_type = match self.shape {
-            Shape::Timestamptz => DataType::Timestamp(TimeUnit::Microsecond, Some(Arc::clone(&self.zone))),
+            Shape::Timestamptz => {
+                DataType::Timestamp(TimeUnit::Microsecond, Some(Arc::clone(&self.zone)))
+            }
             Shape::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
             Shape::Date => DataType::Date32,
             Shape::Time => DataType::Time64(TimeUnit::Microsecond),
@@ -112,11 +135,21 @@ impl ScalarUDFImpl for Now {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        Ok(ColumnarValue::Scalar(self.value(Utc::now().timestamp_micros(), digits(args.args.first()))?))
+        // The statement's start comes by `simplify`; a clock read here would differ from it.
+        if self.signature.volatility != Volatility::Volatile {
+            return internal_err!("{} is read when the statement is planned", self.name);
+        }
+        Ok(ColumnarValue::Scalar(self.value(
+            Utc::now().timestamp_micros(),
+            digits(args.args.first()),
+        )?))
     }
 
     fn simplify(&self, args: Vec<Expr>, info: &SimplifyContext) -> Result<ExprSimplifyResult> {
-        let (Some(start), false) = (info.query_execution_start_time(), self.signature.volatility == Volatility::Volatile) else {
+        let (Some(start), false) = (
+            info.query_execution_start_time(),
+            self.signature.volatility == Volatility::Volatile,
+        ) else {
             return Ok(ExprSimplifyResult::Original(args));
         };
         let digits = match args.first() {

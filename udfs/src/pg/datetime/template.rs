@@ -97,31 +97,118 @@ use Case::{Lower, Title, Upper};
 use Field as F;
 
 const PATTERNS: &[(&str, Field)] = &[
-    ("A.D.", F::Era(Upper, true)), ("B.C.", F::Era(Upper, true)), ("a.d.", F::Era(Lower, true)), ("b.c.", F::Era(Lower, true)),
-    ("AD", F::Era(Upper, false)), ("BC", F::Era(Upper, false)), ("ad", F::Era(Lower, false)), ("bc", F::Era(Lower, false)),
-    ("A.M.", F::Meridian(Upper, true)), ("P.M.", F::Meridian(Upper, true)), ("a.m.", F::Meridian(Lower, true)),
-    ("p.m.", F::Meridian(Lower, true)), ("AM", F::Meridian(Upper, false)), ("PM", F::Meridian(Upper, false)),
-    ("am", F::Meridian(Lower, false)), ("pm", F::Meridian(Lower, false)), ("CC", F::Century), ("cc", F::Century),
-    ("MONTH", F::MonthName(Upper)), ("Month", F::MonthName(Title)), ("month", F::MonthName(Lower)),
-    ("MON", F::MonthShort(Upper)), ("Mon", F::MonthShort(Title)), ("mon", F::MonthShort(Lower)), ("MM", F::Month),
-    ("mm", F::Month), ("RM", F::RomanMonth(Upper)), ("rm", F::RomanMonth(Lower)), ("DAY", F::DayName(Upper)),
-    ("Day", F::DayName(Title)), ("day", F::DayName(Lower)), ("DY", F::DayShort(Upper)), ("Dy", F::DayShort(Title)),
-    ("dy", F::DayShort(Lower)), ("DDD", F::DayOfYear), ("ddd", F::DayOfYear), ("IDDD", F::IsoDayOfYear),
-    ("iddd", F::IsoDayOfYear), ("DD", F::Day), ("dd", F::Day), ("D", F::Weekday), ("d", F::Weekday), ("ID", F::IsoWeekday),
-    ("id", F::IsoWeekday), ("W", F::WeekOfMonth), ("w", F::WeekOfMonth), ("WW", F::WeekOfYear), ("ww", F::WeekOfYear),
-    ("IW", F::IsoWeek), ("iw", F::IsoWeek), ("Q", F::Quarter), ("q", F::Quarter), ("J", F::Julian), ("j", F::Julian),
-    ("HH24", F::Hour24), ("hh24", F::Hour24), ("HH12", F::Hour12), ("hh12", F::Hour12), ("HH", F::Hour12), ("hh", F::Hour12),
-    ("MI", F::Minute), ("mi", F::Minute), ("SSSSS", F::SecondOfDay), ("sssss", F::SecondOfDay), ("SSSS", F::SecondOfDay),
-    ("ssss", F::SecondOfDay), ("SS", F::Second), ("ss", F::Second), ("FF1", F::Fraction(1)), ("ff1", F::Fraction(1)),
-    ("FF2", F::Fraction(2)), ("ff2", F::Fraction(2)), ("FF3", F::Fraction(3)), ("ff3", F::Fraction(3)),
-    ("FF4", F::Fraction(4)), ("ff4", F::Fraction(4)), ("FF5", F::Fraction(5)), ("ff5", F::Fraction(5)),
-    ("FF6", F::Fraction(6)), ("ff6", F::Fraction(6)), ("MS", F::Millisecond), ("ms", F::Millisecond), ("US", F::Microsecond),
-    ("us", F::Microsecond), ("Y,YYY", F::YearComma), ("y,yyy", F::YearComma), ("YYYY", F::Year(4)), ("yyyy", F::Year(4)),
-    ("YYY", F::Year(3)), ("yyy", F::Year(3)), ("YY", F::Year(2)), ("yy", F::Year(2)), ("Y", F::Year(1)), ("y", F::Year(1)),
-    ("IYYY", F::IsoYear(4)), ("iyyy", F::IsoYear(4)), ("IYY", F::IsoYear(3)), ("iyy", F::IsoYear(3)), ("IY", F::IsoYear(2)),
-    ("iy", F::IsoYear(2)), ("I", F::IsoYear(1)), ("i", F::IsoYear(1)), ("TZH", F::ZoneHour), ("tzh", F::ZoneHour),
-    ("TZM", F::ZoneMinute), ("tzm", F::ZoneMinute), ("TZ", F::ZoneName(Upper)), ("tz", F::ZoneName(Lower)),
-    ("OF", F::ZoneOffset), ("of", F::ZoneOffset), ("FX", F::Exact), ("fx", F::Exact),
+    ("A.D.", F::Era(Upper, true)),
+    ("B.C.", F::Era(Upper, true)),
+    ("a.d.", F::Era(Lower, true)),
+    ("b.c.", F::Era(Lower, true)),
+    ("AD", F::Era(Upper, false)),
+    ("BC", F::Era(Upper, false)),
+    ("ad", F::Era(Lower, false)),
+    ("bc", F::Era(Lower, false)),
+    ("A.M.", F::Meridian(Upper, true)),
+    ("P.M.", F::Meridian(Upper, true)),
+    ("a.m.", F::Meridian(Lower, true)),
+    ("p.m.", F::Meridian(Lower, true)),
+    ("AM", F::Meridian(Upper, false)),
+    ("PM", F::Meridian(Upper, false)),
+    ("am", F::Meridian(Lower, false)),
+    ("pm", F::Meridian(Lower, false)),
+    ("CC", F::Century),
+    ("cc", F::Century),
+    ("MONTH", F::MonthName(Upper)),
+    ("Month", F::MonthName(Title)),
+    ("month", F::MonthName(Lower)),
+    ("MON", F::MonthShort(Upper)),
+    ("Mon", F::MonthShort(Title)),
+    ("mon", F::MonthShort(Lower)),
+    ("MM", F::Month),
+    ("mm", F::Month),
+    ("RM", F::RomanMonth(Upper)),
+    ("rm", F::RomanMonth(Lower)),
+    ("DAY", F::DayName(Upper)),
+    ("Day", F::DayName(Title)),
+    ("day", F::DayName(Lower)),
+    ("DY", F::DayShort(Upper)),
+    ("Dy", F::DayShort(Title)),
+    ("dy", F::DayShort(Lower)),
+    ("DDD", F::DayOfYear),
+    ("ddd", F::DayOfYear),
+    ("IDDD", F::IsoDayOfYear),
+    ("iddd", F::IsoDayOfYear),
+    ("DD", F::Day),
+    ("dd", F::Day),
+    ("D", F::Weekday),
+    ("d", F::Weekday),
+    ("ID", F::IsoWeekday),
+    ("id", F::IsoWeekday),
+    ("W", F::WeekOfMonth),
+    ("w", F::WeekOfMonth),
+    ("WW", F::WeekOfYear),
+    ("ww", F::WeekOfYear),
+    ("IW", F::IsoWeek),
+    ("iw", F::IsoWeek),
+    ("Q", F::Quarter),
+    ("q", F::Quarter),
+    ("J", F::Julian),
+    ("j", F::Julian),
+    ("HH24", F::Hour24),
+    ("hh24", F::Hour24),
+    ("HH12", F::Hour12),
+    ("hh12", F::Hour12),
+    ("HH", F::Hour12),
+    ("hh", F::Hour12),
+    ("MI", F::Minute),
+    ("mi", F::Minute),
+    ("SSSSS", F::SecondOfDay),
+    ("sssss", F::SecondOfDay),
+    ("SSSS", F::SecondOfDay),
+    ("ssss", F::SecondOfDay),
+    ("SS", F::Second),
+    ("ss", F::Second),
+    ("FF1", F::Fraction(1)),
+    ("ff1", F::Fraction(1)),
+    ("FF2", F::Fraction(2)),
+    ("ff2", F::Fraction(2)),
+    ("FF3", F::Fraction(3)),
+    ("ff3", F::Fraction(3)),
+    ("FF4", F::Fraction(4)),
+    ("ff4", F::Fraction(4)),
+    ("FF5", F::Fraction(5)),
+    ("ff5", F::Fraction(5)),
+    ("FF6", F::Fraction(6)),
+    ("ff6", F::Fraction(6)),
+    ("MS", F::Millisecond),
+    ("ms", F::Millisecond),
+    ("US", F::Microsecond),
+    ("us", F::Microsecond),
+    ("Y,YYY", F::YearComma),
+    ("y,yyy", F::YearComma),
+    ("YYYY", F::Year(4)),
+    ("yyyy", F::Year(4)),
+    ("YYY", F::Year(3)),
+    ("yyy", F::Year(3)),
+    ("YY", F::Year(2)),
+    ("yy", F::Year(2)),
+    ("Y", F::Year(1)),
+    ("y", F::Year(1)),
+    ("IYYY", F::IsoYear(4)),
+    ("iyyy", F::IsoYear(4)),
+    ("IYY", F::IsoYear(3)),
+    ("iyy", F::IsoYear(3)),
+    ("IY", F::IsoYear(2)),
+    ("iy", F::IsoYear(2)),
+    ("I", F::IsoYear(1)),
+    ("i", F::IsoYear(1)),
+    ("TZH", F::ZoneHour),
+    ("tzh", F::ZoneHour),
+    ("TZM", F::ZoneMinute),
+    ("tzm", F::ZoneMinute),
+    ("TZ", F::ZoneName(Upper)),
+    ("tz", F::ZoneName(Lower)),
+    ("OF", F::ZoneOffset),
+    ("of", F::ZoneOffset),
+    ("FX", F::Exact),
+    ("fx", F::Exact),
 ];
 
 /// Compiles a template.
@@ -138,7 +225,10 @@ pub(crate) fn compile(template: &str) -> Vec<Step> {
             fill = true;
             rest = after;
         }
-        let longest = PATTERNS.iter().filter(|(name, _)| rest.starts_with(name)).max_by_key(|(name, _)| name.len());
+        let longest = PATTERNS
+            .iter()
+            .filter(|(name, _)| rest.starts_with(name))
+            .max_by_key(|(name, _)| name.len());
         if let Some((name, field)) = longest {
             rest = &rest[name.len()..];
             let mut ordinal = None;
@@ -149,7 +239,12 @@ pub(crate) fn compile(template: &str) -> Vec<Step> {
             } else if let Some(after) = rest.strip_prefix("SP") {
                 rest = after;
             }
-            steps.push(Step::Field { field: *field, name, fill, ordinal });
+            steps.push(Step::Field {
+                field: *field,
+                name,
+                fill,
+                ordinal,
+            });
             continue;
         }
         rest = literal(rest, &mut steps);
@@ -199,11 +294,32 @@ pub(crate) fn is_separator(c: char) -> bool {
 
 /// English names, as the C locale has them.
 pub(crate) const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
 ];
 
 /// English names, Sunday first.
-pub(crate) const DAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
+pub(crate) const DAYS: [&str; 7] = [
+    "Sunday",
+    "Monday",
+    "Tuesday",
+    "Wednesday",
+    "Thursday",
+    "Friday",
+    "Saturday",
+];
 
 /// Months in Roman numerals.
-pub(crate) const ROMAN_MONTHS: [&str; 12] = ["I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII"];
+pub(crate) const ROMAN_MONTHS: [&str; 12] = [
+    "I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII",
+];

@@ -57,7 +57,12 @@ pub(crate) fn time(call: &Call<'_>) -> Result<ArrayRef> {
             return Ok(false);
         }
         let steps = memo.get(template, |template| Ok(compile(template)))?;
-        Clock::of_interval(Interval { micros: time.0, ..Interval::default() }).write(out, steps).map(|()| true)
+        Clock::of_interval(Interval {
+            micros: time.0,
+            ..Interval::default()
+        })
+        .write(out, steps)
+        .map(|()| true)
     })
 }
 
@@ -104,7 +109,11 @@ impl Clock {
     }
 
     fn of_interval(span: Interval) -> Self {
-        let (year, month, day) = (i64::from(span.months / 12), i64::from(span.months % 12), i64::from(span.days));
+        let (year, month, day) = (
+            i64::from(span.months / 12),
+            i64::from(span.months % 12),
+            i64::from(span.days),
+        );
         Self {
             year,
             month,
@@ -120,7 +129,11 @@ impl Clock {
     }
 
     fn date(&self) -> PgResult<&Parts> {
-        let invalid = || PgError::InvalidDatetimeFormat("invalid format specification for an interval value".to_owned());
+        let invalid = || {
+            PgError::InvalidDatetimeFormat(
+                "invalid format specification for an interval value".to_owned(),
+            )
+        };
         self.date.as_ref().ok_or_else(invalid)
     }
 
@@ -128,7 +141,12 @@ impl Clock {
         for step in steps {
             match step {
                 Step::Char(c) | Step::Space(c) | Step::Separator(c) => out.push(*c),
-                Step::Field { field, fill, ordinal, .. } => {
+                Step::Field {
+                    field,
+                    fill,
+                    ordinal,
+                    ..
+                } => {
                     let start = out.len();
                     let number = self.field(out, *field, *fill)?;
                     if let (true, Some(case)) = (number, ordinal) {
@@ -142,7 +160,11 @@ impl Clock {
 
     /// The year as it prints: no year 0 for moments.
     fn shown_year(&self, year: i64) -> i64 {
-        if self.date.is_some() && year <= 0 { 1 - year } else { year }
+        if self.date.is_some() && year <= 0 {
+            1 - year
+        } else {
+            year
+        }
     }
 
     /// Writes one field and says whether it is a number that may take an ordinal suffix.
@@ -193,7 +215,9 @@ impl Clock {
             }
             Field::Millisecond => put!(out, "{:03}", self.micro / 1000),
             Field::Microsecond => put!(out, "{:06}", self.micro),
-            Field::SecondOfDay => put!(out, "{}", self.hour * 3600 + self.minute * 60 + self.second),
+            Field::SecondOfDay => {
+                put!(out, "{}", self.hour * 3600 + self.minute * 60 + self.second)
+            }
             Field::YearComma => {
                 let year = self.shown_year(self.year);
                 put!(out, "{},{:03}", year / 1000, year % 1000);
@@ -210,6 +234,21 @@ impl Clock {
             Field::WeekOfMonth => put!(out, "{}", (self.day - 1) / 7 + 1),
             _ => {
                 let (value, width) = self.padded_number(field)?;
+                // Only the clock and the month leave room for a sign.
+                let roomy = matches!(
+                    field,
+                    Field::Hour12
+                        | Field::Hour24
+                        | Field::Minute
+                        | Field::Second
+                        | Field::Month
+                        | Field::Century
+                ) || matches!(field, Field::Year(_) | Field::IsoYear(_));
+                let width = if value < 0 && !roomy {
+                    width - 1
+                } else {
+                    width
+                };
                 push_number(out, value, if fill { 0 } else { width });
             }
         }
@@ -219,7 +258,14 @@ impl Clock {
     /// The value of a zero-padded field and its width.
     fn padded_number(&self, field: Field) -> PgResult<(i64, usize)> {
         Ok(match field {
-            Field::Hour12 => (if self.hour % 12 == 0 { 12 } else { self.hour % 12 }, 2),
+            Field::Hour12 => (
+                if self.hour % 12 == 0 {
+                    12
+                } else {
+                    self.hour % 12
+                },
+                2,
+            ),
             Field::Hour24 => (self.hour, 2),
             Field::Minute => (self.minute, 2),
             Field::Second => (self.second, 2),
@@ -228,7 +274,10 @@ impl Clock {
             Field::DayOfYear => (self.day_of_year, 3),
             Field::IsoDayOfYear => {
                 let parts = self.date()?;
-                (parts.days() - Parts::iso_week_start(parts.iso_week().0, 1) + 1, 3)
+                (
+                    parts.days() - Parts::iso_week_start(parts.iso_week().0, 1) + 1,
+                    3,
+                )
             }
             Field::WeekOfYear => ((self.day_of_year - 1) / 7 + 1, 2),
             Field::IsoWeek => (self.date()?.iso_week().1, 2),
@@ -240,7 +289,10 @@ impl Clock {
                 };
                 (century, 2)
             }
-            Field::Year(digits) => (last_digits(self.shown_year(self.year), digits), digits as usize),
+            Field::Year(digits) => (
+                last_digits(self.shown_year(self.year), digits),
+                digits as usize,
+            ),
             Field::IsoYear(digits) => {
                 let year = match &self.date {
                     Some(parts) => i64::from(parts.iso_week().0),
@@ -255,7 +307,10 @@ impl Clock {
     fn julian(&self) -> i64 {
         match &self.date {
             Some(parts) => parts.days() + super::super::calendar::UNIX_JULIAN,
-            None => days_of(self.year as i32, self.month as i32, self.day as i32) + super::super::calendar::UNIX_JULIAN,
+            None => {
+                days_of(self.year as i32, self.month as i32, self.day as i32)
+                    + super::super::calendar::UNIX_JULIAN
+            }
         }
     }
 
@@ -271,8 +326,13 @@ impl Clock {
         if self.month == 0 && self.year == 0 {
             return false;
         }
-        // An interval's month counts back from December when it is negative, and 0 is December.
-        let index = (self.month + 11).rem_euclid(12) as usize;
+        // An interval's month counts back from December when it is negative; 0 is December, or January of years below 0.
+        let index = match self.month {
+            0 if self.year < 0 => 0,
+            0 => 11,
+            month if month < 0 => (12 + month) as usize,
+            month => month as usize - 1,
+        };
         push_padded(out, ROMAN_MONTHS[index], case, if fill { 0 } else { 4 });
         false
     }
@@ -308,7 +368,11 @@ impl Clock {
 }
 
 fn last_digits(year: i64, digits: u32) -> i64 {
-    if digits == 4 { year } else { year % 10_i64.pow(digits) }
+    if digits == 4 {
+        year
+    } else {
+        year % 10_i64.pow(digits)
+    }
 }
 
 fn push_number(out: &mut String, value: i64, width: usize) {
@@ -348,4 +412,3 @@ pub(crate) fn ordinal_suffix(digits: &str, case: Case) -> &'static str {
         _ => ["ST", "ND", "RD", "TH"][index],
     }
 }
-

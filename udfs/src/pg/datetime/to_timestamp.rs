@@ -3,7 +3,10 @@
 use arrow::array::ArrayRef;
 use datafusion::common::Result;
 
-use super::super::calendar::{DAY, HOUR, MINUTE, Parts, SECOND, UNIX_JULIAN, checked_date, checked_timestamp, days_in_month, is_leap};
+use super::super::calendar::{
+    DAY, HOUR, MINUTE, Parts, SECOND, UNIX_JULIAN, checked_date, checked_timestamp, days_in_month,
+    is_leap,
+};
 use super::super::error::{PgError, PgResult};
 use super::super::function::{Call, Overload, Spec};
 use super::super::types::Ty;
@@ -28,7 +31,9 @@ pub(crate) const TO_DATE: Spec = Spec::stable(
             let steps = memo.get(template, |template| Ok(compile(template)))?;
             let (parts, _) = Scan::read(text, steps)?.moment()?;
             let range = |_| PgError::DatetimeOverflow(format!("date out of range: \"{text}\""));
-            checked_date(parts.days()).map_err(range).map(|date: Date| date)
+            checked_date(parts.days())
+                .map_err(range)
+                .map(|date: Date| date)
         })
     })],
 );
@@ -39,10 +44,15 @@ fn to_timestamp(call: &Call<'_>) -> Result<ArrayRef> {
     map2(call, |text: &str, template: &str| {
         let steps = memo.get(template, |template| Ok(compile(template)))?;
         let (parts, offset) = Scan::read(text, steps)?.moment()?;
-        let wall = parts.days().checked_mul(DAY).and_then(|days| days.checked_add(parts.time));
+        let wall = parts
+            .days()
+            .checked_mul(DAY)
+            .and_then(|days| days.checked_add(parts.time));
         let wall = checked_timestamp(wall.ok_or_else(PgError::timestamp_range)?)?;
         match offset {
-            Some(seconds) => Ok(Timestamptz(checked_timestamp(wall.0 - i64::from(seconds) * SECOND)?.0)),
+            Some(seconds) => Ok(Timestamptz(
+                checked_timestamp(wall.0 - i64::from(seconds) * SECOND)?.0,
+            )),
             None => session.moment(Timestamp(wall.0)),
         }
     })
@@ -87,8 +97,20 @@ fn invalid(text: String) -> PgError {
 
 impl<'a> Scan<'a> {
     fn read(text: &'a str, steps: &[Step]) -> PgResult<Self> {
-        let mut scan = Self { source: text, rest: text, ..Self::default() };
-        let exact = steps.iter().any(|step| matches!(step, Step::Field { field: Field::Exact, .. }));
+        let mut scan = Self {
+            source: text,
+            rest: text,
+            ..Self::default()
+        };
+        let exact = steps.iter().any(|step| {
+            matches!(
+                step,
+                Step::Field {
+                    field: Field::Exact,
+                    ..
+                }
+            )
+        });
         let mut extra: i32 = 0;
         for (index, step) in steps.iter().enumerate() {
             if !exact && (index == 0 || matches!(step, Step::Field { .. })) {
@@ -101,15 +123,26 @@ impl<'a> Scan<'a> {
                 Step::Space(_) | Step::Separator(_) if !exact => {
                     // One of the template matches one of the text, or none.
                     extra -= 1;
-                    if scan.rest.starts_with(|c: char| c.is_whitespace() || is_separator(c)) {
+                    if scan
+                        .rest
+                        .starts_with(|c: char| c.is_whitespace() || is_separator(c))
+                    {
                         scan.skip_char();
                         extra += 1;
                     }
                 }
                 Step::Char(_) if !exact && extra > 0 => extra -= 1,
                 Step::Char(_) | Step::Space(_) | Step::Separator(_) => scan.skip_char(),
-                Step::Field { field: Field::Exact, .. } => {}
-                Step::Field { field, name, fill, ordinal } => {
+                Step::Field {
+                    field: Field::Exact,
+                    ..
+                } => {}
+                Step::Field {
+                    field,
+                    name,
+                    fill,
+                    ordinal,
+                } => {
                     let open = *fill || ordinal.is_some() || next_is_no_digit(steps.get(index + 1));
                     scan.field(*field, name, open)?;
                     if ordinal.is_some() {
@@ -145,20 +178,29 @@ impl<'a> Scan<'a> {
         let taken = if open {
             source
         } else {
-            let end = source.char_indices().nth(length).map_or(source.len(), |(at, _)| at);
+            let end = source
+                .char_indices()
+                .nth(length)
+                .map_or(source.len(), |(at, _)| at);
             if source.chars().count() < length {
-                return Err(invalid(format!("source string too short for \"{name}\" formatting field")));
+                return Err(invalid(format!(
+                    "source string too short for \"{name}\" formatting field"
+                )));
             }
             &source[..end]
         };
         let sign = usize::from(taken.starts_with(['-', '+']));
         let digits = taken[sign..].bytes().take_while(u8::is_ascii_digit).count();
-        let shown: String = source.chars().take(if open { 10 } else { length }).collect();
+        let shown: String = source.chars().take(length).collect();
         if digits == 0 || (!open && sign + digits < length) {
             return Err(invalid(format!("invalid value \"{shown}\" for \"{name}\"")));
         }
         let text = &taken[..sign + digits];
-        let range = || PgError::DatetimeOverflow(format!("value for \"{name}\" in source string is out of range"));
+        let range = || {
+            PgError::DatetimeOverflow(format!(
+                "value for \"{name}\" in source string is out of range"
+            ))
+        };
         let value: i64 = text.trim_start_matches('+').parse().map_err(|_| range())?;
         if i32::try_from(value).is_err() {
             return Err(range());
@@ -169,9 +211,9 @@ impl<'a> Scan<'a> {
 
     fn set(&self, slot: Option<i64>, value: i64, name: &str) -> PgResult<Option<i64>> {
         match slot {
-            Some(known) if known != value => {
-                Err(invalid(format!("conflicting values for \"{name}\" field in formatting string")))
-            }
+            Some(known) if known != value => Err(invalid(format!(
+                "conflicting values for \"{name}\" field in formatting string"
+            ))),
             _ => Ok(Some(value)),
         }
     }
@@ -179,10 +221,20 @@ impl<'a> Scan<'a> {
     /// The index of the name that the text starts with, in any case.
     fn word(&mut self, name: &str, words: &[&str]) -> PgResult<usize> {
         self.skip_spaces();
-        let starts = |word: &&str| self.rest.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
-        let longest = (0..words.len()).filter(|index| starts(&words[*index])).max_by_key(|index| words[*index].len());
+        let starts = |word: &&str| {
+            self.rest
+                .get(..word.len())
+                .is_some_and(|start| start.eq_ignore_ascii_case(word))
+        };
+        let longest = (0..words.len())
+            .filter(|index| starts(&words[*index]))
+            .max_by_key(|index| words[*index].len());
         let Some(index) = longest else {
-            let shown: String = self.rest.chars().take_while(|c| !c.is_whitespace()).collect();
+            let shown: String = self
+                .rest
+                .chars()
+                .take_while(|c| !c.is_whitespace())
+                .collect();
             return Err(invalid(format!("invalid value \"{shown}\" for \"{name}\"")));
         };
         self.rest = &self.rest[words[index].len()..];
@@ -190,13 +242,16 @@ impl<'a> Scan<'a> {
     }
 
     fn field(&mut self, field: Field, name: &'static str, open: bool) -> PgResult<()> {
-        let short = |names: &[&'static str]| names.iter().map(|name| &name[..3]).collect::<Vec<_>>();
+        let short =
+            |names: &[&'static str]| names.iter().map(|name| &name[..3]).collect::<Vec<_>>();
         match field {
             Field::Era(..) => {
                 self.era_bc = self.word(name, &["A.D.", "AD", "B.C.", "BC"])? >= 2;
                 self.has_era = true;
             }
-            Field::Meridian(..) => self.pm = Some(self.word(name, &["A.M.", "AM", "P.M.", "PM"])? >= 2),
+            Field::Meridian(..) => {
+                self.pm = Some(self.word(name, &["A.M.", "AM", "P.M.", "PM"])? >= 2)
+            }
             Field::MonthName(_) => {
                 let index = self.word(name, &MONTHS)?;
                 self.month = self.set(self.month, index as i64 + 1, name)?;
@@ -218,10 +273,14 @@ impl<'a> Scan<'a> {
                 self.weekday = self.set(self.weekday, index as i64, name)?;
             }
             Field::ZoneName(_) => {
-                return Err(PgError::NotSupported(format!("formatting field \"{name}\" is only supported in to_char")));
+                return Err(PgError::NotSupported(format!(
+                    "formatting field \"{name}\" is only supported in to_char"
+                )));
             }
             Field::ZoneOffset => {
-                return Err(PgError::NotSupported(format!("formatting field \"{name}\" is only supported in to_char")));
+                return Err(PgError::NotSupported(format!(
+                    "formatting field \"{name}\" is only supported in to_char"
+                )));
             }
             Field::ZoneHour => {
                 self.zone_sign = 1;
@@ -232,7 +291,11 @@ impl<'a> Scan<'a> {
                 self.zone_hour = Some(self.number(name, 2, open)?.0);
             }
             Field::ZoneMinute => {
-                self.zone_sign = if self.zone_sign == 0 { 1 } else { self.zone_sign };
+                self.zone_sign = if self.zone_sign == 0 {
+                    1
+                } else {
+                    self.zone_sign
+                };
                 self.zone_minute = Some(self.number(name, 2, open)?.0);
             }
             Field::Exact => {}
@@ -266,7 +329,11 @@ impl<'a> Scan<'a> {
                 self.milli = Some(value * 10_i64.pow(3_u32.saturating_sub(digits)));
             }
             Field::Microsecond | Field::Fraction(_) => {
-                let length = if let Field::Fraction(length) = field { length } else { 6 };
+                let length = if let Field::Fraction(length) = field {
+                    length
+                } else {
+                    6
+                };
                 let (value, digits) = number(length as usize)?;
                 self.micro = Some(value * 10_i64.pow(6_u32.saturating_sub(digits.min(6))));
             }
@@ -310,18 +377,32 @@ impl<'a> Scan<'a> {
             Field::Year(length) => {
                 let (value, digits) = number(length as usize)?;
                 self.year_digits = digits;
-                let value = if length < 4 { adjusted_year(value, digits.min(length)) } else { value };
+                let value = if length < 4 {
+                    adjusted_year(value, digits.min(length))
+                } else {
+                    value
+                };
                 self.year = self.set(self.year, value, name)?;
                 self.year_digits = length;
             }
             Field::IsoYear(length) => {
                 let (value, digits) = number(length as usize)?;
-                let value = if length < 4 { adjusted_year(value, digits.min(length)) } else { value };
+                let value = if length < 4 {
+                    adjusted_year(value, digits.min(length))
+                } else {
+                    value
+                };
                 self.iso_year = Some(value);
             }
             Field::YearComma => {
-                let end = self.rest.find(|c: char| !c.is_ascii_digit() && c != ',').unwrap_or(self.rest.len());
-                let text: String = self.rest[..end].chars().filter(char::is_ascii_digit).collect();
+                let end = self
+                    .rest
+                    .find(|c: char| !c.is_ascii_digit() && c != ',')
+                    .unwrap_or(self.rest.len());
+                let text: String = self.rest[..end]
+                    .chars()
+                    .filter(char::is_ascii_digit)
+                    .collect();
                 let bad = || invalid("invalid input string for \"Y,YYY\"".to_owned());
                 self.year = Some(text.parse().map_err(|_| bad())?);
                 self.year_digits = 4;
@@ -333,7 +414,10 @@ impl<'a> Scan<'a> {
     }
 
     fn out_of_range(&self) -> PgError {
-        PgError::DatetimeOverflow(format!("date/time field value out of range: \"{}\"", self.source))
+        PgError::DatetimeOverflow(format!(
+            "date/time field value out of range: \"{}\"",
+            self.source
+        ))
     }
 
     /// The moment on the wall clock, and the offset if one was written.
@@ -343,13 +427,25 @@ impl<'a> Scan<'a> {
         let mut month = self.month.unwrap_or(1);
         let mut day = self.day.unwrap_or(1);
         if let Some(julian) = self.julian {
-            return Ok((Parts { time, ..Parts::of_days(julian - UNIX_JULIAN) }, self.offset()?));
+            return Ok((
+                Parts {
+                    time,
+                    ..Parts::of_days(julian - UNIX_JULIAN)
+                },
+                self.offset()?,
+            ));
         }
         if let Some(week) = self.iso_week {
             let iso_year = self.iso_year.or(self.year).unwrap_or(year);
             let weekday = self.weekday.map_or(0, |weekday| (weekday + 6) % 7);
             let days = Parts::iso_week_start(iso_year as i32, week) + weekday;
-            return Ok((Parts { time, ..Parts::of_days(days) }, self.offset()?));
+            return Ok((
+                Parts {
+                    time,
+                    ..Parts::of_days(days)
+                },
+                self.offset()?,
+            ));
         }
         if let Some(iso_year) = self.iso_year {
             year = iso_year;
@@ -370,11 +466,21 @@ impl<'a> Scan<'a> {
             let parts = Parts::of_days(super::super::calendar::days_of(narrow, 1, 1) + ordinal - 1);
             (month, day) = (i64::from(parts.month), i64::from(parts.day));
         }
-        let valid = (1..=12).contains(&month) && day >= 1 && day <= i64::from(days_in_month(narrow, month as i32));
+        let valid = (1..=12).contains(&month)
+            && day >= 1
+            && day <= i64::from(days_in_month(narrow, month as i32));
         if !valid || narrow.abs() > 5_900_000 {
             return Err(self.out_of_range());
         }
-        Ok((Parts { year: narrow, month: month as i32, day: day as i32, time }, self.offset()?))
+        Ok((
+            Parts {
+                year: narrow,
+                month: month as i32,
+                day: day as i32,
+                time,
+            },
+            self.offset()?,
+        ))
     }
 
     /// The astronomical year.
@@ -414,7 +520,9 @@ impl<'a> Scan<'a> {
         }
         if self.twelve || self.pm.is_some() {
             if self.hour.is_some() && !(1..=12).contains(&hour) {
-                return Err(invalid(format!("hour \"{hour}\" is invalid for the 12-hour clock")));
+                return Err(invalid(format!(
+                    "hour \"{hour}\" is invalid for the 12-hour clock"
+                )));
             }
             match self.pm {
                 Some(true) if hour < 12 => hour += 12,
@@ -424,7 +532,10 @@ impl<'a> Scan<'a> {
             }
         }
         let fraction = self.milli.unwrap_or(0) * 1000 + self.micro.unwrap_or(0);
-        let valid = (0..24).contains(&hour) && (0..60).contains(&minute) && (0..60).contains(&second) && (0..SECOND).contains(&fraction);
+        let valid = (0..24).contains(&hour)
+            && (0..60).contains(&minute)
+            && (0..60).contains(&second)
+            && (0..SECOND).contains(&fraction);
         if !valid {
             return Err(self.out_of_range());
         }

@@ -6,7 +6,9 @@ use datafusion::common::Result;
 
 use super::super::error::{PgError, PgResult};
 use super::super::function::{Call, Overload, Spec};
-use super::super::output::{is_json, put, write_f32, write_f64, write_moment, write_number, write_value};
+use super::super::output::{
+    is_json, put, write_f32, write_f64, write_moment, write_number, write_value,
+};
 use super::super::text::check_length;
 use super::super::types::Ty;
 use super::super::value::{Timestamptz, text_rows};
@@ -14,7 +16,12 @@ use super::super::zone::Zone;
 use super::{parse, write_string};
 
 /// Writes any value as JSON.
-pub(crate) fn write_json(out: &mut String, array: &ArrayRef, field: &Field, row: usize) -> Result<()> {
+pub(crate) fn write_json(
+    out: &mut String,
+    array: &ArrayRef,
+    field: &Field,
+    row: usize,
+) -> Result<()> {
     if array.is_null(row) || array.data_type().is_null() {
         out.push_str("null");
         return Ok(());
@@ -54,7 +61,9 @@ pub(crate) fn write_json(out: &mut String, array: &ArrayRef, field: &Field, row:
         }
         DataType::Struct(fields) => {
             out.push('{');
-            for (index, (column, field)) in array.as_struct().columns().iter().zip(fields).enumerate() {
+            for (index, (column, field)) in
+                array.as_struct().columns().iter().zip(fields).enumerate()
+            {
                 if index > 0 {
                     out.push(',');
                 }
@@ -88,21 +97,17 @@ pub(crate) fn write_json(out: &mut String, array: &ArrayRef, field: &Field, row:
 fn full_offset(text: &mut String, zone: &str, array: &ArrayRef, row: usize) -> Result<()> {
     let target = DataType::Timestamp(arrow::datatypes::TimeUnit::Microsecond, Some(zone.into()));
     let micros = arrow::compute::cast(&array.slice(row, 1), &target)?;
-    let micros = micros.as_primitive::<arrow::datatypes::TimestampMicrosecondType>().value(0);
-    if micros != i64::MAX && micros != i64::MIN && Zone::of_type(zone)?.offset_at(Timestamptz(micros)) % 3600 == 0 {
+    let micros = micros
+        .as_primitive::<arrow::datatypes::TimestampMicrosecondType>()
+        .value(0);
+    if micros != i64::MAX
+        && micros != i64::MIN
+        && Zone::of_type(zone)?.offset_at(Timestamptz(micros)) % 3600 == 0
+    {
         let end = text.strip_suffix(" BC").map_or(text.len(), str::len);
         text.insert_str(end, ":00");
     }
     Ok(())
-}
-
-fn failed(error: datafusion::error::DataFusionError) -> PgError {
-    if let datafusion::error::DataFusionError::External(cause) = &error {
-        if let Some(error) = cause.downcast_ref::<PgError>() {
-            return error.clone();
-        }
-    }
-    PgError::NotSupported(error.to_string())
 }
 
 /// Writes the text as jsonb prints it.
@@ -112,7 +117,11 @@ fn as_jsonb(text: &str, out: &mut String) -> PgResult<()> {
 }
 
 /// Builds text row by row and prints it as json or as jsonb.
-fn build(call: &Call<'_>, jsonb: bool, mut make: impl FnMut(usize, &mut String) -> PgResult<bool>) -> Result<ArrayRef> {
+fn build(
+    call: &Call<'_>,
+    jsonb: bool,
+    mut make: impl FnMut(usize, &mut String) -> PgResult<bool>,
+) -> Result<ArrayRef> {
     let mut text = String::new();
     text_rows(call, |row, out| {
         if !jsonb {
@@ -129,7 +138,7 @@ fn build(call: &Call<'_>, jsonb: bool, mut make: impl FnMut(usize, &mut String) 
 
 fn argument(call: &Call<'_>, index: usize, row: usize, out: &mut String) -> PgResult<()> {
     let arg = &call.args[index];
-    write_json(out, &arg.array, &call.fields[index], row * arg.stride).map_err(failed)
+    write_json(out, &arg.array, &call.fields[index], row * arg.stride).map_err(PgError::of_engine)
 }
 
 fn to_json(call: &Call<'_>, jsonb: bool) -> Result<ArrayRef> {
@@ -158,7 +167,7 @@ fn build_array(call: &Call<'_>, jsonb: bool) -> Result<ArrayRef> {
 /// Writes a value as the key of an object.
 pub(super) fn write_key(out: &mut String, array: &ArrayRef, row: usize) -> PgResult<()> {
     let mut text = String::new();
-    write_value(&mut text, array, row).map_err(failed)?;
+    write_value(&mut text, array, row).map_err(PgError::of_engine)?;
     if matches!(array.data_type(), DataType::Boolean) {
         text = array.as_boolean().value(row).to_string();
     }
@@ -168,7 +177,10 @@ pub(super) fn write_key(out: &mut String, array: &ArrayRef, row: usize) -> PgRes
 
 fn build_object(call: &Call<'_>, jsonb: bool) -> Result<ArrayRef> {
     if call.args.len() % 2 != 0 {
-        return Err(PgError::InvalidParameter("argument list must have even number of elements".to_owned()).into());
+        return Err(PgError::InvalidParameter(
+            "argument list must have even number of elements".to_owned(),
+        )
+        .into());
     }
     build(call, jsonb, |row, out| {
         out.push('{');
@@ -193,22 +205,45 @@ fn build_object(call: &Call<'_>, jsonb: bool) -> Result<ArrayRef> {
 }
 
 macro_rules! both {
-    ($json:literal, $jsonb:literal, $args:expr, $make:ident) => {
+    ($json:literal, $jsonb:literal, $make:ident) => {
         [
-            Spec::stable($json, &[Overload::new($args, Ty::Json, |call| $make(call, false)).variadic()]),
-            Spec::stable($jsonb, &[Overload::new($args, Ty::Jsonb, |call| $make(call, true)).variadic()]),
+            Spec::stable(
+                $json,
+                &[
+                    Overload::new(&[], Ty::Json, |call| $make(call, false)),
+                    Overload::new(&[Ty::Any], Ty::Json, |call| $make(call, false)).variadic(),
+                ],
+            ),
+            Spec::stable(
+                $jsonb,
+                &[
+                    Overload::new(&[], Ty::Jsonb, |call| $make(call, true)),
+                    Overload::new(&[Ty::Any], Ty::Jsonb, |call| $make(call, true)).variadic(),
+                ],
+            ),
         ]
     };
 }
 
-const OBJECT: [Spec; 2] = both!("json_build_object", "jsonb_build_object", &[Ty::Any], build_object);
-const ARRAY: [Spec; 2] = both!("json_build_array", "jsonb_build_array", &[Ty::Any], build_array);
+const OBJECT: [Spec; 2] = both!("json_build_object", "jsonb_build_object", build_object);
+const ARRAY: [Spec; 2] = both!("json_build_array", "jsonb_build_array", build_array);
 
 pub(super) const SPECS: &[Spec] = &[
     OBJECT[0],
     OBJECT[1],
     ARRAY[0],
     ARRAY[1],
-    Spec::stable("to_json", &[Overload::new(&[Ty::Any], Ty::Json, |call| to_json(call, false))]).also(&["array_to_json", "row_to_json"]),
-    Spec::stable("to_jsonb", &[Overload::new(&[Ty::Any], Ty::Jsonb, |call| to_json(call, true))]),
+    Spec::stable(
+        "to_json",
+        &[Overload::new(&[Ty::Any], Ty::Json, |call| {
+            to_json(call, false)
+        })],
+    )
+    .also(&["array_to_json", "row_to_json"]),
+    Spec::stable(
+        "to_jsonb",
+        &[Overload::new(&[Ty::Any], Ty::Jsonb, |call| {
+            to_json(call, true)
+        })],
+    ),
 ];

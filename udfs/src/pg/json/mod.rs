@@ -28,7 +28,11 @@ pub(crate) fn parse(text: &str) -> PgResult<Json> {
     let mut reader = JsonReader { text, at: 0 };
     let value = reader.value(0)?;
     reader.spaces();
-    if reader.at < text.len() { Err(reader.invalid()) } else { Ok(value) }
+    if reader.at < text.len() {
+        Err(reader.invalid())
+    } else {
+        Ok(value)
+    }
 }
 
 struct JsonReader<'a> {
@@ -70,7 +74,9 @@ impl JsonReader<'_> {
 
     fn value(&mut self, depth: usize) -> PgResult<Json> {
         if depth > MAX_DEPTH {
-            return Err(PgError::ProgramLimit("json is nested too deeply".to_owned()));
+            return Err(PgError::ProgramLimit(
+                "json is nested too deeply".to_owned(),
+            ));
         }
         self.spaces();
         match self.peek() {
@@ -158,11 +164,18 @@ impl JsonReader<'_> {
             }
             valid &= digits(self) > 0;
         }
-        if valid { Ok(Json::Number(self.text[start..self.at].to_owned())) } else { Err(self.invalid()) }
+        if valid {
+            Ok(Json::Number(self.text[start..self.at].to_owned()))
+        } else {
+            Err(self.invalid())
+        }
     }
 
     fn hex(&mut self) -> PgResult<u32> {
-        let digits = self.text.get(self.at..self.at + 4).ok_or_else(|| self.invalid())?;
+        let digits = self
+            .text
+            .get(self.at..self.at + 4)
+            .ok_or_else(|| self.invalid())?;
         let code = u32::from_str_radix(digits, 16).map_err(|_| self.invalid())?;
         self.at += 4;
         Ok(code)
@@ -176,7 +189,9 @@ impl JsonReader<'_> {
         let mut out = String::new();
         loop {
             let rest = &self.text[self.at..];
-            let Some(end) = rest.find(|c: char| matches!(c, '"' | '\\') || c < ' ') else { return Err(self.invalid()) };
+            let Some(end) = rest.find(|c: char| matches!(c, '"' | '\\') || c < ' ') else {
+                return Err(self.invalid());
+            };
             out.push_str(&rest[..end]);
             self.at += end;
             match self.peek() {
@@ -246,7 +261,9 @@ impl Json {
             Self::Object(members) => {
                 let mut sorted: Vec<(String, Self)> = Vec::with_capacity(members.len());
                 for (key, value) in members {
-                    let order = |known: &(String, Self)| (known.0.len(), known.0.as_str()).cmp(&(key.len(), key.as_str()));
+                    let order = |known: &(String, Self)| {
+                        (known.0.len(), known.0.as_str()).cmp(&(key.len(), key.as_str()))
+                    };
                     match sorted.binary_search_by(order) {
                         Ok(at) => sorted[at].1 = value.canonical(),
                         Err(at) => sorted.insert(at, (key, value.canonical())),
@@ -255,7 +272,9 @@ impl Json {
                 Self::Object(sorted)
             }
             // Numbers of more digits than a numeric here holds stay as they were written.
-            Self::Number(text) => Self::Number(Numeric::parse(&text).map_or(text, |number| number.to_string())),
+            Self::Number(text) => {
+                Self::Number(Numeric::parse(&text).map_or(text, |number| number.to_string()))
+            }
             other => other,
         }
     }
@@ -295,7 +314,11 @@ impl Json {
                 for (index, (key, value)) in members.iter().enumerate() {
                     layout.between(out, index, depth);
                     write_string(out, key);
-                    out.push_str(if *layout == Layout::Compact { ":" } else { ": " });
+                    out.push_str(if *layout == Layout::Compact {
+                        ":"
+                    } else {
+                        ": "
+                    });
                     value.print(out, layout, depth + 1);
                 }
                 layout.close(out, depth);
@@ -332,8 +355,13 @@ impl Json {
         match self {
             Self::Array(items) => Self::Array(items.into_iter().map(Self::without_nulls).collect()),
             Self::Object(members) => {
-                let kept = members.into_iter().filter(|(_, value)| *value != Self::Null);
-                Self::Object(kept.map(|(key, value)| (key, value.without_nulls())).collect())
+                let kept = members
+                    .into_iter()
+                    .filter(|(_, value)| *value != Self::Null);
+                Self::Object(
+                    kept.map(|(key, value)| (key, value.without_nulls()))
+                        .collect(),
+                )
             }
             other => other,
         }

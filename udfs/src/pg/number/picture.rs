@@ -14,8 +14,12 @@ pub(crate) enum Piece {
     /// `,` or `G`.
     Group,
     Currency,
-    Roman { lower: bool },
-    Ordinal { lower: bool },
+    Roman {
+        lower: bool,
+    },
+    Ordinal {
+        lower: bool,
+    },
     Minus,
     Plus,
     Sign,
@@ -120,15 +124,26 @@ impl Picture {
 
     /// Takes one pattern from the start of the text, if there is one.
     fn pattern<'a>(&mut self, text: &'a str) -> PgResult<Option<&'a str>> {
-        let upper = text.get(..4.min(text.len())).unwrap_or(&text[..0]).to_ascii_uppercase();
+        let upper = text
+            .get(..4.min(text.len()))
+            .unwrap_or(&text[..0])
+            .to_ascii_uppercase();
         let lower = text.starts_with(|c: char| c.is_ascii_lowercase());
         // Two letters must be of one case.
         let same_case = |length: usize| {
             let own = &text[..length];
             own == own.to_ascii_uppercase() || own == own.to_ascii_lowercase()
         };
-        let names = ["EEEE", "FM", "MI", "PL", "PR", "RN", "SG", "SP", "TH", ",", ".", "0", "9", "B", "D", "G", "L", "S", "V"];
-        let Some(name) = names.iter().find(|name| upper.starts_with(**name) && same_case(name.len())) else { return Ok(None) };
+        let names = [
+            "EEEE", "FM", "MI", "PL", "PR", "RN", "SG", "SP", "TH", ",", ".", "0", "9", "B", "D",
+            "G", "L", "S", "V",
+        ];
+        let Some(name) = names
+            .iter()
+            .find(|name| upper.starts_with(**name) && same_case(name.len()))
+        else {
+            return Ok(None);
+        };
         if self.exponent && *name != "EEEE" {
             return Err(syntax("\"EEEE\" must be the last pattern used"));
         }
@@ -180,7 +195,9 @@ impl Picture {
             }
             "PR" => {
                 if self.has_sign || self.plus || self.minus {
-                    return Err(syntax("cannot use \"PR\" and \"S\"/\"PL\"/\"MI\"/\"SG\" together"));
+                    return Err(syntax(
+                        "cannot use \"PR\" and \"S\"/\"PL\"/\"MI\"/\"SG\" together",
+                    ));
                 }
                 self.brackets = true;
                 Piece::Mark
@@ -205,7 +222,11 @@ impl Picture {
 
     fn digit(&mut self, zero: bool) -> PgResult<Piece> {
         if self.brackets {
-            return Err(syntax(if zero { "\"0\" must be ahead of \"PR\"" } else { "\"9\" must be ahead of \"PR\"" }));
+            return Err(syntax(if zero {
+                "\"0\" must be ahead of \"PR\""
+            } else {
+                "\"9\" must be ahead of \"PR\""
+            }));
         }
         if !zero && self.multiply {
             self.shift += 1;
@@ -232,7 +253,9 @@ impl Picture {
             return Err(syntax("cannot use \"S\" twice"));
         }
         if self.plus || self.minus || self.brackets {
-            return Err(syntax("cannot use \"S\" and \"PL\"/\"MI\"/\"SG\"/\"PR\" together"));
+            return Err(syntax(
+                "cannot use \"S\" and \"PL\"/\"MI\"/\"SG\"/\"PR\" together",
+            ));
         }
         self.has_sign = true;
         if self.point {
@@ -245,14 +268,28 @@ impl Picture {
     }
 
     fn no_sign_with(&self, name: &str) -> PgResult<()> {
-        if self.has_sign { Err(PgError::Syntax(format!("cannot use \"S\" and \"{name}\" together"))) } else { Ok(()) }
+        if self.has_sign {
+            Err(PgError::Syntax(format!(
+                "cannot use \"S\" and \"{name}\" together"
+            )))
+        } else {
+            Ok(())
+        }
     }
 
     fn scientific(&mut self) -> PgResult<()> {
         if self.exponent {
             return Err(syntax("cannot use \"EEEE\" twice"));
         }
-        if self.blank || self.fill || self.has_sign || self.brackets || self.minus || self.plus || self.roman || self.multiply {
+        if self.blank
+            || self.fill
+            || self.has_sign
+            || self.brackets
+            || self.minus
+            || self.plus
+            || self.roman
+            || self.multiply
+        {
             return Err(syntax("\"EEEE\" is incompatible with other formats"));
         }
         self.exponent = true;

@@ -16,7 +16,11 @@ fn numeric_field(planned: &Planned<'_>, scale: i8) -> Field {
         Some(DataType::Decimal128(..)) | None => DataType::Decimal128(38, scale),
         Some(other) => other.clone(),
     };
-    let metadata = planned.fields.first().map(|field| field.metadata().clone()).unwrap_or_default();
+    let metadata = planned
+        .fields
+        .first()
+        .map(|field| field.metadata().clone())
+        .unwrap_or_default();
     Field::new("round", data_type, true).with_metadata(metadata)
 }
 
@@ -33,11 +37,20 @@ fn with_digits(planned: &Planned<'_>) -> Result<Field> {
     Ok(numeric_field(planned, digits as i8))
 }
 
-fn reduce(call: &Call<'_>, operate: fn(Numeric, i32) -> Result<Numeric, PgError>) -> Result<ArrayRef> {
+fn reduce(
+    call: &Call<'_>,
+    operate: fn(Numeric, i32) -> Result<Numeric, PgError>,
+) -> Result<ArrayRef> {
     let values = Reader::<Numeric>::of(call, 0)?;
-    let digits = if call.args.len() > 1 { Some(Reader::<i32>::of(call, 1)?) } else { None };
+    let digits = if call.args.len() > 1 {
+        Some(Reader::<i32>::of(call, 1)?)
+    } else {
+        None
+    };
     rows(call, |row| {
-        let Some(value) = values.get(row)? else { return Ok(None) };
+        let Some(value) = values.get(row)? else {
+            return Ok(None);
+        };
         let digits = match &digits {
             Some(digits) => match digits.get(row)? {
                 Some(digits) => digits,
@@ -60,18 +73,26 @@ fn truncate(call: &Call<'_>) -> Result<ArrayRef> {
 fn to_digits(value: f64, digits: i32, operate: fn(f64) -> f64) -> f64 {
     let factor = 10_f64.powi(digits.clamp(-300, 300));
     let scaled = value * factor;
-    if scaled.is_finite() { operate(scaled) / factor } else { value }
+    if scaled.is_finite() {
+        operate(scaled) / factor
+    } else {
+        value
+    }
 }
 
 const ROUND: Spec = Spec::immutable(
     "round",
     &[
-        Overload::new(&[Ty::Float8], Ty::Float8, |call| map1(call, |value: f64| Ok(value.round_ties_even()))),
+        Overload::new(&[Ty::Float8], Ty::Float8, |call| {
+            map1(call, |value: f64| Ok(value.round_ties_even()))
+        }),
         Overload::returning(&[Ty::Numeric], Ret::By(whole), round),
         Overload::returning(&[Ty::Numeric, Ty::Int4], Ret::By(with_digits), round),
         // PostgreSQL has none for floats; the engine reads some literals as floats.
         Overload::new(&[Ty::Float8, Ty::Int4], Ty::Float8, |call| {
-            map2(call, |value: f64, digits: i32| Ok(to_digits(value, digits, f64::round)))
+            map2(call, |value: f64, digits: i32| {
+                Ok(to_digits(value, digits, f64::round))
+            })
         }),
     ],
 );
@@ -79,11 +100,15 @@ const ROUND: Spec = Spec::immutable(
 const TRUNC: Spec = Spec::immutable(
     "trunc",
     &[
-        Overload::new(&[Ty::Float8], Ty::Float8, |call| map1(call, |value: f64| Ok(value.trunc()))),
+        Overload::new(&[Ty::Float8], Ty::Float8, |call| {
+            map1(call, |value: f64| Ok(value.trunc()))
+        }),
         Overload::returning(&[Ty::Numeric], Ret::By(whole), truncate),
         Overload::returning(&[Ty::Numeric, Ty::Int4], Ret::By(with_digits), truncate),
         Overload::new(&[Ty::Float8, Ty::Int4], Ty::Float8, |call| {
-            map2(call, |value: f64, digits: i32| Ok(to_digits(value, digits, f64::trunc)))
+            map2(call, |value: f64, digits: i32| {
+                Ok(to_digits(value, digits, f64::trunc))
+            })
         }),
     ],
 );
@@ -102,8 +127,12 @@ fn towards(value: Numeric, up: bool) -> Result<Numeric, PgError> {
 const CEIL: Spec = Spec::immutable(
     "ceil",
     &[
-        Overload::new(&[Ty::Float8], Ty::Float8, |call| map1(call, |value: f64| Ok(value.ceil()))),
-        Overload::returning(&[Ty::Numeric], Ret::By(whole), |call| map1(call, |value| towards(value, true))),
+        Overload::new(&[Ty::Float8], Ty::Float8, |call| {
+            map1(call, |value: f64| Ok(value.ceil()))
+        }),
+        Overload::returning(&[Ty::Numeric], Ret::By(whole), |call| {
+            map1(call, |value| towards(value, true))
+        }),
     ],
 )
 .also(&["ceiling"]);
@@ -111,8 +140,12 @@ const CEIL: Spec = Spec::immutable(
 const FLOOR: Spec = Spec::immutable(
     "floor",
     &[
-        Overload::new(&[Ty::Float8], Ty::Float8, |call| map1(call, |value: f64| Ok(value.floor()))),
-        Overload::returning(&[Ty::Numeric], Ret::By(whole), |call| map1(call, |value| towards(value, false))),
+        Overload::new(&[Ty::Float8], Ty::Float8, |call| {
+            map1(call, |value: f64| Ok(value.floor()))
+        }),
+        Overload::returning(&[Ty::Numeric], Ret::By(whole), |call| {
+            map1(call, |value| towards(value, false))
+        }),
     ],
 );
 
@@ -120,9 +153,21 @@ const SIGN: Spec = Spec::immutable(
     "sign",
     &[
         Overload::new(&[Ty::Float8], Ty::Float8, |call| {
-            map1(call, |value: f64| Ok(if value > 0.0 { 1.0 } else if value < 0.0 { -1.0 } else { value }))
+            map1(call, |value: f64| {
+                Ok(if value > 0.0 {
+                    1.0
+                } else if value < 0.0 {
+                    -1.0
+                } else {
+                    value
+                })
+            })
         }),
-        Overload::returning(&[Ty::Numeric], Ret::By(whole), |call| map1(call, |value: Numeric| Ok(Numeric::new(value.unscaled.signum(), 0)))),
+        Overload::returning(&[Ty::Numeric], Ret::By(whole), |call| {
+            map1(call, |value: Numeric| {
+                Ok(Numeric::new(value.unscaled.signum(), 0))
+            })
+        }),
     ],
 )
 .also(&["signum"]);
@@ -131,18 +176,39 @@ const ABS: Spec = Spec::immutable(
     "abs",
     &[
         Overload::new(&[Ty::Int2], Ty::Int2, |call| {
-            map1(call, |value: i16| value.checked_abs().ok_or_else(|| PgError::out_of_range("smallint")))
+            map1(call, |value: i16| {
+                value
+                    .checked_abs()
+                    .ok_or_else(|| PgError::out_of_range("smallint"))
+            })
         }),
         Overload::new(&[Ty::Int4], Ty::Int4, |call| {
-            map1(call, |value: i32| value.checked_abs().ok_or_else(|| PgError::out_of_range("integer")))
+            map1(call, |value: i32| {
+                value
+                    .checked_abs()
+                    .ok_or_else(|| PgError::out_of_range("integer"))
+            })
         }),
         Overload::new(&[Ty::Int8], Ty::Int8, |call| {
-            map1(call, |value: i64| value.checked_abs().ok_or_else(|| PgError::out_of_range("bigint")))
+            map1(call, |value: i64| {
+                value
+                    .checked_abs()
+                    .ok_or_else(|| PgError::out_of_range("bigint"))
+            })
         }),
-        Overload::new(&[Ty::Float4], Ty::Float4, |call| map1(call, |value: f32| Ok(value.abs()))),
-        Overload::new(&[Ty::Float8], Ty::Float8, |call| map1(call, |value: f64| Ok(value.abs()))),
+        Overload::new(&[Ty::Float4], Ty::Float4, |call| {
+            map1(call, |value: f32| Ok(value.abs()))
+        }),
+        Overload::new(&[Ty::Float8], Ty::Float8, |call| {
+            map1(call, |value: f64| Ok(value.abs()))
+        }),
         Overload::returning(&[Ty::Numeric], Ret::Arg(0), |call| {
-            map1(call, |value: Numeric| Ok(Numeric { unscaled: value.unscaled.abs(), ..value }))
+            map1(call, |value: Numeric| {
+                Ok(Numeric {
+                    unscaled: value.unscaled.abs(),
+                    ..value
+                })
+            })
         }),
     ],
 );

@@ -16,37 +16,51 @@ use super::picture::{Picture, Piece, SignAt};
 const F64_DIGITS: usize = 15;
 const F32_DIGITS: usize = 6;
 
-fn each<'a, V: FromColumn<'a>>(call: &'a Call<'_>, digits: impl Fn(V, &Picture) -> PgResult<Digits>) -> Result<ArrayRef> {
+fn each<'a, V: FromColumn<'a>>(
+    call: &'a Call<'_>,
+    digits: impl Fn(V, &Picture) -> PgResult<Digits>,
+) -> Result<ArrayRef> {
     let mut memo = Memo::new();
     text2(call, |value: V, template: &str, out| {
-        if template.is_empty() {
-            return Ok(false);
-        }
         let picture = memo.get(template, Picture::compile)?;
         let digits = digits(value, picture)?;
         Run::new(picture, &digits).write(out);
-        Ok(true)
+        Ok(())
     })
 }
 
 pub(crate) fn int4(call: &Call<'_>) -> Result<ArrayRef> {
-    each(call, |value: i32, picture| of_numeric(Numeric::new(i128::from(value), 0), picture, f64::from(value)))
+    each(call, |value: i32, picture| {
+        of_numeric(
+            Numeric::new(i128::from(value), 0),
+            picture,
+            f64::from(value),
+        )
+    })
 }
 
 pub(crate) fn int8(call: &Call<'_>) -> Result<ArrayRef> {
-    each(call, |value: i64, picture| of_numeric(Numeric::new(i128::from(value), 0), picture, value as f64))
+    each(call, |value: i64, picture| {
+        of_numeric(Numeric::new(i128::from(value), 0), picture, value as f64)
+    })
 }
 
 pub(crate) fn numeric(call: &Call<'_>) -> Result<ArrayRef> {
-    each(call, |value: Numeric, picture| of_numeric(value, picture, f64::NAN))
+    each(call, |value: Numeric, picture| {
+        of_numeric(value, picture, f64::NAN)
+    })
 }
 
 pub(crate) fn float4(call: &Call<'_>) -> Result<ArrayRef> {
-    each(call, |value: f32, picture| of_float(f64::from(value), picture, F32_DIGITS))
+    each(call, |value: f32, picture| {
+        of_float(f64::from(value), picture, F32_DIGITS)
+    })
 }
 
 pub(crate) fn float8(call: &Call<'_>) -> Result<ArrayRef> {
-    each(call, |value: f64, picture| of_float(value, picture, F64_DIGITS))
+    each(call, |value: f64, picture| {
+        of_float(value, picture, F64_DIGITS)
+    })
 }
 
 /// A number ready for its template: digits without sign, or a text that stands for all of it.
@@ -65,14 +79,27 @@ fn of_numeric(value: Numeric, picture: &Picture, integer: f64) -> PgResult<Digit
         return Ok(roman(i32::try_from(whole).unwrap_or(0), picture));
     }
     if picture.exponent {
-        let text = if integer.is_nan() { scientific_numeric(value, picture.fraction) } else { scientific(integer, picture.fraction) };
-        return Ok(Digits { text, negative: false, spaces: 0, fraction: 0 });
+        let text = if integer.is_nan() {
+            scientific_numeric(value, picture.fraction)
+        } else {
+            scientific(integer, picture.fraction)
+        };
+        return Ok(Digits {
+            text,
+            negative: false,
+            spaces: 0,
+            fraction: 0,
+        });
     }
     let mut value = value;
     if picture.multiply {
         let factor = super::super::numeric::power_of_ten(picture.shift as i32)?;
         let shifted = value.unscaled.checked_mul(factor);
-        let overflow = || super::super::error::PgError::NumberOutOfRange("value overflows numeric format".to_owned());
+        let overflow = || {
+            super::super::error::PgError::NumberOutOfRange(
+                "value overflows numeric format".to_owned(),
+            )
+        };
         value = Numeric::new(shifted.ok_or_else(overflow)?, value.scale);
     }
     let wanted = picture.fraction;
@@ -86,25 +113,54 @@ fn of_numeric(value: Numeric, picture: &Picture, integer: f64) -> PgResult<Digit
         text.extend(std::iter::repeat_n('0', wanted - shown));
     }
     let negative = text.starts_with('-');
-    Ok(aligned(text.trim_start_matches('-').to_owned(), negative, picture, wanted))
+    Ok(aligned(
+        text.trim_start_matches('-').to_owned(),
+        negative,
+        picture,
+        wanted,
+    ))
 }
 
 fn of_float(value: f64, picture: &Picture, significant: usize) -> PgResult<Digits> {
     if picture.roman {
         let rounded = value.round_ties_even();
-        return Ok(roman(if rounded.is_finite() { rounded as i32 } else { 0 }, picture));
+        return Ok(roman(
+            if rounded.is_finite() {
+                rounded as i32
+            } else {
+                0
+            },
+            picture,
+        ));
     }
     if picture.exponent {
         if !value.is_finite() {
             let mut text = String::from(" ");
-            text.extend(std::iter::repeat_n('#', picture.whole + picture.fraction + 5));
+            text.extend(std::iter::repeat_n(
+                '#',
+                picture.whole + picture.fraction + 5,
+            ));
             text.insert(picture.whole + 1, '.');
             text.truncate(picture.whole + picture.fraction + 6);
-            return Ok(Digits { text, negative: false, spaces: 0, fraction: 0 });
+            return Ok(Digits {
+                text,
+                negative: false,
+                spaces: 0,
+                fraction: 0,
+            });
         }
-        return Ok(Digits { text: scientific(value, picture.fraction), negative: false, spaces: 0, fraction: 0 });
+        return Ok(Digits {
+            text: scientific(value, picture.fraction),
+            negative: false,
+            spaces: 0,
+            fraction: 0,
+        });
     }
-    let value = if picture.multiply { value * 10_f64.powi(picture.shift as i32) } else { value };
+    let value = if picture.multiply {
+        value * 10_f64.powi(picture.shift as i32)
+    } else {
+        value
+    };
     let magnitude = value.abs();
     let plain = if magnitude.is_nan() {
         "nan".to_owned()
@@ -118,8 +174,16 @@ fn of_float(value: f64, picture: &Picture, significant: usize) -> PgResult<Digit
         length if length + picture.fraction > significant => significant - length,
         _ => picture.fraction,
     };
-    let text = if magnitude.is_finite() { format!("{magnitude:.fraction$}") } else { plain };
-    let negative = value.is_sign_negative() && !value.is_nan() && text.bytes().any(|byte| byte.is_ascii_digit() && byte != b'0')
+    let text = if magnitude.is_finite() {
+        format!("{magnitude:.fraction$}")
+    } else {
+        plain
+    };
+    let negative = value.is_sign_negative()
+        && !value.is_nan()
+        && text
+            .bytes()
+            .any(|byte| byte.is_ascii_digit() && byte != b'0')
         || value == f64::NEG_INFINITY
         || (value < 0.0);
     Ok(aligned(text, negative, picture, fraction))
@@ -130,12 +194,22 @@ fn aligned(text: String, negative: bool, picture: &Picture, fraction: usize) -> 
     let length = text.find('.').unwrap_or(text.len());
     let whole = picture.whole + picture.shift as usize;
     if length <= whole {
-        return Digits { text, negative, spaces: whole - length, fraction };
+        return Digits {
+            text,
+            negative,
+            spaces: whole - length,
+            fraction,
+        };
     }
     let mut marks = "#".repeat(whole);
     marks.push('.');
     marks.extend(std::iter::repeat_n('#', fraction));
-    Digits { text: marks, negative, spaces: 0, fraction }
+    Digits {
+        text: marks,
+        negative,
+        spaces: 0,
+        fraction,
+    }
 }
 
 /// `1.23e+04` with a blank for the sign.
@@ -151,7 +225,12 @@ fn signed_scientific(mantissa: &str, exponent: i32) -> String {
     if !mantissa.starts_with('-') {
         out.push(' ');
     }
-    put!(&mut out, "{mantissa}e{}{:02}", if exponent < 0 { '-' } else { '+' }, exponent.abs());
+    put!(
+        &mut out,
+        "{mantissa}e{}{:02}",
+        if exponent < 0 { '-' } else { '+' },
+        exponent.abs()
+    );
     out
 }
 
@@ -164,7 +243,11 @@ fn scientific_numeric(value: Numeric, fraction: usize) -> String {
     // Rounded half away from zero to the template's digits.
     let mut kept: Vec<u8> = digits.bytes().take(fraction + 1).collect();
     kept.resize(fraction + 1, b'0');
-    if digits.as_bytes().get(fraction + 1).is_some_and(|next| *next >= b'5') {
+    if digits
+        .as_bytes()
+        .get(fraction + 1)
+        .is_some_and(|next| *next >= b'5')
+    {
         let mut at = kept.len();
         loop {
             if at == 0 {
@@ -193,8 +276,19 @@ fn scientific_numeric(value: Numeric, fraction: usize) -> String {
 
 fn roman(value: i32, _picture: &Picture) -> Digits {
     const NUMERALS: [(i32, &str); 13] = [
-        (1000, "M"), (900, "CM"), (500, "D"), (400, "CD"), (100, "C"), (90, "XC"), (50, "L"), (40, "XL"), (10, "X"), (9, "IX"),
-        (5, "V"), (4, "IV"), (1, "I"),
+        (1000, "M"),
+        (900, "CM"),
+        (500, "D"),
+        (400, "CD"),
+        (100, "C"),
+        (90, "XC"),
+        (50, "L"),
+        (40, "XL"),
+        (10, "X"),
+        (9, "IX"),
+        (5, "V"),
+        (4, "IV"),
+        (1, "I"),
     ];
     let mut text = String::new();
     if (1..=3999).contains(&value) {
@@ -208,7 +302,12 @@ fn roman(value: i32, _picture: &Picture) -> Digits {
     } else {
         text.push_str(&"#".repeat(15));
     }
-    Digits { text, negative: false, spaces: 0, fraction: 0 }
+    Digits {
+        text,
+        negative: false,
+        spaces: 0,
+        fraction: 0,
+    }
 }
 
 /// The state of writing one number.
@@ -252,10 +351,20 @@ impl<'a> Run<'a> {
         let mut last_relevant = None;
         if picture.fill && picture.point {
             if let Some(point) = digits.iter().position(|byte| *byte == b'.') {
-                let relevant = (point + 1..digits.len()).rev().find(|index| digits[*index] != b'0').unwrap_or(point);
+                let relevant = (point + 1..digits.len())
+                    .rev()
+                    .find(|index| digits[*index] != b'0')
+                    .unwrap_or(point);
                 // A `0` of the template keeps its digit.
-                let kept = picture.zero_end.saturating_sub(number.spaces).min(digits.len() - 1);
-                last_relevant = Some(if picture.zero_end > number.spaces { relevant.max(kept) } else { relevant });
+                let kept = picture
+                    .zero_end
+                    .saturating_sub(number.spaces)
+                    .min(digits.len() - 1);
+                last_relevant = Some(if picture.zero_end > number.spaces {
+                    relevant.max(kept)
+                } else {
+                    relevant
+                });
             }
         }
         let shift = picture.shift as usize;
@@ -289,7 +398,9 @@ impl<'a> Run<'a> {
         for piece in &self.picture.pieces {
             match piece {
                 Piece::Char(c) => out.push(*c),
-                Piece::Nine | Piece::Zero | Piece::Point if !self.picture.roman => self.digit(*piece, out),
+                Piece::Nine | Piece::Zero | Piece::Point if !self.picture.roman => {
+                    self.digit(*piece, out)
+                }
                 Piece::Nine | Piece::Zero | Piece::Point | Piece::Mark => {}
                 Piece::Group => match (self.inside, self.picture.fill) {
                     (true, _) => out.push(','),
@@ -298,7 +409,11 @@ impl<'a> Run<'a> {
                 },
                 Piece::Currency => out.push(' '),
                 Piece::Roman { lower } => {
-                    let shown = if *lower { text.to_ascii_lowercase() } else { text.to_owned() };
+                    let shown = if *lower {
+                        text.to_ascii_lowercase()
+                    } else {
+                        text.to_owned()
+                    };
                     if self.picture.fill {
                         out.push_str(&shown);
                     } else {
@@ -306,8 +421,15 @@ impl<'a> Run<'a> {
                     }
                 }
                 Piece::Ordinal { lower } => {
-                    if !self.picture.roman && !text.starts_with('#') && !self.negative && !self.picture.point {
-                        out.push_str(ordinal_suffix(text, if *lower { Case::Lower } else { Case::Upper }));
+                    if !self.picture.roman
+                        && !text.starts_with('#')
+                        && !self.negative
+                        && !self.picture.point
+                    {
+                        out.push_str(ordinal_suffix(
+                            text,
+                            if *lower { Case::Lower } else { Case::Upper },
+                        ));
                     }
                 }
                 Piece::Minus => match (self.negative, self.picture.fill) {
@@ -327,15 +449,22 @@ impl<'a> Run<'a> {
 
     /// A single zero before the point is a blank unless the template has a `0`.
     fn is_blank_zero(&self) -> bool {
-        !self.picture.zero && self.at == 0 && self.digits.first() == Some(&b'0') && self.fraction_wanted() != 0
+        !self.picture.zero
+            && self.at == 0
+            && self.digits.first() == Some(&b'0')
+            && self.fraction_wanted() != 0
     }
 
     fn fraction_wanted(&self) -> usize {
-        self.digits.iter().position(|byte| *byte == b'.').map_or(self.picture.fraction, |point| self.digits.len() - point - 1)
+        self.digits
+            .iter()
+            .position(|byte| *byte == b'.')
+            .map_or(self.picture.fraction, |point| self.digits.len() - point - 1)
     }
 
     fn only_point_is_relevant(&self) -> bool {
-        self.last_relevant.is_some_and(|index| self.digits[index] == b'.')
+        self.last_relevant
+            .is_some_and(|index| self.digits[index] == b'.')
     }
 
     fn write_sign(&mut self, out: &mut String) {
@@ -360,7 +489,10 @@ impl<'a> Run<'a> {
         let (fill, zero) = (self.picture.fill, self.picture.zero);
         self.inside = false;
         let at_number = self.current >= self.spaces || (zero && self.zero_start == self.current);
-        if !self.sign_written && at_number && (!self.is_blank_zero() || self.only_point_is_relevant()) {
+        if !self.sign_written
+            && at_number
+            && (!self.is_blank_zero() || self.only_point_is_relevant())
+        {
             self.write_sign(out);
         }
         if self.current < self.spaces && (self.zero_start > self.current || !zero) {

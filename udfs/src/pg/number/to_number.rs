@@ -11,14 +11,27 @@ use super::super::types::Ty;
 use super::super::value::{Memo, map2};
 use super::picture::{Picture, Piece};
 
-pub(crate) const TO_NUMBER: Spec =
-    Spec::stable("to_number", &[Overload::returning(&[Ty::Text, Ty::Text], Ret::By(scale_of_template), to_number)]);
+pub(crate) const TO_NUMBER: Spec = Spec::stable(
+    "to_number",
+    &[Overload::returning(
+        &[Ty::Text, Ty::Text],
+        Ret::By(scale_of_template),
+        to_number,
+    )],
+);
 
 /// The digits after the point in a constant template are the scale; else there is room for ten.
 fn scale_of_template(planned: &Planned<'_>) -> Result<Field> {
-    let scale = planned.text(1).and_then(|template| Picture::compile(template).ok()).map(|picture| picture.fraction + picture.shift as usize);
+    let scale = planned
+        .text(1)
+        .and_then(|template| Picture::compile(template).ok())
+        .map(|picture| picture.fraction + picture.shift as usize);
     let scale = i8::try_from(scale.unwrap_or(10)).unwrap_or(38).min(38);
-    Ok(Field::new("to_number", DataType::Decimal128(38, scale), true))
+    Ok(Field::new(
+        "to_number",
+        DataType::Decimal128(38, scale),
+        true,
+    ))
 }
 
 fn to_number(call: &Call<'_>) -> Result<ArrayRef> {
@@ -35,10 +48,14 @@ fn to_number(call: &Call<'_>) -> Result<ArrayRef> {
 /// Reads digits along the template; what the template does not expect is passed over as PostgreSQL does.
 fn read(text: &str, picture: &Picture) -> PgResult<Numeric> {
     if picture.exponent {
-        return Err(PgError::NotSupported("\"EEEE\" not supported for input".to_owned()));
+        return Err(PgError::NotSupported(
+            "\"EEEE\" not supported for input".to_owned(),
+        ));
     }
     if picture.roman {
-        return Err(PgError::NotSupported("\"RN\" not supported for input".to_owned()));
+        return Err(PgError::NotSupported(
+            "\"RN\" not supported for input".to_owned(),
+        ));
     }
     let mut number = String::new();
     let mut negative = false;
@@ -62,7 +79,9 @@ fn read(text: &str, picture: &Picture) -> PgResult<Numeric> {
                     }
                 }
                 match chars.peek() {
-                    Some(c) if c.is_ascii_digit() && *piece != Piece::Point => number.extend(chars.next()),
+                    Some(c) if c.is_ascii_digit() && *piece != Piece::Point => {
+                        number.extend(chars.next())
+                    }
                     Some('.') if !seen_point && picture.point => {
                         seen_point = true;
                         number.push('.');
@@ -93,7 +112,10 @@ fn read(text: &str, picture: &Picture) -> PgResult<Numeric> {
                 _ => {}
             },
             Piece::Currency | Piece::Char(_) => {
-                if chars.peek().is_some_and(|c| !c.is_ascii_digit() && !matches!(c, '.' | '-' | '+' | ',')) {
+                if chars
+                    .peek()
+                    .is_some_and(|c| !c.is_ascii_digit() && !matches!(c, '.' | '-' | '+' | ','))
+                {
                     chars.next();
                 }
             }
@@ -106,7 +128,10 @@ fn read(text: &str, picture: &Picture) -> PgResult<Numeric> {
     }
     negative |= chars.peek() == Some(&'-') && (picture.has_sign || picture.minus);
     if number.is_empty() || number == "." {
-        return Err(PgError::InvalidText(format!("invalid input syntax for type numeric: \"{}\"", text.trim())));
+        return Err(PgError::InvalidText(format!(
+            "invalid input syntax for type numeric: \"{}\"",
+            text.trim()
+        )));
     }
     let mut value = Numeric::parse(&number)?;
     if picture.multiply {

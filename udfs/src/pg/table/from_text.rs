@@ -13,11 +13,21 @@ use super::rows::{Rows, text, undefined};
 pub(super) fn functions() -> Vec<(String, Arc<dyn TableFunctionImpl>)> {
     let make = |name, make| (name, Rows { name, make });
     let all = [
-        make("regexp_split_to_table", regexp_split_to_table as fn(&str, &[ScalarValue]) -> Result<RecordBatch>),
+        make(
+            "regexp_split_to_table",
+            regexp_split_to_table as fn(&str, &[ScalarValue]) -> Result<RecordBatch>,
+        ),
         make("string_to_table", string_to_table),
         make("regexp_matches", regexp_matches),
     ];
-    all.into_iter().map(|(name, rows)| (name.to_owned(), Arc::new(rows) as Arc<dyn TableFunctionImpl>)).collect()
+    all.into_iter()
+        .map(|(name, rows)| {
+            (
+                name.to_owned(),
+                Arc::new(rows) as Arc<dyn TableFunctionImpl>,
+            )
+        })
+        .collect()
 }
 
 fn one_column(name: &str, column: ArrayRef) -> Result<RecordBatch> {

@@ -48,14 +48,26 @@ struct Series {
 
 impl Series {
     fn new(data_type: DataType, bounds: Option<(i128, i128)>, step: Step) -> Self {
-        let schema = Arc::new(Schema::new(vec![Field::new("generate_series", data_type, true)]));
+        let schema = Arc::new(Schema::new(vec![Field::new(
+            "generate_series",
+            data_type,
+            true,
+        )]));
         let descending = match &step {
             Step::Int(step) => *step < 0,
             Step::Local(step) | Step::Zoned(step, _) => step.length() < 0,
         };
         let (start, stop) = bounds.unwrap_or((1, 0));
         let next = bounds.map(|(start, _)| start);
-        Self { schema, start, stop, step, descending, next, batch_size: 8192 }
+        Self {
+            schema,
+            start,
+            stop,
+            step,
+            descending,
+            next,
+            batch_size: 8192,
+        }
     }
 
     fn after(&self, value: i128) -> PgResult<Option<i128>> {
@@ -63,21 +75,37 @@ impl Series {
         Ok(match &self.step {
             Step::Int(step) => value.checked_add(*step),
             Step::Local(step) => Some(i128::from(add_interval(Timestamp(micros()?), *step)?.0)),
-            Step::Zoned(step, zone) => Some(i128::from(shift(Timestamptz(micros()?), *step, zone)?.0)),
+            Step::Zoned(step, zone) => {
+                Some(i128::from(shift(Timestamptz(micros()?), *step, zone)?.0))
+            }
         })
     }
 
     fn column(&self, values: Vec<i128>) -> ArrayRef {
         let data_type = self.schema.field(0).data_type();
         match data_type {
-            DataType::Int32 => Arc::new(values.into_iter().map(|value| value as i32).collect::<Int32Array>()),
-            DataType::Int64 => Arc::new(values.into_iter().map(|value| value as i64).collect::<Int64Array>()),
-            DataType::Decimal128(..) => Arc::new(Decimal128Array::from(values).with_data_type(data_type.clone())),
+            DataType::Int32 => Arc::new(
+                values
+                    .into_iter()
+                    .map(|value| value as i32)
+                    .collect::<Int32Array>(),
+            ),
+            DataType::Int64 => Arc::new(
+                values
+                    .into_iter()
+                    .map(|value| value as i64)
+                    .collect::<Int64Array>(),
+            ),
+            DataType::Decimal128(..) => {
+                Arc::new(Decimal128Array::from(values).with_data_type(data_type.clone()))
+            }
             _ => {
                 let micros: Vec<i64> = values.into_iter().map(|value| value as i64).collect();
                 let array = TimestampMicrosecondArray::from(micros);
                 match data_type {
-                    DataType::Timestamp(_, Some(zone)) => Arc::new(array.with_timezone(Arc::clone(zone))),
+                    DataType::Timestamp(_, Some(zone)) => {
+                        Arc::new(array.with_timezone(Arc::clone(zone)))
+                    }
                     _ => Arc::new(array),
                 }
             }
@@ -87,7 +115,11 @@ impl Series {
 
 impl fmt::Display for Series {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "generate_series: start={}, stop={}", self.start, self.stop)
+        write!(
+            f,
+            "generate_series: start={}, stop={}",
+            self.start, self.stop
+        )
     }
 }
 
@@ -100,26 +132,44 @@ impl LazyBatchGenerator for Series {
         let mut values = Vec::with_capacity(self.batch_size);
         while values.len() < self.batch_size {
             let Some(value) = self.next else { break };
-            let past = if self.descending { value < self.stop } else { value > self.stop };
+            let past = if self.descending {
+                value < self.stop
+            } else {
+                value > self.stop
+            };
             if past {
                 self.next = None;
                 break;
             }
             values.push(value);
             // The last value is not followed, so that a series may end at its type's limit.
-            self.next = if value == self.stop { None } else { self.after(value)? };
+            self.next = if value == self.stop {
+                None
+            } else {
+                self.after(value)?
+            };
         }
         if values.is_empty() {
             return Ok(None);
         }
         let column = self.column(values);
-        Ok(Some(RecordBatch::try_new(Arc::clone(&self.schema), vec![column])?))
+        Ok(Some(RecordBatch::try_new(
+            Arc::clone(&self.schema),
+            vec![column],
+        )?))
     }
 
     fn reset_state(&self) -> Arc<RwLock<dyn LazyBatchGenerator>> {
-        let empty = if self.descending { self.start < self.stop } else { self.start > self.stop };
+        let empty = if self.descending {
+            self.start < self.stop
+        } else {
+            self.start > self.stop
+        };
         let next = (!empty).then_some(self.start);
-        Arc::new(RwLock::new(Self { next, ..self.clone() }))
+        Arc::new(RwLock::new(Self {
+            next,
+            ..self.clone()
+        }))
     }
 }
 
@@ -142,7 +192,10 @@ impl TableProvider for Series {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let wanted = state.config_options().execution.batch_size.get();
         let batch_size = limit.unwrap_or(wanted).min(wanted).max(1);
-        let series: Arc<RwLock<dyn LazyBatchGenerator>> = Arc::new(RwLock::new(Self { batch_size, ..self.clone() }));
+        let series: Arc<RwLock<dyn LazyBatchGenerator>> = Arc::new(RwLock::new(Self {
+            batch_size,
+            ..self.clone()
+        }));
         let exec = LazyMemoryExec::try_new(Arc::clone(&self.schema), vec![series])?;
         Ok(Arc::new(exec.with_projection(projection.cloned())))
     }
@@ -151,7 +204,14 @@ impl TableProvider for Series {
 impl TableFunctionImpl for GenerateSeries {
     fn call_with_args(&self, args: TableFunctionArgs<'_, '_>) -> Result<Arc<dyn TableProvider>> {
         let values = constants("generate_series", args.exprs())?;
-        let zone: Arc<str> = Arc::from(args.session().config_options().execution.time_zone.as_deref().unwrap_or("UTC"));
+        let zone: Arc<str> = Arc::from(
+            args.session()
+                .config_options()
+                .execution
+                .time_zone
+                .as_deref()
+                .unwrap_or("UTC"),
+        );
         Ok(Arc::new(series(&values, &zone)?))
     }
 }
@@ -163,25 +223,52 @@ fn series(values: &[ScalarValue], zone: &Arc<str>) -> Result<Series> {
     let types: Vec<DataType> = values.iter().map(ScalarValue::data_type).collect();
     let bounds = &types[..2];
     let any = |wanted: fn(&DataType) -> bool| bounds.iter().any(wanted);
-    if any(|data_type| matches!(data_type, DataType::Timestamp(_, Some(_)) | DataType::Date32)) {
-        return moments(values, DataType::Timestamp(TimeUnit::Microsecond, Some(Arc::clone(zone))));
+    if any(|data_type| {
+        matches!(
+            data_type,
+            DataType::Timestamp(_, Some(_)) | DataType::Date32
+        )
+    }) {
+        return moments(
+            values,
+            DataType::Timestamp(TimeUnit::Microsecond, Some(Arc::clone(zone))),
+        );
     }
     if any(|data_type| matches!(data_type, DataType::Timestamp(_, None))) {
         return moments(values, DataType::Timestamp(TimeUnit::Microsecond, None));
     }
-    if types.iter().any(|data_type| matches!(data_type, DataType::Decimal128(..) | DataType::Decimal256(..))) {
+    if types.iter().any(|data_type| {
+        matches!(
+            data_type,
+            DataType::Decimal128(..) | DataType::Decimal256(..)
+        )
+    }) {
         let scale = types.iter().map(|data_type| match data_type {
             DataType::Decimal128(_, scale) | DataType::Decimal256(_, scale) => *scale,
             _ => 0,
         });
         return numbers(values, DataType::Decimal128(38, scale.max().unwrap_or(0)));
     }
-    let small = types.iter().all(|data_type| matches!(data_type, DataType::Int16 | DataType::Int32 | DataType::Null));
-    let whole = types.iter().all(|data_type| data_type.is_integer() || data_type.is_null() || data_type.is_string());
+    let small = types.iter().all(|data_type| {
+        matches!(
+            data_type,
+            DataType::Int16 | DataType::Int32 | DataType::Null
+        )
+    });
+    let whole = types
+        .iter()
+        .all(|data_type| data_type.is_integer() || data_type.is_null() || data_type.is_string());
     if !whole {
         return Err(undefined("generate_series", values));
     }
-    numbers(values, if small { DataType::Int32 } else { DataType::Int64 })
+    numbers(
+        values,
+        if small {
+            DataType::Int32
+        } else {
+            DataType::Int64
+        },
+    )
 }
 
 fn numbers(values: &[ScalarValue], data_type: DataType) -> Result<Series> {
@@ -221,8 +308,15 @@ fn moments(values: &[ScalarValue], data_type: DataType) -> Result<Series> {
     };
     let moment = |value: &ScalarValue| -> Result<Option<i128>> {
         // A date or a timestamp without zone is a wall clock's, which a cast would read as UTC.
-        let local = matches!(value.data_type(), DataType::Date32 | DataType::Timestamp(_, None));
-        let target = if local { DataType::Timestamp(TimeUnit::Microsecond, None) } else { data_type.clone() };
+        let local = matches!(
+            value.data_type(),
+            DataType::Date32 | DataType::Timestamp(_, None)
+        );
+        let target = if local {
+            DataType::Timestamp(TimeUnit::Microsecond, None)
+        } else {
+            data_type.clone()
+        };
         let micros = match value.cast_to(&target)? {
             ScalarValue::TimestampMicrosecond(micros, _) => micros,
             _ => None,

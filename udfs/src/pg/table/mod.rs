@@ -11,8 +11,10 @@ use datafusion::catalog::TableFunctionImpl;
 
 /// The table functions by name.
 pub fn table_functions() -> Vec<(String, Arc<dyn TableFunctionImpl>)> {
-    let mut functions: Vec<(String, Arc<dyn TableFunctionImpl>)> =
-        vec![("generate_series".to_owned(), Arc::new(generate_series::GenerateSeries))];
+    let mut functions: Vec<(String, Arc<dyn TableFunctionImpl>)> = vec![(
+        "generate_series".to_owned(),
+        Arc::new(generate_series::GenerateSeries),
+    )];
     functions.extend(from_text::functions());
     functions.extend(from_json::functions());
     functions

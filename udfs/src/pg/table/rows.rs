@@ -28,8 +28,16 @@ pub(super) fn constants(name: &str, exprs: &[Expr]) -> Result<Vec<ScalarValue>> 
 
 /// No overload takes these values.
 pub(super) fn undefined(name: &str, values: &[ScalarValue]) -> DataFusionError {
-    let fields: Vec<FieldRef> = values.iter().map(|value| Arc::new(Field::new("", value.data_type(), true))).collect();
-    PgError::UndefinedFunction(call_name(name, &fields)).into()
+    let fields: Vec<FieldRef> = values
+        .iter()
+        .map(|value| Arc::new(Field::new("", value.data_type(), true)))
+        .collect();
+    PgError::UndefinedFunction(call_name(
+        name,
+        &fields,
+        &values.iter().map(Some).collect::<Vec<_>>(),
+    ))
+    .into()
 }
 
 /// A table function whose rows are few enough to be made at once from its constants.
@@ -48,7 +56,10 @@ impl TableFunctionImpl for Rows {
     fn call_with_args(&self, args: TableFunctionArgs<'_, '_>) -> Result<Arc<dyn TableProvider>> {
         let values = constants(self.name, args.exprs())?;
         let batch = (self.make)(self.name, &values)?;
-        Ok(Arc::new(MemTable::try_new(batch.schema(), vec![vec![batch]])?))
+        Ok(Arc::new(MemTable::try_new(
+            batch.schema(),
+            vec![vec![batch]],
+        )?))
     }
 }
 

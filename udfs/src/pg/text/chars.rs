@@ -7,7 +7,12 @@ use super::super::types::Ty;
 use super::super::value::{Bytes, map1, map2, text1, text2, text3};
 use super::check_length;
 
-const INITCAP: Spec = Spec::immutable("initcap", &[Overload::new(&[Ty::Text], Ty::Text, |call| text1(call, initcap))]);
+const INITCAP: Spec = Spec::immutable(
+    "initcap",
+    &[Overload::new(&[Ty::Text], Ty::Text, |call| {
+        text1(call, initcap)
+    })],
+);
 
 /// The first letter of each word in upper case; words are runs of letters and digits.
 fn initcap(text: &str, out: &mut String) -> PgResult<()> {
@@ -35,41 +40,53 @@ const REVERSE: Spec = Spec::immutable(
 
 const TRANSLATE: Spec = Spec::immutable(
     "translate",
-    &[Overload::new(&[Ty::Text, Ty::Text, Ty::Text], Ty::Text, |call| {
-        text3(call, |text: &str, from: &str, to: &str, out| {
-            out.extend(text.chars().filter_map(|c| match from.chars().position(|known| known == c) {
-                Some(index) => to.chars().nth(index),
-                None => Some(c),
-            }));
-            Ok(())
-        })
-    })],
+    &[Overload::new(
+        &[Ty::Text, Ty::Text, Ty::Text],
+        Ty::Text,
+        |call| {
+            text3(call, |text: &str, from: &str, to: &str, out| {
+                out.extend(text.chars().filter_map(|c| {
+                    match from.chars().position(|known| known == c) {
+                        Some(index) => to.chars().nth(index),
+                        None => Some(c),
+                    }
+                }));
+                Ok(())
+            })
+        },
+    )],
 );
 
 const REPLACE: Spec = Spec::immutable(
     "replace",
-    &[Overload::new(&[Ty::Text, Ty::Text, Ty::Text], Ty::Text, |call| {
-        text3(call, |text: &str, from: &str, to: &str, out| {
-            if from.is_empty() {
-                out.push_str(text);
-                return Ok(());
-            }
-            for (index, part) in text.split(from).enumerate() {
-                if index > 0 {
-                    out.push_str(to);
+    &[Overload::new(
+        &[Ty::Text, Ty::Text, Ty::Text],
+        Ty::Text,
+        |call| {
+            text3(call, |text: &str, from: &str, to: &str, out| {
+                if from.is_empty() {
+                    out.push_str(text);
+                    return Ok(());
                 }
-                out.push_str(part);
-                check_length(out.len())?;
-            }
-            Ok(())
-        })
-    })],
+                for (index, part) in text.split(from).enumerate() {
+                    if index > 0 {
+                        out.push_str(to);
+                    }
+                    out.push_str(part);
+                    check_length(out.len())?;
+                }
+                Ok(())
+            })
+        },
+    )],
 );
 
 const ASCII: Spec = Spec::immutable(
     "ascii",
     &[Overload::new(&[Ty::Text], Ty::Int4, |call| {
-        map1(call, |text: &str| Ok(text.chars().next().map_or(0, |c| c as i32)))
+        map1(call, |text: &str| {
+            Ok(text.chars().next().map_or(0, |c| c as i32))
+        })
     })],
 );
 
@@ -78,13 +95,25 @@ const CHR: Spec = Spec::immutable(
     &[Overload::new(&[Ty::Int4], Ty::Text, |call| {
         text1(call, |code: i32, out| {
             if code < 0 {
-                return Err(PgError::ProgramLimit("character number must be positive".to_owned()));
+                return Err(PgError::ProgramLimit(
+                    "character number must be positive".to_owned(),
+                ));
             }
             if code == 0 {
-                return Err(PgError::ProgramLimit("null character not permitted".to_owned()));
+                return Err(PgError::ProgramLimit(
+                    "null character not permitted".to_owned(),
+                ));
             }
-            let invalid = || PgError::ProgramLimit(format!("requested character not valid for encoding: {code}"));
-            let too_large = || PgError::ProgramLimit(format!("requested character too large for encoding: {code}"));
+            let invalid = || {
+                PgError::ProgramLimit(format!(
+                    "requested character not valid for encoding: {code}"
+                ))
+            };
+            let too_large = || {
+                PgError::ProgramLimit(format!(
+                    "requested character too large for encoding: {code}"
+                ))
+            };
             let code = u32::try_from(code).map_err(|_| invalid())?;
             if code > 0x10_ffff {
                 return Err(too_large());
@@ -115,43 +144,69 @@ const TO_HEX: Spec = Spec::immutable(
 
 const STARTS_WITH: Spec = Spec::immutable(
     "starts_with",
-    &[Overload::new(&[Ty::Text, Ty::Text], Ty::Bool, |call| map2(call, |text: &str, start: &str| Ok(text.starts_with(start))))],
+    &[Overload::new(&[Ty::Text, Ty::Text], Ty::Bool, |call| {
+        map2(call, |text: &str, start: &str| Ok(text.starts_with(start)))
+    })],
 );
 
 const LENGTH: Spec = Spec::immutable(
     "length",
     &[
-        Overload::new(&[Ty::Text], Ty::Int4, |call| map1(call, |text: &str| Ok(text.chars().count() as i32))),
-        Overload::new(&[Ty::Bytea], Ty::Int4, |call| map1(call, |bytes: Bytes<'_>| Ok(bytes.len() as i32))),
+        Overload::new(&[Ty::Text], Ty::Int4, |call| {
+            map1(call, |text: &str| Ok(text.chars().count() as i32))
+        }),
+        Overload::new(&[Ty::Bytea], Ty::Int4, |call| {
+            map1(call, |bytes: Bytes<'_>| Ok(bytes.len() as i32))
+        }),
         Overload::new(&[Ty::Bytea, Ty::Text], Ty::Int4, |call| {
-            map2(call, |bytes: Bytes<'_>, encoding: &str| Ok(super::encode::decode_text(&bytes, encoding)?.chars().count() as i32))
+            map2(call, |bytes: Bytes<'_>, encoding: &str| {
+                Ok(super::encode::decode_text(&bytes, encoding)?
+                    .chars()
+                    .count() as i32)
+            })
         }),
     ],
 );
 
-const CHAR_LENGTH: Spec =
-    Spec { name: "char_length", aliases: &["character_length"], overloads: LENGTH.overloads.split_at(1).0, ..LENGTH };
+const CHAR_LENGTH: Spec = Spec {
+    name: "char_length",
+    aliases: &["character_length"],
+    overloads: LENGTH.overloads.split_at(1).0,
+    ..LENGTH
+};
 
 const OCTET_LENGTH: Spec = Spec::immutable(
     "octet_length",
     &[
-        Overload::new(&[Ty::Text], Ty::Int4, |call| map1(call, |text: &str| Ok(text.len() as i32))),
-        Overload::new(&[Ty::Bytea], Ty::Int4, |call| map1(call, |bytes: Bytes<'_>| Ok(bytes.len() as i32))),
+        Overload::new(&[Ty::Text], Ty::Int4, |call| {
+            map1(call, |text: &str| Ok(text.len() as i32))
+        }),
+        Overload::new(&[Ty::Bytea], Ty::Int4, |call| {
+            map1(call, |bytes: Bytes<'_>| Ok(bytes.len() as i32))
+        }),
     ],
 );
 
 const BIT_LENGTH: Spec = Spec::immutable(
     "bit_length",
     &[
-        Overload::new(&[Ty::Text], Ty::Int4, |call| map1(call, |text: &str| Ok(text.len() as i32 * 8))),
-        Overload::new(&[Ty::Bytea], Ty::Int4, |call| map1(call, |bytes: Bytes<'_>| Ok(bytes.len() as i32 * 8))),
+        Overload::new(&[Ty::Text], Ty::Int4, |call| {
+            map1(call, |text: &str| Ok(text.len() as i32 * 8))
+        }),
+        Overload::new(&[Ty::Bytea], Ty::Int4, |call| {
+            map1(call, |bytes: Bytes<'_>| Ok(bytes.len() as i32 * 8))
+        }),
     ],
 );
 
 /// `like_escape(pattern, escape)`: the pattern with backslash for its escape.
 const LIKE_ESCAPE: Spec = Spec::immutable(
     "like_escape",
-    &[Overload::new(&[Ty::Text, Ty::Text], Ty::Text, |call| text2(call, |pattern: &str, escape: &str, out| like_escape(pattern, escape, out)))],
+    &[Overload::new(&[Ty::Text, Ty::Text], Ty::Text, |call| {
+        text2(call, |pattern: &str, escape: &str, out| {
+            like_escape(pattern, escape, out)
+        })
+    })],
 );
 
 fn like_escape(pattern: &str, escape: &str, out: &mut String) -> PgResult<()> {
@@ -177,7 +232,12 @@ fn like_escape(pattern: &str, escape: &str, out: &mut String) -> PgResult<()> {
 }
 
 /// `unistr(text)`: `\XXXX`, `\+XXXXXX`, `\uXXXX` and `\UXXXXXXXX` as characters.
-const UNISTR: Spec = Spec::immutable("unistr", &[Overload::new(&[Ty::Text], Ty::Text, |call| text1(call, unistr))]);
+const UNISTR: Spec = Spec::immutable(
+    "unistr",
+    &[Overload::new(&[Ty::Text], Ty::Text, |call| {
+        text1(call, unistr)
+    })],
+);
 
 fn unistr(text: &str, out: &mut String) -> PgResult<()> {
     let invalid = || PgError::Syntax("invalid Unicode escape".to_owned());
@@ -210,17 +270,36 @@ fn unistr(text: &str, out: &mut String) -> PgResult<()> {
                 high = Some(code);
                 continue;
             }
-            (Some(first), 0xDC00..=0xDFFF) => code = 0x10000 + ((first - 0xD800) << 10) + (code - 0xDC00),
+            (Some(first), 0xDC00..=0xDFFF) => {
+                code = 0x10000 + ((first - 0xD800) << 10) + (code - 0xDC00)
+            }
             (Some(_), _) | (None, 0xDC00..=0xDFFF) => return Err(pair()),
             (None, _) => {}
         }
-        let outside = || PgError::InvalidParameter(format!("invalid Unicode code point: {code:04X}"));
-        out.push(char::from_u32(code).filter(|c| *c != '\0').ok_or_else(outside)?);
+        let outside =
+            || PgError::InvalidParameter(format!("invalid Unicode code point: {code:04X}"));
+        out.push(
+            char::from_u32(code)
+                .filter(|c| *c != '\0')
+                .ok_or_else(outside)?,
+        );
     }
     if high.is_some() { Err(pair()) } else { Ok(()) }
 }
 
 pub(super) const SPECS: &[Spec] = &[
-    INITCAP, REVERSE, TRANSLATE, REPLACE, ASCII, CHR, TO_HEX, STARTS_WITH, LENGTH, CHAR_LENGTH, OCTET_LENGTH, BIT_LENGTH,
-    LIKE_ESCAPE, UNISTR,
+    INITCAP,
+    REVERSE,
+    TRANSLATE,
+    REPLACE,
+    ASCII,
+    CHR,
+    TO_HEX,
+    STARTS_WITH,
+    LENGTH,
+    CHAR_LENGTH,
+    OCTET_LENGTH,
+    BIT_LENGTH,
+    LIKE_ESCAPE,
+    UNISTR,
 ];

@@ -15,12 +15,18 @@ use super::check_length;
 const ENCODE: Spec = Spec::immutable(
     "encode",
     &[Overload::new(&[Ty::Bytea, Ty::Text], Ty::Text, |call| {
-        text2(call, |bytes: Bytes<'_>, format: &str, out| encode(&bytes, format, out))
+        text2(call, |bytes: Bytes<'_>, format: &str, out| {
+            encode(&bytes, format, out)
+        })
     })],
 );
 
-const DECODE: Spec =
-    Spec::immutable("decode", &[Overload::new(&[Ty::Text, Ty::Text], Ty::Bytea, |call| map2(call, |text: &str, format: &str| decode(text, format)))]);
+const DECODE: Spec = Spec::immutable(
+    "decode",
+    &[Overload::new(&[Ty::Text, Ty::Text], Ty::Bytea, |call| {
+        map2(call, |text: &str, format: &str| decode(text, format))
+    })],
+);
 
 const CONVERT_FROM: Spec = Spec::immutable(
     "convert_from",
@@ -34,7 +40,11 @@ const CONVERT_FROM: Spec = Spec::immutable(
 
 const CONVERT_TO: Spec = Spec::immutable(
     "convert_to",
-    &[Overload::new(&[Ty::Text, Ty::Text], Ty::Bytea, |call| map2(call, |text: &str, encoding: &str| encode_text(text, encoding)))],
+    &[Overload::new(&[Ty::Text, Ty::Text], Ty::Bytea, |call| {
+        map2(call, |text: &str, encoding: &str| {
+            encode_text(text, encoding)
+        })
+    })],
 );
 
 pub(super) const SPECS: &[Spec] = &[ENCODE, DECODE, CONVERT_FROM, CONVERT_TO];
@@ -82,27 +92,42 @@ fn decode(text: &str, format: &str) -> PgResult<Vec<u8>> {
 
 fn decode_hex(text: &str) -> PgResult<Vec<u8>> {
     let mut digits = Vec::with_capacity(text.len());
-    for c in text.chars().filter(|c| !matches!(c, ' ' | '\n' | '\t' | '\r')) {
+    for c in text
+        .chars()
+        .filter(|c| !matches!(c, ' ' | '\n' | '\t' | '\r'))
+    {
         let invalid = || PgError::InvalidParameter(format!("invalid hexadecimal digit: \"{c}\""));
         digits.push(c.to_digit(16).ok_or_else(invalid)? as u8);
     }
     if digits.len() % 2 != 0 {
-        return Err(PgError::InvalidParameter("invalid hexadecimal data: odd number of digits".to_owned()));
+        return Err(PgError::InvalidParameter(
+            "invalid hexadecimal data: odd number of digits".to_owned(),
+        ));
     }
-    Ok(digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect())
+    Ok(digits
+        .chunks(2)
+        .map(|pair| pair[0] << 4 | pair[1])
+        .collect())
 }
 
 fn decode_base64(text: &str) -> PgResult<Vec<u8>> {
     let mut kept = String::with_capacity(text.len());
     let mut padding = false;
-    for c in text.chars().filter(|c| !matches!(c, ' ' | '\n' | '\t' | '\r')) {
+    for c in text
+        .chars()
+        .filter(|c| !matches!(c, ' ' | '\n' | '\t' | '\r'))
+    {
         if c == '=' {
             padding = true;
         } else if padding || !(c.is_ascii_alphanumeric() || matches!(c, '+' | '/')) {
             if padding {
-                return Err(PgError::InvalidParameter("unexpected \"=\" while decoding base64 sequence".to_owned()));
+                return Err(PgError::InvalidParameter(
+                    "unexpected \"=\" while decoding base64 sequence".to_owned(),
+                ));
             }
-            return Err(PgError::InvalidParameter(format!("invalid symbol \"{c}\" found while decoding base64 sequence")));
+            return Err(PgError::InvalidParameter(format!(
+                "invalid symbol \"{c}\" found while decoding base64 sequence"
+            )));
         }
         kept.push(c);
     }
@@ -121,11 +146,18 @@ fn decode_escape(text: &str) -> PgResult<Vec<u8>> {
             at += 1;
             continue;
         }
-        let octal = |index: usize, most: u8| bytes.get(index).map(|digit| digit.wrapping_sub(b'0')).filter(|digit| *digit <= most);
+        let octal = |index: usize, most: u8| {
+            bytes
+                .get(index)
+                .map(|digit| digit.wrapping_sub(b'0'))
+                .filter(|digit| *digit <= most)
+        };
         if bytes.get(at + 1) == Some(&b'\\') {
             out.push(b'\\');
             at += 2;
-        } else if let (Some(high), Some(middle), Some(low)) = (octal(at + 1, 3), octal(at + 2, 7), octal(at + 3, 7)) {
+        } else if let (Some(high), Some(middle), Some(low)) =
+            (octal(at + 1, 3), octal(at + 2, 7), octal(at + 3, 7))
+        {
             out.push(high << 6 | middle << 3 | low);
             at += 4;
         } else {
@@ -151,14 +183,20 @@ enum Encoding {
 }
 
 fn encoding(name: &str, source: bool) -> PgResult<Encoding> {
-    let plain: String = name.chars().filter(|c| c.is_ascii_alphanumeric()).map(|c| c.to_ascii_lowercase()).collect();
+    let plain: String = name
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric())
+        .map(|c| c.to_ascii_lowercase())
+        .collect();
     match plain.as_str() {
         "utf8" | "unicode" => Ok(Encoding::Utf8),
         "latin1" | "iso88591" => Ok(Encoding::Latin1),
         "sqlascii" => Ok(Encoding::Ascii),
         _ => {
             let which = if source { "source" } else { "destination" };
-            Err(PgError::InvalidParameter(format!("invalid {which} encoding name \"{name}\"")))
+            Err(PgError::InvalidParameter(format!(
+                "invalid {which} encoding name \"{name}\""
+            )))
         }
     }
 }
@@ -166,16 +204,27 @@ fn encoding(name: &str, source: bool) -> PgResult<Encoding> {
 /// Bytes of this encoding as text.
 pub(super) fn decode_text<'a>(bytes: &'a [u8], name: &str) -> PgResult<Cow<'a, str>> {
     if encoding(name, true)? == Encoding::Latin1 {
-        return Ok(Cow::Owned(bytes.iter().map(|byte| char::from(*byte)).collect()));
+        return Ok(Cow::Owned(
+            bytes.iter().map(|byte| char::from(*byte)).collect(),
+        ));
     }
     let invalid = |at: usize| {
-        let shown: Vec<String> = bytes[at..].iter().take(1).map(|byte| format!("0x{byte:02x}")).collect();
-        PgError::InvalidEncoding(format!("invalid byte sequence for encoding \"UTF8\": {}", shown.join(" ")))
+        let shown: Vec<String> = bytes[at..]
+            .iter()
+            .take(1)
+            .map(|byte| format!("0x{byte:02x}"))
+            .collect();
+        PgError::InvalidEncoding(format!(
+            "invalid byte sequence for encoding \"UTF8\": {}",
+            shown.join(" ")
+        ))
     };
     if let Some(at) = bytes.iter().position(|byte| *byte == 0) {
         return Err(invalid(at));
     }
-    std::str::from_utf8(bytes).map(Cow::Borrowed).map_err(|error| invalid(error.valid_up_to()))
+    std::str::from_utf8(bytes)
+        .map(Cow::Borrowed)
+        .map_err(|error| invalid(error.valid_up_to()))
 }
 
 fn encode_text(text: &str, name: &str) -> PgResult<Vec<u8>> {

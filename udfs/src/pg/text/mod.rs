@@ -20,7 +20,11 @@ pub(crate) const MAX_COLUMN_BYTES: usize = 512 << 20;
 
 /// Refuses a result of this many bytes if it is too long.
 pub(crate) fn check_length(bytes: usize) -> PgResult<()> {
-    if bytes > MAX_TEXT_BYTES { Err(PgError::too_large()) } else { Ok(()) }
+    if bytes > MAX_TEXT_BYTES {
+        Err(PgError::too_large())
+    } else {
+        Ok(())
+    }
 }
 
 /// The functions on text.

@@ -7,17 +7,21 @@ use super::super::error::{PgError, PgResult};
 use super::super::function::{Call, Overload, Spec};
 use super::super::types::Ty;
 use super::super::value::{Bytes, map2, text1, text2, text3};
-use super::{MAX_TEXT_BYTES, check_length};
 use super::substr::offset_of;
+use super::{MAX_TEXT_BYTES, check_length};
 
 const LPAD: Spec = Spec::immutable(
     "lpad",
     &[
         Overload::new(&[Ty::Text, Ty::Int4], Ty::Text, |call| {
-            text2(call, |text: &str, length: i32, out| pad(text, length, " ", true, out))
+            text2(call, |text: &str, length: i32, out| {
+                pad(text, length, " ", true, out)
+            })
         }),
         Overload::new(&[Ty::Text, Ty::Int4, Ty::Text], Ty::Text, |call| {
-            text3(call, |text: &str, length: i32, fill: &str, out| pad(text, length, fill, true, out))
+            text3(call, |text: &str, length: i32, fill: &str, out| {
+                pad(text, length, fill, true, out)
+            })
         }),
     ],
 );
@@ -26,10 +30,14 @@ const RPAD: Spec = Spec::immutable(
     "rpad",
     &[
         Overload::new(&[Ty::Text, Ty::Int4], Ty::Text, |call| {
-            text2(call, |text: &str, length: i32, out| pad(text, length, " ", false, out))
+            text2(call, |text: &str, length: i32, out| {
+                pad(text, length, " ", false, out)
+            })
         }),
         Overload::new(&[Ty::Text, Ty::Int4, Ty::Text], Ty::Text, |call| {
-            text3(call, |text: &str, length: i32, fill: &str, out| pad(text, length, fill, false, out))
+            text3(call, |text: &str, length: i32, fill: &str, out| {
+                pad(text, length, fill, false, out)
+            })
         }),
     ],
 );
@@ -101,9 +109,13 @@ macro_rules! trim_spec {
             $name,
             &[
                 Overload::new(&[Ty::Text], Ty::Text, |call| trim(call, $left, $right)),
-                Overload::new(&[Ty::Text, Ty::Text], Ty::Text, |call| trim(call, $left, $right)),
+                Overload::new(&[Ty::Text, Ty::Text], Ty::Text, |call| {
+                    trim(call, $left, $right)
+                }),
                 Overload::new(&[Ty::Bytea, Ty::Bytea], Ty::Bytea, |call| {
-                    map2(call, |bytes: Bytes<'_>, set: Bytes<'_>| Ok(trim_bytes(&bytes, &set, $left, $right)))
+                    map2(call, |bytes: Bytes<'_>, set: Bytes<'_>| {
+                        Ok(trim_bytes(&bytes, &set, $left, $right))
+                    })
                 }),
             ],
         )

@@ -7,31 +7,171 @@ use super::super::error::{PgError, PgResult};
 use super::super::function::{Call, Overload, Ret, Spec};
 use super::super::output::write_value;
 use super::super::types::Ty;
-use super::super::value::{List, Reader, map1, map2, text1, text_rows};
+use super::super::value::{List, Reader, map1, map2, text_rows, text1};
 use super::check_length;
 
 /// PostgreSQL's key words that can't stand as a bare identifier everywhere; the rest need no quotes.
 const KEYWORDS: &[&str] = &[
-    "all", "analyse", "analyze", "and", "any", "array", "as", "asc", "asymmetric", "authorization", "between", "bigint",
-    "binary", "bit", "boolean", "both", "case", "cast", "char", "character", "check", "coalesce", "collate", "collation",
-    "column", "concurrently", "constraint", "create", "cross", "current_catalog", "current_date", "current_role",
-    "current_schema", "current_time", "current_timestamp", "current_user", "dec", "decimal", "default", "deferrable", "desc",
-    "distinct", "do", "else", "end", "except", "exists", "extract", "false", "fetch", "float", "for", "foreign", "freeze",
-    "from", "full", "grant", "greatest", "group", "grouping", "having", "ilike", "in", "initially", "inner", "inout", "int",
-    "integer", "intersect", "interval", "into", "is", "isnull", "join", "lateral", "leading", "least", "left", "like",
-    "limit", "localtime", "localtimestamp", "national", "natural", "nchar", "none", "normalize", "not", "notnull", "null",
-    "nullif", "numeric", "offset", "on", "only", "or", "order", "out", "outer", "overlaps", "overlay", "placing", "position",
-    "precision", "primary", "real", "references", "returning", "right", "row", "select", "session_user", "setof", "similar",
-    "smallint", "some", "substring", "symmetric", "table", "tablesample", "then", "time", "timestamp", "to", "trailing",
-    "treat", "trim", "true", "union", "unique", "user", "using", "values", "varchar", "variadic", "verbose", "when", "where",
-    "window", "with", "xmlattributes", "xmlconcat", "xmlelement", "xmlexists", "xmlforest", "xmlnamespaces", "xmlparse",
-    "xmlpi", "xmlroot", "xmlserialize", "xmltable",
+    "all",
+    "analyse",
+    "analyze",
+    "and",
+    "any",
+    "array",
+    "as",
+    "asc",
+    "asymmetric",
+    "authorization",
+    "between",
+    "bigint",
+    "binary",
+    "bit",
+    "boolean",
+    "both",
+    "case",
+    "cast",
+    "char",
+    "character",
+    "check",
+    "coalesce",
+    "collate",
+    "collation",
+    "column",
+    "concurrently",
+    "constraint",
+    "create",
+    "cross",
+    "current_catalog",
+    "current_date",
+    "current_role",
+    "current_schema",
+    "current_time",
+    "current_timestamp",
+    "current_user",
+    "dec",
+    "decimal",
+    "default",
+    "deferrable",
+    "desc",
+    "distinct",
+    "do",
+    "else",
+    "end",
+    "except",
+    "exists",
+    "extract",
+    "false",
+    "fetch",
+    "float",
+    "for",
+    "foreign",
+    "freeze",
+    "from",
+    "full",
+    "grant",
+    "greatest",
+    "group",
+    "grouping",
+    "having",
+    "ilike",
+    "in",
+    "initially",
+    "inner",
+    "inout",
+    "int",
+    "integer",
+    "intersect",
+    "interval",
+    "into",
+    "is",
+    "isnull",
+    "join",
+    "lateral",
+    "leading",
+    "least",
+    "left",
+    "like",
+    "limit",
+    "localtime",
+    "localtimestamp",
+    "national",
+    "natural",
+    "nchar",
+    "none",
+    "normalize",
+    "not",
+    "notnull",
+    "null",
+    "nullif",
+    "numeric",
+    "offset",
+    "on",
+    "only",
+    "or",
+    "order",
+    "out",
+    "outer",
+    "overlaps",
+    "overlay",
+    "placing",
+    "position",
+    "precision",
+    "primary",
+    "real",
+    "references",
+    "returning",
+    "right",
+    "row",
+    "select",
+    "session_user",
+    "setof",
+    "similar",
+    "smallint",
+    "some",
+    "substring",
+    "symmetric",
+    "table",
+    "tablesample",
+    "then",
+    "time",
+    "timestamp",
+    "to",
+    "trailing",
+    "treat",
+    "trim",
+    "true",
+    "union",
+    "unique",
+    "user",
+    "using",
+    "values",
+    "varchar",
+    "variadic",
+    "verbose",
+    "when",
+    "where",
+    "window",
+    "with",
+    "xmlattributes",
+    "xmlconcat",
+    "xmlelement",
+    "xmlexists",
+    "xmlforest",
+    "xmlnamespaces",
+    "xmlparse",
+    "xmlpi",
+    "xmlroot",
+    "xmlserialize",
+    "xmltable",
 ];
 
 fn quote_ident(name: &str, out: &mut String) {
     let mut bytes = name.bytes();
-    let starts = bytes.next().is_some_and(|byte| byte.is_ascii_lowercase() || byte == b'_');
-    let plain = starts && bytes.all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+    let starts = bytes
+        .next()
+        .is_some_and(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    let plain = starts
+        && bytes.all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
     if plain && KEYWORDS.binary_search(&name).is_err() {
         out.push_str(name);
         return;
@@ -81,14 +221,22 @@ fn quote_any(call: &Call<'_>, null: Option<&str>) -> Result<ArrayRef> {
 }
 
 fn shown(out: &mut String, array: &ArrayRef, row: usize) -> PgResult<()> {
-    write_value(out, array, row).map_err(|error| PgError::NotSupported(error.to_string()))
+    write_value(out, array, row).map_err(PgError::of_engine)
 }
 
-const QUOTE_LITERAL: Spec =
-    Spec::stable("quote_literal", &[Overload::new(&[Ty::Any], Ty::Text, |call| quote_any(call, None))]);
+const QUOTE_LITERAL: Spec = Spec::stable(
+    "quote_literal",
+    &[Overload::new(&[Ty::Any], Ty::Text, |call| {
+        quote_any(call, None)
+    })],
+);
 
-const QUOTE_NULLABLE: Spec =
-    Spec::stable("quote_nullable", &[Overload::new(&[Ty::Any], Ty::Text, |call| quote_any(call, Some("NULL")))]);
+const QUOTE_NULLABLE: Spec = Spec::stable(
+    "quote_nullable",
+    &[Overload::new(&[Ty::Any], Ty::Text, |call| {
+        quote_any(call, Some("NULL"))
+    })],
+);
 
 const FORMAT: Spec = Spec::stable(
     "format",
@@ -101,8 +249,16 @@ const FORMAT: Spec = Spec::stable(
 fn format(call: &Call<'_>) -> Result<ArrayRef> {
     let templates = Reader::<&str>::of(call, 0)?;
     text_rows(call, |row, out| {
-        let Some(template) = templates.get(row)? else { return Ok(false) };
-        Formatter { call, row, rest: template, next: 1 }.run(out)?;
+        let Some(template) = templates.get(row)? else {
+            return Ok(false);
+        };
+        Formatter {
+            call,
+            row,
+            rest: template,
+            next: 1,
+        }
+        .run(out)?;
         Ok(true)
     })
 }
@@ -129,13 +285,19 @@ impl Formatter<'_> {
     }
 
     fn number(&mut self) -> PgResult<Option<usize>> {
-        let end = self.rest.bytes().position(|byte| !byte.is_ascii_digit()).unwrap_or(self.rest.len());
+        let end = self
+            .rest
+            .bytes()
+            .position(|byte| !byte.is_ascii_digit())
+            .unwrap_or(self.rest.len());
         if end == 0 {
             return Ok(None);
         }
         let (digits, rest) = self.rest.split_at(end);
         self.rest = rest;
-        let value: i32 = digits.parse().map_err(|_| PgError::NumberOutOfRange("number is out of range".to_owned()))?;
+        let value: i32 = digits
+            .parse()
+            .map_err(|_| PgError::NumberOutOfRange("number is out of range".to_owned()))?;
         Ok(Some(value as usize))
     }
 
@@ -179,8 +341,16 @@ impl Formatter<'_> {
             }
             if self.take('*') {
                 let at = match self.number()? {
-                    Some(given) if self.take('$') => Self::position(given)?,
-                    Some(_) => return Err(PgError::InvalidParameter("width argument position must be ended by \"$\"".to_owned())),
+                    Some(given) if self.take('$') => {
+                        let at = Self::position(given)?;
+                        self.next = at + 1;
+                        at
+                    }
+                    Some(_) => {
+                        return Err(PgError::InvalidParameter(
+                            "width argument position must be ended by \"$\"".to_owned(),
+                        ));
+                    }
                     None => self.following(),
                 };
                 width = self.width(at)?;
@@ -194,11 +364,15 @@ impl Formatter<'_> {
         }
         let mut chars = self.rest.chars();
         let Some(kind) = chars.next() else {
-            return Err(PgError::InvalidParameter("unterminated format() type specifier".to_owned()));
+            return Err(PgError::InvalidParameter(
+                "unterminated format() type specifier".to_owned(),
+            ));
         };
         self.rest = chars.as_str();
         if !matches!(kind, 's' | 'I' | 'L') {
-            return Err(PgError::InvalidParameter(format!("unrecognized format() type specifier \"{kind}\"")));
+            return Err(PgError::InvalidParameter(format!(
+                "unrecognized format() type specifier \"{kind}\""
+            )));
         }
         let at = argument.unwrap_or_else(|| self.following());
         self.next = at + 1;
@@ -224,17 +398,22 @@ impl Formatter<'_> {
 
     fn check(&self, at: usize) -> PgResult<()> {
         if at >= self.call.args.len() {
-            return Err(PgError::InvalidParameter("too few arguments for format()".to_owned()));
+            return Err(PgError::InvalidParameter(
+                "too few arguments for format()".to_owned(),
+            ));
         }
         Ok(())
     }
 
     fn width(&self, at: usize) -> PgResult<i64> {
         self.check(at)?;
-        let Some(row) = self.call.at(at, self.row) else { return Ok(0) };
+        let Some(row) = self.call.at(at, self.row) else {
+            return Ok(0);
+        };
         let mut text = String::new();
         shown(&mut text, &self.call.args[at].array, row)?;
-        let invalid = |_| PgError::InvalidText(format!("invalid input syntax for type integer: \"{text}\""));
+        let invalid =
+            |_| PgError::InvalidText(format!("invalid input syntax for type integer: \"{text}\""));
         text.parse::<i32>().map(i64::from).map_err(invalid)
     }
 
@@ -242,7 +421,9 @@ impl Formatter<'_> {
         self.check(at)?;
         let Some(row) = self.call.at(at, self.row) else {
             return match kind {
-                'I' => Err(PgError::NullNotAllowed("null values cannot be formatted as an SQL identifier".to_owned())),
+                'I' => Err(PgError::NullNotAllowed(
+                    "null values cannot be formatted as an SQL identifier".to_owned(),
+                )),
                 'L' => Ok("NULL".to_owned()),
                 _ => Ok(String::new()),
             };
@@ -264,14 +445,19 @@ impl Formatter<'_> {
 const PARSE_IDENT: Spec = Spec::immutable(
     "parse_ident",
     &[
-        Overload::returning(&[Ty::Text], Ret::ListOf(Ty::Text), |call| map1(call, |text: &str| parse_ident(text, true))),
-        Overload::returning(&[Ty::Text, Ty::Bool], Ret::ListOf(Ty::Text), |call| map2(call, parse_ident)),
+        Overload::returning(&[Ty::Text], Ret::ListOf(Ty::Text), |call| {
+            map1(call, |text: &str| parse_ident(text, true))
+        }),
+        Overload::returning(&[Ty::Text, Ty::Bool], Ret::ListOf(Ty::Text), |call| {
+            map2(call, parse_ident)
+        }),
     ],
 );
 
 /// The parts of a qualified name, unquoted ones in lower case.
 fn parse_ident(text: &str, strict: bool) -> PgResult<List<String>> {
-    let invalid = || PgError::InvalidParameter(format!("string is not a valid identifier: \"{text}\""));
+    let invalid =
+        || PgError::InvalidParameter(format!("string is not a valid identifier: \"{text}\""));
     let mut parts = Vec::new();
     let mut rest = text.trim_start();
     loop {
@@ -315,4 +501,10 @@ fn parse_ident(text: &str, strict: bool) -> PgResult<List<String>> {
     }
 }
 
-pub(super) const SPECS: &[Spec] = &[QUOTE_IDENT, QUOTE_LITERAL, QUOTE_NULLABLE, FORMAT, PARSE_IDENT];
+pub(super) const SPECS: &[Spec] = &[
+    QUOTE_IDENT,
+    QUOTE_LITERAL,
+    QUOTE_NULLABLE,
+    FORMAT,
+    PARSE_IDENT,
+];

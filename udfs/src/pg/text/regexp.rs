@@ -50,10 +50,14 @@ pub(crate) fn compile(pattern: &str, flags: &str, function: &str) -> PgResult<Re
     let mut set = Flags::default();
     for flag in flags.chars() {
         if flag == 'g' {
-            return Err(PgError::InvalidParameter(format!("{function}() does not support the \"global\" option")));
+            return Err(PgError::InvalidParameter(format!(
+                "{function}() does not support the \"global\" option"
+            )));
         }
         if !set.set(flag) {
-            return Err(PgError::InvalidParameter(format!("invalid regular expression option: \"{flag}\"")));
+            return Err(PgError::InvalidParameter(format!(
+                "invalid regular expression option: \"{flag}\""
+            )));
         }
     }
     let mut body = pattern;
@@ -65,7 +69,9 @@ pub(crate) fn compile(pattern: &str, flags: &str, function: &str) -> PgResult<Re
     }
     if let (false, Some(end)) = (set.literal, body.find(')')) {
         let letters = body.strip_prefix("(?").and_then(|rest| rest.get(..end - 2));
-        if let Some(letters) = letters.filter(|letters| letters.bytes().all(|byte| byte.is_ascii_lowercase())) {
+        if let Some(letters) =
+            letters.filter(|letters| letters.bytes().all(|byte| byte.is_ascii_lowercase()))
+        {
             let known = letters.chars().all(|flag| set.set(flag));
             if !known {
                 return Err(PgError::InvalidRegex("invalid embedded option".to_owned()));
@@ -73,7 +79,11 @@ pub(crate) fn compile(pattern: &str, flags: &str, function: &str) -> PgResult<Re
             body = &body[end + 1..];
         }
     }
-    let translated = if set.literal { regex::escape(body) } else { translate(body, set)? };
+    let translated = if set.literal {
+        regex::escape(body)
+    } else {
+        translate(body, set)?
+    };
     let built = RegexBuilder::new(&translated)
         .case_insensitive(set.ignore_case)
         .multi_line(set.anchors_at_lines)
@@ -82,8 +92,28 @@ pub(crate) fn compile(pattern: &str, flags: &str, function: &str) -> PgResult<Re
         .build();
     built.map_err(|error| {
         let text = error.to_string();
-        PgError::InvalidRegex(text.lines().last().unwrap_or("invalid pattern").trim_start_matches("error: ").to_owned())
+        PgError::InvalidRegex(reworded(text.lines().last().unwrap_or_default()).to_owned())
     })
+}
+
+/// What PostgreSQL says of a fault that the matcher names in its own words.
+fn reworded(text: &str) -> &'static str {
+    const WORDS: [(&str, &str); 7] = [
+        ("unclosed group", "parentheses () not balanced"),
+        ("unopened group", "parentheses () not balanced"),
+        ("unclosed character class", "brackets [] not balanced"),
+        (
+            "repetition operator missing expression",
+            "quantifier operand invalid",
+        ),
+        ("invalid character class range", "invalid character range"),
+        ("repetition quantifier", "invalid repetition count(s)"),
+        ("size limit", "regular expression is too complex"),
+    ];
+    WORDS
+        .iter()
+        .find(|(part, _)| text.contains(part))
+        .map_or("invalid pattern", |(_, words)| words)
 }
 
 fn unsupported(what: &str) -> PgError {
@@ -98,10 +128,16 @@ fn translate(pattern: &str, flags: Flags) -> PgResult<String> {
         match c {
             '\\' => rest = escape(rest, false, &mut out)?,
             '[' => rest = bracket(rest, flags, &mut out)?,
-            '(' if rest.starts_with("(?=") || rest.starts_with("(?!") => return Err(unsupported("lookahead")),
-            '(' if rest.starts_with("(?<=") || rest.starts_with("(?<!") => return Err(unsupported("lookbehind")),
+            '(' if rest.starts_with("(?=") || rest.starts_with("(?!") => {
+                return Err(unsupported("lookahead"));
+            }
+            '(' if rest.starts_with("(?<=") || rest.starts_with("(?<!") => {
+                return Err(unsupported("lookbehind"));
+            }
             '(' if rest.starts_with("(?#") => {
-                let end = rest.find(')').ok_or_else(|| PgError::InvalidRegex("parentheses () not balanced".to_owned()))?;
+                let end = rest.find(')').ok_or_else(|| {
+                    PgError::InvalidRegex("parentheses () not balanced".to_owned())
+                })?;
                 rest = &rest[end + 1..];
             }
             '{' if !rest[1..].starts_with(|c: char| c.is_ascii_digit()) => {
@@ -153,7 +189,10 @@ fn escape<'a>(text: &'a str, in_bracket: bool, out: &mut String) -> PgResult<&'a
                 _ => after.bytes().take_while(u8::is_ascii_hexdigit).count(),
             };
             let digits = after.get(..most).ok_or_else(trailing)?;
-            code(out, u32::from_str_radix(digits, 16).map_err(|_| trailing())?);
+            code(
+                out,
+                u32::from_str_radix(digits, 16).map_err(|_| trailing())?,
+            );
             after = &after[most..];
         }
         c if c.is_ascii_alphanumeric() => return Err(trailing()),
@@ -228,7 +267,11 @@ pub(super) fn similar(pattern: &str, escape: &str) -> PgResult<Regex> {
             match chars.next() {
                 Some('"') => {
                     separators += 1;
-                    out.push_str(if separators == 1 { "){1,1}?(" } else { "){1,1}(?:" });
+                    out.push_str(if separators == 1 {
+                        "){1,1}?("
+                    } else {
+                        "){1,1}(?:"
+                    });
                 }
                 Some(c) => out.push_str(&regex::escape(&c.to_string())),
                 None => return Err(PgError::InvalidEscape("invalid escape sequence")),
@@ -251,15 +294,26 @@ pub(super) fn similar(pattern: &str, escape: &str) -> PgResult<Regex> {
 /// What the first group of the first match holds, or the whole match without groups.
 pub(super) fn first_group<'a>(regex: &Regex, text: &'a str) -> Option<&'a str> {
     let captures = regex.captures(text)?;
-    let group = if captures.len() > 1 { captures.get(1) } else { captures.get(0) };
+    let group = if captures.len() > 1 {
+        captures.get(1)
+    } else {
+        captures.get(0)
+    };
     group.map(|found| found.as_str())
 }
 
 /// Calls `each` with the matches from a byte offset on, until it says to stop.
-fn every_match<'a>(regex: &Regex, text: &'a str, from: usize, mut each: impl FnMut(&Captures<'a>) -> bool) {
+fn every_match<'a>(
+    regex: &Regex,
+    text: &'a str,
+    from: usize,
+    mut each: impl FnMut(&Captures<'a>) -> bool,
+) {
     let mut at = from;
     while at <= text.len() {
-        let Some(captures) = regex.captures_at(text, at) else { return };
+        let Some(captures) = regex.captures_at(text, at) else {
+            return;
+        };
         let Some(whole) = captures.get(0) else { return };
         if !each(&captures) {
             return;
@@ -273,7 +327,11 @@ fn every_match<'a>(regex: &Regex, text: &'a str, from: usize, mut each: impl FnM
 
 fn groups(captures: &Captures<'_>) -> Vec<Option<String>> {
     let own = |index: usize| captures.get(index).map(|found| found.as_str().to_owned());
-    if captures.len() == 1 { vec![own(0)] } else { (1..captures.len()).map(own).collect() }
+    if captures.len() == 1 {
+        vec![own(0)]
+    } else {
+        (1..captures.len()).map(own).collect()
+    }
 }
 
 /// The groups of the first match, or of all.
@@ -291,7 +349,10 @@ pub(crate) fn split<'a>(regex: &Regex, text: &'a str) -> Vec<&'a str> {
     let mut parts = Vec::new();
     let mut last = 0;
     every_match(regex, text, 0, |captures| {
-        if let Some(whole) = captures.get(0).filter(|whole| whole.start() < text.len() && whole.end() > last) {
+        if let Some(whole) = captures
+            .get(0)
+            .filter(|whole| whole.start() < text.len() && whole.end() > last)
+        {
             parts.push(&text[last..whole.start()]);
             last = whole.end();
         }
@@ -316,14 +377,23 @@ impl<'a> Subject<'a> {
             name: call.name,
             texts: Reader::of(call, 0)?,
             patterns: Reader::of(call, 1)?,
-            flags: flags.filter(|index| *index < call.args.len()).map(|index| Reader::of(call, index)).transpose()?,
+            flags: flags
+                .filter(|index| *index < call.args.len())
+                .map(|index| Reader::of(call, index))
+                .transpose()?,
             memo: Memo::new(),
         })
     }
 
     /// The row's text, its compiled pattern, and whether the flag `g` is set where it may be.
-    fn get(&mut self, row: usize, may_be_global: bool) -> PgResult<Option<(&'a str, &Regex, bool)>> {
-        let (Some(text), Some(pattern)) = (self.texts.get(row)?, self.patterns.get(row)?) else { return Ok(None) };
+    fn get(
+        &mut self,
+        row: usize,
+        may_be_global: bool,
+    ) -> PgResult<Option<(&'a str, &Regex, bool)>> {
+        let (Some(text), Some(pattern)) = (self.texts.get(row)?, self.patterns.get(row)?) else {
+            return Ok(None);
+        };
         let flags = match &self.flags {
             Some(flags) => match flags.get(row)? {
                 Some(flags) => flags,
@@ -334,10 +404,17 @@ impl<'a> Subject<'a> {
         let name = self.name;
         let global = may_be_global && flags.contains('g');
         let regex = if flags.is_empty() {
-            self.memo.get(pattern, |pattern| compile(pattern, "", name))?
+            self.memo
+                .get(pattern, |pattern| compile(pattern, "", name))?
         } else {
-            let own = if may_be_global { flags.replace('g', "") } else { flags.to_owned() };
-            self.memo.get(&format!("{own}\0{pattern}"), |_| compile(pattern, &own, name))?
+            let own = if may_be_global {
+                flags.replace('g', "")
+            } else {
+                flags.to_owned()
+            };
+            self.memo.get(&format!("{own}\0{pattern}"), |_| {
+                compile(pattern, &own, name)
+            })?
         };
         Ok(Some((text, regex, global)))
     }
@@ -345,28 +422,55 @@ impl<'a> Subject<'a> {
 
 fn regexp_match(call: &Call<'_>) -> Result<ArrayRef> {
     let mut subject = Subject::of(call, Some(2))?;
-    rows(call, |row| Ok(subject.get(row, false)?.and_then(|(text, regex, _)| regex.captures(text).map(|found| List(groups(&found))))))
+    rows(call, |row| {
+        Ok(subject
+            .get(row, false)?
+            .and_then(|(text, regex, _)| regex.captures(text).map(|found| List(groups(&found)))))
+    })
 }
 
 fn regexp_like(call: &Call<'_>) -> Result<ArrayRef> {
     let mut subject = Subject::of(call, Some(2))?;
-    rows(call, |row| Ok(subject.get(row, false)?.map(|(text, regex, _)| regex.is_match(text))))
+    rows(call, |row| {
+        Ok(subject
+            .get(row, false)?
+            .map(|(text, regex, _)| regex.is_match(text)))
+    })
 }
 
 fn regexp_split_to_array(call: &Call<'_>) -> Result<ArrayRef> {
     let mut subject = Subject::of(call, Some(2))?;
     rows(call, |row| {
         let found = subject.get(row, false)?;
-        Ok(found.map(|(text, regex, _)| List(split(regex, text).into_iter().map(|part| Some(part.to_owned())).collect())))
+        Ok(found.map(|(text, regex, _)| {
+            List(
+                split(regex, text)
+                    .into_iter()
+                    .map(|part| Some(part.to_owned()))
+                    .collect(),
+            )
+        }))
     })
 }
 
 /// A position argument: a character from 1.
-fn positive(reader: Option<&Reader<'_, i32>>, row: usize, what: &str, least: i32, default: i32) -> PgResult<Option<usize>> {
-    let Some(reader) = reader else { return Ok(Some(default as usize)) };
-    let Some(value) = reader.get(row)? else { return Ok(None) };
+fn positive(
+    reader: Option<&Reader<'_, i32>>,
+    row: usize,
+    what: &str,
+    least: i32,
+    default: i32,
+) -> PgResult<Option<usize>> {
+    let Some(reader) = reader else {
+        return Ok(Some(default as usize));
+    };
+    let Some(value) = reader.get(row)? else {
+        return Ok(None);
+    };
     if value < least {
-        return Err(PgError::InvalidParameter(format!("invalid value for parameter \"{what}\": {value}")));
+        return Err(PgError::InvalidParameter(format!(
+            "invalid value for parameter \"{what}\": {value}"
+        )));
     }
     Ok(Some(value as usize))
 }
@@ -377,10 +481,16 @@ fn optional(call: &Call<'_>, index: usize) -> Option<usize> {
 
 fn regexp_count(call: &Call<'_>) -> Result<ArrayRef> {
     let mut subject = Subject::of(call, Some(3))?;
-    let start = optional(call, 2).map(|index| Reader::<i32>::of(call, index)).transpose()?;
+    let start = optional(call, 2)
+        .map(|index| Reader::<i32>::of(call, index))
+        .transpose()?;
     rows(call, |row| {
-        let Some(start) = positive(start.as_ref(), row, "start", 1, 1)? else { return Ok(None) };
-        let Some((text, regex, _)) = subject.get(row, false)? else { return Ok(None) };
+        let Some(start) = positive(start.as_ref(), row, "start", 1, 1)? else {
+            return Ok(None);
+        };
+        let Some((text, regex, _)) = subject.get(row, false)? else {
+            return Ok(None);
+        };
         let mut count = 0_i32;
         every_match(regex, text, offset_of(text, start - 1), |_| {
             count += 1;
@@ -400,12 +510,24 @@ struct Nth<'a> {
 
 impl<'a> Nth<'a> {
     fn of(call: &'a Call<'_>, flags: usize, group: usize) -> Result<Self> {
-        let reader = |index| optional(call, index).map(|index| Reader::<i32>::of(call, index)).transpose();
-        Ok(Self { subject: Subject::of(call, Some(flags))?, start: reader(2)?, nth: reader(3)?, group: reader(group)? })
+        let reader = |index| {
+            optional(call, index)
+                .map(|index| Reader::<i32>::of(call, index))
+                .transpose()
+        };
+        Ok(Self {
+            subject: Subject::of(call, Some(flags))?,
+            start: reader(2)?,
+            nth: reader(3)?,
+            group: reader(group)?,
+        })
     }
 
     /// `None` for NULL arguments, `Some(None)` for no such match; else text and byte range.
-    #[expect(clippy::type_complexity, reason = "three answers, used by two functions below")]
+    #[expect(
+        clippy::type_complexity,
+        reason = "three answers, used by two functions below"
+    )]
     fn get(&mut self, row: usize) -> PgResult<Option<Option<(&'a str, std::ops::Range<usize>)>>> {
         let (Some(start), Some(nth), Some(group)) = (
             positive(self.start.as_ref(), row, "start", 1, 1)?,
@@ -414,7 +536,9 @@ impl<'a> Nth<'a> {
         ) else {
             return Ok(None);
         };
-        let Some((text, regex, _)) = self.subject.get(row, false)? else { return Ok(None) };
+        let Some((text, regex, _)) = self.subject.get(row, false)? else {
+            return Ok(None);
+        };
         let mut left = nth;
         let mut found = None;
         every_match(regex, text, offset_of(text, start - 1), |captures| {
@@ -431,7 +555,9 @@ impl<'a> Nth<'a> {
 fn regexp_substr(call: &Call<'_>) -> Result<ArrayRef> {
     let mut nth = Nth::of(call, 4, 5)?;
     text_rows(call, |row, out| {
-        let Some(Some((text, range))) = nth.get(row)? else { return Ok(false) };
+        let Some(Some((text, range))) = nth.get(row)? else {
+            return Ok(false);
+        };
         out.push_str(&text[range]);
         Ok(true)
     })
@@ -439,14 +565,25 @@ fn regexp_substr(call: &Call<'_>) -> Result<ArrayRef> {
 
 fn regexp_instr(call: &Call<'_>) -> Result<ArrayRef> {
     let mut nth = Nth::of(call, 5, 6)?;
-    let end = optional(call, 4).map(|index| Reader::<i32>::of(call, index)).transpose()?;
+    let end = optional(call, 4)
+        .map(|index| Reader::<i32>::of(call, index))
+        .transpose()?;
     rows(call, |row| {
-        let Some(end) = positive(end.as_ref(), row, "endoption", 0, 0)? else { return Ok(None) };
+        let Some(end) = positive(end.as_ref(), row, "endoption", 0, 0)? else {
+            return Ok(None);
+        };
         if end > 1 {
-            return Err(PgError::InvalidParameter(format!("invalid value for parameter \"endoption\": {end}")));
+            return Err(PgError::InvalidParameter(format!(
+                "invalid value for parameter \"endoption\": {end}"
+            )));
         }
         Ok(nth.get(row)?.map(|found| match found {
-            Some((text, range)) => text[..if end == 1 { range.end } else { range.start }].chars().count() as i32 + 1,
+            Some((text, range)) => {
+                text[..if end == 1 { range.end } else { range.start }]
+                    .chars()
+                    .count() as i32
+                    + 1
+            }
             None => 0,
         }))
     })
@@ -457,8 +594,12 @@ fn regexp_replace(call: &Call<'_>) -> Result<ArrayRef> {
     let mut subject = Subject::of(call, Some(3))?;
     let replacements = Reader::<&str>::of(call, 2)?;
     text_rows(call, |row, out| {
-        let Some(replacement) = replacements.get(row)? else { return Ok(false) };
-        let Some((text, regex, global)) = subject.get(row, true)? else { return Ok(false) };
+        let Some(replacement) = replacements.get(row)? else {
+            return Ok(false);
+        };
+        let Some((text, regex, global)) = subject.get(row, true)? else {
+            return Ok(false);
+        };
         replace(regex, text, replacement, 0, usize::from(!global), out)?;
         Ok(true)
     })
@@ -469,26 +610,48 @@ fn regexp_replace_from(call: &Call<'_>) -> Result<ArrayRef> {
     let mut subject = Subject::of(call, Some(5))?;
     let replacements = Reader::<&str>::of(call, 2)?;
     let start = Some(Reader::<i32>::of(call, 3)?);
-    let nth = optional(call, 4).map(|index| Reader::<i32>::of(call, index)).transpose()?;
+    let nth = optional(call, 4)
+        .map(|index| Reader::<i32>::of(call, index))
+        .transpose()?;
     text_rows(call, |row, out| {
-        let (Some(replacement), Some(start), Some(nth)) =
-            (replacements.get(row)?, positive(start.as_ref(), row, "start", 1, 1)?, positive(nth.as_ref(), row, "n", 0, 1)?)
-        else {
+        let (Some(replacement), Some(start), Some(nth)) = (
+            replacements.get(row)?,
+            positive(start.as_ref(), row, "start", 1, 1)?,
+            positive(nth.as_ref(), row, "n", 0, 1)?,
+        ) else {
             return Ok(false);
         };
-        let Some((text, regex, _)) = subject.get(row, true)? else { return Ok(false) };
-        replace(regex, text, replacement, offset_of(text, start - 1), nth, out)?;
+        let Some((text, regex, _)) = subject.get(row, true)? else {
+            return Ok(false);
+        };
+        replace(
+            regex,
+            text,
+            replacement,
+            offset_of(text, start - 1),
+            nth,
+            out,
+        )?;
         Ok(true)
     })
 }
 
 /// Replaces the n-th match from a byte offset on, or all if n is 0.
-fn replace(regex: &Regex, text: &str, with: &str, from: usize, nth: usize, out: &mut String) -> PgResult<()> {
+fn replace(
+    regex: &Regex,
+    text: &str,
+    with: &str,
+    from: usize,
+    nth: usize,
+    out: &mut String,
+) -> PgResult<()> {
     let mut copied = 0;
     let mut count = 0;
     let mut too_long = Ok(());
     every_match(regex, text, from, |captures| {
-        let Some(whole) = captures.get(0) else { return false };
+        let Some(whole) = captures.get(0) else {
+            return false;
+        };
         count += 1;
         if nth != 0 && count != nth {
             return true;
@@ -536,9 +699,18 @@ const I: Ty = Ty::Int4;
 pub(super) const SPECS: &[Spec] = &[
     Spec::immutable(
         "regexp_match",
-        &[Overload::returning(&[T, T], Ret::ListOf(T), regexp_match), Overload::returning(&[T, T, T], Ret::ListOf(T), regexp_match)],
+        &[
+            Overload::returning(&[T, T], Ret::ListOf(T), regexp_match),
+            Overload::returning(&[T, T, T], Ret::ListOf(T), regexp_match),
+        ],
     ),
-    Spec::immutable("regexp_like", &[Overload::new(&[T, T], Ty::Bool, regexp_like), Overload::new(&[T, T, T], Ty::Bool, regexp_like)]),
+    Spec::immutable(
+        "regexp_like",
+        &[
+            Overload::new(&[T, T], Ty::Bool, regexp_like),
+            Overload::new(&[T, T, T], Ty::Bool, regexp_like),
+        ],
+    ),
     Spec::immutable(
         "regexp_split_to_array",
         &[

@@ -12,19 +12,30 @@ pub(crate) const SUBSTRING: Spec = Spec::immutable(
     "substring",
     &[
         Overload::new(&[Ty::Text, Ty::Int4], Ty::Text, |call| {
-            text2(call, |text: &str, from: i32, out| substr(text, i64::from(from), None, out))
+            text2(call, |text: &str, from: i32, out| {
+                substr(text, i64::from(from), None, out)
+            })
         }),
         Overload::new(&[Ty::Text, Ty::Int4, Ty::Int4], Ty::Text, |call| {
-            text3(call, |text: &str, from: i32, count: i32, out| substr(text, i64::from(from), Some(i64::from(count)), out))
+            text3(call, |text: &str, from: i32, count: i32, out| {
+                substr(text, i64::from(from), Some(i64::from(count)), out)
+            })
         }),
-        Overload::new(&[Ty::Bytea, Ty::Int4], Ty::Bytea, |call| map2(call, |bytes: Bytes<'_>, from: i32| slice(&bytes, from, None))),
+        Overload::new(&[Ty::Bytea, Ty::Int4], Ty::Bytea, |call| {
+            map2(call, |bytes: Bytes<'_>, from: i32| {
+                slice(&bytes, from, None)
+            })
+        }),
         Overload::new(&[Ty::Bytea, Ty::Int4, Ty::Int4], Ty::Bytea, |call| {
-            map3(call, |bytes: Bytes<'_>, from: i32, count: i32| slice(&bytes, from, Some(count)))
+            map3(call, |bytes: Bytes<'_>, from: i32, count: i32| {
+                slice(&bytes, from, Some(count))
+            })
         }),
         Overload::new(&[Ty::Text, Ty::Text], Ty::Text, |call| {
             let mut memo = Memo::new();
             text2(call, |text: &str, pattern: &str, out| {
-                let regex = memo.get(pattern, |pattern| regexp::compile(pattern, "", "substring"))?;
+                let regex =
+                    memo.get(pattern, |pattern| regexp::compile(pattern, "", "substring"))?;
                 Ok(regexp::first_group(regex, text).is_some_and(|found| {
                     out.push_str(found);
                     true
@@ -34,7 +45,9 @@ pub(crate) const SUBSTRING: Spec = Spec::immutable(
         Overload::new(&[Ty::Text, Ty::Text, Ty::Text], Ty::Text, |call| {
             let mut memo = Memo::new();
             text3(call, |text: &str, pattern: &str, escape: &str, out| {
-                let regex = memo.get(&format!("{escape}\0{pattern}"), |_| regexp::similar(pattern, escape))?;
+                let regex = memo.get(&format!("{escape}\0{pattern}"), |_| {
+                    regexp::similar(pattern, escape)
+                })?;
                 Ok(regexp::first_group(regex, text).is_some_and(|found| {
                     out.push_str(found);
                     true
@@ -44,19 +57,28 @@ pub(crate) const SUBSTRING: Spec = Spec::immutable(
     ],
 );
 
-const SUBSTR: Spec = Spec { name: "substr", overloads: SUBSTRING.overloads.split_at(4).0, ..SUBSTRING };
+const SUBSTR: Spec = Spec {
+    name: "substr",
+    overloads: SUBSTRING.overloads.split_at(4).0,
+    ..SUBSTRING
+};
 
 /// `strpos(text, part)`, which `position(part in text)` is.
 pub(crate) const STRPOS: Spec = Spec::immutable(
     "strpos",
     &[
-        Overload::new(&[Ty::Text, Ty::Text], Ty::Int4, |call| map2(call, |text: &str, part: &str| Ok(position(text, part)))),
+        Overload::new(&[Ty::Text, Ty::Text], Ty::Int4, |call| {
+            map2(call, |text: &str, part: &str| Ok(position(text, part)))
+        }),
         Overload::new(&[Ty::Bytea, Ty::Bytea], Ty::Int4, |call| {
             map2(call, |bytes: Bytes<'_>, part: Bytes<'_>| {
                 if part.is_empty() {
                     return Ok(1);
                 }
-                Ok(bytes.windows(part.len()).position(|window| window == part.as_ref()).map_or(0, |index| index as i32 + 1))
+                Ok(bytes
+                    .windows(part.len())
+                    .position(|window| window == part.as_ref())
+                    .map_or(0, |index| index as i32 + 1))
             })
         }),
     ],
@@ -67,11 +89,22 @@ pub(crate) const OVERLAY: Spec = Spec::immutable(
     "overlay",
     &[
         Overload::new(&[Ty::Text, Ty::Text, Ty::Int4], Ty::Text, |call| {
-            text3(call, |text: &str, part: &str, from: i32, out| overlay(text, part, from, part.chars().count() as i64, out))
+            text3(call, |text: &str, part: &str, from: i32, out| {
+                overlay(text, part, from, part.chars().count() as i64, out)
+            })
         }),
-        Overload::new(&[Ty::Text, Ty::Text, Ty::Int4, Ty::Int4], Ty::Text, |call| {
-            text4(call, |text: &str, part: &str, from: i32, count: i32, out| overlay(text, part, from, i64::from(count), out))
-        }),
+        Overload::new(
+            &[Ty::Text, Ty::Text, Ty::Int4, Ty::Int4],
+            Ty::Text,
+            |call| {
+                text4(
+                    call,
+                    |text: &str, part: &str, from: i32, count: i32, out| {
+                        overlay(text, part, from, i64::from(count), out)
+                    },
+                )
+            },
+        ),
     ],
 );
 
@@ -79,7 +112,13 @@ const LEFT: Spec = Spec::immutable(
     "left",
     &[Overload::new(&[Ty::Text, Ty::Int4], Ty::Text, |call| {
         text2(call, |text: &str, count: i32, out| {
-            let keep = if count < 0 { text.chars().count().saturating_sub(count.unsigned_abs() as usize) } else { count as usize };
+            let keep = if count < 0 {
+                text.chars()
+                    .count()
+                    .saturating_sub(count.unsigned_abs() as usize)
+            } else {
+                count as usize
+            };
             out.push_str(&text[..offset_of(text, keep)]);
             Ok(())
         })
@@ -107,7 +146,9 @@ pub(super) fn offset_of(text: &str, index: usize) -> usize {
     if text.is_ascii() {
         return index.min(text.len());
     }
-    text.char_indices().nth(index).map_or(text.len(), |(offset, _)| offset)
+    text.char_indices()
+        .nth(index)
+        .map_or(text.len(), |(offset, _)| offset)
 }
 
 /// The characters from `from` (1 is the first; it may lie before the text) on, `count` of them.
@@ -138,7 +179,8 @@ fn slice(bytes: &[u8], from: i32, count: Option<i32>) -> PgResult<Vec<u8>> {
 
 /// The position of the first occurrence, in characters from 1; 0 if there is none.
 fn position(text: &str, part: &str) -> i32 {
-    text.find(part).map_or(0, |offset| text[..offset].chars().count() as i32 + 1)
+    text.find(part)
+        .map_or(0, |offset| text[..offset].chars().count() as i32 + 1)
 }
 
 fn overlay(text: &str, part: &str, from: i32, count: i64, out: &mut String) -> PgResult<()> {
