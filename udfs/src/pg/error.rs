@@ -128,10 +128,10 @@ impl PgError {
 impl PgError {
     /// The error of ours that the engine's error carries, or its text.
     pub(crate) fn of_engine(error: DataFusionError) -> Self {
-        if let DataFusionError::External(cause) = &error {
-            if let Some(error) = cause.downcast_ref::<Self>() {
-                return error.clone();
-            }
+        if let DataFusionError::External(cause) = &error
+            && let Some(error) = cause.downcast_ref::<Self>()
+        {
+            return error.clone();
         }
         Self::NotSupported(error.to_string())
     }

@@ -53,7 +53,7 @@ pub(crate) trait FromColumn<'a>: Sized {
     fn value(column: Self::Column, row: usize) -> PgResult<Self>;
 }
 
-fn wrong_type<'a, A: Array + 'static>(array: &'a ArrayRef) -> Result<&'a A> {
+fn wrong_type<A: Array + 'static>(array: &ArrayRef) -> Result<&A> {
     let found = array.data_type();
     array
         .as_any()

@@ -253,7 +253,8 @@ fn of_timestamp(
         (Part::Epoch, _) => Some(Extracted::Exact(i128::from(utc), 6)),
         (Part::Julian, _) => {
             let days = i128::from(parts.days() + UNIX_JULIAN);
-            let digits = i128::from(parts.time) * 10_i128.pow(14) * 1_000_000 / i128::from(DAY);
+            let day = i128::from(DAY);
+            let digits = (i128::from(parts.time) * 10_i128.pow(20) + day / 2) / day;
             Some(Extracted::Exact(days * 10_i128.pow(20) + digits, 20))
         }
         (Part::Timezone, Some(offset)) => whole(offset),

@@ -194,7 +194,7 @@ fn time_of_day(hour: i32, minute: i32, second: f64) -> PgResult<i64> {
         return Ok(micros);
     }
     let mut shown = second.to_string();
-    if second < 10.0 && second >= 0.0 {
+    if (0.0..10.0).contains(&second) {
         shown.insert(0, '0');
     }
     Err(PgError::DatetimeOverflow(format!(

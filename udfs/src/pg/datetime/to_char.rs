@@ -6,7 +6,7 @@ use arrow::array::ArrayRef;
 use arrow::datatypes::DataType;
 use datafusion::common::Result;
 
-use super::super::calendar::{Infinite, Parts, days_of};
+use super::super::calendar::{Infinite, Parts, SECOND, days_of};
 use super::super::error::{PgError, PgResult};
 use super::super::function::Call;
 use super::super::output::put;
@@ -34,7 +34,30 @@ pub(crate) fn timestamptz(call: &Call<'_>) -> Result<ArrayRef> {
             return Ok(false);
         }
         let steps = memo.get(template, |template| Ok(compile(template)))?;
-        let clock = Clock::of_timestamp(zone.local(moment), Some(zone.at(moment)));
+        let offset = zone.offset_at(moment);
+        let wall = Timestamp(moment.0 + i64::from(offset) * SECOND);
+        // The zone's name is looked up only where the template shows it.
+        let shows_zone = |step: &Step| {
+            matches!(
+                step,
+                Step::Field {
+                    field: Field::ZoneName(_),
+                    ..
+                }
+            )
+        };
+        let abbreviation = if steps.iter().any(shows_zone) {
+            zone.at(moment).abbreviation
+        } else {
+            String::new()
+        };
+        let clock = Clock::of_timestamp(
+            wall,
+            Some(Local {
+                offset,
+                abbreviation,
+            }),
+        );
         clock.write(out, steps).map(|()| true)
     })
 }

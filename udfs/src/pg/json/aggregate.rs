@@ -73,6 +73,14 @@ impl AggregateUDFImpl for JsonAggregate {
         }
     }
 
+    // The gatherer sorts by itself, so order that is there already changes nothing.
+    fn with_beneficial_ordering(
+        self: Arc<Self>,
+        _satisfied: bool,
+    ) -> Result<Option<Arc<dyn AggregateUDFImpl>>> {
+        Ok(Some(self))
+    }
+
     fn state_fields(&self, args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
         if !self.object {
             let return_field = list_field(args.input_fields);

@@ -176,7 +176,7 @@ pub(super) fn write_key(out: &mut String, array: &ArrayRef, row: usize) -> PgRes
 }
 
 fn build_object(call: &Call<'_>, jsonb: bool) -> Result<ArrayRef> {
-    if call.args.len() % 2 != 0 {
+    if !call.args.len().is_multiple_of(2) {
         return Err(PgError::InvalidParameter(
             "argument list must have even number of elements".to_owned(),
         )

@@ -259,16 +259,15 @@ impl Json {
         match self {
             Self::Array(items) => Self::Array(items.into_iter().map(Self::canonical).collect()),
             Self::Object(members) => {
-                let mut sorted: Vec<(String, Self)> = Vec::with_capacity(members.len());
-                for (key, value) in members {
-                    let order = |known: &(String, Self)| {
-                        (known.0.len(), known.0.as_str()).cmp(&(key.len(), key.as_str()))
-                    };
-                    match sorted.binary_search_by(order) {
-                        Ok(at) => sorted[at].1 = value.canonical(),
-                        Err(at) => sorted.insert(at, (key, value.canonical())),
-                    }
-                }
+                let mut sorted: Vec<(String, Self)> = members
+                    .into_iter()
+                    .map(|(key, value)| (key, value.canonical()))
+                    .collect();
+                // The sort is stable and the order reversed before it, so the last of equal keys comes first and stays.
+                sorted.reverse();
+                sorted
+                    .sort_by(|left, right| (left.0.len(), &left.0).cmp(&(right.0.len(), &right.0)));
+                sorted.dedup_by(|later, kept| later.0 == kept.0);
                 Self::Object(sorted)
             }
             // Numbers of more digits than a numeric here holds stay as they were written.

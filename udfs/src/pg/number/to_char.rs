@@ -163,9 +163,9 @@ fn of_float(value: f64, picture: &Picture, significant: usize) -> PgResult<Digit
     };
     let magnitude = value.abs();
     let plain = if magnitude.is_nan() {
-        "nan".to_owned()
+        "NaN".to_owned()
     } else if magnitude.is_infinite() {
-        "inf".to_owned()
+        "Infinity".to_owned()
     } else {
         format!("{magnitude:.0}")
     };
@@ -179,13 +179,7 @@ fn of_float(value: f64, picture: &Picture, significant: usize) -> PgResult<Digit
     } else {
         plain
     };
-    let negative = value.is_sign_negative()
-        && !value.is_nan()
-        && text
-            .bytes()
-            .any(|byte| byte.is_ascii_digit() && byte != b'0')
-        || value == f64::NEG_INFINITY
-        || (value < 0.0);
+    let negative = value.is_sign_negative() && !value.is_nan();
     Ok(aligned(text, negative, picture, fraction))
 }
 
@@ -338,7 +332,7 @@ impl<'a> Run<'a> {
         let mut brackets = picture.brackets;
         let sign_written;
         if picture.plus || picture.minus {
-            sign_written = !(picture.plus && !picture.minus);
+            sign_written = !picture.plus || picture.minus;
         } else {
             if !negative && picture.fill {
                 brackets = false;
@@ -349,23 +343,24 @@ impl<'a> Run<'a> {
             }
         }
         let mut last_relevant = None;
-        if picture.fill && picture.point {
-            if let Some(point) = digits.iter().position(|byte| *byte == b'.') {
-                let relevant = (point + 1..digits.len())
-                    .rev()
-                    .find(|index| digits[*index] != b'0')
-                    .unwrap_or(point);
-                // A `0` of the template keeps its digit.
-                let kept = picture
-                    .zero_end
-                    .saturating_sub(number.spaces)
-                    .min(digits.len() - 1);
-                last_relevant = Some(if picture.zero_end > number.spaces {
-                    relevant.max(kept)
-                } else {
-                    relevant
-                });
-            }
+        if let (true, Some(point)) = (
+            picture.fill && picture.point,
+            digits.iter().position(|byte| *byte == b'.'),
+        ) {
+            let relevant = (point + 1..digits.len())
+                .rev()
+                .find(|index| digits[*index] != b'0')
+                .unwrap_or(point);
+            // A `0` of the template keeps its digit.
+            let kept = picture
+                .zero_end
+                .saturating_sub(number.spaces)
+                .min(digits.len() - 1);
+            last_relevant = Some(if picture.zero_end > number.spaces {
+                relevant.max(kept)
+            } else {
+                relevant
+            });
         }
         let shift = picture.shift as usize;
         let mut count = (number.fraction + picture.whole + shift) as i64 - 1;

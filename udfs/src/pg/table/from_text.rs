@@ -42,7 +42,7 @@ fn regexp_split_to_table(name: &str, values: &[ScalarValue]) -> Result<RecordBat
     let parts = match (text(values.first()), text(values.get(1))) {
         (Some(subject), Some(pattern)) => {
             let regex = regexp::compile(pattern, text(values.get(2)).unwrap_or(""), name)?;
-            regexp::split(&regex, subject)
+            regexp::split(&regex, subject)?
         }
         _ => Vec::new(),
     };
@@ -54,7 +54,7 @@ fn string_to_table(name: &str, values: &[ScalarValue]) -> Result<RecordBatch> {
         return Err(undefined(name, values));
     }
     let parts = match text(values.first()) {
-        Some(subject) => split::string_to_array(subject, text(values.get(1)), text(values.get(2))),
+        Some(subject) => split::string_to_array(subject, text(values.get(1)), text(values.get(2)))?,
         None => Vec::new(),
     };
     one_column(name, Arc::new(StringViewArray::from_iter(parts)))

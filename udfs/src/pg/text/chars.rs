@@ -1,10 +1,12 @@
 //! Functions on the characters of a text: case, order, replacement, codes, lengths.
 
+use std::collections::HashMap;
+
 use super::super::error::{PgError, PgResult};
 use super::super::function::{Overload, Spec};
 use super::super::output::put;
 use super::super::types::Ty;
-use super::super::value::{Bytes, map1, map2, text1, text2, text3};
+use super::super::value::{Bytes, Memo, map1, map2, text1, text2, text3};
 use super::check_length;
 
 const INITCAP: Spec = Spec::immutable(
@@ -44,18 +46,29 @@ const TRANSLATE: Spec = Spec::immutable(
         &[Ty::Text, Ty::Text, Ty::Text],
         Ty::Text,
         |call| {
+            let mut memo = Memo::new();
             text3(call, |text: &str, from: &str, to: &str, out| {
-                out.extend(text.chars().filter_map(|c| {
-                    match from.chars().position(|known| known == c) {
-                        Some(index) => to.chars().nth(index),
-                        None => Some(c),
-                    }
-                }));
+                let map = memo.get(&format!("{from}\0{to}"), |_| Ok(translation(from, to)))?;
+                out.extend(
+                    text.chars()
+                        .filter_map(|c| map.get(&c).copied().unwrap_or(Some(c))),
+                );
                 Ok(())
             })
         },
     )],
 );
+
+/// What becomes of each character; those without a partner go. The first of equal ones counts.
+fn translation(from: &str, to: &str) -> HashMap<char, Option<char>> {
+    let mut to = to.chars();
+    let mut map = HashMap::new();
+    for c in from.chars() {
+        let partner = to.next();
+        map.entry(c).or_insert(partner);
+    }
+    map
+}
 
 const REPLACE: Spec = Spec::immutable(
     "replace",

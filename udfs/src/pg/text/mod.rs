@@ -18,6 +18,20 @@ pub(crate) const MAX_TEXT_BYTES: usize = 64 << 20;
 /// The most text that one column of a batch may hold.
 pub(crate) const MAX_COLUMN_BYTES: usize = 512 << 20;
 
+/// The most elements that a text is split into.
+const MAX_ITEMS: usize = 1 << 22;
+
+/// Collects the parts of a text, if they are not too many.
+pub(crate) fn bounded<T>(parts: impl Iterator<Item = T>) -> PgResult<Vec<T>> {
+    let parts: Vec<T> = parts.take(MAX_ITEMS + 1).collect();
+    if parts.len() > MAX_ITEMS {
+        return Err(PgError::ProgramLimit(format!(
+            "array size exceeds the maximum allowed ({MAX_ITEMS})"
+        )));
+    }
+    Ok(parts)
+}
+
 /// Refuses a result of this many bytes if it is too long.
 pub(crate) fn check_length(bytes: usize) -> PgResult<()> {
     if bytes > MAX_TEXT_BYTES {

@@ -1,12 +1,14 @@
 //! `lpad`, `rpad`, `btrim`, `ltrim`, `rtrim` and `repeat`.
 
+use std::collections::HashSet;
+
 use arrow::array::ArrayRef;
 use datafusion::common::Result;
 
 use super::super::error::{PgError, PgResult};
 use super::super::function::{Call, Overload, Spec};
 use super::super::types::Ty;
-use super::super::value::{Bytes, map2, text1, text2, text3};
+use super::super::value::{Bytes, Memo, map2, text1, text2, text3};
 use super::substr::offset_of;
 use super::{MAX_TEXT_BYTES, check_length};
 
@@ -63,25 +65,26 @@ fn pad(text: &str, length: i32, fill: &str, left: bool, out: &mut String) -> PgR
 }
 
 fn trim(call: &Call<'_>, left: bool, right: bool) -> Result<ArrayRef> {
-    let one = |text: &str, set: &str, out: &mut String| {
+    let one = |text: &str, inside: &dyn Fn(char) -> bool, out: &mut String| {
         let mut kept = text;
-        // One character is the usual case; a set is searched.
         if left {
-            kept = kept.trim_start_matches(|c| set.contains(c));
+            kept = kept.trim_start_matches(inside);
         }
         if right {
-            kept = kept.trim_end_matches(|c| set.contains(c));
+            kept = kept.trim_end_matches(inside);
         }
         out.push_str(kept);
     };
     if call.args.len() == 1 {
         return text1(call, |text: &str, out| {
-            one(text, " ", out);
+            one(text, &|c| c == ' ', out);
             Ok(())
         });
     }
+    let mut memo = Memo::new();
     text2(call, |text: &str, set: &str, out| {
-        one(text, set, out);
+        let set = memo.get(set, |set| Ok(set.chars().collect::<HashSet<char>>()))?;
+        one(text, &|c| set.contains(&c), out);
         Ok(())
     })
 }

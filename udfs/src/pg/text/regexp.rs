@@ -11,8 +11,8 @@ use super::super::error::{PgError, PgResult};
 use super::super::function::{Call, Overload, Ret, Spec};
 use super::super::types::Ty;
 use super::super::value::{List, Memo, Reader, rows, text_rows};
-use super::check_length;
 use super::substr::offset_of;
+use super::{MAX_ITEMS, bounded, check_length};
 
 /// What the flags say.
 #[derive(Debug, Clone, Copy, Default)]
@@ -345,7 +345,7 @@ pub(crate) fn matches(regex: &Regex, text: &str, all: bool) -> Vec<Vec<Option<St
 }
 
 /// The parts between matches; empty matches at the ends or right after another don't split.
-pub(crate) fn split<'a>(regex: &Regex, text: &'a str) -> Vec<&'a str> {
+pub(crate) fn split<'a>(regex: &Regex, text: &'a str) -> PgResult<Vec<&'a str>> {
     let mut parts = Vec::new();
     let mut last = 0;
     every_match(regex, text, 0, |captures| {
@@ -356,10 +356,10 @@ pub(crate) fn split<'a>(regex: &Regex, text: &'a str) -> Vec<&'a str> {
             parts.push(&text[last..whole.start()]);
             last = whole.end();
         }
-        true
+        parts.len() <= MAX_ITEMS
     });
     parts.push(&text[last..]);
-    parts
+    bounded(parts.into_iter())
 }
 
 /// Arguments that most of the family have: text, pattern, and flags at this position.
@@ -441,15 +441,16 @@ fn regexp_like(call: &Call<'_>) -> Result<ArrayRef> {
 fn regexp_split_to_array(call: &Call<'_>) -> Result<ArrayRef> {
     let mut subject = Subject::of(call, Some(2))?;
     rows(call, |row| {
-        let found = subject.get(row, false)?;
-        Ok(found.map(|(text, regex, _)| {
-            List(
-                split(regex, text)
-                    .into_iter()
-                    .map(|part| Some(part.to_owned()))
-                    .collect(),
-            )
-        }))
+        let Some((text, regex, _)) = subject.get(row, false)? else {
+            return Ok(None);
+        };
+        let parts = split(regex, text)?;
+        Ok(Some(List(
+            parts
+                .into_iter()
+                .map(|part| Some(part.to_owned()))
+                .collect(),
+        )))
     })
 }
 

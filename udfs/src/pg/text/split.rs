@@ -9,7 +9,7 @@ use super::super::function::{Call, Overload, Ret, Spec};
 use super::super::output::write_value;
 use super::super::types::Ty;
 use super::super::value::{List, Reader, elements, rows, text_rows, text3};
-use super::check_length;
+use super::{bounded, check_length};
 
 const SPLIT_PART: Spec = Spec::immutable(
     "split_part",
@@ -51,13 +51,13 @@ pub(crate) fn string_to_array<'a>(
     text: &'a str,
     separator: Option<&str>,
     null: Option<&str>,
-) -> Vec<Option<&'a str>> {
+) -> PgResult<Vec<Option<&'a str>>> {
     let field = |part: &'a str| (null != Some(part)).then_some(part);
     match separator {
-        _ if text.is_empty() => Vec::new(),
-        None => text.split_inclusive(|_: char| true).map(field).collect(),
-        Some("") => vec![field(text)],
-        Some(separator) => text.split(separator).map(field).collect(),
+        _ if text.is_empty() => Ok(Vec::new()),
+        None => bounded(text.split_inclusive(|_: char| true).map(field)),
+        Some("") => Ok(vec![field(text)]),
+        Some(separator) => bounded(text.split(separator).map(field)),
     }
 }
 
@@ -77,7 +77,7 @@ fn to_array(call: &Call<'_>) -> Result<ArrayRef> {
             Some(nulls) => nulls.get(row)?,
             None => None,
         };
-        let fields = string_to_array(text, separators.get(row)?, null);
+        let fields = string_to_array(text, separators.get(row)?, null)?;
         Ok(Some(List(
             fields
                 .into_iter()
