@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! error      what can be wrong with a call
+//! pg         PostgreSQL's own functions, where the engine lacks them or answers differently
 //! relation   the one mechanism behind every table function
 //! forecast   …and the functions on it, one folder a topic
 //! math       the numbers: slices in, slices out
@@ -13,6 +14,7 @@
 pub mod error;
 pub mod forecast;
 pub mod math;
+pub mod pg;
 pub mod relation;
 
 #[cfg(test)]
@@ -20,9 +22,10 @@ mod testing;
 
 use std::sync::{Arc, LazyLock};
 
+use datafusion::catalog::TableFunction as TableFunctionOf;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::logical_expr::planner::RelationPlanner;
-use datafusion::logical_expr::{ScalarUDF, UserDefinedLogicalNode};
+use datafusion::logical_expr::UserDefinedLogicalNode;
 use datafusion::physical_planner::ExtensionPlanner;
 use datafusion::sql::sqlparser::ast::Statement;
 
@@ -39,11 +42,6 @@ pub fn table_functions() -> &'static TableFunctions {
     &TABLE_FUNCTIONS
 }
 
-/// Every scalar function.
-pub fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
-    Vec::new()
-}
-
 /// What plans calls of table functions in FROM.
 pub fn relation_planners() -> Vec<Arc<dyn RelationPlanner>> {
     vec![Arc::new(table_functions().clone())]
@@ -54,11 +52,22 @@ pub fn extension_planners() -> Vec<Arc<dyn ExtensionPlanner + Send + Sync>> {
     vec![Arc::new(TableFunctionPlanner)]
 }
 
-/// Adds our functions and relation planners to those that the builder has. The query planner stays the caller's:
-/// it must use [`extension_planners`].
+/// Adds our functions and planners to those that the builder has; where the engine has a function of the
+/// same name, ours takes its place. The query planner stays the caller's: it must use [`extension_planners`].
 pub fn register_all(mut builder: SessionStateBuilder) -> SessionStateBuilder {
     let scalars = builder.scalar_functions().get_or_insert_default();
-    scalars.extend(scalar_functions());
+    scalars.extend(pg::scalar_functions());
+    let aggregates = builder.aggregate_functions().get_or_insert_default();
+    aggregates.extend(pg::aggregate_functions());
+    let windows = builder.window_functions().get_or_insert_default();
+    windows.extend(pg::window_functions());
+    // The first planner that knows an operator decides, so PostgreSQL's come before the engine's.
+    let planners = builder.expr_planners().get_or_insert_default();
+    planners.splice(0..0, pg::expr_planners());
+    let tables = builder.table_functions().get_or_insert_default();
+    for (name, function) in pg::table_functions() {
+        tables.insert(name.clone(), Arc::new(TableFunctionOf::new(name, function)));
+    }
     let planners = builder.relation_planners().get_or_insert_default();
     planners.extend(relation_planners());
     builder

@@ -1,0 +1,60 @@
+//! PostgreSQL's everyday functions under PostgreSQL's names, where the engine lacks them or answers differently.
+//!
+//! A function is data ([`function::Spec`]): its overloads with PostgreSQL's types, and for each a plain function
+//! over a batch. Errors carry PostgreSQL's codes ([`PgError`]). Sessions, grants and the wire are not known here.
+
+mod aggregate;
+mod array;
+mod calendar;
+mod datetime;
+mod error;
+mod function;
+mod json;
+mod misc;
+mod number;
+mod numeric;
+mod output;
+mod planner;
+mod table;
+mod text;
+mod types;
+mod value;
+mod zone;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
+
+pub use error::PgError;
+pub use planner::{PgExprPlanner, expr_planners};
+pub use table::table_functions;
+
+/// The scalar functions; those that depend on the session's zone follow its configuration.
+pub fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
+    let specs = [
+        datetime::specs(),
+        text::specs(),
+        number::specs(),
+        array::specs(),
+        json::specs(),
+        misc::specs(),
+    ];
+    let functions = specs.into_iter().flatten().map(function::Spec::udf);
+    functions
+        .chain(datetime::now::udfs())
+        .map(Arc::new)
+        .collect()
+}
+
+/// The aggregate functions.
+pub fn aggregate_functions() -> Vec<Arc<AggregateUDF>> {
+    aggregate::aggregates()
+}
+
+/// The window functions; the engine's own suffice.
+pub fn window_functions() -> Vec<Arc<WindowUDF>> {
+    Vec::new()
+}

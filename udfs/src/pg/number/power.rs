@@ -1,0 +1,151 @@
+//! Powers, roots and logarithms with PostgreSQL's errors, and angles in degrees.
+//!
+//! Numeric arguments are computed as double precision, with its 15 digits.
+
+use super::super::error::{PgError, PgResult};
+use super::super::function::{Overload, Spec};
+use super::super::types::Ty;
+use super::super::value::{map1, map2};
+
+/// Overflow to infinity and underflow to zero are errors, unless an argument was infinite or zero already.
+fn checked(result: f64, inputs_finite: bool, may_be_zero: bool) -> PgResult<f64> {
+    if result.is_infinite() && inputs_finite {
+        return Err(PgError::NumberOutOfRange(
+            "value out of range: overflow".to_owned(),
+        ));
+    }
+    if result == 0.0 && !may_be_zero {
+        return Err(PgError::NumberOutOfRange(
+            "value out of range: underflow".to_owned(),
+        ));
+    }
+    Ok(result)
+}
+
+fn power(base: f64, exponent: f64) -> PgResult<f64> {
+    if base == 0.0 && exponent < 0.0 {
+        return Err(PgError::InvalidPower(
+            "zero raised to a negative power is undefined",
+        ));
+    }
+    if base < 0.0 && exponent.is_finite() && exponent.fract() != 0.0 {
+        return Err(PgError::InvalidPower(
+            "a negative number raised to a non-integer power yields a complex result",
+        ));
+    }
+    let finite = base.is_finite() && exponent.is_finite();
+    checked(base.powf(exponent), finite, base == 0.0 || !finite)
+}
+
+fn logarithm(value: f64, log: fn(f64) -> f64) -> PgResult<f64> {
+    if value == 0.0 {
+        return Err(PgError::InvalidLogarithm("cannot take logarithm of zero"));
+    }
+    if value < 0.0 {
+        return Err(PgError::InvalidLogarithm(
+            "cannot take logarithm of a negative number",
+        ));
+    }
+    Ok(log(value))
+}
+
+macro_rules! float {
+    ($name:literal, $f:expr) => {
+        Spec::immutable(
+            $name,
+            &[Overload::new(&[Ty::Float8], Ty::Float8, |call| {
+                map1(call, |value: f64| $f(value))
+            })],
+        )
+    };
+}
+
+fn in_domain(value: f64, f: fn(f64) -> f64) -> PgResult<f64> {
+    if value.abs() > 1.0 {
+        Err(PgError::NumberOutOfRange(
+            "input is out of range".to_owned(),
+        ))
+    } else {
+        Ok(f(value))
+    }
+}
+
+pub(super) const SPECS: &[Spec] = &[
+    Spec::immutable(
+        "power",
+        &[Overload::new(
+            &[Ty::Float8, Ty::Float8],
+            Ty::Float8,
+            |call| map2(call, power),
+        )],
+    )
+    .also(&["pow"]),
+    float!("sqrt", |value: f64| {
+        if value < 0.0 {
+            Err(PgError::InvalidPower(
+                "cannot take square root of a negative number",
+            ))
+        } else {
+            Ok(value.sqrt())
+        }
+    }),
+    float!("cbrt", |value: f64| Ok(value.cbrt())),
+    float!("exp", |value: f64| checked(
+        value.exp(),
+        value.is_finite(),
+        value == f64::NEG_INFINITY
+    )),
+    float!("ln", |value| logarithm(value, f64::ln)),
+    float!("log10", |value| logarithm(value, f64::log10)),
+    Spec::immutable(
+        "log",
+        &[
+            Overload::new(&[Ty::Float8], Ty::Float8, |call| {
+                map1(call, |value: f64| logarithm(value, f64::log10))
+            }),
+            Overload::new(&[Ty::Float8, Ty::Float8], Ty::Float8, |call| {
+                map2(call, |base: f64, value: f64| {
+                    let base = logarithm(base, f64::ln)?;
+                    let value = logarithm(value, f64::ln)?;
+                    if base == 0.0 {
+                        Err(PgError::DivisionByZero)
+                    } else {
+                        Ok(value / base)
+                    }
+                })
+            }),
+        ],
+    ),
+    float!("asin", |value| in_domain(value, f64::asin)),
+    float!("acos", |value| in_domain(value, f64::acos)),
+    float!("asind", |value| in_domain(value, |value| value
+        .asin()
+        .to_degrees())),
+    float!("acosd", |value| in_domain(value, |value| value
+        .acos()
+        .to_degrees())),
+    float!("atand", |value: f64| Ok(value.atan().to_degrees())),
+    float!("sind", |value: f64| Ok(exact_sine(value))),
+    float!("cosd", |value: f64| Ok(exact_sine(90.0 - value % 360.0))),
+    float!("tand", |value: f64| Ok(
+        exact_sine(value) / exact_sine(90.0 - value % 360.0)
+    )),
+];
+
+/// The sine of an angle in degrees, exact at multiples of 30.
+fn exact_sine(degrees: f64) -> f64 {
+    let turned = degrees.rem_euclid(360.0);
+    let (angle, sign) = if turned > 180.0 {
+        (360.0 - turned, -1.0)
+    } else {
+        (turned, 1.0)
+    };
+    let angle = if angle > 90.0 { 180.0 - angle } else { angle };
+    let value = match angle {
+        0.0 => 0.0,
+        30.0 => 0.5,
+        90.0 => 1.0,
+        angle => angle.to_radians().sin(),
+    };
+    sign * value
+}

@@ -1,0 +1,162 @@
+//! Puts PostgreSQL's functions where SQL has syntax instead of a call: operators on dates and intervals,
+//! `extract`, `substring`, `position`, `overlay`.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, IntervalUnit};
+use datafusion::common::{DFSchema, Result, ScalarValue};
+use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
+use datafusion::logical_expr::{Expr, ExprSchemable, ScalarUDF};
+use datafusion::sql::sqlparser::ast::BinaryOperator;
+
+use super::datetime::{arithmetic, extract};
+use super::function::Spec;
+use super::text;
+
+/// Plans what PostgreSQL plans differently from the engine.
+#[derive(Debug)]
+pub struct PgExprPlanner;
+
+/// What an operand is to an operator on dates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Operand {
+    Date,
+    Time,
+    Moment,
+    Interval,
+    Number,
+    /// A literal that has no type of its own yet.
+    Unknown,
+    Other,
+}
+
+fn operand(expr: &Expr, schema: &DFSchema) -> Operand {
+    if let Expr::Literal(ScalarValue::Utf8(_) | ScalarValue::Utf8View(_) | ScalarValue::Null, _) =
+        expr
+    {
+        return Operand::Unknown;
+    }
+    match expr.get_type(schema) {
+        Ok(DataType::Date32 | DataType::Date64) => Operand::Date,
+        Ok(DataType::Time32(_) | DataType::Time64(_)) => Operand::Time,
+        Ok(DataType::Timestamp(..)) => Operand::Moment,
+        Ok(DataType::Interval(_) | DataType::Duration(_)) => Operand::Interval,
+        Ok(data_type) if data_type.is_numeric() => Operand::Number,
+        _ => Operand::Other,
+    }
+}
+
+fn cast(expr: Expr, to: DataType) -> Expr {
+    datafusion::logical_expr::cast(expr, to)
+}
+
+fn call(spec: Spec, args: Vec<Expr>) -> Expr {
+    ScalarUDF::call(&spec.udf(), args)
+}
+
+fn interval_type() -> DataType {
+    DataType::Interval(IntervalUnit::MonthDayNano)
+}
+
+impl ExprPlanner for PgExprPlanner {
+    fn plan_binary_op(
+        &self,
+        expr: RawBinaryExpr,
+        schema: &DFSchema,
+    ) -> Result<PlannerResult<RawBinaryExpr>> {
+        use BinaryOperator as Op;
+        use Operand as O;
+        let known = matches!(expr.op, Op::Plus | Op::Minus | Op::Multiply | Op::Divide);
+        if !known {
+            return Ok(PlannerResult::Original(expr));
+        }
+        let kinds = (operand(&expr.left, schema), operand(&expr.right, schema));
+        let spec = match (&expr.op, kinds) {
+            (
+                Op::Plus,
+                (
+                    O::Date | O::Time | O::Moment | O::Interval,
+                    O::Date | O::Time | O::Interval | O::Moment,
+                ),
+            ) => arithmetic::PLUS,
+            (Op::Plus, (O::Date, O::Number) | (O::Number, O::Date)) => arithmetic::PLUS,
+            (
+                Op::Minus,
+                (
+                    O::Date | O::Time | O::Moment | O::Interval,
+                    O::Date | O::Time | O::Moment | O::Interval,
+                ),
+            ) => arithmetic::MINUS,
+            (Op::Minus, (O::Date, O::Number)) => arithmetic::MINUS,
+            (Op::Multiply, (O::Interval, O::Number) | (O::Number, O::Interval)) => {
+                arithmetic::TIMES
+            }
+            (Op::Divide, (O::Interval, O::Number)) => arithmetic::DIVIDE,
+            (Op::Plus | Op::Minus, (O::Date | O::Time | O::Moment | O::Interval, O::Unknown)) => {
+                let target = match (&expr.op, kinds.0) {
+                    (Op::Minus, O::Moment | O::Date | O::Time) => expr.left.get_type(schema)?,
+                    _ => interval_type(),
+                };
+                let spec = if expr.op == Op::Plus {
+                    arithmetic::PLUS
+                } else {
+                    arithmetic::MINUS
+                };
+                return Ok(PlannerResult::Planned(call(
+                    spec,
+                    vec![expr.left, cast(expr.right, target)],
+                )));
+            }
+            (Op::Plus | Op::Minus, (O::Unknown, O::Date | O::Time | O::Moment | O::Interval)) => {
+                let target = match (&expr.op, kinds.1) {
+                    (Op::Minus, _) => expr.right.get_type(schema)?,
+                    (_, O::Interval) => interval_type(),
+                    _ => interval_type(),
+                };
+                let spec = if expr.op == Op::Plus {
+                    arithmetic::PLUS
+                } else {
+                    arithmetic::MINUS
+                };
+                return Ok(PlannerResult::Planned(call(
+                    spec,
+                    vec![cast(expr.left, target), expr.right],
+                )));
+            }
+            _ => return Ok(PlannerResult::Original(expr)),
+        };
+        Ok(PlannerResult::Planned(call(
+            spec,
+            vec![expr.left, expr.right],
+        )))
+    }
+
+    fn plan_extract(&self, args: Vec<Expr>) -> Result<PlannerResult<Vec<Expr>>> {
+        // The parser writes some fields back in its own spelling, quoted ones with quotes.
+        let mut args = args;
+        if let Some(Expr::Literal(ScalarValue::Utf8(Some(name)), _)) = args.first_mut() {
+            *name = name.trim_matches(['\'', '"']).to_ascii_lowercase();
+        }
+        Ok(PlannerResult::Planned(ScalarUDF::call(
+            &extract::extract_udf(),
+            args,
+        )))
+    }
+
+    fn plan_substring(&self, args: Vec<Expr>) -> Result<PlannerResult<Vec<Expr>>> {
+        Ok(PlannerResult::Planned(call(text::substr::SUBSTRING, args)))
+    }
+
+    fn plan_position(&self, args: Vec<Expr>) -> Result<PlannerResult<Vec<Expr>>> {
+        Ok(PlannerResult::Planned(call(text::substr::STRPOS, args)))
+    }
+
+    fn plan_overlay(&self, args: Vec<Expr>) -> Result<PlannerResult<Vec<Expr>>> {
+        Ok(PlannerResult::Planned(call(text::substr::OVERLAY, args)))
+    }
+}
+
+/// The planners, to go before the engine's own.
+pub fn expr_planners() -> Vec<Arc<dyn ExprPlanner>> {
+    vec![Arc::new(PgExprPlanner)]
+}

@@ -1,0 +1,761 @@
+//! Regular expressions in PostgreSQL's notation, on a matcher that takes linear time.
+//!
+//! Back-references and lookaround are refused, since no linear matcher has them. Alternatives are tried in
+//! order, where PostgreSQL prefers the longest.
+
+use arrow::array::ArrayRef;
+use datafusion::common::Result;
+use regex::{Captures, Regex, RegexBuilder};
+
+use super::super::error::{PgError, PgResult};
+use super::super::function::{Call, Overload, Ret, Spec};
+use super::super::types::Ty;
+use super::super::value::{List, Memo, Reader, rows, text_rows};
+use super::substr::offset_of;
+use super::{MAX_ITEMS, bounded, check_length};
+
+/// What the flags say.
+#[derive(Debug, Clone, Copy, Default)]
+struct Flags {
+    ignore_case: bool,
+    /// `^` and `$` match at line ends.
+    anchors_at_lines: bool,
+    /// `.` and `[^…]` don't match a line end.
+    stop_at_lines: bool,
+    expanded: bool,
+    literal: bool,
+}
+
+impl Flags {
+    fn set(&mut self, flag: char) -> bool {
+        match flag {
+            'i' => self.ignore_case = true,
+            'c' => self.ignore_case = false,
+            'n' | 'm' => (self.anchors_at_lines, self.stop_at_lines) = (true, true),
+            'p' => (self.anchors_at_lines, self.stop_at_lines) = (false, true),
+            'w' => (self.anchors_at_lines, self.stop_at_lines) = (true, false),
+            's' => (self.anchors_at_lines, self.stop_at_lines) = (false, false),
+            'x' => self.expanded = true,
+            't' => self.expanded = false,
+            'q' => self.literal = true,
+            'b' | 'e' => {}
+            _ => return false,
+        }
+        true
+    }
+}
+
+/// Compiles a pattern; `function` is named where the flag `g` is refused.
+pub(crate) fn compile(pattern: &str, flags: &str, function: &str) -> PgResult<Regex> {
+    let mut set = Flags::default();
+    for flag in flags.chars() {
+        if flag == 'g' {
+            return Err(PgError::InvalidParameter(format!(
+                "{function}() does not support the \"global\" option"
+            )));
+        }
+        if !set.set(flag) {
+            return Err(PgError::InvalidParameter(format!(
+                "invalid regular expression option: \"{flag}\""
+            )));
+        }
+    }
+    let mut body = pattern;
+    if let Some(rest) = body.strip_prefix("***=") {
+        set.literal = true;
+        body = rest;
+    } else if let Some(rest) = body.strip_prefix("***:") {
+        body = rest;
+    }
+    if let (false, Some(end)) = (set.literal, body.find(')')) {
+        let letters = body.strip_prefix("(?").and_then(|rest| rest.get(..end - 2));
+        if let Some(letters) =
+            letters.filter(|letters| letters.bytes().all(|byte| byte.is_ascii_lowercase()))
+        {
+            let known = letters.chars().all(|flag| set.set(flag));
+            if !known {
+                return Err(PgError::InvalidRegex("invalid embedded option".to_owned()));
+            }
+            body = &body[end + 1..];
+        }
+    }
+    let translated = if set.literal {
+        regex::escape(body)
+    } else {
+        translate(body, set)?
+    };
+    let built = RegexBuilder::new(&translated)
+        .case_insensitive(set.ignore_case)
+        .multi_line(set.anchors_at_lines)
+        .dot_matches_new_line(!set.stop_at_lines)
+        .ignore_whitespace(set.expanded && !set.literal)
+        .build();
+    built.map_err(|error| {
+        let text = error.to_string();
+        PgError::InvalidRegex(reworded(text.lines().last().unwrap_or_default()).to_owned())
+    })
+}
+
+/// What PostgreSQL says of a fault that the matcher names in its own words.
+fn reworded(text: &str) -> &'static str {
+    const WORDS: [(&str, &str); 7] = [
+        ("unclosed group", "parentheses () not balanced"),
+        ("unopened group", "parentheses () not balanced"),
+        ("unclosed character class", "brackets [] not balanced"),
+        (
+            "repetition operator missing expression",
+            "quantifier operand invalid",
+        ),
+        ("invalid character class range", "invalid character range"),
+        ("repetition quantifier", "invalid repetition count(s)"),
+        ("size limit", "regular expression is too complex"),
+    ];
+    WORDS
+        .iter()
+        .find(|(part, _)| text.contains(part))
+        .map_or("invalid pattern", |(_, words)| words)
+}
+
+fn unsupported(what: &str) -> PgError {
+    PgError::NotSupported(format!("regular expressions with {what} are not supported"))
+}
+
+/// PostgreSQL's pattern in the matcher's notation.
+fn translate(pattern: &str, flags: Flags) -> PgResult<String> {
+    let mut out = String::with_capacity(pattern.len() + 8);
+    let mut rest = pattern;
+    while let Some(c) = rest.chars().next() {
+        match c {
+            '\\' => rest = escape(rest, false, &mut out)?,
+            '[' => rest = bracket(rest, flags, &mut out)?,
+            '(' if rest.starts_with("(?=") || rest.starts_with("(?!") => {
+                return Err(unsupported("lookahead"));
+            }
+            '(' if rest.starts_with("(?<=") || rest.starts_with("(?<!") => {
+                return Err(unsupported("lookbehind"));
+            }
+            '(' if rest.starts_with("(?#") => {
+                let end = rest.find(')').ok_or_else(|| {
+                    PgError::InvalidRegex("parentheses () not balanced".to_owned())
+                })?;
+                rest = &rest[end + 1..];
+            }
+            '{' if !rest[1..].starts_with(|c: char| c.is_ascii_digit()) => {
+                out.push_str("\\{");
+                rest = &rest[1..];
+            }
+            c => {
+                out.push(c);
+                rest = &rest[c.len_utf8()..];
+            }
+        }
+    }
+    Ok(out)
+}
+
+/// Translates one escape and returns what follows it.
+fn escape<'a>(text: &'a str, in_bracket: bool, out: &mut String) -> PgResult<&'a str> {
+    let trailing = || PgError::InvalidRegex("invalid escape \\ sequence".to_owned());
+    let c = text[1..].chars().next().ok_or_else(trailing)?;
+    let mut after = &text[1 + c.len_utf8()..];
+    let code = |out: &mut String, code: u32| {
+        use std::fmt::Write;
+        let _ = write!(out, "\\x{{{code:x}}}");
+    };
+    match c {
+        'd' | 'D' | 's' | 'S' | 'w' | 'W' => out.extend(['\\', c]),
+        'm' if !in_bracket => out.push_str("\\b{start}"),
+        'M' if !in_bracket => out.push_str("\\b{end}"),
+        'y' if !in_bracket => out.push_str("\\b"),
+        'Y' if !in_bracket => out.push_str("\\B"),
+        'A' if !in_bracket => out.push_str("\\A"),
+        'Z' if !in_bracket => out.push_str("\\z"),
+        '1'..='9' if !in_bracket => return Err(unsupported("back-references")),
+        'a' => code(out, 7),
+        'b' => code(out, 8),
+        'B' => out.push_str("\\\\"),
+        'e' => code(out, 27),
+        'f' | 'n' | 'r' | 't' | 'v' => out.extend(['\\', c]),
+        '0' => code(out, 0),
+        'c' => {
+            let letter = after.chars().next().ok_or_else(trailing)?;
+            code(out, u32::from(letter) & 0x1f);
+            after = &after[letter.len_utf8()..];
+        }
+        'x' | 'u' | 'U' => {
+            let most = match c {
+                'u' => 4,
+                'U' => 8,
+                _ => after.bytes().take_while(u8::is_ascii_hexdigit).count(),
+            };
+            let digits = after.get(..most).ok_or_else(trailing)?;
+            code(
+                out,
+                u32::from_str_radix(digits, 16).map_err(|_| trailing())?,
+            );
+            after = &after[most..];
+        }
+        c if c.is_ascii_alphanumeric() => return Err(trailing()),
+        c => out.push_str(&regex::escape(&c.to_string())),
+    }
+    Ok(after)
+}
+
+/// Translates a bracket expression and returns what follows it.
+fn bracket<'a>(text: &'a str, flags: Flags, out: &mut String) -> PgResult<&'a str> {
+    for (boundary, written) in [("[[:<:]]", "\\b{start}"), ("[[:>:]]", "\\b{end}")] {
+        if let Some(rest) = text.strip_prefix(boundary) {
+            out.push_str(written);
+            return Ok(rest);
+        }
+    }
+    let unbalanced = || PgError::InvalidRegex("brackets [] not balanced".to_owned());
+    let mut rest = &text[1..];
+    out.push('[');
+    if let Some(after) = rest.strip_prefix('^') {
+        out.push('^');
+        if flags.stop_at_lines {
+            out.push_str("\\n");
+        }
+        rest = after;
+    }
+    let mut first = true;
+    loop {
+        let c = rest.chars().next().ok_or_else(unbalanced)?;
+        match c {
+            ']' if !first => {
+                out.push(']');
+                return Ok(&rest[1..]);
+            }
+            '[' if rest.starts_with("[:") => {
+                let end = rest.find(":]").ok_or_else(unbalanced)? + 2;
+                out.push_str(&rest[..end]);
+                rest = &rest[end..];
+            }
+            '[' if rest.starts_with("[.") || rest.starts_with("[=") => {
+                let close = if rest.starts_with("[.") { ".]" } else { "=]" };
+                let end = rest[2..].find(close).ok_or_else(unbalanced)? + 2;
+                out.push_str(&regex::escape(&rest[2..end]));
+                rest = &rest[end + 2..];
+            }
+            '\\' => rest = escape(rest, true, out)?,
+            '[' | ']' | '&' | '~' | '#' | ' ' => {
+                out.extend(['\\', c]);
+                rest = &rest[1..];
+            }
+            c => {
+                out.push(c);
+                rest = &rest[c.len_utf8()..];
+            }
+        }
+        first = false;
+    }
+}
+
+/// SQL's `SIMILAR TO` pattern with marks around the part that `substring` gives.
+pub(super) fn similar(pattern: &str, escape: &str) -> PgResult<Regex> {
+    let mut marks = escape.chars();
+    let mark = marks.next();
+    if marks.next().is_some() {
+        return Err(PgError::InvalidEscape("invalid escape string"));
+    }
+    let mut out = String::from("^(?:");
+    let mut separators = 0;
+    let mut chars = pattern.chars();
+    while let Some(c) = chars.next() {
+        if Some(c) == mark {
+            match chars.next() {
+                Some('"') => {
+                    separators += 1;
+                    out.push_str(if separators == 1 {
+                        "){1,1}?("
+                    } else {
+                        "){1,1}(?:"
+                    });
+                }
+                Some(c) => out.push_str(&regex::escape(&c.to_string())),
+                None => return Err(PgError::InvalidEscape("invalid escape sequence")),
+            }
+            continue;
+        }
+        match c {
+            '%' => out.push_str(if separators == 0 { ".*?" } else { ".*" }),
+            '_' => out.push('.'),
+            '(' => out.push_str("(?:"),
+            '\\' | '.' | '^' | '$' => out.extend(['\\', c]),
+            c => out.push(c),
+        }
+    }
+    out.push_str(")$");
+    let built = RegexBuilder::new(&out).dot_matches_new_line(true).build();
+    built.map_err(|error| PgError::InvalidRegex(error.to_string()))
+}
+
+/// What the first group of the first match holds, or the whole match without groups.
+pub(super) fn first_group<'a>(regex: &Regex, text: &'a str) -> Option<&'a str> {
+    let captures = regex.captures(text)?;
+    let group = if captures.len() > 1 {
+        captures.get(1)
+    } else {
+        captures.get(0)
+    };
+    group.map(|found| found.as_str())
+}
+
+/// Calls `each` with the matches from a byte offset on, until it says to stop.
+fn every_match<'a>(
+    regex: &Regex,
+    text: &'a str,
+    from: usize,
+    mut each: impl FnMut(&Captures<'a>) -> bool,
+) {
+    let mut at = from;
+    while at <= text.len() {
+        let Some(captures) = regex.captures_at(text, at) else {
+            return;
+        };
+        let Some(whole) = captures.get(0) else { return };
+        if !each(&captures) {
+            return;
+        }
+        at = whole.end();
+        if whole.is_empty() {
+            at += text[at..].chars().next().map_or(1, char::len_utf8);
+        }
+    }
+}
+
+fn groups(captures: &Captures<'_>) -> Vec<Option<String>> {
+    let own = |index: usize| captures.get(index).map(|found| found.as_str().to_owned());
+    if captures.len() == 1 {
+        vec![own(0)]
+    } else {
+        (1..captures.len()).map(own).collect()
+    }
+}
+
+/// The groups of the first match, or of all.
+pub(crate) fn matches(regex: &Regex, text: &str, all: bool) -> Vec<Vec<Option<String>>> {
+    let mut found = Vec::new();
+    every_match(regex, text, 0, |captures| {
+        found.push(groups(captures));
+        all
+    });
+    found
+}
+
+/// The parts between matches; empty matches at the ends or right after another don't split.
+pub(crate) fn split<'a>(regex: &Regex, text: &'a str) -> PgResult<Vec<&'a str>> {
+    let mut parts = Vec::new();
+    let mut last = 0;
+    every_match(regex, text, 0, |captures| {
+        if let Some(whole) = captures
+            .get(0)
+            .filter(|whole| whole.start() < text.len() && whole.end() > last)
+        {
+            parts.push(&text[last..whole.start()]);
+            last = whole.end();
+        }
+        parts.len() <= MAX_ITEMS
+    });
+    parts.push(&text[last..]);
+    bounded(parts.into_iter())
+}
+
+/// Arguments that most of the family have: text, pattern, and flags at this position.
+struct Subject<'a> {
+    name: &'static str,
+    texts: Reader<'a, &'a str>,
+    patterns: Reader<'a, &'a str>,
+    flags: Option<Reader<'a, &'a str>>,
+    memo: Memo<Regex>,
+}
+
+impl<'a> Subject<'a> {
+    fn of(call: &'a Call<'_>, flags: Option<usize>) -> Result<Self> {
+        Ok(Self {
+            name: call.name,
+            texts: Reader::of(call, 0)?,
+            patterns: Reader::of(call, 1)?,
+            flags: flags
+                .filter(|index| *index < call.args.len())
+                .map(|index| Reader::of(call, index))
+                .transpose()?,
+            memo: Memo::new(),
+        })
+    }
+
+    /// The row's text, its compiled pattern, and whether the flag `g` is set where it may be.
+    fn get(
+        &mut self,
+        row: usize,
+        may_be_global: bool,
+    ) -> PgResult<Option<(&'a str, &Regex, bool)>> {
+        let (Some(text), Some(pattern)) = (self.texts.get(row)?, self.patterns.get(row)?) else {
+            return Ok(None);
+        };
+        let flags = match &self.flags {
+            Some(flags) => match flags.get(row)? {
+                Some(flags) => flags,
+                None => return Ok(None),
+            },
+            None => "",
+        };
+        let name = self.name;
+        let global = may_be_global && flags.contains('g');
+        let regex = if flags.is_empty() {
+            self.memo
+                .get(pattern, |pattern| compile(pattern, "", name))?
+        } else {
+            let own = if may_be_global {
+                flags.replace('g', "")
+            } else {
+                flags.to_owned()
+            };
+            self.memo.get(&format!("{own}\0{pattern}"), |_| {
+                compile(pattern, &own, name)
+            })?
+        };
+        Ok(Some((text, regex, global)))
+    }
+}
+
+fn regexp_match(call: &Call<'_>) -> Result<ArrayRef> {
+    let mut subject = Subject::of(call, Some(2))?;
+    rows(call, |row| {
+        Ok(subject
+            .get(row, false)?
+            .and_then(|(text, regex, _)| regex.captures(text).map(|found| List(groups(&found)))))
+    })
+}
+
+fn regexp_like(call: &Call<'_>) -> Result<ArrayRef> {
+    let mut subject = Subject::of(call, Some(2))?;
+    rows(call, |row| {
+        Ok(subject
+            .get(row, false)?
+            .map(|(text, regex, _)| regex.is_match(text)))
+    })
+}
+
+fn regexp_split_to_array(call: &Call<'_>) -> Result<ArrayRef> {
+    let mut subject = Subject::of(call, Some(2))?;
+    rows(call, |row| {
+        let Some((text, regex, _)) = subject.get(row, false)? else {
+            return Ok(None);
+        };
+        let parts = split(regex, text)?;
+        Ok(Some(List(
+            parts
+                .into_iter()
+                .map(|part| Some(part.to_owned()))
+                .collect(),
+        )))
+    })
+}
+
+/// A position argument: a character from 1.
+fn positive(
+    reader: Option<&Reader<'_, i32>>,
+    row: usize,
+    what: &str,
+    least: i32,
+    default: i32,
+) -> PgResult<Option<usize>> {
+    let Some(reader) = reader else {
+        return Ok(Some(default as usize));
+    };
+    let Some(value) = reader.get(row)? else {
+        return Ok(None);
+    };
+    if value < least {
+        return Err(PgError::InvalidParameter(format!(
+            "invalid value for parameter \"{what}\": {value}"
+        )));
+    }
+    Ok(Some(value as usize))
+}
+
+fn optional(call: &Call<'_>, index: usize) -> Option<usize> {
+    (index < call.args.len()).then_some(index)
+}
+
+fn regexp_count(call: &Call<'_>) -> Result<ArrayRef> {
+    let mut subject = Subject::of(call, Some(3))?;
+    let start = optional(call, 2)
+        .map(|index| Reader::<i32>::of(call, index))
+        .transpose()?;
+    rows(call, |row| {
+        let Some(start) = positive(start.as_ref(), row, "start", 1, 1)? else {
+            return Ok(None);
+        };
+        let Some((text, regex, _)) = subject.get(row, false)? else {
+            return Ok(None);
+        };
+        let mut count = 0_i32;
+        every_match(regex, text, offset_of(text, start - 1), |_| {
+            count += 1;
+            true
+        });
+        Ok(Some(count))
+    })
+}
+
+/// The n-th match of a row, and the sub-expression asked for.
+struct Nth<'a> {
+    subject: Subject<'a>,
+    start: Option<Reader<'a, i32>>,
+    nth: Option<Reader<'a, i32>>,
+    group: Option<Reader<'a, i32>>,
+}
+
+impl<'a> Nth<'a> {
+    fn of(call: &'a Call<'_>, flags: usize, group: usize) -> Result<Self> {
+        let reader = |index| {
+            optional(call, index)
+                .map(|index| Reader::<i32>::of(call, index))
+                .transpose()
+        };
+        Ok(Self {
+            subject: Subject::of(call, Some(flags))?,
+            start: reader(2)?,
+            nth: reader(3)?,
+            group: reader(group)?,
+        })
+    }
+
+    /// `None` for NULL arguments, `Some(None)` for no such match; else text and byte range.
+    #[expect(
+        clippy::type_complexity,
+        reason = "three answers, used by two functions below"
+    )]
+    fn get(&mut self, row: usize) -> PgResult<Option<Option<(&'a str, std::ops::Range<usize>)>>> {
+        let (Some(start), Some(nth), Some(group)) = (
+            positive(self.start.as_ref(), row, "start", 1, 1)?,
+            positive(self.nth.as_ref(), row, "n", 1, 1)?,
+            positive(self.group.as_ref(), row, "subexpr", 0, 0)?,
+        ) else {
+            return Ok(None);
+        };
+        let Some((text, regex, _)) = self.subject.get(row, false)? else {
+            return Ok(None);
+        };
+        let mut left = nth;
+        let mut found = None;
+        every_match(regex, text, offset_of(text, start - 1), |captures| {
+            left -= 1;
+            if left == 0 {
+                found = captures.get(group).map(|found| (text, found.range()));
+            }
+            left > 0
+        });
+        Ok(Some(found))
+    }
+}
+
+fn regexp_substr(call: &Call<'_>) -> Result<ArrayRef> {
+    let mut nth = Nth::of(call, 4, 5)?;
+    text_rows(call, |row, out| {
+        let Some(Some((text, range))) = nth.get(row)? else {
+            return Ok(false);
+        };
+        out.push_str(&text[range]);
+        Ok(true)
+    })
+}
+
+fn regexp_instr(call: &Call<'_>) -> Result<ArrayRef> {
+    let mut nth = Nth::of(call, 5, 6)?;
+    let end = optional(call, 4)
+        .map(|index| Reader::<i32>::of(call, index))
+        .transpose()?;
+    rows(call, |row| {
+        let Some(end) = positive(end.as_ref(), row, "endoption", 0, 0)? else {
+            return Ok(None);
+        };
+        if end > 1 {
+            return Err(PgError::InvalidParameter(format!(
+                "invalid value for parameter \"endoption\": {end}"
+            )));
+        }
+        Ok(nth.get(row)?.map(|found| match found {
+            Some((text, range)) => {
+                text[..if end == 1 { range.end } else { range.start }]
+                    .chars()
+                    .count() as i32
+                    + 1
+            }
+            None => 0,
+        }))
+    })
+}
+
+/// `regexp_replace(text, pattern, replacement [, flags])`.
+fn regexp_replace(call: &Call<'_>) -> Result<ArrayRef> {
+    let mut subject = Subject::of(call, Some(3))?;
+    let replacements = Reader::<&str>::of(call, 2)?;
+    text_rows(call, |row, out| {
+        let Some(replacement) = replacements.get(row)? else {
+            return Ok(false);
+        };
+        let Some((text, regex, global)) = subject.get(row, true)? else {
+            return Ok(false);
+        };
+        replace(regex, text, replacement, 0, usize::from(!global), out)?;
+        Ok(true)
+    })
+}
+
+/// `regexp_replace(text, pattern, replacement, start [, n [, flags]])`; n = 0 replaces all.
+fn regexp_replace_from(call: &Call<'_>) -> Result<ArrayRef> {
+    let mut subject = Subject::of(call, Some(5))?;
+    let replacements = Reader::<&str>::of(call, 2)?;
+    let start = Some(Reader::<i32>::of(call, 3)?);
+    let nth = optional(call, 4)
+        .map(|index| Reader::<i32>::of(call, index))
+        .transpose()?;
+    text_rows(call, |row, out| {
+        let (Some(replacement), Some(start), Some(nth)) = (
+            replacements.get(row)?,
+            positive(start.as_ref(), row, "start", 1, 1)?,
+            positive(nth.as_ref(), row, "n", 0, 1)?,
+        ) else {
+            return Ok(false);
+        };
+        let Some((text, regex, _)) = subject.get(row, true)? else {
+            return Ok(false);
+        };
+        replace(
+            regex,
+            text,
+            replacement,
+            offset_of(text, start - 1),
+            nth,
+            out,
+        )?;
+        Ok(true)
+    })
+}
+
+/// Replaces the n-th match from a byte offset on, or all if n is 0.
+fn replace(
+    regex: &Regex,
+    text: &str,
+    with: &str,
+    from: usize,
+    nth: usize,
+    out: &mut String,
+) -> PgResult<()> {
+    let mut copied = 0;
+    let mut count = 0;
+    let mut too_long = Ok(());
+    every_match(regex, text, from, |captures| {
+        let Some(whole) = captures.get(0) else {
+            return false;
+        };
+        count += 1;
+        if nth != 0 && count != nth {
+            return true;
+        }
+        out.push_str(&text[copied..whole.start()]);
+        expand(captures, with, out);
+        copied = whole.end();
+        too_long = check_length(out.len());
+        nth == 0 && too_long.is_ok()
+    });
+    too_long?;
+    out.push_str(&text[copied..]);
+    Ok(())
+}
+
+/// Writes a replacement: `\1` to `\9` are groups, `\&` the match, `\\` a backslash.
+fn expand(captures: &Captures<'_>, with: &str, out: &mut String) {
+    let mut chars = with.chars().peekable();
+    while let Some(c) = chars.next() {
+        if c != '\\' {
+            out.push(c);
+            continue;
+        }
+        let group = match chars.peek() {
+            Some('&') => 0,
+            Some(digit @ '1'..='9') => *digit as usize - '0' as usize,
+            Some('\\') => {
+                out.push('\\');
+                chars.next();
+                continue;
+            }
+            _ => {
+                out.push('\\');
+                continue;
+            }
+        };
+        chars.next();
+        out.push_str(captures.get(group).map_or("", |found| found.as_str()));
+    }
+}
+
+const T: Ty = Ty::Text;
+const I: Ty = Ty::Int4;
+
+pub(super) const SPECS: &[Spec] = &[
+    Spec::immutable(
+        "regexp_match",
+        &[
+            Overload::returning(&[T, T], Ret::ListOf(T), regexp_match),
+            Overload::returning(&[T, T, T], Ret::ListOf(T), regexp_match),
+        ],
+    ),
+    Spec::immutable(
+        "regexp_like",
+        &[
+            Overload::new(&[T, T], Ty::Bool, regexp_like),
+            Overload::new(&[T, T, T], Ty::Bool, regexp_like),
+        ],
+    ),
+    Spec::immutable(
+        "regexp_split_to_array",
+        &[
+            Overload::returning(&[T, T], Ret::ListOf(T), regexp_split_to_array),
+            Overload::returning(&[T, T, T], Ret::ListOf(T), regexp_split_to_array),
+        ],
+    ),
+    Spec::immutable(
+        "regexp_count",
+        &[
+            Overload::new(&[T, T], I, regexp_count),
+            Overload::new(&[T, T, I], I, regexp_count),
+            Overload::new(&[T, T, I, T], I, regexp_count),
+        ],
+    ),
+    Spec::immutable(
+        "regexp_substr",
+        &[
+            Overload::new(&[T, T], T, regexp_substr),
+            Overload::new(&[T, T, I], T, regexp_substr),
+            Overload::new(&[T, T, I, I], T, regexp_substr),
+            Overload::new(&[T, T, I, I, T], T, regexp_substr),
+            Overload::new(&[T, T, I, I, T, I], T, regexp_substr),
+        ],
+    ),
+    Spec::immutable(
+        "regexp_instr",
+        &[
+            Overload::new(&[T, T], I, regexp_instr),
+            Overload::new(&[T, T, I], I, regexp_instr),
+            Overload::new(&[T, T, I, I], I, regexp_instr),
+            Overload::new(&[T, T, I, I, I], I, regexp_instr),
+            Overload::new(&[T, T, I, I, I, T], I, regexp_instr),
+            Overload::new(&[T, T, I, I, I, T, I], I, regexp_instr),
+        ],
+    ),
+    Spec::immutable(
+        "regexp_replace",
+        &[
+            Overload::new(&[T, T, T], T, regexp_replace),
+            Overload::new(&[T, T, T, T], T, regexp_replace),
+            Overload::new(&[T, T, T, I], T, regexp_replace_from),
+            Overload::new(&[T, T, T, I, I], T, regexp_replace_from),
+            Overload::new(&[T, T, T, I, I, T], T, regexp_replace_from),
+        ],
+    ),
+];
