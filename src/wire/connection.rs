@@ -124,7 +124,7 @@ impl Connection {
             Message::Flush => self.link.flush().await?,
             // What was on its way when a COPY failed.
             Message::CopyData | Message::CopyDone | Message::CopyFail(_) => {}
-            Message::Password(_) => {
+            Message::Password => {
                 return Err(Error::BrokenProtocol("unexpected password message".to_owned()));
             }
             other => {

@@ -24,7 +24,7 @@ pub(super) enum Message {
     CopyFail(String),
     /// Data of a COPY that is over.
     CopyData,
-    Password(Bytes),
+    Password,
 }
 
 /// The values for a prepared statement.
@@ -82,7 +82,7 @@ pub(super) fn decode(tag: u8, body: Bytes) -> Result<Message> {
         b'c' => return Ok(Message::CopyDone),
         b'f' => Message::CopyFail(reader.cstring()?),
         b'd' => return Ok(Message::CopyData),
-        b'p' => return Ok(Message::Password(reader.rest())),
+        b'p' => return Ok(Message::Password),
         b'F' => return Err(Error::Unsupported("the function call message".to_owned())),
         _ => return Err(Error::Protocol(format!("invalid frontend message type {tag}"))),
     };
@@ -116,10 +116,6 @@ pub(super) struct Reader {
 impl Reader {
     pub(super) fn new(body: Bytes) -> Self {
         Self { body }
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.body.is_empty()
     }
 
     pub(super) fn u8(&mut self) -> Result<u8> {
@@ -189,7 +185,7 @@ impl Reader {
 }
 
 /// The bytes as a text, or 22021 with the bytes at fault as PostgreSQL writes them.
-pub fn utf8(bytes: &[u8]) -> Result<&str> {
+pub(super) fn utf8(bytes: &[u8]) -> Result<&str> {
     let error = match std::str::from_utf8(bytes) {
         Ok(_) if memchr::memchr(0, bytes).is_some() => {
             return Err(Error::InvalidEncoding("0x00".to_owned()));

@@ -1,20 +1,35 @@
-//! stub
-use futures::Stream;
-use tokio::runtime::Handle;
-use super::connection::Watch;
+//! COPY: rows in PostgreSQL's text, csv and binary formats, in both directions.
+//!
+//! Input is cut into blocks at the ends of records (`split`), and blocks are decoded into batches on
+//! the CPU runtime, some at a time and handed on in order (`receive`). Output goes the other way
+//! (`output`). Knows formats, not tables: rows come from and go to the session.
+
+mod binary;
+mod fields;
+mod output;
+mod receive;
+mod rows;
+mod split;
+
+#[cfg(test)]
+mod tests;
+
+pub(super) use output::{Output, encode};
+pub(super) use receive::receive;
+
 use super::encode::Display;
-use super::link::Link;
-use crate::error::Result;
-use crate::session::*;
-#[derive(Clone)]
-pub(super) struct Output;
-impl Output {
-    pub(super) fn new(_c: &CopyOut, _d: Display) -> Result<Self> { Ok(Self) }
-    pub(super) fn is_binary(&self) -> bool { false }
-    pub(super) fn begin(&self, _o: &mut Vec<u8>) {}
-    pub(super) fn put_header_before_first_row(&self, _o: &mut Vec<u8>) {}
-    pub(super) fn end(&self, _e: bool, _o: &mut Vec<u8>) {}
+use crate::error::Error;
+use crate::session::{Columns, CopyOptions};
+
+/// Where rows come from and what they are.
+pub(super) struct Source {
+    pub(super) relation: String,
+    pub(super) columns: Columns,
+    pub(super) options: CopyOptions,
+    pub(super) display: Display,
 }
-pub(super) fn encode(_o: Output, _b: BatchStream, _c: Handle) -> impl Stream<Item = Result<(Vec<u8>, u64)>> + Send { futures::stream::empty() }
-pub(super) struct Source { pub(super) relation: String, pub(super) columns: Columns, pub(super) options: CopyOptions, pub(super) display: Display }
-pub(super) async fn receive(_l: &mut Link, _s: Source, _k: CopySink, _w: &Watch, _c: &Handle) -> Result<(u64, Vec<Notice>)> { Ok((0, vec![])) }
+
+/// 22P04 for data that is not of the format.
+fn bad_copy(message: impl Into<String>) -> Error {
+    Error::BadCopy(message.into())
+}
