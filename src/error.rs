@@ -152,6 +152,9 @@ pub enum Error {
     ResultTypeChanged,
     #[error("{0}")]
     Protocol(String),
+    /// The client's bytes are not the protocol's: where the next message begins is unknown.
+    #[error("{0}")]
+    BrokenProtocol(String),
     #[error("{0}")]
     UnsupportedProtocol(String),
     // ── Limits and interruptions ─────────────────────────────────────────────────────────────
@@ -183,6 +186,11 @@ pub enum Error {
     StoreUnavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("connection to client lost")]
     ConnectionLost,
+    #[error("the database system is shutting down")]
+    ShuttingDown,
+    /// An error with the place in the data where it happened, such as a line of COPY's input.
+    #[error("{source}")]
+    At { source: Box<Error>, context: String },
     // ── Start-up of the process, and our bugs ────────────────────────────────────────────────
     #[error("{0}")]
     Start(String),
@@ -211,6 +219,7 @@ impl Error {
             Self::NameUsedByTenants { tenants, .. } => {
                 Some(format!("Tenants: {}.", tenants.join(", ")))
             }
+            Self::At { source, .. } => source.detail(),
             _ => None,
         }
     }
@@ -219,6 +228,7 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Function { hint, .. } => hint.clone(),
+            Self::At { source, .. } => source.hint(),
             Self::DependentObjects { .. } => {
                 Some("Use DROP ... CASCADE to drop the dependent objects too.".to_owned())
             }
@@ -256,6 +266,21 @@ impl From<tessera_catalog::error::Error> for Error {
             Catalog::DataFusion(cause) => cause.into(),
             Catalog::Unusable(message) => Self::Start(message),
             other => Self::Internal(Box::new(other)),
+        }
+    }
+}
+
+impl Error {
+    /// The same error, with the place in the data where it happened.
+    pub fn at(self, context: impl Into<String>) -> Self {
+        Self::At { source: Box::new(self), context: context.into() }
+    }
+
+    /// Where in the data the error happened, for a client.
+    pub fn context(&self) -> Option<&str> {
+        match self {
+            Self::At { context, .. } => Some(context),
+            _ => None,
         }
     }
 }

@@ -1,5 +1,23 @@
 //! Tessera: a multi-tenant analytics server that any PostgreSQL client can use.
+//!
+//! A statement goes one way:
+//!
+//! ```text
+//! bytes ─▶ wire ─▶ session ─▶ planner ─▶ policy ─▶ execute ─▶ wire::encode ─▶ bytes
+//!         (pgwire)             parse+plan   guard
+//!
+//!      catalog: who exists, what they own, where it is stored
+//!      udfs:    the functions SQL can call
+//! ```
 
-pub mod error;
+pub mod config;
+pub mod server;
+pub mod wire;
+pub mod auth;
+pub mod session;
 pub mod planner;
 pub mod policy;
+pub mod execute;
+pub mod format;
+pub mod error;
+pub mod telemetry;

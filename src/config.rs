@@ -1,0 +1,257 @@
+//! Settings of the process, read from a TOML file. Each has its unit in its name, and a key that is
+//! not known is an error. Knows nothing of sessions' settings (`SET`).
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+
+/// A file with every setting at its default, each explained.
+pub const EXAMPLE: &str = include_str!("../tessera.toml");
+
+/// The settings of a server.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    pub listen: Listen,
+    pub connections: Connections,
+    pub passwords: Passwords,
+    pub resources: Resources,
+    pub tenants: Tenants,
+    pub log: Log,
+}
+
+/// Where clients connect, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Listen {
+    pub address: SocketAddr,
+    pub without_tls: WithoutTls,
+    /// Empty for no TLS.
+    pub tls_certificate_file: PathBuf,
+    pub tls_key_file: PathBuf,
+}
+
+/// What a client without TLS may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WithoutTls {
+    /// Connect on a loopback address only.
+    Loopback,
+    /// Connect from anywhere.
+    Insecure,
+}
+
+/// Limits on connections.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Connections {
+    pub max_connections: usize,
+    pub reserved_for_operators: usize,
+    pub max_unfinished_logins: usize,
+    pub authentication_timeout_ms: u64,
+    pub client_connection_check_interval_ms: u64,
+    pub max_message_bytes: usize,
+    pub shutdown_timeout_ms: u64,
+}
+
+/// How new passwords are kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Passwords {
+    pub encryption: Encryption,
+    pub scram_iterations: u32,
+}
+
+/// The form of new passwords.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Encryption {
+    #[serde(rename = "scram-sha-256")]
+    ScramSha256,
+    #[serde(rename = "argon2id")]
+    Argon2id,
+}
+
+/// What the whole server may use.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Resources {
+    /// 0 for three quarters of the machine's memory.
+    pub memory_limit_bytes: u64,
+    pub temporary_disk_limit_bytes: u64,
+    /// 0 for one a core.
+    pub cpu_threads: usize,
+    /// 0 for one a core, at most four.
+    pub network_threads: usize,
+}
+
+/// What a tenant has unless its own settings say otherwise; 0 for no limit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Tenants {
+    pub max_connections: u32,
+    pub memory_limit_bytes: u64,
+    pub statement_timeout_ms: u64,
+    pub idle_in_transaction_timeout_ms: u64,
+}
+
+/// What is logged, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    pub format: LogFormat,
+    pub filter: String,
+}
+
+/// The form of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+impl Config {
+    /// Reads a file.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read, is not TOML, has an unknown key or a value out of range.
+    pub fn read(path: &Path) -> Result<Self> {
+        let fault = |error: &dyn std::fmt::Display| {
+            Error::Start(format!("config file {}: {error}", path.display()))
+        };
+        let text = std::fs::read_to_string(path).map_err(|error| fault(&error))?;
+        Self::parse(&text).map_err(|error| fault(&error))
+    }
+
+    /// Reads the text of a file.
+    ///
+    /// # Errors
+    ///
+    /// When it is not TOML, has an unknown key or a value out of range.
+    pub fn parse(text: &str) -> Result<Self> {
+        let config: Self =
+            toml::from_str(text).map_err(|error| Error::Start(error.to_string().trim_end().to_owned()))?;
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<()> {
+        let refuse = |what: &str| Err(Error::Start(what.to_owned()));
+        let Connections { max_connections, reserved_for_operators, .. } = self.connections;
+        if max_connections == 0 || reserved_for_operators >= max_connections {
+            return refuse("max_connections must be more than reserved_for_operators");
+        }
+        if self.connections.max_unfinished_logins == 0 {
+            return refuse("max_unfinished_logins must be at least 1");
+        }
+        if self.connections.authentication_timeout_ms == 0 {
+            return refuse("authentication_timeout_ms must be at least 1");
+        }
+        if self.connections.client_connection_check_interval_ms == 0 {
+            return refuse("client_connection_check_interval_ms must be at least 1");
+        }
+        if !(64 * 1024..=1 << 30).contains(&self.connections.max_message_bytes) {
+            return refuse("max_message_bytes must be between 65536 and 1073741824");
+        }
+        if self.passwords.scram_iterations < crate::auth::scram::MIN_ITERATIONS {
+            return refuse("scram_iterations must be at least 4096");
+        }
+        let (certificate, key) = (&self.listen.tls_certificate_file, &self.listen.tls_key_file);
+        if certificate.as_os_str().is_empty() != key.as_os_str().is_empty() {
+            return refuse("tls_certificate_file and tls_key_file go together");
+        }
+        Ok(())
+    }
+}
+
+impl Default for Listen {
+    fn default() -> Self {
+        Self {
+            address: SocketAddr::from(([127, 0, 0, 1], 5432)),
+            without_tls: WithoutTls::Loopback,
+            tls_certificate_file: PathBuf::new(),
+            tls_key_file: PathBuf::new(),
+        }
+    }
+}
+
+impl Default for Connections {
+    fn default() -> Self {
+        Self {
+            max_connections: 1000,
+            reserved_for_operators: 3,
+            max_unfinished_logins: 2000,
+            authentication_timeout_ms: 10_000,
+            client_connection_check_interval_ms: 1_000,
+            max_message_bytes: 64 * 1024 * 1024,
+            shutdown_timeout_ms: 30_000,
+        }
+    }
+}
+
+impl Default for Passwords {
+    fn default() -> Self {
+        Self { encryption: Encryption::ScramSha256, scram_iterations: 4096 }
+    }
+}
+
+impl Default for Resources {
+    fn default() -> Self {
+        Self {
+            memory_limit_bytes: 0,
+            temporary_disk_limit_bytes: 100 << 30,
+            cpu_threads: 0,
+            network_threads: 0,
+        }
+    }
+}
+
+impl Default for Tenants {
+    fn default() -> Self {
+        Self {
+            max_connections: 100,
+            memory_limit_bytes: 0,
+            statement_timeout_ms: 300_000,
+            idle_in_transaction_timeout_ms: 600_000,
+        }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { format: LogFormat::Text, filter: "info".to_owned() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_example_is_the_default_and_names_every_setting() {
+        assert_eq!(Config::parse(EXAMPLE).unwrap(), Config::default());
+        let written = toml::to_string(&Config::default()).unwrap();
+        for line in written.lines().filter(|line| !line.is_empty()) {
+            assert!(EXAMPLE.lines().any(|example| example == line), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_or_not_sensible_is_refused() {
+        for text in [
+            "[listen]\nport = 1",
+            "[nothing]",
+            "[passwords]\nscram_iterations = 1000",
+            "[connections]\nmax_connections = 3",
+            "[listen]\ntls_key_file = \"key.pem\"",
+            "[listen]\nwithout_tls = \"yes\"",
+        ] {
+            assert!(Config::parse(text).is_err(), "{text}");
+        }
+        assert_eq!(Config::parse("").unwrap(), Config::default());
+    }
+}

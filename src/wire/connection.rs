@@ -1,0 +1,302 @@
+//! One logged-in connection: reads messages, calls the session, keeps portals and the protocol's state.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::pin;
+use std::time::Duration;
+
+use futures::{Stream, StreamExt};
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
+
+use super::Gate;
+use super::backend;
+use super::copy;
+use super::frontend::{self, Message};
+use super::link::Link;
+use super::portal::Portal;
+use super::sqlstate::is_fatal;
+use crate::error::{Error, Result};
+use crate::session::{CopyIn, CopyOut, Interrupt, Session};
+
+/// A logged-in connection.
+pub(super) struct Connection {
+    pub(super) link: Link,
+    pub(super) session: Session,
+    pub(super) portals: HashMap<String, Portal>,
+    pub(super) watch: Watch,
+    pub(super) cpu: Handle,
+    stopping: CancellationToken,
+    /// An error was sent in the extended protocol: everything is skipped until Sync.
+    skipping: bool,
+    /// An error was sent since the last Sync.
+    failed: bool,
+}
+
+/// Whether to read on.
+enum Next {
+    Continue,
+    End,
+}
+
+impl Connection {
+    pub(super) fn new(link: Link, session: Session, gate: &Gate) -> Self {
+        let interrupt = session.interrupt();
+        Self {
+            link,
+            session,
+            portals: HashMap::new(),
+            watch: Watch { interrupt, every: gate.settings.client_connection_check_interval },
+            cpu: gate.cpu.clone(),
+            stopping: gate.stopping.clone(),
+            skipping: false,
+            failed: false,
+        }
+    }
+
+    /// Serves the client until it leaves or is ended.
+    pub(super) async fn run(mut self) {
+        match self.converse().await {
+            Ok(()) | Err(Error::ConnectionLost) => {}
+            Err(error) => {
+                log(&error);
+                backend::error_response(&mut self.link.out, &error, true);
+            }
+        }
+        self.portals.clear();
+        let _ = self.session.end_implicit(false).await;
+        let Self { link, .. } = self;
+        link.close().await;
+    }
+
+    async fn converse(&mut self) -> Result<()> {
+        self.ready().await?;
+        loop {
+            let Some((tag, body)) = self.next().await? else { return Ok(()) };
+            let outcome = match frontend::decode(tag, body) {
+                Ok(message) => self.handle(message).await,
+                // A query that cannot be read is over; in the extended protocol Sync ends the error.
+                Err(error) => self.refuse(tag, error).await,
+            };
+            match outcome? {
+                Next::Continue => self.link.flush_if_large().await?,
+                Next::End => return Ok(()),
+            }
+        }
+    }
+
+    /// The next message, or the error that ends a session that was idle.
+    async fn next(&mut self) -> Result<Option<(u8, bytes::Bytes)>> {
+        let limit = self.session.idle_limit();
+        let interrupt = self.watch.interrupt.clone();
+        let limited = async {
+            match limit {
+                Some((time, error)) => {
+                    tokio::time::sleep(time).await;
+                    error
+                }
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            message = self.link.read_message() => message,
+            () = interrupt.terminated() => Err(Error::Terminated),
+            () = self.stopping.cancelled() => Err(Error::Terminated),
+            error = limited => Err(error),
+        }
+    }
+
+    async fn handle(&mut self, message: Message) -> Result<Next> {
+        match message {
+            Message::Terminate => return Ok(Next::End),
+            Message::Sync => self.sync().await?,
+            _ if self.skipping => {}
+            Message::Query(text) => {
+                if let Err(error) = self.query(&text).await {
+                    self.report(error)?;
+                    let _ = self.session.end_implicit(false).await;
+                }
+                self.failed = false;
+                self.drop_finished_portals();
+                self.ready().await?;
+            }
+            Message::Flush => self.link.flush().await?,
+            // What was on its way when a COPY failed.
+            Message::CopyData | Message::CopyDone | Message::CopyFail(_) => {}
+            Message::Password => {
+                return Err(Error::BrokenProtocol("unexpected password message".to_owned()));
+            }
+            other => {
+                let done = match other {
+                    Message::Parse { name, text, types } => self.parse(&name, &text, &types).await,
+                    Message::Bind(bind) => self.bind(bind),
+                    Message::Describe(target) => self.describe(&target),
+                    Message::Execute { portal, max_rows } => self.execute(&portal, max_rows).await,
+                    Message::Close(target) => self.close(&target),
+                    // All others are taken above.
+                    _ => Ok(()),
+                };
+                if let Err(error) = done {
+                    self.report(error)?;
+                    self.skipping = true;
+                }
+            }
+        }
+        Ok(Next::Continue)
+    }
+
+    async fn refuse(&mut self, tag: u8, error: Error) -> Result<Next> {
+        if self.skipping && tag != b'S' {
+            return Ok(Next::Continue);
+        }
+        self.report(error)?;
+        if tag == b'Q' || tag == b'F' {
+            let _ = self.session.end_implicit(false).await;
+            self.ready().await?;
+        } else {
+            self.skipping = true;
+        }
+        Ok(Next::Continue)
+    }
+
+    async fn sync(&mut self) -> Result<()> {
+        let ok = !self.failed;
+        (self.skipping, self.failed) = (false, false);
+        // Running portals hold what the transaction is made of.
+        if !self.in_block() {
+            self.portals.clear();
+        }
+        if let Err(error) = self.session.end_implicit(ok).await {
+            self.report(error)?;
+            self.failed = false;
+        }
+        self.drop_finished_portals();
+        self.ready().await
+    }
+
+    fn in_block(&self) -> bool {
+        self.session.status() == b'T'
+    }
+
+    /// Portals live as long as the transaction that made them.
+    fn drop_finished_portals(&mut self) {
+        if !self.in_block() {
+            self.portals.clear();
+        }
+    }
+
+    /// Sends an error to the client and tells the session.
+    ///
+    /// # Errors
+    ///
+    /// The error itself if it ends the connection.
+    pub(super) fn report(&mut self, error: Error) -> Result<()> {
+        if is_fatal(&error) {
+            return Err(error);
+        }
+        log(&error);
+        self.session.fail(&error);
+        self.failed = true;
+        self.send_notices();
+        backend::error_response(&mut self.link.out, &error, false);
+        Ok(())
+    }
+
+    async fn ready(&mut self) -> Result<()> {
+        self.send_notices();
+        for (name, value) in self.session.take_parameter_changes() {
+            backend::parameter_status(&mut self.link.out, &name, &value);
+        }
+        backend::ready_for_query(&mut self.link.out, self.session.status());
+        self.link.flush().await
+    }
+
+    pub(super) fn send_notices(&mut self) {
+        for notice in self.session.take_notices() {
+            backend::notice_response(&mut self.link.out, &notice);
+        }
+    }
+
+    /// Sends the rows of a COPY and gives its command tag.
+    pub(super) async fn copy_out(&mut self, copy: CopyOut) -> Result<String> {
+        let display = self.session.display();
+        let encoder = copy::Output::new(&copy, display)?;
+        let binary = encoder.is_binary();
+        backend::copy_response(&mut self.link.out, b'H', binary, copy.columns.len());
+        encoder.begin(&mut self.link.out);
+        let mut chunks = pin!(copy::encode(encoder.clone(), copy.batches, self.cpu.clone()));
+        let mut sent = 0;
+        while let Some(chunk) = self.watch.next(&self.link, &mut chunks).await {
+            let (mut bytes, rows) = chunk?;
+            if sent == 0 {
+                encoder.put_header_before_first_row(&mut bytes);
+            }
+            sent += rows;
+            self.link.write(bytes).await?;
+        }
+        encoder.end(sent == 0, &mut self.link.out);
+        backend::bare(&mut self.link.out, b'c');
+        Ok(format!("COPY {sent}"))
+    }
+
+    /// Takes the rows of a COPY and gives its command tag.
+    pub(super) async fn copy_in(&mut self, copy: CopyIn) -> Result<String> {
+        let display = self.session.display();
+        let binary = copy.options.format == crate::session::CopyFormat::Binary;
+        backend::copy_response(&mut self.link.out, b'G', binary, copy.columns.len());
+        self.link.flush().await?;
+        let CopyIn { relation, columns, options, sink } = copy;
+        let source = copy::Source { relation, columns, options, display };
+        let (rows, notices) = copy::receive(&mut self.link, source, sink, &self.watch, &self.cpu).await?;
+        for notice in notices {
+            backend::notice_response(&mut self.link.out, &notice);
+        }
+        Ok(format!("COPY {rows}"))
+    }
+}
+
+/// Looks after the client while a statement runs.
+#[derive(Clone)]
+pub(super) struct Watch {
+    pub(super) interrupt: Interrupt,
+    every: Duration,
+}
+
+impl Watch {
+    /// Runs work to its end; when the client has gone meanwhile, the work is told to stop.
+    pub(super) async fn run<T: Send>(&self, link: &Link, work: impl Future<Output = T> + Send) -> T {
+        let mut work = pin!(work);
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut work => return done,
+                () = tokio::time::sleep(self.every) => {
+                    if link.is_closed() {
+                        self.interrupt.terminate();
+                    }
+                }
+            }
+        }
+    }
+
+    /// The next item of a stream, as [`Watch::run`] waits for it.
+    pub(super) async fn next<S>(&self, link: &Link, stream: &mut S) -> Option<S::Item>
+    where
+        S: Stream + Unpin + Send,
+        S::Item: Send,
+    {
+        self.run(link, stream.next()).await
+    }
+}
+
+/// Logs what only we can mend; the client is told no more than its kind.
+fn log(error: &Error) {
+    match error {
+        Error::Internal(cause) => tracing::error!(%cause, "a statement failed by a fault of ours"),
+        Error::StoreUnavailable(cause) => tracing::error!(%cause, "the object store failed"),
+        Error::Damaged(table) => tracing::error!(table, "data is damaged"),
+        Error::At { source, .. } => log(source),
+        _ => {}
+    }
+}

@@ -1,0 +1,231 @@
+//! The extended protocol: Parse, Bind, Describe, Execute, Close.
+
+use std::pin::pin;
+
+use datafusion::common::ScalarValue;
+
+use super::backend;
+use super::connection::Connection;
+use super::decode;
+use super::encode::{RowEncoder, format_of};
+use super::frontend::{Bind, Target};
+use super::portal::{self, Portal, Running, State};
+use super::simple::complete;
+use crate::error::{Error, Result};
+use crate::session::{Prepared, Reply, RowsTag};
+
+/// The most portals a session may hold.
+const MAX_PORTALS: usize = 1000;
+
+impl Connection {
+    pub(super) async fn parse(&mut self, name: &str, text: &str, types: &[u32]) -> Result<()> {
+        if name.is_empty() {
+            self.session.close_prepared("");
+        }
+        let mut statements = self.session.parse(text)?;
+        let prepared = match (statements.pop(), statements.is_empty()) {
+            (None, _) => self.session.prepare_empty(),
+            (Some(statement), true) => {
+                let prepare = self.session.prepare(statement, types);
+                self.watch.run(&self.link, prepare).await?
+            }
+            (Some(_), false) => {
+                let message = "cannot insert multiple commands into a prepared statement";
+                return Err(Error::Syntax { message: message.to_owned(), position: None });
+            }
+        };
+        self.session.store_prepared(name, prepared)?;
+        backend::bare(&mut self.link.out, b'1');
+        Ok(())
+    }
+
+    pub(super) fn bind(&mut self, bind: Bind) -> Result<()> {
+        let prepared = self.session.prepared(&bind.statement)?;
+        if !bind.portal.is_empty() && self.portals.contains_key(&bind.portal) {
+            return Err(Error::DuplicateCursor(bind.portal));
+        }
+        if self.portals.len() >= MAX_PORTALS {
+            return Err(Error::ConfigurationLimit(format!("more than {MAX_PORTALS} portals")));
+        }
+        let parameters = self.values(&bind, &prepared)?;
+        let columns = prepared.columns().map_or(0, |columns| columns.len());
+        let formats = bind.result_formats.len();
+        if formats > 1 && formats != columns {
+            let message = format!("bind message has {formats} result formats but query has {columns} columns");
+            return Err(Error::Protocol(message));
+        }
+        let portal = Portal {
+            prepared,
+            result_formats: bind.result_formats,
+            state: State::New { parameters },
+        };
+        self.portals.insert(bind.portal, portal);
+        backend::bare(&mut self.link.out, b'2');
+        Ok(())
+    }
+
+    fn values(&self, bind: &Bind, prepared: &Prepared) -> Result<Vec<ScalarValue>> {
+        let types = prepared.parameters();
+        let (given, wanted) = (bind.values.len(), types.len());
+        if bind.formats.len() > 1 && bind.formats.len() != given {
+            let formats = bind.formats.len();
+            let message = format!("bind message has {formats} parameter formats but {given} parameters");
+            return Err(Error::Protocol(message));
+        }
+        if given != wanted {
+            let message = format!(
+                "bind message supplies {given} parameters, but prepared statement \"{}\" requires {wanted}",
+                bind.statement
+            );
+            return Err(Error::Protocol(message));
+        }
+        let display = self.session.display();
+        let values = bind.values.iter().zip(types).enumerate();
+        values
+            .map(|(index, (value, sql_type))| match value {
+                None => decode::null(sql_type, &display),
+                Some(bytes) if format_of(&bind.formats, index) == 1 => {
+                    decode::parse_binary(bytes, sql_type, &display)
+                }
+                Some(bytes) => decode::parse_text(bytes, sql_type, &display),
+            })
+            .collect()
+    }
+
+    pub(super) fn describe(&mut self, target: &Target) -> Result<()> {
+        let (prepared, formats) = match target {
+            Target::Statement(name) => {
+                let prepared = self.session.prepared(name)?;
+                backend::parameter_description(&mut self.link.out, prepared.parameters());
+                (prepared, &[][..])
+            }
+            Target::Portal(name) => {
+                let portal = self.portals.get(name).ok_or_else(|| Error::NoSuchPortal(name.clone()))?;
+                (std::sync::Arc::clone(&portal.prepared), portal.result_formats.as_slice())
+            }
+        };
+        match prepared.columns() {
+            Some(columns) => backend::row_description(&mut self.link.out, columns, |index| {
+                format_of(formats, index)
+            }),
+            None => backend::bare(&mut self.link.out, b'n'),
+        }
+        Ok(())
+    }
+
+    pub(super) fn close(&mut self, target: &Target) -> Result<()> {
+        match target {
+            Target::Statement(name) => self.session.close_prepared(name),
+            Target::Portal(name) => {
+                self.portals.remove(name);
+            }
+        }
+        backend::bare(&mut self.link.out, b'3');
+        Ok(())
+    }
+
+    /// Runs a portal for at most `max_rows` rows; 0 means all.
+    pub(super) async fn execute(&mut self, name: &str, max_rows: usize) -> Result<()> {
+        let portal = self.portals.get_mut(name).ok_or_else(|| Error::NoSuchPortal(name.to_owned()))?;
+        let running = match std::mem::replace(&mut portal.state, State::Spent) {
+            State::Running(running) => running,
+            State::Finished(tag) => {
+                backend::command_complete(&mut self.link.out, &complete(&tag, 0));
+                portal.state = State::Finished(tag);
+                return Ok(());
+            }
+            State::Spent => {
+                return Err(Error::Function {
+                    sqlstate: "55000",
+                    message: format!("portal \"{name}\" cannot be run"),
+                    detail: None,
+                    hint: None,
+                });
+            }
+            State::New { parameters } => {
+                let prepared = std::sync::Arc::clone(&portal.prepared);
+                let formats = portal.result_formats.clone();
+                let execute = self.session.execute(&prepared, parameters);
+                let tag = match self.watch.run(&self.link, execute).await? {
+                    Reply::Rows(rows) => {
+                        let encoder = RowEncoder::new(rows.columns, &formats, self.session.display());
+                        let running =
+                            Running { encoder, batches: rows.batches, tag: rows.tag, rest: None };
+                        return self.send_rows(name, running, max_rows).await;
+                    }
+                    Reply::Empty => {
+                        self.send_notices();
+                        backend::bare(&mut self.link.out, b'I');
+                        return Ok(());
+                    }
+                    Reply::Done { tag } => tag,
+                    Reply::CopyOut(copy) => self.copy_out(copy).await?,
+                    Reply::CopyIn(copy) => self.copy_in(copy).await?,
+                };
+                self.send_notices();
+                backend::command_complete(&mut self.link.out, &tag);
+                return Ok(());
+            }
+        };
+        self.send_rows(name, running, max_rows).await
+    }
+
+    async fn send_rows(&mut self, name: &str, running: Running, max_rows: usize) -> Result<()> {
+        if max_rows > 0 {
+            return self.send_some_rows(name, running, max_rows).await;
+        }
+        let Running { encoder, batches, tag, rest } = running;
+        let mut sent = 0;
+        if let Some(rest) = rest {
+            encoder.encode(&rest, &mut self.link.out)?;
+            sent += rest.num_rows() as u64;
+        }
+        let mut chunks = pin!(portal::encoded(encoder, batches, self.cpu.clone()));
+        while let Some(chunk) = self.watch.next(&self.link, &mut chunks).await {
+            let (bytes, rows) = chunk?;
+            sent += rows;
+            self.link.write(bytes).await?;
+        }
+        self.finish_portal(name, tag, sent);
+        Ok(())
+    }
+
+    async fn send_some_rows(&mut self, name: &str, mut running: Running, max_rows: usize) -> Result<()> {
+        let mut left = max_rows;
+        while left > 0 {
+            let batch = match running.rest.take() {
+                Some(rest) => rest,
+                None => match self.watch.next(&self.link, &mut running.batches).await {
+                    Some(batch) => batch?,
+                    None => {
+                        self.finish_portal(name, running.tag, (max_rows - left) as u64);
+                        return Ok(());
+                    }
+                },
+            };
+            let now = batch.num_rows().min(left);
+            running.encoder.encode(&batch.slice(0, now), &mut self.link.out)?;
+            self.link.flush_if_large().await?;
+            left -= now;
+            if now < batch.num_rows() {
+                running.rest = Some(batch.slice(now, batch.num_rows() - now));
+            }
+        }
+        if let Some(portal) = self.portals.get_mut(name) {
+            portal.state = State::Running(running);
+        }
+        self.send_notices();
+        backend::bare(&mut self.link.out, b's');
+        Ok(())
+    }
+
+    fn finish_portal(&mut self, name: &str, tag: RowsTag, sent: u64) {
+        self.send_notices();
+        backend::command_complete(&mut self.link.out, &complete(&tag, sent));
+        // A query can be asked again and has no more rows; what changed something cannot.
+        let repeatable = matches!(&tag, RowsTag::Counted("SELECT" | "FETCH"));
+        if let (Some(portal), true) = (self.portals.get_mut(name), repeatable) {
+            portal.state = State::Finished(tag);
+        }
+    }
+}
