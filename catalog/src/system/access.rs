@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use super::names::quote_acl_name;
 use super::scene::{Attribute, Class, Namespace, Scene, attributes};
 use crate::id::Oid;
-use crate::model::{Acl, AclItem, Privilege, Privileges, Relation};
+use crate::model::{Acl, AclItem, Privilege, Privileges, Relation, Tenant};
 
 /// A role with the roles whose rights it has.
 #[derive(Debug, Clone)]
@@ -114,6 +114,13 @@ impl Scene {
                 who.held(Some(&acl), self.database_owner(), all)
             }
         }
+    }
+
+    /// What an operator holds on a tenant's database.
+    pub(super) fn held_on_tenant(&self, who: &Who<'_>, tenant: &Tenant) -> Held {
+        // A tenant without a list lets no operator in but superusers.
+        let acl = tenant.acl.clone().unwrap_or_default();
+        who.held(Some(&acl), Oid::OPERATOR, Privileges::of_database())
     }
 
     /// The owner of the session's database.

@@ -9,7 +9,7 @@ use arrow::array::{
     TimestampMicrosecondBuilder, UInt32Builder, new_null_array,
 };
 use arrow::buffer::{OffsetBuffer, ScalarBuffer};
-use arrow::datatypes::{DataType, Field, FieldRef, IntervalMonthDayNano, IntervalUnit, TimeUnit};
+use arrow::datatypes::{DataType, FieldRef, IntervalMonthDayNano, IntervalUnit, TimeUnit};
 use datafusion::common::ScalarValue;
 
 use super::table::Column;
@@ -95,17 +95,6 @@ impl Rows {
             })
     }
 
-    /// The texts that the scan looks for in a column, if a filter names them.
-    pub(super) fn texts(&self, column: &str) -> Option<Vec<&str>> {
-        let values = self.constants(column)?;
-        Some(
-            values
-                .iter()
-                .filter_map(|value| value.try_as_str().flatten())
-                .collect(),
-        )
-    }
-
     /// Whether a row with this text in a column can be of use.
     pub(super) fn may_have(&self, column: &str, text: &str) -> bool {
         self.constants(column).is_none_or(|values| {
@@ -186,7 +175,7 @@ pub(super) enum Builder {
     Float32(Float32Builder),
     Float64(Float64Builder),
     Text(StringViewBuilder),
-    Time(TimestampMicrosecondBuilder, DataType),
+    Time(TimestampMicrosecondBuilder),
     Interval(IntervalMonthDayNanoBuilder),
     List {
         item: FieldRef,
@@ -210,10 +199,9 @@ impl Builder {
             DataType::Float32 => Self::Float32(Float32Builder::new()),
             DataType::Float64 => Self::Float64(Float64Builder::new()),
             DataType::Utf8View => Self::Text(StringViewBuilder::new()),
-            DataType::Timestamp(TimeUnit::Microsecond, _) => Self::Time(
-                TimestampMicrosecondBuilder::new().with_data_type(data_type.clone()),
-                data_type.clone(),
-            ),
+            DataType::Timestamp(TimeUnit::Microsecond, _) => {
+                Self::Time(TimestampMicrosecondBuilder::new().with_data_type(data_type.clone()))
+            }
             DataType::Interval(IntervalUnit::MonthDayNano) => {
                 Self::Interval(IntervalMonthDayNanoBuilder::new())
             }
@@ -248,7 +236,7 @@ impl Builder {
                 Value::Text(text) => Some(text.as_ref()),
                 _ => None,
             }),
-            Self::Time(b, _) => b.append_option(int),
+            Self::Time(b) => b.append_option(int),
             Self::Interval(b) => b.append_option(
                 int.map(|micros| IntervalMonthDayNano::new(0, 0, micros.saturating_mul(1000))),
             ),
@@ -283,7 +271,7 @@ impl Builder {
             Self::Float32(mut b) => Arc::new(b.finish()),
             Self::Float64(mut b) => Arc::new(b.finish()),
             Self::Text(mut b) => Arc::new(b.finish()),
-            Self::Time(mut b, _) => Arc::new(b.finish()),
+            Self::Time(mut b) => Arc::new(b.finish()),
             Self::Interval(mut b) => Arc::new(b.finish()),
             Self::List {
                 item,
@@ -310,11 +298,6 @@ fn float(value: &Value<'_>) -> Option<f64> {
         Value::Int(n) => Some(*n as f64),
         _ => None,
     }
-}
-
-/// The item field of a list of texts, as functions return it.
-pub(super) fn text_item() -> FieldRef {
-    Arc::new(Field::new("item", DataType::Utf8View, true))
 }
 
 macro_rules! from_number {

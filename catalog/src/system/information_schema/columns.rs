@@ -128,18 +128,18 @@ pub(super) fn data_type(sql_type: &SqlType) -> String {
 
 /// The lengths and precisions that information_schema gives for a type.
 #[derive(Default)]
-pub(super) struct Precision {
-    pub(super) characters: Option<i64>,
-    pub(super) octets: Option<i64>,
-    pub(super) digits: Option<i64>,
-    pub(super) radix: Option<i64>,
-    pub(super) scale: Option<i64>,
-    pub(super) fraction: Option<i64>,
+pub(in crate::system) struct Precision {
+    pub(in crate::system) characters: Option<i64>,
+    pub(in crate::system) octets: Option<i64>,
+    pub(in crate::system) digits: Option<i64>,
+    pub(in crate::system) radix: Option<i64>,
+    pub(in crate::system) scale: Option<i64>,
+    pub(in crate::system) fraction: Option<i64>,
 }
 
 impl Precision {
     /// Those of `sql_type`.
-    pub(super) fn of(sql_type: &SqlType) -> Self {
+    pub(in crate::system) fn of(sql_type: &SqlType) -> Self {
         const MAX_OCTETS: i64 = 1 << 30;
         let binary = |digits, scale| Self {
             digits: Some(digits),
