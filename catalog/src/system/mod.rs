@@ -28,6 +28,7 @@ mod tests;
 pub use error::LookupError;
 pub use functions::functions;
 pub use names::{quote_ident, split_name};
+pub use provider::HIDDEN;
 pub use scene::{
     ActivityRow, Attribute, Class, Constraint, CursorRow, FunctionRow, Namespace, OPERATOR_NAME,
     PreparedRow, Scene, SettingRow, Sizes, TENANT_ADMIN_NAME, attributes, index_keys,
@@ -85,7 +86,31 @@ pub fn table_by_oid(oid: u32) -> Option<&'static SystemTable> {
     REGISTRY.by_oid.get(&oid).copied()
 }
 
+/// The rows of a function that returns a set and takes no arguments, such as `pg_get_keywords`.
+pub fn table_function(name: &str) -> Option<&'static SystemTable> {
+    match name {
+        "pg_get_keywords" => Some(&pg_catalog::pg_get_keywords::TABLE),
+        "pg_show_all_settings" => Some(&pg_catalog::pg_settings::TABLE),
+        "pg_timezone_names" => Some(&pg_catalog::pg_timezone_names::TABLE),
+        "pg_timezone_abbrevs" => Some(&pg_catalog::pg_timezone_abbrevs::TABLE),
+        "pg_prepared_statement" => Some(&pg_catalog::pg_prepared_statements::TABLE),
+        "pg_cursor" => Some(&pg_catalog::pg_cursors::TABLE),
+        "pg_lock_status" => table("pg_catalog", "pg_locks"),
+        "pg_prepared_xact" => table("pg_catalog", "pg_prepared_xacts"),
+        "pg_available_extensions" => table("pg_catalog", "pg_available_extensions"),
+        _ => None,
+    }
+}
+
 /// A system table as `scene` shows it; its rows are made when it is scanned.
 pub fn provider(table: &'static SystemTable, scene: Arc<Scene>) -> Arc<dyn TableProvider> {
-    Arc::new(provider::Provider::new(table, scene))
+    Arc::new(provider::Provider::new(table, scene, false))
+}
+
+/// The same with [`HIDDEN`] as its last columns, for a query that names one of them.
+pub fn provider_with_hidden(
+    table: &'static SystemTable,
+    scene: Arc<Scene>,
+) -> Arc<dyn TableProvider> {
+    Arc::new(provider::Provider::new(table, scene, true))
 }

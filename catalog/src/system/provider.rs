@@ -3,8 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::array::{RecordBatch, RecordBatchOptions};
-use arrow::datatypes::SchemaRef;
+use arrow::array::{
+    ArrayRef, Int64Array, RecordBatch, RecordBatchOptions, StringViewArray, UInt32Array,
+};
+use arrow::datatypes::{Fields, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{Result, ScalarValue};
@@ -16,6 +18,17 @@ use datafusion::physical_plan::ExecutionPlan;
 use super::rows::Rows;
 use super::scene::Scene;
 use super::table::SystemTable;
+use crate::sql_type::SqlType;
+
+/// The columns that PostgreSQL's tables have and `*` leaves out, by name and type.
+pub const HIDDEN: [(&str, SqlType); 3] = [
+    ("tableoid", SqlType::Oid),
+    ("xmin", SqlType::Int8),
+    ("ctid", SqlType::Text),
+];
+
+/// What PostgreSQL's `xmin` is for rows that every transaction sees.
+const FROZEN_TRANSACTION: i64 = 2;
 
 /// A system table with what it looks at.
 pub(super) struct Provider {
@@ -25,9 +38,16 @@ pub(super) struct Provider {
 }
 
 impl Provider {
-    /// The table as `scene` shows it.
-    pub(super) fn new(table: &'static SystemTable, scene: Arc<Scene>) -> Self {
-        let schema = table.arrow_schema(&scene.zone);
+    /// The table as `scene` shows it, with [`HIDDEN`] at its end if they are asked for.
+    pub(super) fn new(table: &'static SystemTable, scene: Arc<Scene>, hidden: bool) -> Self {
+        let mut schema = table.arrow_schema(&scene.zone);
+        if hidden {
+            let more = HIDDEN
+                .iter()
+                .map(|(name, kind)| kind.field(name, true, &scene.zone));
+            let fields: Fields = schema.fields().iter().map(Arc::clone).chain(more).collect();
+            schema = Arc::new(Schema::new(fields));
+        }
         Self {
             table,
             scene,
@@ -45,23 +65,34 @@ impl Provider {
         let fields = self.schema.fields();
         let mut rows = Rows::new(self.table.columns(), fields, projection, wanted);
         (self.table.rows)(&self.scene, &mut rows);
-        let (count, arrays) = rows.finish();
-        let arranged = match projection {
-            None => arrays.into_iter().map(|(_, array)| array).collect(),
-            Some(kept) => kept
-                .iter()
-                .filter_map(|index| arrays.iter().find(|(i, _)| i == index))
-                .map(|(_, array)| Arc::clone(array))
-                .collect(),
-        };
-        let schema = match projection {
-            None => Arc::clone(&self.schema),
-            Some(kept) => Arc::new(self.schema.project(kept)?),
-        };
+        let (count, made) = rows.finish();
+        let all: Vec<usize> = (0..fields.len()).collect();
+        let kept = projection.unwrap_or(&all);
+        let arrays = kept.iter().map(
+            |index| match made.iter().find(|(place, _)| place == index) {
+                Some((_, array)) => Arc::clone(array),
+                None => self.hidden(*index, count),
+            },
+        );
         let options = RecordBatchOptions::new().with_row_count(Some(count));
+        let schema = Arc::new(self.schema.project(kept)?);
         Ok(RecordBatch::try_new_with_options(
-            schema, arranged, &options,
+            schema,
+            arrays.collect(),
+            &options,
         )?)
+    }
+
+    /// A column of [`HIDDEN`], by its place among all columns.
+    fn hidden(&self, index: usize, count: usize) -> ArrayRef {
+        match HIDDEN.get(index - self.table.columns().len()) {
+            Some((_, SqlType::Oid)) => Arc::new(UInt32Array::from(vec![self.table.oid; count])),
+            Some((_, SqlType::Int8)) => Arc::new(Int64Array::from(vec![FROZEN_TRANSACTION; count])),
+            _ => {
+                let places = (1..=count).map(|row| Some(format!("(0,{row})")));
+                Arc::new(StringViewArray::from_iter(places))
+            }
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::{Arg, Function};
 use crate::id::Oid;
+use crate::model::{Scope, Table};
 use crate::system::error::LookupError;
 use crate::system::rows::Value;
 use crate::system::scene::{Class, Scene};
@@ -32,13 +33,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
         };
         match (own, args[0]) {
             (true, _) => {
-                let tables = scene
-                    .relations()
-                    .filter(|relation| relation.table().is_some());
-                Ok(tables
-                    .map(|table| (scene.sizes)(table.oid).1)
-                    .sum::<i64>()
-                    .into())
+                // Shared rows are the system's.
+                let owned = |table: &Table| table.scope != Scope::Shared || !scene.in_tenant();
+                let tables = scene.relations().filter(|r| r.table().is_some_and(owned));
+                let bytes: i64 = tables.map(|table| (scene.sizes)(table.oid).1).sum();
+                Ok(bytes.into())
             }
             (false, Arg::Text(name)) if scene.in_tenant() || !is_tenant(scene, name) => {
                 Err(LookupError::NoDatabase(name.to_owned()))

@@ -3,7 +3,7 @@
 
 use crate::system::table::{SystemTable, no_rows};
 
-pub(in crate::system) static TABLES: [SystemTable; 91] = [
+pub(in crate::system) static TABLES: [SystemTable; 89] = [
     SystemTable::table(
         "pg_catalog",
         "pg_amop",
@@ -728,22 +728,6 @@ pub(in crate::system) static TABLES: [SystemTable; 91] = [
         6102,
         r#"
         srsubid oid, srrelid oid, srsubstate "char", srsublsn text"#,
-        no_rows,
-    ),
-    SystemTable::view(
-        "pg_catalog",
-        "pg_timezone_abbrevs",
-        12122,
-        "
-        abbrev text, utc_offset interval, is_dst bool",
-        no_rows,
-    ),
-    SystemTable::view(
-        "pg_catalog",
-        "pg_timezone_names",
-        12126,
-        "
-        name text, abbrev text, utc_offset interval, is_dst bool",
         no_rows,
     ),
     SystemTable::table(

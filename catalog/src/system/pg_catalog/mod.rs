@@ -17,6 +17,7 @@ pub(in crate::system) mod pg_db_role_setting;
 pub(in crate::system) mod pg_default_acl;
 pub(in crate::system) mod pg_depend;
 pub(in crate::system) mod pg_description;
+pub(in crate::system) mod pg_get_keywords;
 pub(in crate::system) mod pg_group;
 pub(in crate::system) mod pg_index;
 pub(in crate::system) mod pg_indexes;
@@ -39,6 +40,8 @@ pub(in crate::system) mod pg_stat_ssl;
 pub(in crate::system) mod pg_stat_tables;
 pub(in crate::system) mod pg_tables;
 pub(in crate::system) mod pg_tablespace;
+pub(in crate::system) mod pg_timezone_abbrevs;
+pub(in crate::system) mod pg_timezone_names;
 pub(in crate::system) mod pg_type;
 pub(in crate::system) mod pg_user;
 pub(in crate::system) mod pg_views;
@@ -46,7 +49,7 @@ pub(in crate::system) mod pg_views;
 use super::table::SystemTable;
 
 /// Those with rows.
-static FILLED: [&SystemTable; 48] = [
+static FILLED: [&SystemTable; 50] = [
     &pg_aggregate::TABLE,
     &pg_am::TABLE,
     &pg_attrdef::TABLE,
@@ -84,6 +87,8 @@ static FILLED: [&SystemTable; 48] = [
     &pg_stat_ssl::TABLE,
     &pg_tables::TABLE,
     &pg_tablespace::TABLE,
+    &pg_timezone_abbrevs::TABLE,
+    &pg_timezone_names::TABLE,
     &pg_type::TABLE,
     &pg_user::TABLE,
     &pg_views::TABLE,
