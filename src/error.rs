@@ -41,8 +41,12 @@ pub enum Error {
     ColumnExists { column: String, relation: String },
     #[error("\"{name}\" is not a {wanted}")]
     WrongKind { name: String, wanted: &'static str },
+    #[error("{message}")]
+    WrongKindHint { message: String, hint: &'static str },
     #[error("{0}")]
     InvalidDefinition(String),
+    #[error("a common table needs a column \"tenant_id\"")]
+    CommonWithoutTenant,
     #[error("{0}")]
     InvalidName(String),
     #[error("{0}")]
@@ -74,6 +78,8 @@ pub enum Error {
     PermissionDenied { kind: &'static str, name: String },
     #[error("{0}")]
     InsufficientPrivilege(String),
+    #[error("{0}")]
+    InvalidGrant(String),
     #[error("must be owner of {kind} {name}")]
     MustOwn { kind: &'static str, name: String },
     #[error("new row violates row-level security policy for table \"{0}\"")]
@@ -89,6 +95,10 @@ pub enum Error {
     NotNull { column: String, relation: String, detail: Option<String> },
     #[error("new row for relation \"{relation}\" violates check constraint \"{constraint}\"")]
     Check { relation: String, constraint: String, detail: Option<String> },
+    #[error("column \"{column}\" of relation \"{relation}\" contains null values")]
+    ContainsNulls { column: String, relation: String },
+    #[error("check constraint \"{constraint}\" of relation \"{relation}\" is violated by some row")]
+    CheckOfExisting { constraint: String, relation: String },
     #[error("duplicate key value violates unique constraint \"{constraint}\"")]
     Unique { relation: String, constraint: String, detail: Option<String> },
     #[error("value too long for type {0}")]
@@ -136,6 +146,8 @@ pub enum Error {
     NoSuchCursor(String),
     #[error("cursor \"{0}\" already exists")]
     DuplicateCursor(String),
+    #[error("{0}")]
+    InvalidCursorState(String),
     #[error("cached plan must not change result type")]
     ResultTypeChanged,
     #[error("{0}")]
@@ -210,11 +222,47 @@ impl Error {
             Self::DependentObjects { .. } => {
                 Some("Use DROP ... CASCADE to drop the dependent objects too.".to_owned())
             }
+            Self::WrongKindHint { hint, .. } => Some((*hint).to_owned()),
+            Self::CommonWithoutTenant => Some(
+                "Add tenant_id to the query, or make the operators' own table with SET \
+                 search_path = internal."
+                    .to_owned(),
+            ),
             Self::OutOfMemory { .. } => {
                 Some("Read fewer rows at once, or raise the tenant's memory_limit.".to_owned())
             }
             _ => None,
         }
+    }
+}
+
+impl From<tessera_catalog::error::Error> for Error {
+    fn from(error: tessera_catalog::error::Error) -> Self {
+        use tessera_catalog::error::Error as Catalog;
+        match error {
+            Catalog::Conflict => Self::Serialization,
+            Catalog::NameTaken { kind, name } => Self::AlreadyExists { kind, name },
+            Catalog::NameUsedByTenants { name, tenants } => {
+                Self::NameUsedByTenants { name, tenants }
+            }
+            Catalog::NoSuchVersion { .. } => Self::InvalidParameterValue(error.to_string()),
+            Catalog::Unstorable(message) => Self::OutOfRange(message),
+            Catalog::ForeignCommit { table } | Catalog::Damaged { table, .. } => {
+                tracing::error!(%table, "a table cannot be read");
+                Self::Damaged(table)
+            }
+            Catalog::DiskFull => Self::DiskFull,
+            Catalog::Store(cause) => Self::StoreUnavailable(Box::new(cause)),
+            Catalog::DataFusion(cause) => cause.into(),
+            Catalog::Unusable(message) => Self::Start(message),
+            other => Self::Internal(Box::new(other)),
+        }
+    }
+}
+
+impl From<Error> for DataFusionError {
+    fn from(error: Error) -> Self {
+        Self::External(Box::new(error))
     }
 }
 

@@ -47,7 +47,7 @@ pub enum Error {
     Arrow(#[from] arrow::error::ArrowError),
     /// Delta's library failed.
     #[error("the table's log could not be read")]
-    Delta(#[from] deltalake_core::DeltaTableError),
+    Delta(#[source] deltalake_core::DeltaTableError),
     /// The folder is in use by another server, or cannot be used.
     #[error("{0}")]
     Unusable(String),
@@ -63,5 +63,38 @@ pub enum Error {
     DataFusion(#[from] datafusion::error::DataFusionError),
 }
 
+impl From<deltalake_core::DeltaTableError> for Error {
+    fn from(error: deltalake_core::DeltaTableError) -> Self {
+        if crate::storage::is_disk_full(&error) {
+            Self::DiskFull
+        } else {
+            Self::Delta(error)
+        }
+    }
+}
+
+impl From<object_store::Error> for Error {
+    fn from(error: object_store::Error) -> Self {
+        if crate::storage::is_disk_full(&error) {
+            Self::DiskFull
+        } else {
+            Self::Store(error)
+        }
+    }
+}
+
 /// A result of the catalog.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        // SQLite's own number for a full disk; an extended one has it in its lowest byte.
+        const SQLITE_FULL: u32 = 13;
+        let code = error.as_database_error().and_then(|error| error.code());
+        let code = code.and_then(|code| code.parse::<u32>().ok());
+        match code {
+            Some(code) if code & 0xff == SQLITE_FULL => Self::DiskFull,
+            _ => Self::Database(error),
+        }
+    }
+}

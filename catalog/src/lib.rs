@@ -1,9 +1,18 @@
 //! Who exists in Tessera, what they own, and where it is stored.
 //!
 //! The server asks [`Catalog`] for a [`model::Database`], plans over it, and hands back a
-//! [`Commit`]: catalog changes and file changes that become visible together or not at all.
+//! [`commit::Commit`]: catalog changes and file changes that become visible together or not at all.
 
+pub mod catalog;
+pub mod commit;
+pub mod error;
 pub mod id;
 pub mod model;
+pub mod provider;
 pub mod sql_type;
+pub mod storage;
+mod store;
 pub mod system;
+
+pub use catalog::{AsOf, Catalog, CatalogLimits, CatalogOptions, PartSize};
+pub use error::{Error, Result};

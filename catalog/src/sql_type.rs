@@ -230,7 +230,10 @@ impl SqlType {
             .find_map(|scalar| {
                 if scalar.oid() == oid {
                     Some(scalar)
-                } else if scalar.array_oid() == oid && scalar != Self::Unknown && scalar != Self::Void {
+                } else if scalar.array_oid() == oid
+                    && scalar != Self::Unknown
+                    && scalar != Self::Void
+                {
                     Some(Self::Array(Box::new(scalar)))
                 } else {
                     None

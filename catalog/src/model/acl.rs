@@ -93,7 +93,11 @@ impl Privileges {
     /// All that can be granted on a table or view.
     pub fn of_table() -> Self {
         use Privilege::{Delete, Insert, References, Select, Trigger, Truncate, Update};
-        [Insert, Select, Update, Delete, Truncate, References, Trigger].into_iter().collect()
+        [
+            Insert, Select, Update, Delete, Truncate, References, Trigger,
+        ]
+        .into_iter()
+        .collect()
     }
 
     /// All that can be granted on a column.
@@ -109,7 +113,9 @@ impl Privileges {
 
     /// All that can be granted on a database.
     pub fn of_database() -> Self {
-        [Privilege::Create, Privilege::Temporary, Privilege::Connect].into_iter().collect()
+        [Privilege::Create, Privilege::Temporary, Privilege::Connect]
+            .into_iter()
+            .collect()
     }
 
     /// All that can be granted on a function.
@@ -152,13 +158,17 @@ impl Privileges {
 
     /// The privileges in the set, in PostgreSQL's order.
     pub fn iter(self) -> impl Iterator<Item = Privilege> {
-        Privilege::ALL.into_iter().filter(move |privilege| self.contains(*privilege))
+        Privilege::ALL
+            .into_iter()
+            .filter(move |privilege| self.contains(*privilege))
     }
 }
 
 impl FromIterator<Privilege> for Privileges {
     fn from_iter<I: IntoIterator<Item = Privilege>>(items: I) -> Self {
-        items.into_iter().fold(Self::NONE, |set, item| Self(set.0 | item.bit()))
+        items
+            .into_iter()
+            .fold(Self::NONE, |set, item| Self(set.0 | item.bit()))
     }
 }
 
@@ -189,12 +199,18 @@ pub struct Acl(pub Vec<AclItem>);
 impl Acl {
     /// The list that an owner starts with.
     pub fn of_owner(owner: Oid, privileges: Privileges) -> Self {
-        Self(vec![AclItem { grantee: owner, grantor: owner, privileges, grantable: Privileges::NONE }])
+        Self(vec![AclItem {
+            grantee: owner,
+            grantor: owner,
+            privileges,
+            grantable: Privileges::NONE,
+        }])
     }
 
     /// What a role that is a member of `roles` holds here, PUBLIC's share included.
     pub fn held_by(&self, roles: &[Oid]) -> Privileges {
-        self.for_roles(roles).fold(Privileges::NONE, |all, item| all.union(item.privileges))
+        self.for_roles(roles)
+            .fold(Privileges::NONE, |all, item| all.union(item.privileges))
     }
 
     /// What such a role may grant to others; PUBLIC never can.
@@ -206,24 +222,44 @@ impl Acl {
     }
 
     fn for_roles(&self, roles: &[Oid]) -> impl Iterator<Item = &AclItem> {
-        self.0.iter().filter(|item| item.grantee == Oid::PUBLIC || roles.contains(&item.grantee))
+        self.0
+            .iter()
+            .filter(|item| item.grantee == Oid::PUBLIC || roles.contains(&item.grantee))
     }
 
     /// Adds a grant to what the same grantor gave the same grantee before.
     pub fn grant(&mut self, grantee: Oid, grantor: Oid, privileges: Privileges, grantable: bool) {
-        let with_option = if grantable { privileges } else { Privileges::NONE };
-        let found = self.0.iter_mut().find(|item| item.grantee == grantee && item.grantor == grantor);
+        let with_option = if grantable {
+            privileges
+        } else {
+            Privileges::NONE
+        };
+        let found = self
+            .0
+            .iter_mut()
+            .find(|item| item.grantee == grantee && item.grantor == grantor);
         match found {
             Some(item) => {
                 item.privileges = item.privileges.union(privileges);
                 item.grantable = item.grantable.union(with_option);
             }
-            None => self.0.push(AclItem { grantee, grantor, privileges, grantable: with_option }),
+            None => self.0.push(AclItem {
+                grantee,
+                grantor,
+                privileges,
+                grantable: with_option,
+            }),
         }
     }
 
     /// Takes privileges, or only the right to grant them, from a grantee of this grantor.
-    pub fn revoke(&mut self, grantee: Oid, grantor: Oid, privileges: Privileges, only_option: bool) {
+    pub fn revoke(
+        &mut self,
+        grantee: Oid,
+        grantor: Oid,
+        privileges: Privileges,
+        only_option: bool,
+    ) {
         for item in &mut self.0 {
             if item.grantee == grantee && item.grantor == grantor {
                 item.grantable = item.grantable.difference(privileges);
@@ -237,13 +273,16 @@ impl Acl {
 
     /// Whether any grant names `role`, as grantee or grantor.
     pub fn mentions(&self, role: Oid) -> bool {
-        self.0.iter().any(|item| item.grantee == role || item.grantor == role)
+        self.0
+            .iter()
+            .any(|item| item.grantee == role || item.grantor == role)
     }
 }
 
 impl fmt::Display for Privileges {
     /// The letters of `aclitem`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.iter().try_for_each(|privilege| write!(f, "{}", privilege.letter()))
+        self.iter()
+            .try_for_each(|privilege| write!(f, "{}", privilege.letter()))
     }
 }

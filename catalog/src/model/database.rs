@@ -48,15 +48,29 @@ pub enum Change {
     PutRole(Role),
     DropRole(Oid),
     PutMembership(Membership),
-    DropMembership { role: Oid, member: Oid },
+    DropMembership {
+        role: Oid,
+        member: Oid,
+    },
     PutSchema(Schema),
     DropSchema(Oid),
     PutRelation(Relation),
     DropRelation(Oid),
     PutDefaultAcl(DefaultAcl),
-    DropDefaultAcl { role: Oid, schema: Option<Oid>, kind: DefaultAclKind },
-    PutFunctionAcl { function: String, acl: Acl },
-    PutBorrowedAcl { relation: Oid, column: i16, acl: Acl },
+    DropDefaultAcl {
+        role: Oid,
+        schema: Option<Oid>,
+        kind: DefaultAclKind,
+    },
+    PutFunctionAcl {
+        function: String,
+        acl: Acl,
+    },
+    PutBorrowedAcl {
+        relation: Oid,
+        column: i16,
+        acl: Acl,
+    },
     /// The counter after numbers were drawn; it only ever grows.
     NextOid(u32),
 }
@@ -88,8 +102,14 @@ impl Database {
 
     /// The changes that give a new tenant its first objects: `tenant_admin` and `public`.
     pub fn birth_of_tenant() -> Vec<Change> {
-        let admin = Role { create_role: true, ..Role::new(Oid::TENANT_ADMIN, "tenant_admin") };
-        vec![Change::PutRole(admin), Change::PutSchema(public_schema(Oid::TENANT_ADMIN))]
+        let admin = Role {
+            create_role: true,
+            ..Role::new(Oid::TENANT_ADMIN, "tenant_admin")
+        };
+        vec![
+            Change::PutRole(admin),
+            Change::PutSchema(public_schema(Oid::TENANT_ADMIN)),
+        ]
     }
 
     /// The changes that give the system its first objects: `admin`, `public` and `internal`.
@@ -137,15 +157,18 @@ impl Database {
             }
             Change::DropRole(oid) => {
                 self.roles.remove(oid);
-                self.memberships.retain(|m| m.role != *oid && m.member != *oid);
+                self.memberships
+                    .retain(|m| m.role != *oid && m.member != *oid);
             }
             Change::PutMembership(membership) => {
                 let Membership { role, member, .. } = *membership;
-                self.memberships.retain(|m| (m.role, m.member) != (role, member));
+                self.memberships
+                    .retain(|m| (m.role, m.member) != (role, member));
                 self.memberships.push(*membership);
             }
             Change::DropMembership { role, member } => {
-                self.memberships.retain(|m| (m.role, m.member) != (*role, *member));
+                self.memberships
+                    .retain(|m| (m.role, m.member) != (*role, *member));
             }
             Change::PutSchema(schema) => {
                 self.schemas.insert(schema.oid, Arc::new(schema.clone()));
@@ -156,23 +179,31 @@ impl Database {
             Change::PutRelation(relation) => self.put_relation(relation),
             Change::DropRelation(oid) => {
                 if let Some(former) = self.relations.remove(oid) {
-                    self.relation_names.remove(&(former.schema, former.name.clone()));
+                    self.relation_names
+                        .remove(&(former.schema, former.name.clone()));
                 }
-                self.borrowed_acls.retain(|(relation, _), _| relation != oid);
+                self.borrowed_acls
+                    .retain(|(relation, _), _| relation != oid);
             }
             Change::PutDefaultAcl(acl) => {
                 let key = (acl.role, acl.schema, acl.kind);
-                self.default_acls.retain(|a| (a.role, a.schema, a.kind) != key);
+                self.default_acls
+                    .retain(|a| (a.role, a.schema, a.kind) != key);
                 self.default_acls.push(acl.clone());
             }
             Change::DropDefaultAcl { role, schema, kind } => {
                 let key = (*role, *schema, *kind);
-                self.default_acls.retain(|a| (a.role, a.schema, a.kind) != key);
+                self.default_acls
+                    .retain(|a| (a.role, a.schema, a.kind) != key);
             }
             Change::PutFunctionAcl { function, acl } => {
                 self.function_acls.insert(function.clone(), acl.clone());
             }
-            Change::PutBorrowedAcl { relation, column, acl } => {
+            Change::PutBorrowedAcl {
+                relation,
+                column,
+                acl,
+            } => {
                 if acl.0.is_empty() {
                     self.borrowed_acls.remove(&(*relation, *column));
                 } else {
@@ -185,10 +216,13 @@ impl Database {
 
     fn put_relation(&mut self, relation: &Relation) {
         if let Some(former) = self.relations.get(&relation.oid) {
-            self.relation_names.remove(&(former.schema, former.name.clone()));
+            self.relation_names
+                .remove(&(former.schema, former.name.clone()));
         }
-        self.relation_names.insert((relation.schema, relation.name.clone()), relation.oid);
-        self.relations.insert(relation.oid, Arc::new(relation.clone()));
+        self.relation_names
+            .insert((relation.schema, relation.name.clone()), relation.oid);
+        self.relations
+            .insert(relation.oid, Arc::new(relation.clone()));
     }
 
     /// The role of this name.

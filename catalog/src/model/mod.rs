@@ -10,8 +10,8 @@ mod tenant;
 pub use acl::{Acl, AclItem, Privilege, Privileges};
 pub use database::{Change, Database};
 pub use relation::{
-    TENANT_COLUMN,
-    Check, Column, Key, KeyKind, Reference, Relation, RelationBody, Scope, Table, View, ViewColumn,
+    Check, Column, Key, KeyKind, Reference, Relation, RelationBody, Scope, TENANT_COLUMN, Table,
+    View, ViewColumn,
 };
 pub use role::{Membership, Role};
 pub use schema::{DefaultAcl, DefaultAclKind, Schema};
