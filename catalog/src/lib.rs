@@ -12,6 +12,7 @@ pub mod provider;
 pub mod sql_type;
 pub mod storage;
 mod store;
+pub mod system;
 
 pub use catalog::{AsOf, Catalog, CatalogLimits, CatalogOptions, PartSize};
 pub use error::{Error, Result};

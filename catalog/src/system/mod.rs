@@ -1,0 +1,116 @@
+//! `pg_catalog` and `information_schema`: PostgreSQL's view of the catalog, for the clients that ask.
+//!
+//! A [`Scene`] is one session's view of its database. [`table`] finds a system table, [`provider`]
+//! makes its rows from a scene when it is scanned, [`functions`] are the functions that read the
+//! catalogs. Nothing here guards anything: what the scene does not hold is not shown, and what it
+//! holds is the session's to know.
+
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock};
+
+use datafusion::catalog::TableProvider;
+
+mod access;
+mod definition;
+mod error;
+mod functions;
+mod information_schema;
+mod names;
+pub mod oid;
+mod pg_catalog;
+mod provider;
+mod rows;
+mod scene;
+mod table;
+#[cfg(test)]
+mod tests;
+
+pub use error::LookupError;
+pub use functions::functions;
+pub use names::{quote_ident, split_name};
+pub use provider::HIDDEN;
+pub use scene::{
+    ActivityRow, Attribute, Class, Constraint, CursorRow, FunctionRow, Namespace, OPERATOR_NAME,
+    PreparedRow, Scene, SettingRow, Sizes, TENANT_ADMIN_NAME, attributes, index_keys,
+};
+pub use table::{Column, SystemTable};
+
+/// The schemas that are made of system tables.
+pub const SCHEMAS: [&str; 2] = ["pg_catalog", "information_schema"];
+
+struct Registry {
+    by_name: HashMap<&'static str, HashMap<&'static str, &'static SystemTable>>,
+    by_oid: HashMap<u32, &'static SystemTable>,
+    names: HashMap<&'static str, Vec<&'static str>>,
+}
+
+static REGISTRY: LazyLock<Registry> = LazyLock::new(|| {
+    let mut registry = Registry {
+        by_name: HashMap::new(),
+        by_oid: HashMap::new(),
+        names: HashMap::new(),
+    };
+    for table in all_tables() {
+        registry
+            .by_name
+            .entry(table.schema)
+            .or_default()
+            .insert(table.name, table);
+        registry.by_oid.insert(table.oid, table);
+        registry
+            .names
+            .entry(table.schema)
+            .or_default()
+            .push(table.name);
+    }
+    registry
+});
+
+/// All system tables.
+pub fn all_tables() -> impl Iterator<Item = &'static SystemTable> {
+    pg_catalog::tables().chain(information_schema::tables())
+}
+
+/// The names of a system schema's tables; none for any other schema.
+pub fn table_names(schema: &str) -> &'static [&'static str] {
+    REGISTRY.names.get(schema).map_or(&[], Vec::as_slice)
+}
+
+/// The system table of this name.
+pub fn table(schema: &str, name: &str) -> Option<&'static SystemTable> {
+    REGISTRY.by_name.get(schema)?.get(name).copied()
+}
+
+/// The system table with this number in `pg_class`.
+pub fn table_by_oid(oid: u32) -> Option<&'static SystemTable> {
+    REGISTRY.by_oid.get(&oid).copied()
+}
+
+/// The rows of a function that returns a set and takes no arguments, such as `pg_get_keywords`.
+pub fn table_function(name: &str) -> Option<&'static SystemTable> {
+    match name {
+        "pg_get_keywords" => Some(&pg_catalog::pg_get_keywords::TABLE),
+        "pg_show_all_settings" => Some(&pg_catalog::pg_settings::TABLE),
+        "pg_timezone_names" => Some(&pg_catalog::pg_timezone_names::TABLE),
+        "pg_timezone_abbrevs" => Some(&pg_catalog::pg_timezone_abbrevs::TABLE),
+        "pg_prepared_statement" => Some(&pg_catalog::pg_prepared_statements::TABLE),
+        "pg_cursor" => Some(&pg_catalog::pg_cursors::TABLE),
+        "pg_lock_status" => table("pg_catalog", "pg_locks"),
+        "pg_prepared_xact" => table("pg_catalog", "pg_prepared_xacts"),
+        "pg_available_extensions" => table("pg_catalog", "pg_available_extensions"),
+        _ => None,
+    }
+}
+
+/// A system table as `scene` shows it; its rows are made when it is scanned.
+pub fn provider(table: &'static SystemTable, scene: Arc<Scene>) -> Arc<dyn TableProvider> {
+    Arc::new(provider::Provider::new(table, scene, false))
+}
+
+/// The same with [`HIDDEN`] as its last columns, for a query that names one of them.
+pub fn provider_with_hidden(
+    table: &'static SystemTable,
+    scene: Arc<Scene>,
+) -> Arc<dyn TableProvider> {
+    Arc::new(provider::Provider::new(table, scene, true))
+}

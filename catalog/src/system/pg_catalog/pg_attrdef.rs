@@ -1,0 +1,46 @@
+//! `pg_attrdef`: columns' defaults.
+
+use crate::id::Oid;
+use crate::model::Relation;
+use crate::system::oid;
+use crate::system::rows::{Rows, row};
+use crate::system::scene::{Scene, attributes};
+use crate::system::table::SystemTable;
+
+pub(in crate::system) static TABLE: SystemTable = SystemTable::table(
+    "pg_catalog",
+    "pg_attrdef",
+    2604,
+    "
+    oid oid, adrelid oid, adnum int2, adbin text",
+    rows,
+);
+
+fn rows(scene: &Scene, rows: &mut Rows) {
+    match rows.numbers("adrelid") {
+        Some(numbers) => {
+            for relation in numbers.iter().filter_map(|n| scene.relation(Oid(*n))) {
+                add(rows, relation);
+            }
+        }
+        None => {
+            for relation in scene.relations() {
+                add(rows, relation);
+            }
+        }
+    }
+}
+
+fn add(rows: &mut Rows, relation: &Relation) {
+    for column in attributes(relation).iter().filter(|column| !column.dropped) {
+        if let Some(text) = column.default {
+            row!(
+                rows,
+                oid: oid::default(relation.oid, column.number),
+                adrelid: relation.oid,
+                adnum: column.number,
+                adbin: text,
+            );
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! `pg_constraint`: keys and checks.
+
+use crate::id::Oid;
+use crate::model::{KeyKind, Relation};
+use crate::system::definition::check_columns;
+use crate::system::rows::{Rows, row};
+use crate::system::scene::{Constraint, Scene};
+use crate::system::table::SystemTable;
+
+pub(in crate::system) static TABLE: SystemTable = SystemTable::table(
+    "pg_catalog",
+    "pg_constraint",
+    2606,
+    r#"
+    oid oid, conname name, connamespace oid, contype "char", condeferrable bool, condeferred bool,
+    convalidated bool, conrelid oid, contypid oid, conindid oid, conparentid oid, confrelid oid,
+    confupdtype "char", confdeltype "char", confmatchtype "char", conislocal bool,
+    coninhcount int4, connoinherit bool, conkey int2[], confkey int2[], conpfeqop oid[],
+    conppeqop oid[], conffeqop oid[], confdelsetcols int2[], conexclop oid[], conbin text"#,
+    rows,
+);
+
+fn rows(scene: &Scene, rows: &mut Rows) {
+    if let Some(numbers) = rows.numbers("oid") {
+        for (relation, constraint) in numbers.iter().filter_map(|n| scene.constraint(Oid(*n))) {
+            add(scene, rows, relation, constraint);
+        }
+    } else if let Some(numbers) = rows.numbers("conrelid") {
+        for relation in numbers.iter().filter_map(|n| scene.relation(Oid(*n))) {
+            add_all(scene, rows, relation);
+        }
+    } else {
+        for relation in scene.relations() {
+            add_all(scene, rows, relation);
+        }
+    }
+}
+
+fn add_all(scene: &Scene, rows: &mut Rows, relation: &Relation) {
+    let Some(table) = relation.table() else {
+        return;
+    };
+    for check in &table.checks {
+        add(scene, rows, relation, Constraint::Check(check));
+    }
+    for key in &table.keys {
+        add(scene, rows, relation, Constraint::Key(key));
+    }
+}
+
+fn add(scene: &Scene, rows: &mut Rows, relation: &Relation, constraint: Constraint<'_>) {
+    let foreign = match constraint {
+        Constraint::Key(key) => match &key.kind {
+            KeyKind::Foreign { relation, columns } => Some((*relation, columns)),
+            KeyKind::Primary | KeyKind::Unique => None,
+        },
+        Constraint::Check(_) => None,
+    };
+    let for_foreign = |letter: char| if foreign.is_some() { letter } else { ' ' };
+    row!(
+        rows,
+        oid: constraint.oid(),
+        conname: constraint.name(),
+        connamespace: scene.schema_of(relation),
+        contype: constraint.letter(),
+        condeferrable: false,
+        condeferred: false,
+        convalidated: match constraint {
+            Constraint::Key(key) => key.enforced || foreign.is_none(),
+            Constraint::Check(_) => true,
+        },
+        conrelid: relation.oid,
+        contypid: 0,
+        conindid: match (constraint, foreign) {
+            (Constraint::Check(_), _) => Oid(0),
+            (Constraint::Key(key), None) => key.oid,
+            (_, Some((other, columns))) => scene.referenced_key(other, columns).unwrap_or(Oid(0)),
+        },
+        conparentid: 0,
+        confrelid: foreign.map_or(Oid(0), |(other, _)| other),
+        confupdtype: for_foreign('a'),
+        confdeltype: for_foreign('a'),
+        confmatchtype: for_foreign('s'),
+        conislocal: true,
+        coninhcount: 0,
+        connoinherit: matches!(constraint, Constraint::Key(_)),
+        conkey: match constraint {
+            Constraint::Key(key) => key.columns.clone(),
+            Constraint::Check(check) => check_columns(relation, &check.expression),
+        },
+        confkey: foreign.map(|(_, columns)| columns.clone()),
+        conbin: match constraint {
+            Constraint::Key(_) => None,
+            Constraint::Check(check) => Some(&check.expression),
+        },
+    );
+}

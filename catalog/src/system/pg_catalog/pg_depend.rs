@@ -1,0 +1,69 @@
+//! `pg_depend`: which relations and columns views read, and which indexes belong to which keys.
+
+use crate::id::Oid;
+use crate::system::oid;
+use crate::system::rows::{Rows, row};
+use crate::system::scene::{Scene, index_keys};
+use crate::system::table::SystemTable;
+
+pub(in crate::system) static TABLE: SystemTable = SystemTable::table(
+    "pg_catalog",
+    "pg_depend",
+    2608,
+    r#"
+    classid oid, objid oid, objsubid int4, refclassid oid, refobjid oid, refobjsubid int4,
+    deptype "char""#,
+    rows,
+);
+
+fn rows(scene: &Scene, rows: &mut Rows) {
+    for relation in scene.relations() {
+        if let Some(view) = relation.view() {
+            let rule = (oid::PG_REWRITE, relation.oid);
+            add(rows, rule, (oid::PG_CLASS, relation.oid, 0), 'i');
+            for reference in &view.references {
+                if scene.relation(reference.relation).is_none() {
+                    continue;
+                }
+                for (column, _) in &reference.columns {
+                    add(
+                        rows,
+                        rule,
+                        (oid::PG_CLASS, reference.relation, *column),
+                        'n',
+                    );
+                }
+            }
+        }
+        for key in index_keys(relation) {
+            let constraint = (oid::PG_CONSTRAINT, key.oid);
+            add(
+                rows,
+                (oid::PG_CLASS, key.oid),
+                (oid::PG_CONSTRAINT, key.oid, 0),
+                'i',
+            );
+            for column in &key.columns {
+                add(
+                    rows,
+                    constraint,
+                    (oid::PG_CLASS, relation.oid, *column),
+                    'a',
+                );
+            }
+        }
+    }
+}
+
+fn add(rows: &mut Rows, from: (u32, Oid), to: (u32, Oid, i16), kind: char) {
+    row!(
+        rows,
+        classid: from.0,
+        objid: from.1,
+        objsubid: 0,
+        refclassid: to.0,
+        refobjid: to.1,
+        refobjsubid: to.2,
+        deptype: kind,
+    );
+}

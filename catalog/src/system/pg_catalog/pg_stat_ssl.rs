@@ -1,0 +1,29 @@
+//! `pg_stat_ssl`: which sessions are encrypted.
+
+use super::pg_stat_activity::visible;
+use crate::system::rows::{Rows, row};
+use crate::system::scene::Scene;
+use crate::system::table::SystemTable;
+
+pub(in crate::system) static TABLE: SystemTable = SystemTable::view(
+    "pg_catalog",
+    "pg_stat_ssl",
+    12249,
+    "
+    pid int4, ssl bool, version text, cipher text, bits int4, client_dn text,
+    client_serial numeric, issuer_dn text",
+    rows,
+);
+
+fn rows(scene: &Scene, rows: &mut Rows) {
+    for session in visible(scene) {
+        let tls = session.tls.as_ref();
+        row!(
+            rows,
+            pid: session.pid,
+            ssl: tls.is_some(),
+            version: tls.map(|tls| &tls.0),
+            cipher: tls.map(|tls| &tls.1),
+        );
+    }
+}
