@@ -14,4 +14,7 @@
 mod client;
 mod harness;
 
+mod copy;
+mod ddl;
+mod types;
 mod wire;
