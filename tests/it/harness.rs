@@ -210,11 +210,6 @@ impl Tessera {
         self.data.path()
     }
 
-    /// The process id of the running server.
-    pub(crate) fn pid(&self) -> u32 {
-        self.process.as_ref().expect("the server runs").id()
-    }
-
     /// Whether the process lives.
     pub(crate) fn lives(&mut self) -> bool {
         self.process
@@ -347,6 +342,30 @@ impl Tenant {
         tokio::spawn(connection);
         client
     }
+}
+
+/// Runs the program to its end, which must come soon, and gives what it said.
+pub(crate) fn run_to_end(arguments: &[&str], environment: &[(&str, &str)]) -> std::process::Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tessera"));
+    command
+        .args(arguments)
+        .env_remove("TESSERA_ADMIN_PASSWORD")
+        .envs(environment.iter().copied());
+    let mut process = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the server's program runs");
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while matches!(process.try_wait(), Ok(None)) {
+        if Instant::now() > deadline {
+            let _ = process.kill();
+            panic!("{arguments:?} did not end");
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    process.wait_with_output().expect("the output can be read")
 }
 
 /// Doubles quotes for a literal.

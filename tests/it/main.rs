@@ -14,7 +14,13 @@
 mod client;
 mod harness;
 
+mod auth;
 mod copy;
+mod crash;
 mod ddl;
+mod isolation;
+mod layers;
+mod limits;
+mod serve;
 mod types;
 mod wire;
