@@ -8,6 +8,7 @@
 //! Beyond sqllogictest's own records:
 //! - `\c DATABASE ROLE` as a statement logs in anew, `-` meaning the present one, so that a file
 //!   can act as the operator (`\c tessera admin`) or another role (`\c - alice`);
+//! - `\copy TABLE FROM FILE` loads a CSV file with a header from `tests/data`;
 //! - `{tenant}` stands for the name of the file's tenant, in SQL and in rows.
 //!
 //! Files named `pg_*.slt` are plain PostgreSQL. With `TESSERA_TEST_PG=host:port` they alone run,
@@ -149,6 +150,21 @@ impl Session {
         )?;
         Ok(())
     }
+
+    /// `\copy TABLE FROM FILE`
+    fn copy(&mut self, copy: &str) -> client::Reply {
+        let (table, file) = copy.split_once(" FROM ").expect("\\copy TABLE FROM FILE");
+        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/data")
+            .join(file.trim());
+        let data =
+            std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let chunks: Vec<&[u8]> = data.chunks(1 << 16).collect();
+        self.client.copy_in(
+            &format!("COPY {table} FROM STDIN (FORMAT csv, HEADER)"),
+            &chunks,
+        )
+    }
 }
 
 impl DB for Session {
@@ -161,7 +177,10 @@ impl DB for Session {
             self.reconnect(target)?;
             return Ok(DBOutput::StatementComplete(0));
         }
-        let reply = self.client.simple(&sql);
+        let reply = match sql.trim().strip_prefix("\\copy ") {
+            Some(copy) => self.copy(copy),
+            None => self.client.simple(&sql),
+        };
         if let Some(error) = reply.error {
             return Err(error);
         }
