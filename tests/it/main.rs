@@ -15,6 +15,7 @@ mod client;
 mod harness;
 
 mod auth;
+mod clients;
 mod copy;
 mod crash;
 mod ddl;
