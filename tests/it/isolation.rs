@@ -1,0 +1,553 @@
+//! Every kind of statement tried across the tenant border.
+//!
+//! Two ways of looking. What a tenant can write about rows must answer from its own rows alone.
+//! What it can write about names must answer the same, to the letter, whether another tenant has
+//! that name or nobody has.
+
+use crate::client::{Client, Reply};
+use crate::harness::{PASSWORD, Server, Tessera, quoted};
+
+/// What only globex has; none of it may ever reach acme.
+const FOREIGN: &[&str] = &["globex", "7000", "launch", "gina"];
+
+/// Two tenants, and in globex a table, view, schema, role and sequence of its own.
+fn prepare() -> Option<Tessera> {
+    let server = Server::tessera()?;
+    let mut operator = server.two_tenants();
+    operator.run(&format!(
+        "CREATE ROLE gina IN TENANT globex LOGIN PASSWORD '{}'",
+        quoted(PASSWORD)
+    ));
+    let mut globex = server.session("globex", "boss");
+    for sql in [
+        "CREATE TABLE secret (id int PRIMARY KEY, word text)",
+        "INSERT INTO secret VALUES (1, 'launch code 7000'), (2, 'launch date')",
+        "CREATE VIEW secret_view AS SELECT word FROM secret",
+        "CREATE SCHEMA secret_schema",
+        "CREATE TABLE secret_schema.inner_secret (id int)",
+        "CREATE SEQUENCE secret_seq",
+        "COMMENT ON TABLE secret IS 'launch plans'",
+    ] {
+        globex.run(sql);
+    }
+    Some(server)
+}
+
+/// Everything a reply says, in one string.
+fn told(reply: &Reply) -> String {
+    let fields = |error: &crate::client::ServerError| {
+        let fields = error
+            .0
+            .iter()
+            .filter(|(letter, _)| !"FLR".contains(**letter));
+        fields
+            .map(|(letter, text)| format!("{letter}={text}\n"))
+            .collect::<String>()
+    };
+    let mut text = String::new();
+    for answer in &reply.answers {
+        answer
+            .columns
+            .iter()
+            .for_each(|column| text.push_str(&format!("{} ", column.name)));
+        answer
+            .text()
+            .iter()
+            .for_each(|row| text.push_str(&format!("{row:?}\n")));
+        text.push_str(answer.tag.as_deref().unwrap_or_default());
+    }
+    reply
+        .error
+        .iter()
+        .chain(&reply.notices)
+        .for_each(|error| text.push_str(&fields(error)));
+    text
+}
+
+#[track_caller]
+fn assert_own(sql: &str, text: &str) {
+    for foreign in FOREIGN {
+        assert!(
+            !text.contains(foreign),
+            "{sql}\ntells of {foreign}:\n{text}"
+        );
+    }
+}
+
+#[test]
+fn reads_of_a_common_table_see_own_rows() {
+    let Some(server) = prepare() else { return };
+    for role in ["alice", "boss"] {
+        let mut client = server.session("acme", role);
+        for (sql, expected) in [
+            ("SELECT count(*) FROM sales", "3"),
+            ("SELECT sum(amount) FROM sales", "60.50"),
+            ("SELECT max(amount) FROM sales", "30.50"),
+            ("SELECT min(id) || '-' || max(id) FROM sales", "1-3"),
+            ("SELECT count(DISTINCT tenant_id) FROM sales", "1"),
+            ("SELECT count(*) FROM public.sales", "3"),
+            (
+                "SELECT count(*) FROM sales WHERE true OR tenant_id = 'globex'",
+                "3",
+            ),
+            ("SELECT count(*) FROM sales WHERE tenant_id = 'globex'", "0"),
+            (
+                "SELECT count(*) FROM sales a JOIN sales b ON a.id = b.id",
+                "3",
+            ),
+            ("SELECT count(*) FROM sales a CROSS JOIN sales b", "9"),
+            (
+                "SELECT count(*) FROM sales a FULL JOIN sales b ON false",
+                "6",
+            ),
+            (
+                "WITH s AS (SELECT * FROM sales) SELECT count(*) FROM s",
+                "3",
+            ),
+            (
+                "WITH s AS MATERIALIZED (SELECT * FROM sales) SELECT count(*) FROM s",
+                "3",
+            ),
+            (
+                "WITH RECURSIVE r AS (SELECT id FROM sales UNION SELECT r.id FROM r JOIN sales USING (id)) SELECT count(*) FROM r",
+                "3",
+            ),
+            ("SELECT (SELECT count(*) FROM sales)", "3"),
+            (
+                "SELECT count(*) FROM generate_series(1, 10) AS n WHERE n IN (SELECT id FROM sales)",
+                "3",
+            ),
+            (
+                "SELECT count(*) FROM generate_series(1, 10) AS n WHERE n = ANY (SELECT id FROM sales)",
+                "3",
+            ),
+            (
+                "SELECT count(*) FROM generate_series(1, 10) AS n WHERE n <> ALL (SELECT id FROM sales)",
+                "7",
+            ),
+            (
+                "SELECT count(*) FROM generate_series(1, 10) AS n WHERE EXISTS (SELECT 1 FROM sales WHERE id = n)",
+                "3",
+            ),
+            (
+                "SELECT count(*) FROM generate_series(1, 10) AS n WHERE NOT EXISTS (SELECT 1 FROM sales WHERE id = n)",
+                "7",
+            ),
+            ("SELECT array_length(ARRAY(SELECT id FROM sales), 1)", "3"),
+            (
+                "SELECT count(*) FROM sales s, LATERAL (SELECT * FROM sales t WHERE t.id = s.id) AS l",
+                "3",
+            ),
+            (
+                "SELECT count(*) FROM (SELECT * FROM sales UNION ALL SELECT * FROM sales) AS u",
+                "6",
+            ),
+            (
+                "SELECT count(*) FROM (SELECT id FROM sales INTERSECT SELECT id FROM sales) AS u",
+                "3",
+            ),
+            (
+                "SELECT count(*) FROM (SELECT n FROM generate_series(1, 9) AS n EXCEPT SELECT id FROM sales) AS u",
+                "6",
+            ),
+            (
+                "SELECT count(*) FROM (SELECT rank() OVER (ORDER BY amount) AS r FROM sales) AS w",
+                "3",
+            ),
+            (
+                "SELECT count(*) FROM (SELECT region FROM sales GROUP BY ROLLUP (region)) AS g",
+                "3",
+            ),
+            (
+                "SELECT count(*) FROM (SELECT DISTINCT ON (region) * FROM sales ORDER BY region) AS d",
+                "2",
+            ),
+            (
+                "SELECT string_agg(region, ',' ORDER BY id) FROM sales",
+                "north,south,north",
+            ),
+            ("SELECT count(*) FROM (TABLE sales) AS t", "3"),
+            ("SELECT count(*) FROM (SELECT s FROM sales s) AS whole", "3"),
+            (
+                "SELECT count(*) FROM sales TABLESAMPLE BERNOULLI (100)",
+                "3",
+            ),
+            ("SELECT count(*) FROM sales HAVING count(*) > 0", "3"),
+            (
+                "SELECT count(*) FROM sales ORDER BY (SELECT max(amount) FROM sales) LIMIT (SELECT count(*) FROM sales)",
+                "3",
+            ),
+        ] {
+            assert_eq!(client.value(sql), expected, "{role}: {sql}");
+            assert_eq!(
+                client.extended(sql, &[], 0).rows(),
+                [[expected]],
+                "{role}, extended: {sql}"
+            );
+        }
+        let rows = client.simple("SELECT * FROM sales");
+        assert_own("SELECT * FROM sales", &told(&rows));
+        client.run("PREPARE p AS SELECT count(*) FROM sales");
+        assert_eq!(client.value("EXECUTE p"), "3");
+        let (data, _) = client.copy_out("COPY sales TO STDOUT");
+        assert_own("COPY sales TO STDOUT", &String::from_utf8_lossy(&data));
+        assert_eq!(data.iter().filter(|&&byte| byte == b'\n').count(), 3);
+        let (data, _) = client.copy_out("COPY (SELECT * FROM sales) TO STDOUT (FORMAT csv)");
+        assert_own("COPY (query) TO STDOUT", &String::from_utf8_lossy(&data));
+        client.run("BEGIN; DECLARE c CURSOR FOR SELECT * FROM sales");
+        let fetched = client.simple("FETCH ALL FROM c");
+        assert_own("FETCH ALL", &told(&fetched));
+        assert_eq!(fetched.rows().len(), 3);
+        client.run("ROLLBACK");
+        for sql in [
+            "EXPLAIN SELECT * FROM sales",
+            "EXPLAIN ANALYZE SELECT * FROM sales",
+            "EXPLAIN (FORMAT JSON) SELECT * FROM sales",
+        ] {
+            assert_own(sql, &told(&client.simple(sql)));
+        }
+    }
+}
+
+/// All rows of globex as the operator sees them.
+fn globex_rows(operator: &mut Client) -> Vec<Vec<String>> {
+    operator.rows("SELECT * FROM sales WHERE tenant_id = 'globex' ORDER BY id, amount")
+}
+
+#[test]
+fn writes_touch_own_rows_alone() {
+    let Some(server) = prepare() else { return };
+    let mut operator = server.operator();
+    let before = globex_rows(&mut operator);
+    for role in ["alice", "boss"] {
+        let mut client = server.session("acme", role);
+        for sql in [
+            "UPDATE sales SET amount = 0",
+            "UPDATE sales SET amount = 0 WHERE tenant_id = 'globex'",
+            "UPDATE sales SET amount = s.amount FROM sales s WHERE s.id = sales.id",
+            "DELETE FROM sales",
+            "DELETE FROM sales WHERE tenant_id = 'globex'",
+            "DELETE FROM sales USING sales s WHERE s.id <> 0",
+            "MERGE INTO sales USING (SELECT 7 AS id) AS x ON sales.id = x.id WHEN MATCHED THEN DELETE",
+            "WITH gone AS (DELETE FROM sales RETURNING *) SELECT * FROM gone",
+            "INSERT INTO sales (id) SELECT id FROM sales RETURNING *",
+            "INSERT INTO sales SELECT * FROM sales",
+            "TRUNCATE sales",
+            "DROP TABLE sales",
+            "ALTER TABLE sales ADD COLUMN x int",
+            "ALTER TABLE sales RENAME TO mine",
+            "ALTER TABLE sales DISABLE ROW LEVEL SECURITY",
+            "VACUUM sales",
+            "ANALYZE sales",
+        ] {
+            client.run("BEGIN");
+            let reply = client.simple(sql);
+            let text = told(&reply);
+            assert!(
+                !text.contains("7000") && !text.contains("globex-"),
+                "{sql}: {text}"
+            );
+            client.simple("ROLLBACK");
+            // Once more for good, on a copy of the state that the operator puts back.
+            client.simple(sql);
+            assert_eq!(globex_rows(&mut operator), before, "{role}: {sql}");
+        }
+        for sql in [
+            "INSERT INTO sales VALUES ('globex', 99, 'x', 1)",
+            "INSERT INTO sales (tenant_id, id) VALUES ('nosuch', 99)",
+            "INSERT INTO sales (tenant_id, id) SELECT 'globex', 99",
+            "WITH i AS (INSERT INTO sales VALUES ('globex', 99, 'x', 1) RETURNING *) SELECT * FROM i",
+        ] {
+            let error = client.fail(sql);
+            assert_eq!(error.code(), "42501", "{role}: {sql}");
+            assert_eq!(
+                error.message(),
+                "new row violates row-level security policy for table \"sales\""
+            );
+        }
+        let reply = client.copy_in(
+            "COPY sales FROM STDIN (FORMAT csv)",
+            &[b"acme,50,a,1\nglobex,51,b,2\n"],
+        );
+        assert_eq!(reply.code(), "42501", "{role}");
+        assert_eq!(
+            client.value("SELECT count(*) FROM sales WHERE id = 50"),
+            "0"
+        );
+        client.simple("INSERT INTO sales (id, amount) VALUES (1, 1)");
+        let moved = client.simple("UPDATE sales SET tenant_id = 'globex'");
+        assert_eq!(moved.code(), "42501", "{role}");
+        assert_eq!(globex_rows(&mut operator), before, "{role}");
+    }
+}
+
+#[test]
+fn a_name_that_another_tenant_has_answers_as_one_that_nobody_has() {
+    let Some(server) = prepare() else { return };
+    for role in ["alice", "boss"] {
+        let mut client = server.session("acme", role);
+        for template in [
+            "SELECT * FROM secret",
+            "SELECT * FROM public.secret",
+            "SELECT * FROM globex.public.secret",
+            "SELECT * FROM globex.secret",
+            "SELECT * FROM secret_view",
+            "SELECT * FROM secret_schema.inner_secret",
+            "SELECT nextval('secret_seq')",
+            "SELECT 'secret'::regclass",
+            "SELECT to_regclass('secret')",
+            "SELECT to_regclass('secret_schema.inner_secret')",
+            "SELECT has_table_privilege('secret', 'SELECT')",
+            "SELECT pg_relation_size('secret')",
+            "SELECT pg_total_relation_size('secret')",
+            "SELECT obj_description('secret'::regclass)",
+            "SELECT * FROM forecast(secret, timestamp_col => id, data_col => id)",
+            "SELECT * FROM secret FOR VERSION AS OF 1",
+            "EXPLAIN SELECT * FROM secret",
+            "PREPARE q AS SELECT * FROM secret",
+            "COPY secret TO STDOUT",
+            "COPY secret FROM STDIN",
+            "INSERT INTO secret VALUES (1)",
+            "UPDATE secret SET id = 1",
+            "DELETE FROM secret",
+            "MERGE INTO secret USING sales ON secret.id = sales.id WHEN MATCHED THEN DELETE",
+            "TRUNCATE secret",
+            "DROP TABLE secret",
+            "DROP TABLE IF EXISTS secret",
+            "DROP VIEW secret_view",
+            "DROP SCHEMA secret_schema",
+            "ALTER TABLE secret ADD COLUMN x int",
+            "COMMENT ON TABLE secret IS 'x'",
+            "GRANT SELECT ON secret TO alice",
+            "REVOKE SELECT ON secret FROM alice",
+            "CREATE POLICY p ON secret USING (true)",
+            "CREATE VIEW mine AS SELECT * FROM secret",
+            "CREATE INDEX ON secret (id)",
+            "ANALYZE secret",
+            "DECLARE c CURSOR WITH HOLD FOR SELECT * FROM secret",
+            "SET search_path = secret_schema; SELECT * FROM inner_secret; RESET search_path",
+            "SET ROLE gina",
+            "ALTER ROLE gina LOGIN",
+            "DROP ROLE gina",
+            "GRANT gina TO alice",
+            "SELECT pg_has_role('gina', 'USAGE')",
+            "SELECT 'gina'::regrole",
+            "DROP TENANT globex",
+            "ALTER TENANT globex SUSPEND",
+            "ALTER DATABASE globex RENAME TO other",
+            "SELECT has_database_privilege('globex', 'CONNECT')",
+            "SELECT pg_database_size('globex')",
+            "CREATE ROLE intruder IN TENANT globex LOGIN",
+            "GRANT SELECT ON sales TO ROLE gina IN TENANT globex",
+            "SELECT current_setting('tessera.tenant'), set_config('tessera.tenant', 'globex', false)",
+            "SET tenant = 'globex'",
+        ] {
+            let mut ask = |sql: &str| {
+                let text = told(&client.simple(sql));
+                client.simple("ROLLBACK; DISCARD ALL");
+                text
+            };
+            let present = ask(template);
+            let swap = |text: &str| {
+                text.replace("secret", "absent")
+                    .replace("gina", "nora")
+                    .replace("globex", "nobody")
+            };
+            let absent = ask(&swap(template));
+            assert_eq!(swap(&present), absent, "{role}: {template}");
+        }
+    }
+    let mut globex = server.session("globex", "boss");
+    assert_eq!(globex.value("SELECT count(*) FROM secret_view"), "2");
+}
+
+#[test]
+fn a_tenant_may_use_the_names_of_another() {
+    let Some(server) = prepare() else { return };
+    let mut client = server.session("acme", "boss");
+    for sql in [
+        "CREATE TABLE secret (other text)",
+        "INSERT INTO secret VALUES ('own')",
+        "CREATE VIEW secret_view AS SELECT other FROM secret",
+        "CREATE SCHEMA secret_schema",
+        "CREATE SEQUENCE secret_seq",
+        "CREATE ROLE gina",
+    ] {
+        client.run(sql);
+    }
+    assert_eq!(client.value("SELECT other FROM secret_view"), "own");
+    assert_eq!(client.value("SELECT nextval('secret_seq')"), "1");
+    assert_eq!(
+        server
+            .session("globex", "gina")
+            .value("SELECT current_tenant()"),
+        "globex"
+    );
+}
+
+#[test]
+fn catalogs_hold_the_tenants_own() {
+    let Some(server) = prepare() else { return };
+    let _globex = server.session("globex", "gina");
+    for role in ["alice", "boss"] {
+        let mut client = server.session("acme", role);
+        let catalogs = client.rows(
+            "SELECT n.nspname || '.' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+             WHERE n.nspname IN ('pg_catalog', 'information_schema', 'tessera') AND c.relkind IN ('r', 'v') ORDER BY 1",
+        );
+        let names: Vec<String> = catalogs.into_iter().map(|mut row| row.remove(0)).collect();
+        assert!(names.len() > 40, "the catalogs list themselves: {names:?}");
+        for name in names {
+            let sql = format!("SELECT * FROM {name}");
+            let reply = client.simple(&sql);
+            assert!(
+                matches!(reply.code(), "" | "42501"),
+                "{sql}: {:?}",
+                reply.error
+            );
+            assert_own(&sql, &told(&reply).replace("launchd", ""));
+        }
+        assert_eq!(client.rows("SELECT datname FROM pg_database"), [["acme"]]);
+        assert_eq!(
+            client.value(
+                "SELECT count(DISTINCT datname) FROM pg_stat_activity WHERE datname IS NOT NULL"
+            ),
+            "1"
+        );
+        assert_own("SHOW ALL", &told(&client.simple("SHOW ALL")));
+    }
+}
+
+#[test]
+fn numbers_tell_nothing_of_others() {
+    let Some(server) = Server::tessera() else {
+        return;
+    };
+    let mut operator = server.two_tenants();
+    let (mut acme, mut globex) = (
+        server.session("acme", "boss"),
+        server.session("globex", "boss"),
+    );
+    // Much work in globex moves no counter in acme.
+    let oid = |client: &mut Client, name: &str| -> i64 {
+        client.run(&format!("CREATE TABLE {name} (n int)"));
+        client
+            .value(&format!("SELECT '{name}'::regclass::oid::bigint"))
+            .parse()
+            .expect("a number")
+    };
+    let first = oid(&mut acme, "first");
+    for n in 0..20 {
+        oid(&mut globex, &format!("g{n}"));
+    }
+    let second = oid(&mut acme, "second");
+    acme.run("CREATE TABLE third (n int)");
+    let third: i64 = acme
+        .value("SELECT 'third'::regclass::oid::bigint")
+        .parse()
+        .expect("a number");
+    assert_eq!(second - first, third - second, "{first} {second} {third}");
+    assert!(
+        first >= 1 << 30,
+        "tenants' objects count from 2^30: {first}"
+    );
+    let xid = |client: &mut Client| -> i64 {
+        client
+            .value("SELECT txid_current()")
+            .parse()
+            .expect("a number")
+    };
+    let before = xid(&mut acme);
+    (0..20).for_each(|_| globex.run("INSERT INTO g0 VALUES (1)"));
+    assert!(xid(&mut acme) - before <= 2);
+    // A common table has one OID everywhere.
+    let sales = "SELECT 'sales'::regclass::oid";
+    assert_eq!(acme.value(sales), globex.value(sales));
+    assert_eq!(acme.value(sales), operator.value(sales));
+}
+
+#[test]
+fn cancel_and_signals_stop_at_the_border() {
+    let Some(server) = Server::tessera() else {
+        return;
+    };
+    server.two_tenants();
+    let mut globex = server.session("globex", "boss");
+    let pid: i64 = globex
+        .value("SELECT pg_backend_pid()")
+        .parse()
+        .expect("a number");
+    let mut acme = server.session("acme", "boss");
+    for function in ["pg_cancel_backend", "pg_terminate_backend"] {
+        let foreign = told(&acme.simple(&format!("SELECT {function}({pid})")));
+        let absent = told(&acme.simple(&format!("SELECT {function}({})", pid ^ 1)));
+        assert_eq!(
+            foreign.replace(&pid.to_string(), "PID"),
+            absent.replace(&(pid ^ 1).to_string(), "PID")
+        );
+    }
+    assert_eq!(globex.value("SELECT 1"), "1");
+}
+
+#[test]
+fn expressions_fail_on_own_rows_alone() {
+    let Some(server) = Server::tessera() else {
+        return;
+    };
+    let mut operator = server.two_tenants();
+    operator.run(
+        "INSERT INTO sales (tenant_id, id, region, amount) VALUES ('globex', 0, 'not a number', 0)",
+    );
+    let mut client = server.session("acme", "alice");
+    assert_eq!(
+        client.value("SELECT count(*) FROM sales WHERE 1 / id >= 0"),
+        "3"
+    );
+    assert!(
+        !client
+            .fail("SELECT region::int FROM sales")
+            .message()
+            .contains("not a number")
+    );
+}
+
+#[test]
+fn locks_and_unique_keys_do_not_reach_across() {
+    let Some(server) = Server::tessera() else {
+        return;
+    };
+    let mut operator = server.two_tenants();
+    operator.run("CREATE TABLE keyed (id int PRIMARY KEY, n int)");
+    let (mut acme, mut globex) = (
+        server.session("acme", "boss"),
+        server.session("globex", "boss"),
+    );
+    globex.run("BEGIN");
+    globex.run("INSERT INTO keyed (id) VALUES (1)");
+    globex.run("SELECT pg_advisory_lock(42)");
+    acme.run("SET statement_timeout = '5s'");
+    acme.run("INSERT INTO keyed (id) VALUES (1)");
+    acme.run("SELECT pg_advisory_lock(42)");
+    globex.run("COMMIT");
+    assert_eq!(operator.value("SELECT count(*) FROM keyed"), "2");
+    assert_eq!(
+        acme.fail("INSERT INTO keyed (id) VALUES (1)").code(),
+        "23505"
+    );
+}
+
+#[test]
+fn a_pooled_session_carries_nothing_over() {
+    let Some(server) = Server::tessera() else {
+        return;
+    };
+    server.two_tenants();
+    let mut client = server.session("acme", "alice");
+    client.run("CREATE TEMP TABLE mine AS SELECT * FROM sales");
+    client.run("PREPARE p AS SELECT * FROM sales");
+    client.run("SET search_path = pg_temp");
+    client.run("DISCARD ALL");
+    assert_eq!(client.fail("SELECT * FROM mine").code(), "42P01");
+    assert_eq!(client.fail("EXECUTE p").code(), "26000");
+    assert_eq!(client.value("SELECT count(*) FROM sales"), "3");
+}

@@ -1,0 +1,27 @@
+//! What a client sees, tried against the real server through its socket.
+//!
+//! One binary, because linking the server is slow. See `harness` for how a test gets its server and
+//! how the tests themselves are proved against PostgreSQL.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test that cannot go on must fail"
+)]
+
+mod client;
+mod harness;
+
+mod auth;
+mod clients;
+mod copy;
+mod crash;
+mod ddl;
+mod isolation;
+mod layers;
+mod limits;
+mod serve;
+mod types;
+mod wire;
