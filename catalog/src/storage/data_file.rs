@@ -66,6 +66,10 @@ impl FileStats {
         let parquet = metadata.file_metadata().schema_descr();
         let mut columns = HashMap::new();
         for (field, nulls) in schema.fields().iter().zip(nulls) {
+            // Delta counts NULLs within a struct, not of it.
+            if matches!(field.data_type(), DataType::Struct(_)) {
+                continue;
+            }
             let mut stats = ColumnStats {
                 nulls: Some(*nulls),
                 ..ColumnStats::default()

@@ -12,7 +12,6 @@ mod local;
 pub mod log;
 pub mod maintain;
 pub mod root;
-pub mod seam;
 pub mod snapshot;
 pub mod stored;
 pub mod write;
@@ -24,7 +23,7 @@ pub(crate) use local::is_disk_full;
 pub use log::LogEntry;
 pub use maintain::{Compaction, Erase};
 use object_store::ObjectStore;
-pub use root::Storage;
+pub use root::{ALL_SPACES_URL, Storage};
 pub use snapshot::Snapshot;
 pub use write::{PartWriter, WriteOptions};
 

@@ -23,6 +23,9 @@ use super::local::LocalStore;
 use crate::error::{Error, Result};
 use crate::id::Space;
 
+/// The scheme and host of [`Storage::all_spaces_store`].
+pub const ALL_SPACES_URL: &str = "spaces://tables/";
+
 /// All parts of all spaces; cheap to clone.
 #[derive(Clone)]
 pub struct Storage {
@@ -98,6 +101,14 @@ impl Storage {
     pub fn read_only_store(&self, space: Space) -> StoreRef {
         Arc::new(ReadOnlyStore {
             inner: self.store(space),
+        })
+    }
+
+    /// A store over all spaces that refuses every write, for the operators' union over tenants: to be
+    /// registered under [`ALL_SPACES_URL`] in the system database's sessions alone.
+    pub fn all_spaces_store(&self) -> StoreRef {
+        Arc::new(ReadOnlyStore {
+            inner: Arc::clone(&self.inner.root),
         })
     }
 

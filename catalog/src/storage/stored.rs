@@ -233,7 +233,7 @@ pub fn file_schema(table: &Table) -> Result<SchemaRef> {
     let mut fields = Vec::new();
     for column in stored_columns(table) {
         let number = i32::from(column.number);
-        let data_type = with_ids(stored_type(&column.sql_type)?, number);
+        let data_type = numbered_type(column)?;
         let metadata = HashMap::from([(PARQUET_FIELD_ID_META_KEY.to_owned(), number.to_string())]);
         let field = Field::new(&column.physical, data_type, column.nullable);
         fields.push(field.with_metadata(metadata));
@@ -247,6 +247,18 @@ pub fn file_schema(table: &Table) -> Result<SchemaRef> {
         fields.push(field.with_metadata(HashMap::from([id])));
     }
     Ok(Arc::new(Schema::new(fields)))
+}
+
+/// The stored type of a column with the field ids of its inner fields, as a file is read back.
+///
+/// # Errors
+///
+/// [`Error::Unstorable`] for pseudo-types.
+pub(crate) fn numbered_type(column: &Column) -> Result<DataType> {
+    Ok(with_ids(
+        stored_type(&column.sql_type)?,
+        i32::from(column.number),
+    ))
 }
 
 /// Numbers the fields of an interval, wherever it stands in the type.
@@ -298,7 +310,7 @@ pub(crate) fn to_file(
 }
 
 /// The same values under a type that differs in the metadata of inner fields alone.
-fn retyped(array: ArrayRef, data_type: &DataType) -> Result<ArrayRef> {
+pub(crate) fn retyped(array: ArrayRef, data_type: &DataType) -> Result<ArrayRef> {
     if array.data_type() == data_type {
         return Ok(array);
     }
