@@ -1,1 +1,17 @@
 //! Who exists in Tessera, what they own, and where it is stored.
+//!
+//! The server asks [`Catalog`] for a [`model::Database`], plans over it, and hands back a
+//! [`commit::Commit`]: catalog changes and file changes that become visible together or not at all.
+
+pub mod catalog;
+pub mod commit;
+pub mod error;
+pub mod id;
+pub mod model;
+pub mod provider;
+pub mod sql_type;
+pub mod storage;
+mod store;
+
+pub use catalog::{AsOf, Catalog, CatalogLimits, CatalogOptions, PartSize};
+pub use error::{Error, Result};

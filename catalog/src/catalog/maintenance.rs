@@ -1,0 +1,216 @@
+//! Upkeep behind the commits: checkpoints, compaction, vacuum and erasure. One part at a time.
+//!
+//! A compaction is a commit like any other and loses to others; it is tried again when more small
+//! files came. What fails is logged, and tried again at the next round.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+use std::time::Instant;
+
+use parking_lot::Mutex;
+use tokio::sync::{Notify, mpsc, oneshot};
+
+use super::committer::Request;
+use super::group::milliseconds;
+use super::shared::Shared;
+use crate::commit::{Commit, PartChange};
+use crate::error::{Error, Result};
+use crate::id::{DatabaseId, Part, Space};
+use crate::model::{Relation, Scope};
+use crate::storage::Erase;
+
+/// Erasures and parts to vacuum that one round takes on.
+const ROUND: i64 = 64;
+
+/// What parts need.
+#[derive(Debug, Default)]
+pub(super) struct Needs {
+    parts: Mutex<Parts>,
+    changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Parts {
+    waiting: BTreeMap<Part, Need>,
+    is_closed: bool,
+}
+
+#[derive(Debug)]
+struct Need {
+    relation: Arc<Relation>,
+    /// The version to write one of.
+    checkpoint: Option<i64>,
+    compact: bool,
+}
+
+impl Needs {
+    pub(super) fn add(
+        &self,
+        part: Part,
+        relation: Arc<Relation>,
+        checkpoint: Option<i64>,
+        compact: bool,
+    ) {
+        let mut parts = self.parts.lock();
+        let need = parts.waiting.entry(part).or_insert_with(|| Need {
+            relation: Arc::clone(&relation),
+            checkpoint: None,
+            compact: false,
+        });
+        need.relation = relation;
+        need.checkpoint = checkpoint.or(need.checkpoint);
+        need.compact |= compact;
+        drop(parts);
+        self.changed.notify_one();
+    }
+
+    /// Ends the upkeep.
+    pub(super) fn close(&self) {
+        self.parts.lock().is_closed = true;
+        self.changed.notify_one();
+    }
+
+    fn is_closed(&self) -> bool {
+        self.parts.lock().is_closed
+    }
+
+    fn next(&self) -> Option<(Part, Need)> {
+        let mut parts = self.parts.lock();
+        if parts.is_closed { None } else { parts.waiting.pop_first() }
+    }
+}
+
+/// Works until the catalog closes.
+pub(super) async fn run(shared: Arc<Shared>, commits: mpsc::WeakSender<Request>) {
+    let mut last_round: Option<Instant> = None;
+    loop {
+        let interval = shared.limits.maintenance_interval;
+        if last_round.is_none_or(|last| last.elapsed() >= interval) {
+            last_round = Some(Instant::now());
+            round(&shared).await;
+        }
+        while let Some((part, need)) = shared.needs.next() {
+            if let Err(error) = tend(&shared, &commits, part, &need).await {
+                tracing::warn!(%error, ?part, "upkeep of a part failed");
+            }
+        }
+        if shared.needs.is_closed() || shared.is_halted() {
+            return;
+        }
+        let _ = tokio::time::timeout(interval, shared.needs.changed.notified()).await;
+    }
+}
+
+async fn tend(
+    shared: &Shared,
+    commits: &mpsc::WeakSender<Request>,
+    part: Part,
+    need: &Need,
+) -> Result<()> {
+    if need.compact {
+        compact(shared, commits, part, &need.relation).await?;
+    }
+    if let Some(version) = need.checkpoint {
+        let _pin = shared.pin(part).await?;
+        shared.write_pending(part).await?;
+        let visible = shared.visible(part, &need.relation.name)?.version;
+        // A part that was dropped has no version any more.
+        if visible.is_some_and(|visible| visible >= version) {
+            shared.storage.checkpoint(part, version).await?;
+            shared.storage.clean_log(part, version, shared.limits.retention).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Puts fewer, bigger files in the place of small ones.
+async fn compact(
+    shared: &Shared,
+    commits: &mpsc::WeakSender<Request>,
+    part: Part,
+    relation: &Arc<Relation>,
+) -> Result<()> {
+    let snapshot = shared.snapshot(part, &relation.name).await?;
+    let compaction = shared.storage.compact(part, relation, &snapshot).await?;
+    if compaction.removed.is_empty() {
+        return Ok(());
+    }
+    let change = PartChange {
+        part,
+        database: database_of(part, relation),
+        relation: Arc::clone(relation),
+        added: compaction.added,
+        rows: Vec::new(),
+        removed: compaction.removed,
+        operation: "OPTIMIZE",
+    };
+    let commit = Commit { databases: Vec::new(), parts: vec![change] };
+    // Without a sender the catalog is closing.
+    let Some(commits) = commits.upgrade() else { return Ok(()) };
+    let (reply, answer) = oneshot::channel();
+    if commits.send(Request::Commit { commit, reply }).await.is_err() {
+        return Ok(());
+    }
+    drop(commits);
+    match answer.await {
+        // Another changed the same files first; the next small files bring the part here again.
+        Err(_) | Ok(Err(Error::Conflict) | Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(error),
+    }
+}
+
+/// The database that holds a part's relation.
+fn database_of(part: Part, relation: &Relation) -> DatabaseId {
+    match (part.space, relation.table().map(|table| table.scope)) {
+        (Space::Tenant(tenant), Some(Scope::Own)) => DatabaseId::Tenant(tenant),
+        _ => DatabaseId::System,
+    }
+}
+
+/// Erases what is due and what is too old.
+pub(super) async fn round(shared: &Shared) {
+    let now = chrono::Utc::now().timestamp_millis();
+    if let Err(error) = erase(shared, now).await {
+        tracing::warn!(%error, "files of dropped tables could not be erased yet");
+    }
+    if let Err(error) = vacuum(shared).await {
+        tracing::warn!(%error, "old files could not be erased yet");
+    }
+}
+
+/// Erases what dropped tables and tenants left.
+pub(super) async fn erase(shared: &Shared, now: i64) -> Result<()> {
+    for row in shared.store.erasures_due(now, ROUND).await? {
+        let what = match row.table {
+            Some(table) => Erase::Part(Part { space: row.space, table }),
+            None => Erase::Space(row.space),
+        };
+        let objects = shared.storage.erase(what).await?;
+        shared.store.erased(&row).await?;
+        tracing::info!(?what, objects, "erased the files of what was dropped");
+    }
+    Ok(())
+}
+
+/// Erases files that no version within the retention names.
+async fn vacuum(shared: &Shared) -> Result<()> {
+    let retention = milliseconds(shared.limits.retention);
+    let until = chrono::Utc::now().timestamp_millis().saturating_sub(retention);
+    for part in shared.store.parts_to_vacuum(until, ROUND).await? {
+        vacuum_part(shared, part, until).await?;
+    }
+    Ok(())
+}
+
+async fn vacuum_part(shared: &Shared, part: Part, until: i64) -> Result<()> {
+    // In this order: a file that is removed between the two is in both.
+    let snapshot = shared.snapshot(part, "").await?;
+    let removed = shared.store.removed_files(part).await?;
+    let mut keep: HashSet<String> = snapshot.files.iter().map(|file| file.path.clone()).collect();
+    let recent = removed.into_iter().filter(|file| file.removed_at > until);
+    keep.extend(recent.map(|file| file.path));
+    let erased = shared.storage.vacuum(part, &keep, shared.limits.orphan_age).await?;
+    shared.store.vacuumed(part, until).await?;
+    tracing::info!(?part, erased, "erased old files");
+    Ok(())
+}

@@ -1,0 +1,9 @@
+//! The catalog over a real folder.
+
+mod bed;
+mod border;
+mod conflict;
+mod crash;
+mod group;
+mod keep;
+mod upkeep;

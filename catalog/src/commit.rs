@@ -1,0 +1,46 @@
+//! What a transaction asks the catalog to make visible, all of it or nothing.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+
+use crate::id::{DatabaseId, Part};
+use crate::model::{Change, Database, Relation};
+use crate::storage::DataFile;
+
+/// The outcome of a transaction.
+#[derive(Debug, Default)]
+pub struct Commit {
+    /// Changes of objects, by database.
+    pub databases: Vec<DatabaseChange>,
+    /// Changes of rows, by part.
+    pub parts: Vec<PartChange>,
+}
+
+/// Changes of one database's objects.
+#[derive(Debug)]
+pub struct DatabaseChange {
+    /// The state that the transaction saw when it first changed something; an object that has since
+    /// been changed by another is a conflict.
+    pub base: Arc<Database>,
+    pub changes: Vec<Change>,
+}
+
+/// Changes of one part's rows.
+#[derive(Debug)]
+pub struct PartChange {
+    pub part: Part,
+    /// The database that holds the relation.
+    pub database: DatabaseId,
+    /// The relation as the rows were written; its disappearance or a newer schema is a conflict.
+    pub relation: Arc<Relation>,
+    /// Files that were written for this transaction.
+    pub added: Vec<Arc<DataFile>>,
+    /// Rows that are not in a file yet: the commit writes them together with others' rows. Their
+    /// columns are the table's stored live columns, in order, in the engine's types.
+    pub rows: Vec<RecordBatch>,
+    /// Files that the transaction replaced; if one is no longer visible, that is a conflict.
+    pub removed: Vec<Arc<DataFile>>,
+    /// What the log's `commitInfo` calls it, such as `WRITE` or `DELETE`.
+    pub operation: &'static str,
+}

@@ -1,0 +1,100 @@
+//! What can go wrong in the catalog and in storage.
+
+use thiserror::Error;
+
+/// An error of the catalog or of storage.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// Another transaction changed the same object or the same files first.
+    #[error("could not serialize access due to concurrent update")]
+    Conflict,
+    /// A name was taken between planning and commit.
+    #[error("{kind} \"{name}\" already exists")]
+    NameTaken { kind: &'static str, name: String },
+    /// An operator wants a name that tenants use.
+    #[error("name \"{name}\" is used by {} of the tenants", tenants.len())]
+    NameUsedByTenants { name: String, tenants: Vec<String> },
+    /// A version or moment that the table does not have.
+    #[error("version {version} of table \"{table}\" does not exist")]
+    NoSuchVersion { table: String, version: String },
+    /// A value that cannot be stored in its column's form.
+    #[error("{0}")]
+    Unstorable(String),
+    /// A Delta log holds an entry that this server did not commit.
+    #[error("the log of table \"{table}\" was changed by another program")]
+    ForeignCommit { table: String },
+    /// A file is missing or damaged.
+    #[error("data of table \"{table}\" is damaged")]
+    Damaged {
+        table: String,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The store has no room left.
+    #[error("could not write: no space left on device")]
+    DiskFull,
+    /// The object store failed.
+    #[error("the object store failed")]
+    Store(#[source] object_store::Error),
+    /// The catalog's own database failed.
+    #[error("the catalog's database failed")]
+    Database(#[source] sqlx::Error),
+    /// Parquet could not be written or read.
+    #[error("the data file could not be written")]
+    Parquet(#[from] parquet::errors::ParquetError),
+    /// Arrow refused an operation.
+    #[error("the data could not be converted")]
+    Arrow(#[from] arrow::error::ArrowError),
+    /// Delta's library failed.
+    #[error("the table's log could not be read")]
+    Delta(#[source] deltalake_core::DeltaTableError),
+    /// The folder is in use by another server, or cannot be used.
+    #[error("{0}")]
+    Unusable(String),
+    /// The catalog holds something this version cannot read.
+    #[error("the catalog holds an unreadable {kind}")]
+    Unreadable {
+        kind: &'static str,
+        #[source]
+        source: serde_json::Error,
+    },
+    /// DataFusion failed below the catalog.
+    #[error("the query engine failed")]
+    DataFusion(#[from] datafusion::error::DataFusionError),
+}
+
+impl From<deltalake_core::DeltaTableError> for Error {
+    fn from(error: deltalake_core::DeltaTableError) -> Self {
+        if crate::storage::is_disk_full(&error) {
+            Self::DiskFull
+        } else {
+            Self::Delta(error)
+        }
+    }
+}
+
+impl From<object_store::Error> for Error {
+    fn from(error: object_store::Error) -> Self {
+        if crate::storage::is_disk_full(&error) {
+            Self::DiskFull
+        } else {
+            Self::Store(error)
+        }
+    }
+}
+
+/// A result of the catalog.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        // SQLite's own number for a full disk; an extended one has it in its lowest byte.
+        const SQLITE_FULL: u32 = 13;
+        let code = error.as_database_error().and_then(|error| error.code());
+        let code = code.and_then(|code| code.parse::<u32>().ok());
+        match code {
+            Some(code) if code & 0xff == SQLITE_FULL => Self::DiskFull,
+            _ => Self::Database(error),
+        }
+    }
+}

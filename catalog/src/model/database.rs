@@ -1,0 +1,300 @@
+//! All objects of one database in memory, and the changes that turn one state into the next.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::acl::Acl;
+use super::relation::Relation;
+use super::role::{Membership, Role};
+use super::schema::{DefaultAcl, DefaultAclKind, Schema};
+use super::tenant::Tenant;
+use crate::id::{DatabaseId, Oid, TenantId};
+
+/// One database's objects at one moment.
+///
+/// A tenant's holds what the tenant made; what the system lends it is in the system's. Cloning
+/// shares the objects, so a transaction can change its own copy.
+#[derive(Debug, Clone)]
+pub struct Database {
+    pub id: DatabaseId,
+    pub name: String,
+    /// Grows with each committed change; what was derived from an older one is stale.
+    pub version: u64,
+    /// The next number to give to an object.
+    pub next_oid: u32,
+    pub roles: BTreeMap<Oid, Arc<Role>>,
+    pub memberships: Vec<Membership>,
+    pub schemas: BTreeMap<Oid, Arc<Schema>>,
+    pub relations: HashMap<Oid, Arc<Relation>>,
+    relation_names: HashMap<(Oid, String), Oid>,
+    pub default_acls: Vec<DefaultAcl>,
+    /// EXECUTE on functions that no longer have PostgreSQL's default, by name.
+    pub function_acls: BTreeMap<String, Acl>,
+    /// Grants that a tenant made on common and shared objects: relation's number and column's (0 for
+    /// the whole), as they stand beside the operator's own.
+    pub borrowed_acls: BTreeMap<(Oid, i16), Acl>,
+    /// Tenants, in the system's database alone.
+    pub tenants: BTreeMap<TenantId, Arc<Tenant>>,
+    tenant_names: HashMap<String, TenantId>,
+}
+
+/// One object put in place of its former self, or taken away.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Change {
+    PutTenant(Tenant),
+    DropTenant(TenantId),
+    PutRole(Role),
+    DropRole(Oid),
+    PutMembership(Membership),
+    DropMembership {
+        role: Oid,
+        member: Oid,
+    },
+    PutSchema(Schema),
+    DropSchema(Oid),
+    PutRelation(Relation),
+    DropRelation(Oid),
+    PutDefaultAcl(DefaultAcl),
+    DropDefaultAcl {
+        role: Oid,
+        schema: Option<Oid>,
+        kind: DefaultAclKind,
+    },
+    PutFunctionAcl {
+        function: String,
+        acl: Acl,
+    },
+    PutBorrowedAcl {
+        relation: Oid,
+        column: i16,
+        acl: Acl,
+    },
+    /// The counter after numbers were drawn; it only ever grows.
+    NextOid(u32),
+}
+
+impl Database {
+    /// A database without any object.
+    pub fn empty(id: DatabaseId, name: impl Into<String>) -> Self {
+        let next_oid = match id {
+            DatabaseId::System => Oid::FIRST_OF_SYSTEM,
+            DatabaseId::Tenant(_) => Oid::FIRST_OF_TENANT,
+        };
+        Self {
+            id,
+            name: name.into(),
+            version: 0,
+            next_oid,
+            roles: BTreeMap::new(),
+            memberships: Vec::new(),
+            schemas: BTreeMap::new(),
+            relations: HashMap::new(),
+            relation_names: HashMap::new(),
+            default_acls: Vec::new(),
+            function_acls: BTreeMap::new(),
+            borrowed_acls: BTreeMap::new(),
+            tenants: BTreeMap::new(),
+            tenant_names: HashMap::new(),
+        }
+    }
+
+    /// The changes that give a new tenant its first objects: `tenant_admin` and `public`.
+    pub fn birth_of_tenant() -> Vec<Change> {
+        let admin = Role {
+            create_role: true,
+            ..Role::new(Oid::TENANT_ADMIN, "tenant_admin")
+        };
+        vec![
+            Change::PutRole(admin),
+            Change::PutSchema(public_schema(Oid::TENANT_ADMIN)),
+        ]
+    }
+
+    /// The changes that give the system its first objects: `admin`, `public` and `internal`.
+    pub fn birth_of_system(admin_password: Option<String>) -> Vec<Change> {
+        let admin = Role {
+            superuser: true,
+            create_role: true,
+            create_db: true,
+            login: true,
+            bypass_rls: true,
+            password: admin_password,
+            ..Role::new(Oid::OPERATOR, "admin")
+        };
+        let internal = Schema {
+            oid: Oid::INTERNAL_SCHEMA,
+            name: "internal".to_owned(),
+            owner: Oid::OPERATOR,
+            acl: None,
+            comment: Some("tables of the operators alone".to_owned()),
+        };
+        vec![
+            Change::PutRole(admin),
+            Change::PutSchema(public_schema(Oid::OPERATOR)),
+            Change::PutSchema(internal),
+        ]
+    }
+
+    /// Applies a change to this copy.
+    pub fn apply(&mut self, change: &Change) {
+        match change {
+            Change::PutTenant(tenant) => {
+                if let Some(former) = self.tenants.get(&tenant.id) {
+                    self.tenant_names.remove(&former.name);
+                }
+                self.tenant_names.insert(tenant.name.clone(), tenant.id);
+                self.tenants.insert(tenant.id, Arc::new(tenant.clone()));
+            }
+            Change::DropTenant(id) => {
+                if let Some(former) = self.tenants.remove(id) {
+                    self.tenant_names.remove(&former.name);
+                }
+            }
+            Change::PutRole(role) => {
+                self.roles.insert(role.oid, Arc::new(role.clone()));
+            }
+            Change::DropRole(oid) => {
+                self.roles.remove(oid);
+                self.memberships
+                    .retain(|m| m.role != *oid && m.member != *oid);
+            }
+            Change::PutMembership(membership) => {
+                let Membership { role, member, .. } = *membership;
+                self.memberships
+                    .retain(|m| (m.role, m.member) != (role, member));
+                self.memberships.push(*membership);
+            }
+            Change::DropMembership { role, member } => {
+                self.memberships
+                    .retain(|m| (m.role, m.member) != (*role, *member));
+            }
+            Change::PutSchema(schema) => {
+                self.schemas.insert(schema.oid, Arc::new(schema.clone()));
+            }
+            Change::DropSchema(oid) => {
+                self.schemas.remove(oid);
+            }
+            Change::PutRelation(relation) => self.put_relation(relation),
+            Change::DropRelation(oid) => {
+                if let Some(former) = self.relations.remove(oid) {
+                    self.relation_names
+                        .remove(&(former.schema, former.name.clone()));
+                }
+                self.borrowed_acls
+                    .retain(|(relation, _), _| relation != oid);
+            }
+            Change::PutDefaultAcl(acl) => {
+                let key = (acl.role, acl.schema, acl.kind);
+                self.default_acls
+                    .retain(|a| (a.role, a.schema, a.kind) != key);
+                self.default_acls.push(acl.clone());
+            }
+            Change::DropDefaultAcl { role, schema, kind } => {
+                let key = (*role, *schema, *kind);
+                self.default_acls
+                    .retain(|a| (a.role, a.schema, a.kind) != key);
+            }
+            Change::PutFunctionAcl { function, acl } => {
+                self.function_acls.insert(function.clone(), acl.clone());
+            }
+            Change::PutBorrowedAcl {
+                relation,
+                column,
+                acl,
+            } => {
+                if acl.0.is_empty() {
+                    self.borrowed_acls.remove(&(*relation, *column));
+                } else {
+                    self.borrowed_acls.insert((*relation, *column), acl.clone());
+                }
+            }
+            Change::NextOid(next) => self.next_oid = self.next_oid.max(*next),
+        }
+    }
+
+    fn put_relation(&mut self, relation: &Relation) {
+        if let Some(former) = self.relations.get(&relation.oid) {
+            self.relation_names
+                .remove(&(former.schema, former.name.clone()));
+        }
+        self.relation_names
+            .insert((relation.schema, relation.name.clone()), relation.oid);
+        self.relations
+            .insert(relation.oid, Arc::new(relation.clone()));
+    }
+
+    /// The role of this name.
+    pub fn role_named(&self, name: &str) -> Option<&Arc<Role>> {
+        self.roles.values().find(|role| role.name == name)
+    }
+
+    /// The schema of this name.
+    pub fn schema_named(&self, name: &str) -> Option<&Arc<Schema>> {
+        self.schemas.values().find(|schema| schema.name == name)
+    }
+
+    /// The relation of this name in a schema.
+    pub fn relation_named(&self, schema: Oid, name: &str) -> Option<&Arc<Relation>> {
+        let oid = self.relation_names.get(&(schema, name.to_owned()))?;
+        self.relations.get(oid)
+    }
+
+    /// The tenant of this name.
+    pub fn tenant_named(&self, name: &str) -> Option<&Arc<Tenant>> {
+        self.tenants.get(self.tenant_names.get(name)?)
+    }
+
+    /// The role and all it is a member of, directly or not, whose rights it inherits.
+    pub fn roles_of(&self, role: Oid) -> Vec<Oid> {
+        let mut found = vec![role];
+        let mut next = 0;
+        while next < found.len() {
+            let member = found[next];
+            next += 1;
+            if !self.roles.get(&member).is_some_and(|role| role.inherit) {
+                continue;
+            }
+            for membership in self.memberships.iter().filter(|m| m.member == member) {
+                if !found.contains(&membership.role) {
+                    found.push(membership.role);
+                }
+            }
+        }
+        found
+    }
+
+    /// Whether `role` is `group` or a member of it, directly or not, inheriting or not.
+    pub fn is_member(&self, role: Oid, group: Oid) -> bool {
+        let mut found = vec![role];
+        let mut next = 0;
+        while next < found.len() {
+            let member = found[next];
+            next += 1;
+            if member == group {
+                return true;
+            }
+            for membership in self.memberships.iter().filter(|m| m.member == member) {
+                if !found.contains(&membership.role) {
+                    found.push(membership.role);
+                }
+            }
+        }
+        false
+    }
+}
+
+/// `public` as PostgreSQL 15 makes it: everyone may use it, its owner may create in it.
+fn public_schema(owner: Oid) -> Schema {
+    use super::acl::{Privilege, Privileges};
+    let mut acl = Acl::of_owner(owner, Privileges::of_schema());
+    acl.grant(Oid::PUBLIC, owner, Privilege::Usage.into(), false);
+    Schema {
+        oid: Oid::PUBLIC_SCHEMA,
+        name: "public".to_owned(),
+        owner,
+        acl: Some(acl),
+        comment: Some("standard public schema".to_owned()),
+    }
+}

@@ -1,0 +1,18 @@
+//! The catalog's objects: plain data, no I/O.
+
+mod acl;
+mod database;
+mod relation;
+mod role;
+mod schema;
+mod tenant;
+
+pub use acl::{Acl, AclItem, Privilege, Privileges};
+pub use database::{Change, Database};
+pub use relation::{
+    Check, Column, Key, KeyKind, Reference, Relation, RelationBody, Scope, TENANT_COLUMN, Table,
+    View, ViewColumn,
+};
+pub use role::{Membership, Role};
+pub use schema::{DefaultAcl, DefaultAclKind, Schema};
+pub use tenant::Tenant;

@@ -1,0 +1,197 @@
+//! Tables and views.
+
+use serde::{Deserialize, Serialize};
+
+use super::acl::Acl;
+use crate::id::{Oid, TableUuid};
+use crate::sql_type::SqlType;
+
+/// A table or view of one schema.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Relation {
+    pub oid: Oid,
+    pub schema: Oid,
+    pub name: String,
+    pub owner: Oid,
+    pub acl: Option<Acl>,
+    pub comment: Option<String>,
+    pub body: RelationBody,
+}
+
+/// What a relation is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RelationBody {
+    Table(Table),
+    View(View),
+}
+
+/// Who has a table's rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Scope {
+    /// Its own database alone: a tenant's table, or one of the schema `internal`.
+    Own,
+    /// Every tenant its own rows; made by an operator.
+    Common,
+    /// One set of rows that tenants may read; made by an operator.
+    Shared,
+}
+
+/// A stored table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Table {
+    pub uuid: TableUuid,
+    pub scope: Scope,
+    /// In order of their numbers; dropped ones stay, so that no number or file column is used twice.
+    pub columns: Vec<Column>,
+    pub checks: Vec<Check>,
+    pub keys: Vec<Key>,
+    /// Grows with each change of the columns, so that a part knows whether its log has the newest.
+    pub schema_version: u64,
+}
+
+impl Table {
+    /// The columns that exist, in order.
+    pub fn live_columns(&self) -> impl Iterator<Item = &Column> {
+        self.columns.iter().filter(|column| !column.dropped)
+    }
+
+    /// The live column of this name.
+    pub fn column(&self, name: &str) -> Option<&Column> {
+        self.live_columns().find(|column| column.name == name)
+    }
+}
+
+/// The name of the column that tells the tenant in a common table.
+pub const TENANT_COLUMN: &str = "tenant_id";
+
+/// A column of a stored table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Column {
+    /// `pg_attribute.attnum`, and the field id in files: from 1, never used twice.
+    pub number: i16,
+    pub name: String,
+    /// The column's name in files, made at its birth and never changed; empty for the column
+    /// `tenant_id` of a common table, which no file holds.
+    pub physical: String,
+    #[serde(with = "sql_type_name")]
+    pub sql_type: SqlType,
+    pub nullable: bool,
+    /// The default's expression as SQL text.
+    pub default: Option<String>,
+    /// What files from before this column hold in it: SQL text of a constant.
+    pub missing_default: Option<String>,
+    pub acl: Option<Acl>,
+    pub comment: Option<String>,
+    pub dropped: bool,
+}
+
+impl Column {
+    /// Whether the column is the unstored tenant's name of a common table.
+    pub fn is_tenant(&self) -> bool {
+        self.physical.is_empty()
+    }
+}
+
+/// A CHECK constraint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Check {
+    pub oid: Oid,
+    pub name: String,
+    /// The condition as SQL text.
+    pub expression: String,
+}
+
+/// A declared key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Key {
+    pub oid: Oid,
+    pub name: String,
+    pub kind: KeyKind,
+    /// Numbers of the key's columns, in order.
+    pub columns: Vec<i16>,
+    /// Whether writes are checked against it.
+    pub enforced: bool,
+}
+
+/// What a key is for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum KeyKind {
+    Primary,
+    Unique,
+    Foreign { relation: Oid, columns: Vec<i16> },
+}
+
+/// A view: a query over objects that are named by number.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct View {
+    /// The query as its author wrote it, for `pg_get_viewdef`.
+    pub definition: String,
+    /// The query with each relation replaced by a name that only [`View::references`] explains.
+    pub bound: String,
+    /// What the names in [`View::bound`] stand for.
+    pub references: Vec<Reference>,
+    pub columns: Vec<ViewColumn>,
+    /// Whether it runs with the rights of the one who reads it.
+    pub security_invoker: bool,
+    pub security_barrier: bool,
+}
+
+/// A relation that a view reads, and the columns it had when the view was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reference {
+    pub relation: Oid,
+    /// Number and the name at that time, in order.
+    pub columns: Vec<(i16, String)>,
+}
+
+/// A column of a view.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ViewColumn {
+    pub name: String,
+    #[serde(with = "sql_type_name")]
+    pub sql_type: SqlType,
+    pub acl: Option<Acl>,
+    pub comment: Option<String>,
+}
+
+impl Relation {
+    /// The table, unless this is a view.
+    pub fn table(&self) -> Option<&Table> {
+        match &self.body {
+            RelationBody::Table(table) => Some(table),
+            RelationBody::View(_) => None,
+        }
+    }
+
+    /// The view, unless this is a table.
+    pub fn view(&self) -> Option<&View> {
+        match &self.body {
+            RelationBody::Table(_) => None,
+            RelationBody::View(view) => Some(view),
+        }
+    }
+
+    /// The letter in `pg_class.relkind`.
+    pub fn kind_letter(&self) -> char {
+        match &self.body {
+            RelationBody::Table(_) => 'r',
+            RelationBody::View(_) => 'v',
+        }
+    }
+}
+
+/// Keeps a SQL type as its name.
+mod sql_type_name {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    use crate::sql_type::SqlType;
+
+    pub(super) fn serialize<S: Serializer>(value: &SqlType, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(value)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<SqlType, D::Error> {
+        let name = String::deserialize(from)?;
+        SqlType::parse(&name).ok_or_else(|| D::Error::custom(format!("unknown type \"{name}\"")))
+    }
+}

@@ -1,0 +1,333 @@
+//! Batches to data files: Parquet with physical names and field ids, and the statistics of each file.
+//!
+//! A file gets its name in the store only when it is whole and durable. A file that nothing refers to
+//! is harmless: vacuum finds it by its age.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::datatypes::{DataType, Float32Type, Float64Type, SchemaRef};
+use object_store::path::Path;
+use object_store::{MultipartUpload, ObjectStoreExt, PutMode, PutPayload};
+use parquet::arrow::ArrowWriter;
+use parquet::basic::Compression;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::schema::types::ColumnPath;
+use uuid::Uuid;
+
+use super::data_file::MAX_STATISTICS_BYTES;
+use super::stored::{file_schema, stored_columns, to_file};
+use super::{DataFile, FileStats, Storage, StoreRef, file_path};
+use crate::error::{Error, Result};
+use crate::id::Part;
+use crate::model::Relation;
+use crate::sql_type::SqlType;
+
+/// Encoded bytes are handed to the store in parts of this size.
+const UPLOAD_PART_BYTES: usize = 8 << 20;
+/// Batches of fewer values than this are encoded where they are.
+const MIN_VALUES_OFF_THE_RUNTIME: usize = 1 << 14;
+
+/// How data files are written.
+#[derive(Debug, Clone)]
+pub struct WriteOptions {
+    /// A file is closed when it has grown to about this size.
+    pub file_bytes: usize,
+    /// The most rows of a row group.
+    pub group_rows: usize,
+    /// The most encoded bytes of a row group.
+    pub group_bytes: usize,
+    pub compression: Compression,
+}
+
+impl Default for WriteOptions {
+    fn default() -> Self {
+        Self {
+            file_bytes: 256 << 20,
+            group_rows: 1 << 20,
+            group_bytes: 128 << 20,
+            compression: Compression::LZ4_RAW,
+        }
+    }
+}
+
+/// Writes one transaction's rows of one part.
+#[derive(Debug)]
+pub struct PartWriter {
+    part: Part,
+    store: StoreRef,
+    schema: SchemaRef,
+    types: Vec<SqlType>,
+    options: WriteOptions,
+    open: Option<OpenFile>,
+    done: Vec<Arc<DataFile>>,
+}
+
+/// A file that is being written.
+struct OpenFile {
+    name: String,
+    path: Path,
+    writer: ArrowWriter<Vec<u8>>,
+    upload: Option<Box<dyn MultipartUpload>>,
+    uploaded: usize,
+    rows: u64,
+    /// NULLs by column.
+    nulls: Vec<u64>,
+    /// Columns that hold a NaN, about which Parquet's statistics would lie.
+    nans: HashSet<usize>,
+}
+
+impl std::fmt::Debug for OpenFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OpenFile")
+            .field("path", &self.path)
+            .field("rows", &self.rows)
+            .finish()
+    }
+}
+
+impl Storage {
+    /// A writer of a table's rows into a part.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unstorable`] when a column has a type that no file holds.
+    pub fn writer(&self, part: Part, relation: &Relation) -> Result<PartWriter> {
+        self.writer_with(part, relation, WriteOptions::default())
+    }
+
+    /// A writer with other sizes than the usual ones.
+    ///
+    /// # Errors
+    ///
+    /// As [`Storage::writer`].
+    pub fn writer_with(
+        &self,
+        part: Part,
+        relation: &Relation,
+        options: WriteOptions,
+    ) -> Result<PartWriter> {
+        let table = relation.table().ok_or_else(|| {
+            Error::Unstorable(format!("view \"{}\" stores no rows", relation.name))
+        })?;
+        Ok(PartWriter {
+            part,
+            store: self.store(part.space),
+            schema: file_schema(table)?,
+            types: stored_columns(table)
+                .map(|column| column.sql_type.clone())
+                .collect(),
+            options,
+            open: None,
+            done: Vec::new(),
+        })
+    }
+}
+
+impl PartWriter {
+    /// Adds rows: one column per stored live column of the table, in the engine's types.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::DiskFull`], [`Error::Store`], or [`Error::Unstorable`] for a value that no file holds.
+    /// The writer should be aborted then.
+    pub async fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        if batch.num_rows() == 0 {
+            return Ok(());
+        }
+        if batch.num_columns() != self.types.len() {
+            let (found, wanted) = (batch.num_columns(), self.types.len());
+            let message = format!("{found} columns were given for the {wanted} that are stored");
+            return Err(Error::Unstorable(message));
+        }
+        let batch = to_file(batch.columns(), batch.num_rows(), &self.types, &self.schema)?;
+        let nans = nan_columns(&batch);
+        if self
+            .open
+            .as_ref()
+            .is_some_and(|file| !nans.is_subset(&file.nans))
+        {
+            // Statistics cannot be switched off within a file.
+            self.close_file().await?;
+        }
+        let mut file = match self.open.take() {
+            Some(file) => file,
+            None => self.new_file(nans)?,
+        };
+        file.rows += batch.num_rows() as u64;
+        for (nulls, column) in file.nulls.iter_mut().zip(batch.columns()) {
+            *nulls += column.null_count() as u64;
+        }
+        if batch.num_rows() * batch.num_columns() < MIN_VALUES_OFF_THE_RUNTIME {
+            file.writer.write(&batch)?;
+        } else {
+            file = blocking(move || {
+                file.writer.write(&batch)?;
+                Ok(file)
+            })
+            .await?;
+        }
+        let encoded = file.writer.inner().len();
+        let size = file.uploaded + encoded + file.writer.in_progress_size();
+        let file = self.open.insert(file);
+        if encoded >= UPLOAD_PART_BYTES {
+            file.send(&self.store).await?;
+        }
+        if size >= self.options.file_bytes {
+            self.close_file().await?;
+        }
+        Ok(())
+    }
+
+    /// Closes the files; they are durable when this returns.
+    ///
+    /// # Errors
+    ///
+    /// As [`PartWriter::write`]; nothing is left behind then.
+    pub async fn finish(mut self) -> Result<Vec<Arc<DataFile>>> {
+        match self.close_file().await {
+            Ok(()) => Ok(self.done),
+            Err(error) => {
+                self.abort().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Removes what was written.
+    pub async fn abort(mut self) {
+        if let Some(mut upload) = self.open.take().and_then(|file| file.upload) {
+            // What cannot be removed now is found by vacuum.
+            upload.abort().await.ok();
+        }
+        for file in &self.done {
+            let path = file_path(self.part, &file.path);
+            if let Err(error) = self.store.delete(&path).await {
+                tracing::warn!(%path, %error, "could not remove an unused data file");
+            }
+        }
+    }
+
+    fn new_file(&self, nans: HashSet<usize>) -> Result<OpenFile> {
+        let mut properties = WriterProperties::builder()
+            .set_compression(self.options.compression)
+            .set_max_row_group_row_count(Some(self.options.group_rows))
+            .set_max_row_group_bytes(Some(self.options.group_bytes))
+            .set_statistics_truncate_length(Some(MAX_STATISTICS_BYTES))
+            .set_column_index_truncate_length(Some(MAX_STATISTICS_BYTES));
+        for column in &nans {
+            let name = self.schema.field(*column).name().clone();
+            let path = ColumnPath::new(vec![name]);
+            properties = properties.set_column_statistics_enabled(path, EnabledStatistics::None);
+        }
+        let schema = Arc::clone(&self.schema);
+        let writer = ArrowWriter::try_new(Vec::new(), schema, Some(properties.build()))?;
+        let name = format!("{}.parquet", Uuid::new_v4());
+        Ok(OpenFile {
+            path: file_path(self.part, &name),
+            name,
+            writer,
+            upload: None,
+            uploaded: 0,
+            rows: 0,
+            nulls: vec![0; self.schema.fields().len()],
+            nans,
+        })
+    }
+
+    async fn close_file(&mut self) -> Result<()> {
+        let Some(file) = self.open.take() else {
+            return Ok(());
+        };
+        let (file, metadata) = if file.rows < MIN_VALUES_OFF_THE_RUNTIME as u64 {
+            file.encode_rest()?
+        } else {
+            blocking(move || file.encode_rest()).await?
+        };
+        let stats = FileStats::of_parquet(&self.schema, &metadata, &file.nulls)?;
+        let (name, rows) = (file.name.clone(), file.rows);
+        let size = file.store(&self.store).await?;
+        self.done.push(Arc::new(DataFile {
+            path: name,
+            size: size as u64,
+            rows,
+            stats: Arc::new(stats),
+            modified_ms: chrono::Utc::now().timestamp_millis(),
+        }));
+        Ok(())
+    }
+}
+
+impl OpenFile {
+    fn encode_rest(mut self) -> Result<(Self, parquet::file::metadata::ParquetMetaData)> {
+        let metadata = self.writer.finish()?;
+        Ok((self, metadata))
+    }
+
+    /// Hands the encoded bytes to the store as one part of the upload.
+    async fn send(&mut self, store: &StoreRef) -> Result<()> {
+        let bytes = std::mem::take(self.writer.inner_mut());
+        let upload = match &mut self.upload {
+            Some(upload) => upload,
+            none => none.insert(store.put_multipart(&self.path).await?),
+        };
+        self.uploaded += bytes.len();
+        upload.put_part(PutPayload::from(bytes)).await?;
+        Ok(())
+    }
+
+    /// Makes the file durable under its name; tells its size.
+    async fn store(mut self, store: &StoreRef) -> Result<usize> {
+        if self.upload.is_none() {
+            let bytes = std::mem::take(self.writer.inner_mut());
+            let size = bytes.len();
+            let payload = PutPayload::from(bytes);
+            store
+                .put_opts(&self.path, payload, PutMode::Create.into())
+                .await?;
+            return Ok(size);
+        }
+        let result = match self.send(store).await {
+            Ok(()) => match &mut self.upload {
+                Some(upload) => upload.complete().await.map(|_| ()).map_err(Error::from),
+                None => Ok(()),
+            },
+            Err(error) => Err(error),
+        };
+        if let (Err(_), Some(upload)) = (&result, &mut self.upload) {
+            upload.abort().await.ok();
+        }
+        result.map(|()| self.uploaded)
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| Error::Store(object_store::Error::JoinError { source: error }))?
+}
+
+/// The float columns that hold a NaN.
+fn nan_columns(batch: &RecordBatch) -> HashSet<usize> {
+    let holds_nan = |column: &ArrayRef| match column.data_type() {
+        DataType::Float32 => column
+            .as_primitive::<Float32Type>()
+            .values()
+            .iter()
+            .any(|value| value.is_nan()),
+        DataType::Float64 => column
+            .as_primitive::<Float64Type>()
+            .values()
+            .iter()
+            .any(|value| value.is_nan()),
+        _ => false,
+    };
+    let columns = batch.columns().iter().enumerate();
+    columns
+        .filter(|(_, column)| holds_nan(column))
+        .map(|(index, _)| index)
+        .collect()
+}

@@ -1,0 +1,273 @@
+//! What can go wrong between a client's bytes and the answer.
+//!
+//! One variant per cause. `wire::sqlstate` gives each its SQLSTATE; the text of a variant is what the
+//! client reads, so it holds no path, no key and no other tenant's name.
+
+use datafusion::error::DataFusionError;
+use thiserror::Error;
+
+/// A result of the server.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// An error of the server.
+#[derive(Debug, Error)]
+pub enum Error {
+    // ── What the statement says ──────────────────────────────────────────────────────────────
+    #[error("{message}")]
+    Syntax { message: String, position: Option<usize> },
+    #[error("{0} is not supported")]
+    Unsupported(String),
+    #[error("relation \"{0}\" does not exist")]
+    NoSuchRelation(String),
+    #[error("schema \"{0}\" does not exist")]
+    NoSuchSchema(String),
+    #[error("column \"{0}\" does not exist")]
+    NoSuchColumn(String),
+    #[error("column \"{column}\" of relation \"{relation}\" does not exist")]
+    NoSuchColumnOf { column: String, relation: String },
+    #[error("column reference \"{0}\" is ambiguous")]
+    AmbiguousColumn(String),
+    #[error("{0}")]
+    NoSuchFunction(String),
+    #[error("type \"{0}\" does not exist")]
+    NoSuchType(String),
+    #[error("{kind} \"{name}\" does not exist")]
+    NoSuchObject { kind: &'static str, name: String },
+    #[error("{kind} \"{name}\" already exists")]
+    AlreadyExists { kind: &'static str, name: String },
+    #[error("column \"{0}\" specified more than once")]
+    DuplicateColumn(String),
+    #[error("column \"{column}\" of relation \"{relation}\" already exists")]
+    ColumnExists { column: String, relation: String },
+    #[error("\"{name}\" is not a {wanted}")]
+    WrongKind { name: String, wanted: &'static str },
+    #[error("{message}")]
+    WrongKindHint { message: String, hint: &'static str },
+    #[error("{0}")]
+    InvalidDefinition(String),
+    #[error("a common table needs a column \"tenant_id\"")]
+    CommonWithoutTenant,
+    #[error("{0}")]
+    InvalidName(String),
+    #[error("{0}")]
+    ReservedName(String),
+    #[error("{0}")]
+    DatatypeMismatch(String),
+    #[error("{0}")]
+    CannotCoerce(String),
+    #[error("{0}")]
+    Grouping(String),
+    #[error("could not determine data type of parameter ${0}")]
+    IndeterminateParameter(usize),
+    #[error("{0}")]
+    InvalidParameterValue(String),
+    #[error("{message}")]
+    ParameterOutOfRange { message: String, detail: Option<String> },
+    #[error("unrecognized configuration parameter \"{0}\"")]
+    UnknownSetting(String),
+    #[error("parameter \"{0}\" cannot be changed")]
+    FixedSetting(String),
+    #[error("cannot drop {object} because other objects depend on it")]
+    DependentObjects { object: String, detail: String },
+    #[error("{message}")]
+    ObjectInUse { message: String, detail: Option<String> },
+    #[error("name \"{name}\" is already used by tenants")]
+    NameUsedByTenants { name: String, tenants: Vec<String> },
+    // ── What the caller may ──────────────────────────────────────────────────────────────────
+    #[error("permission denied for {kind} {name}")]
+    PermissionDenied { kind: &'static str, name: String },
+    #[error("{0}")]
+    InsufficientPrivilege(String),
+    #[error("{0}")]
+    InvalidGrant(String),
+    #[error("must be owner of {kind} {name}")]
+    MustOwn { kind: &'static str, name: String },
+    #[error("new row violates row-level security policy for table \"{0}\"")]
+    RowSecurity(String),
+    #[error("password authentication failed for user \"{0}\"")]
+    InvalidPassword(String),
+    #[error("{0}")]
+    InvalidAuthorization(String),
+    #[error("database \"{0}\" does not exist")]
+    NoSuchDatabase(String),
+    // ── The rows ─────────────────────────────────────────────────────────────────────────────
+    #[error("null value in column \"{column}\" of relation \"{relation}\" violates not-null constraint")]
+    NotNull { column: String, relation: String, detail: Option<String> },
+    #[error("new row for relation \"{relation}\" violates check constraint \"{constraint}\"")]
+    Check { relation: String, constraint: String, detail: Option<String> },
+    #[error("column \"{column}\" of relation \"{relation}\" contains null values")]
+    ContainsNulls { column: String, relation: String },
+    #[error("check constraint \"{constraint}\" of relation \"{relation}\" is violated by some row")]
+    CheckOfExisting { constraint: String, relation: String },
+    #[error("duplicate key value violates unique constraint \"{constraint}\"")]
+    Unique { relation: String, constraint: String, detail: Option<String> },
+    #[error("value too long for type {0}")]
+    TooLong(String),
+    #[error("{0}")]
+    OutOfRange(String),
+    #[error("division by zero")]
+    DivisionByZero,
+    #[error("{0}")]
+    InvalidText(String),
+    #[error("{0}")]
+    InvalidDatetime(String),
+    #[error("{0}")]
+    DatetimeOverflow(String),
+    #[error("{0}")]
+    InvalidBinary(String),
+    #[error("{0}")]
+    BadCopy(String),
+    #[error("invalid byte sequence for encoding \"UTF8\": {0}")]
+    InvalidEncoding(String),
+    #[error("more than one row returned by a subquery used as an expression")]
+    Cardinality,
+    #[error("{message}")]
+    Function { sqlstate: &'static str, message: String, hint: Option<String>, detail: Option<String> },
+    // ── The session ──────────────────────────────────────────────────────────────────────────
+    #[error("current transaction is aborted, commands ignored until end of transaction block")]
+    TransactionAborted,
+    #[error("{0} cannot run inside a transaction block")]
+    ActiveTransaction(String),
+    #[error("{0} can only be used in transaction blocks")]
+    NoActiveTransaction(String),
+    #[error("cannot execute {0} in a read-only transaction")]
+    ReadOnly(String),
+    #[error("savepoint \"{0}\" does not exist")]
+    NoSuchSavepoint(String),
+    #[error("could not serialize access due to concurrent update")]
+    Serialization,
+    #[error("prepared statement \"{0}\" does not exist")]
+    NoSuchStatement(String),
+    #[error("prepared statement \"{0}\" already exists")]
+    DuplicateStatement(String),
+    #[error("portal \"{0}\" does not exist")]
+    NoSuchPortal(String),
+    #[error("cursor \"{0}\" does not exist")]
+    NoSuchCursor(String),
+    #[error("cursor \"{0}\" already exists")]
+    DuplicateCursor(String),
+    #[error("{0}")]
+    InvalidCursorState(String),
+    #[error("cached plan must not change result type")]
+    ResultTypeChanged,
+    #[error("{0}")]
+    Protocol(String),
+    #[error("{0}")]
+    UnsupportedProtocol(String),
+    // ── Limits and interruptions ─────────────────────────────────────────────────────────────
+    #[error("canceling statement due to user request")]
+    Cancelled,
+    #[error("canceling statement due to statement timeout")]
+    StatementTimeout,
+    #[error("terminating connection due to administrator command")]
+    Terminated,
+    #[error("terminating connection due to idle-in-transaction timeout")]
+    IdleInTransaction,
+    #[error("canceling authentication due to timeout")]
+    AuthenticationTimeout,
+    #[error("{0}")]
+    TooManyConnections(String),
+    #[error("out of memory")]
+    OutOfMemory { detail: String },
+    #[error("{0}")]
+    ProgramLimit(String),
+    #[error("{0}")]
+    ConfigurationLimit(String),
+    #[error("statement is too complex: {0}")]
+    TooComplex(String),
+    #[error("could not write: no space left on device")]
+    DiskFull,
+    #[error("data of table \"{0}\" is damaged")]
+    Damaged(String),
+    #[error("could not reach the object store")]
+    StoreUnavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("connection to client lost")]
+    ConnectionLost,
+    // ── Start-up of the process, and our bugs ────────────────────────────────────────────────
+    #[error("{0}")]
+    Start(String),
+    #[error("internal error")]
+    Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl Error {
+    /// An internal error from a text, for what cannot happen.
+    pub fn internal(what: impl Into<String>) -> Self {
+        Self::Internal(what.into().into())
+    }
+
+    /// Whole sentences that say more, for a client.
+    pub fn detail(&self) -> Option<String> {
+        match self {
+            Self::NotNull { detail, .. }
+            | Self::Check { detail, .. }
+            | Self::Unique { detail, .. }
+            | Self::ParameterOutOfRange { detail, .. }
+            | Self::ObjectInUse { detail, .. }
+            | Self::Function { detail, .. } => detail.clone(),
+            Self::DependentObjects { detail, .. } | Self::OutOfMemory { detail } => {
+                Some(detail.clone())
+            }
+            Self::NameUsedByTenants { tenants, .. } => {
+                Some(format!("Tenants: {}.", tenants.join(", ")))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whole sentences that say what to do, for a client.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Function { hint, .. } => hint.clone(),
+            Self::DependentObjects { .. } => {
+                Some("Use DROP ... CASCADE to drop the dependent objects too.".to_owned())
+            }
+            Self::WrongKindHint { hint, .. } => Some((*hint).to_owned()),
+            Self::CommonWithoutTenant => Some(
+                "Add tenant_id to the query, or make the operators' own table with SET \
+                 search_path = internal."
+                    .to_owned(),
+            ),
+            Self::OutOfMemory { .. } => {
+                Some("Read fewer rows at once, or raise the tenant's memory_limit.".to_owned())
+            }
+            _ => None,
+        }
+    }
+}
+
+impl From<tessera_catalog::error::Error> for Error {
+    fn from(error: tessera_catalog::error::Error) -> Self {
+        use tessera_catalog::error::Error as Catalog;
+        match error {
+            Catalog::Conflict => Self::Serialization,
+            Catalog::NameTaken { kind, name } => Self::AlreadyExists { kind, name },
+            Catalog::NameUsedByTenants { name, tenants } => {
+                Self::NameUsedByTenants { name, tenants }
+            }
+            Catalog::NoSuchVersion { .. } => Self::InvalidParameterValue(error.to_string()),
+            Catalog::Unstorable(message) => Self::OutOfRange(message),
+            Catalog::ForeignCommit { table } | Catalog::Damaged { table, .. } => {
+                tracing::error!(%table, "a table cannot be read");
+                Self::Damaged(table)
+            }
+            Catalog::DiskFull => Self::DiskFull,
+            Catalog::Store(cause) => Self::StoreUnavailable(Box::new(cause)),
+            Catalog::DataFusion(cause) => cause.into(),
+            Catalog::Unusable(message) => Self::Start(message),
+            other => Self::Internal(Box::new(other)),
+        }
+    }
+}
+
+impl From<Error> for DataFusionError {
+    fn from(error: Error) -> Self {
+        Self::External(Box::new(error))
+    }
+}
+
+impl From<DataFusionError> for Error {
+    fn from(error: DataFusionError) -> Self {
+        crate::planner::engine_error(error)
+    }
+}

@@ -1,0 +1,1 @@
+//! Values as text, both ways, in PostgreSQL's forms.

@@ -1,0 +1,231 @@
+//! Statements as the session dispatches them: what the engine plans, and commands of our own.
+
+use std::sync::Arc;
+
+use datafusion::sql::sqlparser::ast;
+
+/// One parsed statement of a client's text.
+#[derive(Debug, Clone)]
+pub struct Statement {
+    /// The statement's own text, without its neighbours.
+    pub text: Arc<str>,
+    pub body: Body,
+}
+
+/// What a statement is.
+#[derive(Debug, Clone)]
+pub enum Body {
+    /// Nothing but white space and comments.
+    Empty,
+    /// A query: SELECT, VALUES, TABLE, WITH.
+    Query(Box<ast::Query>),
+    /// EXPLAIN of a statement.
+    Explain(Explain),
+    /// INSERT, UPDATE, DELETE or MERGE.
+    Write(Box<ast::Statement>),
+    /// DDL on tables, views and schemas.
+    Define(Box<ast::Statement>),
+    /// CREATE SHARED TABLE.
+    DefineShared(Box<ast::Statement>),
+    Transaction(Transaction),
+    Set(Set),
+    Reset(Option<String>),
+    Show(Option<String>),
+    Tenant(Tenant),
+    Role(Role),
+    Grant(Grant),
+    DefaultPrivileges { roles: Vec<Name>, schemas: Vec<String>, grant: Grant },
+    Copy(Box<Copy>),
+    Prepare { name: String, types: Vec<ast::DataType>, statement: Box<Statement> },
+    Execute { name: String, parameters: Vec<ast::Expr> },
+    Deallocate(Option<String>),
+    Declare { name: String, scroll: Option<bool>, hold: bool, query: Box<ast::Query> },
+    Fetch { cursor: String, direction: Fetch, discard: bool },
+    CloseCursor(Option<String>),
+    Discard(Discard),
+    Comment(Box<ast::Statement>),
+    /// UNLISTEN, ANALYZE, VACUUM, CHECKPOINT …: done as soon as said; the tag.
+    NoOp(&'static str),
+    /// LOCK TABLE and others that are refused by name.
+    Unsupported(String),
+}
+
+/// EXPLAIN's options.
+#[derive(Debug, Clone)]
+pub struct Explain {
+    pub analyze: bool,
+    pub verbose: bool,
+    pub format: Option<String>,
+    pub statement: Box<Statement>,
+}
+
+/// Transaction control.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Transaction {
+    Begin { modes: TransactionModes, tag: &'static str },
+    Commit { chain: bool },
+    Rollback { chain: bool },
+    Savepoint(String),
+    Release(String),
+    RollbackTo(String),
+    /// SET TRANSACTION.
+    Modes(TransactionModes),
+    /// SET SESSION CHARACTERISTICS AS TRANSACTION.
+    SessionModes(TransactionModes),
+}
+
+/// Modes named in BEGIN or SET TRANSACTION; what is not named stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TransactionModes {
+    pub isolation: Option<String>,
+    pub read_only: Option<bool>,
+    pub deferrable: Option<bool>,
+}
+
+/// SET of one setting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Set {
+    pub name: String,
+    /// `None` for DEFAULT.
+    pub value: Option<String>,
+    pub local: bool,
+}
+
+/// A role's name, in this database or, said by an operator, in a tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Name {
+    pub name: RoleName,
+    pub tenant: Option<String>,
+}
+
+/// How a role is named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RoleName {
+    Named(String),
+    Public,
+    CurrentUser,
+    SessionUser,
+}
+
+/// CREATE, ALTER and DROP TENANT, and the same of DATABASE.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Tenant {
+    Create { name: String, options: Vec<(String, String)>, database: bool },
+    Set { name: String, options: Vec<(String, Option<String>)>, database: bool },
+    Rename { name: String, to: String, database: bool },
+    Suspend { name: String, suspended: bool },
+    Drop { names: Vec<String>, if_exists: bool, cascade: bool, force: bool, database: bool },
+}
+
+/// CREATE, ALTER and DROP ROLE.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Role {
+    Create { role: Name, options: RoleOptions, if_not_exists: bool },
+    Alter { role: Name, options: RoleOptions },
+    Rename { role: Name, to: String },
+    Set { role: Name, name: Option<String>, value: Option<String> },
+    Drop { roles: Vec<Name>, if_exists: bool },
+    SetRole { name: Option<String>, local: bool },
+    SetSessionAuthorization { name: Option<String> },
+    ReassignOwned { from: Vec<Name>, to: Name },
+    DropOwned { by: Vec<Name>, cascade: bool },
+}
+
+/// Attributes in CREATE and ALTER ROLE; what is not named stays.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RoleOptions {
+    pub superuser: Option<bool>,
+    pub create_db: Option<bool>,
+    pub create_role: Option<bool>,
+    pub inherit: Option<bool>,
+    pub login: Option<bool>,
+    pub replication: Option<bool>,
+    pub bypass_rls: Option<bool>,
+    pub connection_limit: Option<i32>,
+    /// `Some(None)` for PASSWORD NULL.
+    pub password: Option<Option<String>>,
+    pub valid_until: Option<String>,
+    pub in_roles: Vec<Name>,
+    pub members: Vec<Name>,
+    pub admins: Vec<Name>,
+}
+
+/// GRANT and REVOKE.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Grant {
+    pub revoke: bool,
+    /// WITH GRANT OPTION, or only the option's revocation; for roles the admin option.
+    pub option: bool,
+    pub what: Granted,
+    pub grantees: Vec<Name>,
+    pub cascade: bool,
+}
+
+/// What is granted.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Granted {
+    /// Membership.
+    Roles(Vec<Name>),
+    /// Privileges on objects; `None` for ALL, with columns where named.
+    Privileges { privileges: Option<Vec<(String, Vec<String>)>>, all_columns: Vec<String>, on: Objects },
+}
+
+/// The objects of a GRANT.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Objects {
+    Tables(Vec<ast::ObjectName>),
+    AllTablesInSchemas(Vec<String>),
+    Schemas(Vec<String>),
+    Databases(Vec<String>),
+    Functions(Vec<String>),
+    AllFunctionsInSchemas(Vec<String>),
+    /// Sequences, types and the like: kinds that hold nothing here.
+    Other(String),
+    /// In ALTER DEFAULT PRIVILEGES: TABLES, FUNCTIONS, SCHEMAS …
+    Kind(String),
+}
+
+/// COPY.
+#[derive(Debug, Clone)]
+pub struct Copy {
+    pub source: CopySource,
+    pub from: bool,
+    pub options: Vec<(String, CopyValue)>,
+    pub filter: Option<ast::Expr>,
+}
+
+/// What COPY reads or writes.
+#[derive(Debug, Clone)]
+pub enum CopySource {
+    Table { name: ast::ObjectName, columns: Vec<String> },
+    Query(Box<Statement>),
+}
+
+/// A COPY option's value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CopyValue {
+    None,
+    Text(String),
+    Columns(Vec<String>),
+    AllColumns,
+}
+
+/// FETCH's and MOVE's directions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fetch {
+    Forward(u64),
+    ForwardAll,
+    Backward(u64),
+    BackwardAll,
+    Absolute(i64),
+    Relative(i64),
+}
+
+/// DISCARD's targets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Discard {
+    All,
+    Plans,
+    Sequences,
+    Temporary,
+}

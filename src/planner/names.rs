@@ -1,0 +1,200 @@
+//! Names to sources and functions, for the engine's planner.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use datafusion::arrow::datatypes::{DataType, SchemaRef};
+use datafusion::catalog::TableFunctionArgs;
+use datafusion::common::{Result as EngineResult, TableReference, plan_datafusion_err};
+use datafusion::config::ConfigOptions;
+use datafusion::datasource::cte_worktable::CteWorkTable;
+use datafusion::datasource::provider_as_source;
+use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner, RelationPlanner, TypePlanner};
+use datafusion::logical_expr::{
+    AggregateUDF, Expr, HigherOrderUDF, ScalarUDF, TableSource, WindowUDF,
+};
+
+use super::rewrite::time_travel;
+use super::scope::{SYSTEM_SCHEMAS, Scope};
+use super::source::{ProvidedRef, TableRef};
+use super::types::Types;
+use super::view;
+use crate::error::{Error, Result};
+
+/// The deepest nesting of views.
+const MAX_VIEW_DEPTH: usize = 32;
+
+/// Looks names up in a scope while one statement is planned.
+pub(super) struct Names<'a> {
+    pub(super) scope: &'a Scope,
+    /// What a view's numbered names stand for; empty outside views.
+    pub(super) references: &'a [tessera_catalog::model::Reference],
+    pub(super) depth: usize,
+    sources: Mutex<HashMap<TableReference, Arc<dyn TableSource>>>,
+}
+
+impl<'a> Names<'a> {
+    pub(super) fn new(scope: &'a Scope) -> Self {
+        Self { scope, references: &[], depth: 0, sources: Mutex::default() }
+    }
+
+    /// Names inside a view's query, `depth` views below the statement.
+    pub(super) fn of_view(
+        scope: &'a Scope,
+        references: &'a [tessera_catalog::model::Reference],
+        depth: usize,
+    ) -> Result<Self> {
+        if depth > MAX_VIEW_DEPTH {
+            return Err(Error::TooComplex("views nest too deeply".to_owned()));
+        }
+        Ok(Self { scope, references, depth, sources: Mutex::default() })
+    }
+
+    fn source(&self, name: &TableReference) -> Result<Arc<dyn TableSource>> {
+        if let Some(database) = name.catalog()
+            && database != self.scope.database.name
+        {
+            return Err(Error::Unsupported(format!(
+                "cross-database reference \"{name}\": databases other than your own"
+            )));
+        }
+        let schema = name.schema();
+        if schema == Some(view::REFERENCE_SCHEMA) && !self.references.is_empty() {
+            return view::reference(self, name.table());
+        }
+        let (table, as_of) = time_travel::unmark(name.table())?;
+        if let Some(source) = self.session_table(schema, table) {
+            return Ok(source);
+        }
+        let found = self.scope.relation(schema, table)?;
+        if found.relation.view().is_some() {
+            return view::source(self, found);
+        }
+        Ok(Arc::new(TableRef::new(found, as_of, &self.scope.zone)))
+    }
+
+    /// A system table or a temporary one; these come before all others of the same bare name.
+    fn session_table(&self, schema: Option<&str>, name: &str) -> Option<Arc<dyn TableSource>> {
+        let session = &self.scope.session;
+        let provider = match schema {
+            Some("pg_temp") => session.temporary_table(name),
+            Some(schema) if SYSTEM_SCHEMAS.contains(&schema) => session.system_table(schema, name),
+            Some(_) => None,
+            None => session.temporary_table(name).or_else(|| {
+                // `pg_catalog` is searched first unless the path names it later.
+                let path = &self.scope.search_path;
+                let named = path.iter().any(|schema| schema == "pg_catalog");
+                let first = (!named).then_some("pg_catalog");
+                first.into_iter().chain(path.iter().map(String::as_str)).find_map(|schema| {
+                    if SYSTEM_SCHEMAS.contains(&schema) {
+                        return session.system_table(schema, name);
+                    }
+                    None
+                })
+            }),
+        }?;
+        Some(Arc::new(ProvidedRef { function: None, provider }))
+    }
+}
+
+impl ContextProvider for Names<'_> {
+    fn get_table_source(&self, name: TableReference) -> EngineResult<Arc<dyn TableSource>> {
+        let mut sources = self.sources.lock().map_err(|_| plan_datafusion_err!("poisoned"))?;
+        if let Some(source) = sources.get(&name) {
+            return Ok(Arc::clone(source));
+        }
+        let source = self.source(&name)?;
+        sources.insert(name, Arc::clone(&source));
+        Ok(source)
+    }
+
+    fn get_table_function_source(
+        &self,
+        name: &str,
+        args: Vec<Expr>,
+    ) -> EngineResult<Arc<dyn TableSource>> {
+        use datafusion::common::DFSchema;
+        use datafusion::logical_expr::simplify::SimplifyContext;
+        use datafusion::optimizer::simplify_expressions::ExprSimplifier;
+        let state = &self.scope.state;
+        let short = name.strip_prefix("pg_catalog.").unwrap_or(name);
+        let function = state
+            .table_functions()
+            .get(short)
+            .ok_or_else(|| Error::NoSuchFunction(format!("function {short} does not exist")))?;
+        let context =
+            SimplifyContext::builder().with_config_options(Arc::clone(state.config_options())).build();
+        let simplifier = ExprSimplifier::new(context);
+        let schema = DFSchema::empty();
+        let args = args
+            .into_iter()
+            .map(|arg| simplifier.coerce(arg, &schema).and_then(|arg| simplifier.simplify(arg)))
+            .collect::<EngineResult<Vec<_>>>()?;
+        let provider = function
+            .create_table_provider_with_args(TableFunctionArgs::new(&args, state.as_ref()))?;
+        Ok(Arc::new(ProvidedRef { function: Some(short.to_owned()), provider }))
+    }
+
+    fn create_cte_work_table(
+        &self,
+        name: &str,
+        schema: SchemaRef,
+    ) -> EngineResult<Arc<dyn TableSource>> {
+        Ok(provider_as_source(Arc::new(CteWorkTable::new(name, schema))))
+    }
+
+    fn get_expr_planners(&self) -> &[Arc<dyn ExprPlanner>] {
+        self.scope.state.expr_planners()
+    }
+
+    fn get_relation_planners(&self) -> &[Arc<dyn RelationPlanner>] {
+        self.scope.state.relation_planners()
+    }
+
+    fn get_type_planner(&self) -> Option<Arc<dyn TypePlanner>> {
+        Some(Arc::new(Types { zone: Arc::clone(&self.scope.zone) }))
+    }
+
+    fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
+        let session = self.scope.session.function(name);
+        session.or_else(|| self.scope.state.scalar_functions().get(name).cloned())
+    }
+
+    fn get_higher_order_meta(&self, _name: &str) -> Option<Arc<HigherOrderUDF>> {
+        None
+    }
+
+    fn get_aggregate_meta(&self, name: &str) -> Option<Arc<AggregateUDF>> {
+        self.scope.state.aggregate_functions().get(name).cloned()
+    }
+
+    fn get_window_meta(&self, name: &str) -> Option<Arc<WindowUDF>> {
+        self.scope.state.window_functions().get(name).cloned()
+    }
+
+    fn get_variable_type(&self, _names: &[String]) -> Option<DataType> {
+        None
+    }
+
+    fn options(&self) -> &ConfigOptions {
+        self.scope.state.config_options()
+    }
+
+    fn udf_names(&self) -> Vec<String> {
+        let mut names = self.scope.session.function_names();
+        names.extend(self.scope.state.scalar_functions().keys().cloned());
+        names
+    }
+
+    fn higher_order_function_names(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn udaf_names(&self) -> Vec<String> {
+        self.scope.state.aggregate_functions().keys().cloned().collect()
+    }
+
+    fn udwf_names(&self) -> Vec<String> {
+        self.scope.state.window_functions().keys().cloned().collect()
+    }
+}

@@ -1,0 +1,178 @@
+//! Types of `$1`, `$2`, …: as declared, as cast in the text, as the engine infers, or else text.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::FieldRef;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::logical_expr::expr::Placeholder;
+use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::sql::sqlparser::ast::{
+    self, Expr as SqlExpr, LimitClause, Query, Value, Visit, Visitor,
+};
+use tessera_catalog::sql_type::SqlType;
+
+use super::types::sql_type;
+use crate::error::{Error, Result};
+
+/// The most parameters of a statement, as on the wire.
+const MAX_PARAMETERS: usize = 65_535;
+
+/// What is known of parameters before planning, by number from 1.
+#[derive(Debug, Default, Clone)]
+pub struct Parameters {
+    types: HashMap<usize, SqlType>,
+    highest: usize,
+}
+
+impl Parameters {
+    /// Reads what the text and the client tell of a statement's parameters.
+    ///
+    /// # Errors
+    /// More parameters than the protocol can carry, or a declared type that does not exist.
+    pub fn of(statement: &ast::Statement, declared: &[u32]) -> Result<Self> {
+        let mut found = Self::default();
+        if let ControlFlow::Break(error) = statement.visit(&mut Finder(&mut found)) {
+            return Err(error);
+        }
+        for (index, oid) in declared.iter().enumerate().filter(|(_, oid)| **oid != 0) {
+            let told = SqlType::from_oid(*oid)
+                .ok_or_else(|| Error::NoSuchType(oid.to_string()))?;
+            if told != SqlType::Unknown {
+                found.types.insert(index + 1, told);
+            }
+        }
+        found.highest = found.highest.max(declared.len());
+        Ok(found)
+    }
+
+    /// Tells the type of a parameter unless it is known already.
+    pub fn suggest(&mut self, number: usize, sql_type: &SqlType) {
+        self.highest = self.highest.max(number);
+        self.types.entry(number).or_insert_with(|| sql_type.clone());
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.highest
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.highest == 0
+    }
+
+    /// For the engine's planner: the types as far as they are known.
+    pub fn fields(&self, zone: &Arc<str>) -> Vec<Option<FieldRef>> {
+        (1..=self.highest)
+            .map(|number| Some(self.types.get(&number)?.field("", true, zone)))
+            .collect()
+    }
+
+    /// All types once a plan is made: what the engine inferred, and text for the rest, which is also
+    /// told to the plan.
+    ///
+    /// # Errors
+    /// A parameter that is used as two types.
+    pub fn resolve(
+        &self,
+        plan: LogicalPlan,
+        zone: &Arc<str>,
+    ) -> Result<(LogicalPlan, Vec<SqlType>)> {
+        if self.highest == 0 {
+            return Ok((plan, Vec::new()));
+        }
+        let inferred = plan.get_parameter_fields()?;
+        let types: Vec<SqlType> = (1..=self.highest)
+            .map(|number| {
+                let known = self.types.get(&number).cloned();
+                known.unwrap_or_else(|| match inferred.get(&format!("${number}")) {
+                    Some(Some(field)) => wide(SqlType::of(field)),
+                    _ => SqlType::Text,
+                })
+            })
+            .collect();
+        let plan = plan
+            .transform_up_with_subqueries(|node| {
+                node.map_expressions(|expr| {
+                    expr.transform_up(|expr| {
+                        let Expr::Placeholder(Placeholder { id, field: None }) = expr else {
+                            return Ok(Transformed::no(expr));
+                        };
+                        let number = id.trim_start_matches('$').parse::<usize>().unwrap_or(0);
+                        let known = types.get(number.wrapping_sub(1)).unwrap_or(&SqlType::Text);
+                        let field = Some(known.field("", true, zone));
+                        Ok(Transformed::yes(Expr::Placeholder(Placeholder { id, field })))
+                    })
+                })
+            })?
+            .data;
+        Ok((plan, types))
+    }
+}
+
+/// A parameter beside a decimal of the engine's is any number.
+fn wide(sql_type: SqlType) -> SqlType {
+    match sql_type {
+        SqlType::Numeric(Some(_)) => SqlType::Numeric(Some((38, 10))),
+        SqlType::Unknown => SqlType::Text,
+        other => other,
+    }
+}
+
+/// The number of a placeholder.
+pub(crate) fn number(expr: &SqlExpr) -> Option<usize> {
+    match expr {
+        SqlExpr::Value(value) => match &value.value {
+            Value::Placeholder(name) => name.strip_prefix('$')?.parse().ok(),
+            _ => None,
+        },
+        SqlExpr::Nested(inner) => number(inner),
+        _ => None,
+    }
+}
+
+struct Finder<'a>(&'a mut Parameters);
+
+impl Visitor for Finder<'_> {
+    type Break = Error;
+
+    fn pre_visit_expr(&mut self, expr: &SqlExpr) -> ControlFlow<Error> {
+        if let SqlExpr::Cast { expr, data_type, .. } = expr
+            && let Some(number) = number(expr)
+            && let Ok(cast_to) = sql_type(data_type)
+        {
+            self.0.suggest(number, &without_modifier(cast_to));
+        }
+        if let Some(number) = number(expr) {
+            if number == 0 || number > MAX_PARAMETERS {
+                return ControlFlow::Break(Error::Syntax {
+                    message: format!("there is no parameter ${number}"),
+                    position: None,
+                });
+            }
+            self.0.highest = self.0.highest.max(number);
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<Error> {
+        if let Some(LimitClause::LimitOffset { limit, offset, .. }) = &query.limit_clause {
+            let offset = offset.as_ref().map(|offset| &offset.value);
+            for number in limit.iter().chain(offset).filter_map(number) {
+                self.0.suggest(number, &SqlType::Int8);
+            }
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// The type that a cast gives its parameter: the value itself is not yet cut to a length.
+fn without_modifier(sql_type: SqlType) -> SqlType {
+    match sql_type {
+        SqlType::Varchar(_) => SqlType::Varchar(None),
+        SqlType::Char(_) => SqlType::Text,
+        other => other,
+    }
+}

@@ -1,0 +1,388 @@
+//! Text to statements: PostgreSQL's grammar by the SQL parser, and our own words read on the tokens.
+//!
+//! Length and nesting are bounded here, before anything recurses over the text.
+
+use std::sync::Arc;
+
+use datafusion::sql::sqlparser::ast;
+use datafusion::sql::sqlparser::parser::{Parser, ParserError};
+use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
+
+use super::ast::{Body, Discard, Explain, Fetch, Statement};
+use super::command;
+use super::cursor::Cursor;
+use super::dialect::Tessera;
+use crate::error::{Error, Result};
+
+/// The longest text of one message, in bytes.
+pub const MAX_TEXT_BYTES: usize = 16 << 20;
+/// The most tokens of one statement.
+pub const MAX_TOKENS: usize = 1 << 20;
+/// The deepest nesting of brackets and sub-expressions.
+pub const MAX_DEPTH: usize = 256;
+/// The longest chain of operators of one statement.
+pub const MAX_OPERATORS: usize = 20_000;
+
+/// Splits a text into its statements.
+///
+/// # Errors
+/// A syntax error with its position, or a text beyond the limits.
+pub fn parse(text: &str) -> Result<Vec<Statement>> {
+    if text.len() > MAX_TEXT_BYTES {
+        return Err(Error::ProgramLimit(format!(
+            "statement is too long: {} bytes, at most {MAX_TEXT_BYTES}",
+            text.len()
+        )));
+    }
+    let tokens = tokenize(text)?;
+    let mut statements = Vec::new();
+    for piece in tokens.split(|token| token.token == Token::SemiColon) {
+        if piece.is_empty() {
+            continue;
+        }
+        statements.push(parse_one(text, piece)?);
+    }
+    if statements.is_empty() {
+        statements.push(Statement { text: Arc::from(""), body: Body::Empty });
+    }
+    Ok(statements)
+}
+
+fn tokenize(text: &str) -> Result<Vec<TokenWithSpan>> {
+    let dialect = Tessera;
+    let tokens = Tokenizer::new(&dialect, text).tokenize_with_location().map_err(|error| {
+        Error::Syntax {
+            message: lower_first(&error.message),
+            position: Some(char_position(text, error.location)),
+        }
+    })?;
+    let mut kept: Vec<TokenWithSpan> = tokens
+        .into_iter()
+        .filter(|token| !matches!(token.token, Token::Whitespace(_) | Token::EOF))
+        .collect();
+    check_limits(&kept)?;
+    join_time_travel(&mut kept);
+    Ok(kept)
+}
+
+fn check_limits(tokens: &[TokenWithSpan]) -> Result<()> {
+    let mut depth = 0_usize;
+    let mut operators = 0_usize;
+    for (index, token) in tokens.iter().enumerate() {
+        match &token.token {
+            Token::SemiColon => operators = 0,
+            Token::LParen | Token::LBracket => depth += 1,
+            Token::RParen | Token::RBracket => depth = depth.saturating_sub(1),
+            Token::Word(word) if word.quote_style.is_none() => {
+                let word = word.value.as_str();
+                if ["AND", "OR", "NOT", "CASE", "UNION"].iter().any(|w| word.eq_ignore_ascii_case(w))
+                {
+                    operators += 1;
+                }
+            }
+            Token::Plus | Token::Minus | Token::Mul | Token::Div | Token::StringConcat => {
+                operators += 1;
+            }
+            _ => {}
+        }
+        if depth > MAX_DEPTH || operators > MAX_OPERATORS || index > MAX_TOKENS {
+            return Err(Error::TooComplex(
+                "it nests too deeply or chains too many operators".to_owned(),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Makes `FOR VERSION AS OF` and `FOR TIMESTAMP AS OF` what the SQL parser calls them.
+fn join_time_travel(tokens: &mut Vec<TokenWithSpan>) {
+    let mut index = 0;
+    while index + 3 < tokens.len() {
+        let is = |ahead: usize, keyword: &str| {
+            matches!(&tokens[index + ahead].token, Token::Word(word)
+                if word.quote_style.is_none() && word.value.eq_ignore_ascii_case(keyword))
+        };
+        if is(0, "FOR") && (is(1, "VERSION") || is(1, "TIMESTAMP")) && is(2, "AS") && is(3, "OF") {
+            tokens.remove(index);
+        }
+        index += 1;
+    }
+}
+
+fn parse_one(text: &str, tokens: &[TokenWithSpan]) -> Result<Statement> {
+    let start = byte_offset(text, tokens[0].span.start);
+    let end = tokens.last().map_or(text.len(), |token| byte_offset(text, token.span.end));
+    let own = text.get(start..end).unwrap_or(text).trim_end();
+    Ok(Statement { text: Arc::from(own), body: body(text, tokens)? })
+}
+
+/// Reads one statement; the first words decide who reads the rest.
+fn body(text: &str, tokens: &[TokenWithSpan]) -> Result<Body> {
+    let mut cursor = Cursor::new(text, tokens);
+    if let Some(body) = command::read(&mut cursor)? {
+        cursor.expect_end()?;
+        return Ok(body);
+    }
+    if cursor.accept(&["EXPLAIN"]) {
+        return explain(text, &mut cursor);
+    }
+    if cursor.accept(&["PREPARE"]) {
+        let name = cursor.identifier()?;
+        let types = if cursor.peek() == &Token::LParen {
+            cursor.parenthesised(Cursor::data_type)?
+        } else {
+            Vec::new()
+        };
+        cursor.expect(&["AS"])?;
+        let statement = Box::new(inner(text, &cursor)?);
+        return Ok(Body::Prepare { name, types, statement });
+    }
+    if cursor.accept(&["COPY"]) {
+        let body = command::copy(&mut cursor, |tokens| parse_one(text, tokens))?;
+        cursor.expect_end()?;
+        return Ok(body);
+    }
+    let mut shared = false;
+    let mut owned;
+    let mut tokens = tokens;
+    if cursor.starts_with(&["CREATE", "SHARED", "TABLE"]) {
+        shared = true;
+        owned = tokens.to_vec();
+        owned.remove(1);
+        tokens = &owned;
+    }
+    if cursor.starts_with(&["SELECT", "INTO"]) {
+        return Err(Error::Unsupported("SELECT INTO without a select list".to_owned()));
+    }
+    // `TABLE t` is a query in PostgreSQL.
+    if cursor.starts_with(&["TABLE"]) {
+        let mut cursor = Cursor::new(text, tokens);
+        return Ok(Body::Query(cursor.query()?));
+    }
+    sql(text, tokens, shared)
+}
+
+/// The statement that EXPLAIN, PREPARE or DECLARE wraps.
+fn inner(text: &str, cursor: &Cursor<'_>) -> Result<Statement> {
+    if cursor.is_done() {
+        return Err(cursor.unexpected());
+    }
+    parse_one(text, cursor.rest())
+}
+
+fn explain(text: &str, cursor: &mut Cursor<'_>) -> Result<Body> {
+    let mut explain = (false, false, None);
+    if cursor.accept_token(&Token::LParen) {
+        loop {
+            let option = cursor.identifier()?;
+            let value = match cursor.peek() {
+                Token::Comma | Token::RParen => None,
+                _ => Some(cursor.value()?.to_lowercase()),
+            };
+            let on = !matches!(value.as_deref(), Some("off" | "false" | "0"));
+            match option.as_str() {
+                "analyze" => explain.0 = on,
+                "verbose" => explain.1 = on,
+                "format" => explain.2 = value,
+                "costs" | "settings" | "buffers" | "wal" | "timing" | "summary" => {}
+                other => {
+                    return Err(Error::Syntax {
+                        message: format!("unrecognized EXPLAIN option \"{other}\""),
+                        position: None,
+                    });
+                }
+            }
+            if !cursor.accept_token(&Token::Comma) {
+                break;
+            }
+        }
+        cursor.expect_token(&Token::RParen)?;
+    } else {
+        explain.0 = cursor.accept(&["ANALYZE"]);
+        explain.1 = cursor.accept(&["VERBOSE"]);
+    }
+    let (analyze, verbose, format) = explain;
+    let statement = Box::new(inner(text, cursor)?);
+    Ok(Body::Explain(Explain { analyze, verbose, format, statement }))
+}
+
+fn sql(text: &str, tokens: &[TokenWithSpan], shared: bool) -> Result<Body> {
+    use ast::Statement as S;
+    let dialect = Tessera;
+    let mut parser = Parser::new(&dialect)
+        .with_recursion_limit(MAX_DEPTH)
+        .with_tokens_with_locations(tokens.to_vec());
+    let statement = parser
+        .parse_statement()
+        .map_err(|error| parser_error(text, &error, tokens, parser.index()))?;
+    if parser.index() < tokens.len() {
+        return Err(syntax_at(text, tokens.get(parser.index())));
+    }
+    Ok(match statement {
+        S::Query(query) => Body::Query(query),
+        S::Insert(_) | S::Update(_) | S::Delete(_) | S::Merge(_) => Body::Write(Box::new(statement)),
+        S::CreateTable(_) if shared => Body::DefineShared(Box::new(statement)),
+        S::CreateTable(_)
+        | S::CreateView(_)
+        | S::AlterTable(_)
+        | S::AlterView { .. }
+        | S::CreateSchema { .. }
+        | S::AlterSchema(_)
+        | S::Drop { .. }
+        | S::Truncate(_)
+        | S::CreateIndex(_) => Body::Define(Box::new(statement)),
+        S::Comment { .. } => Body::Comment(Box::new(statement)),
+        other => {
+            let words: Vec<String> = other
+                .to_string()
+                .split_whitespace()
+                .take(2)
+                .map(str::to_uppercase)
+                .collect();
+            Body::Unsupported(words.join(" "))
+        }
+    })
+}
+
+/// PostgreSQL's text for a token that should not be there.
+pub(super) fn syntax_at(text: &str, token: Option<&TokenWithSpan>) -> Error {
+    match token {
+        Some(token) => {
+            let start = byte_offset(text, token.span.start);
+            let end = byte_offset(text, token.span.end);
+            let near = text.get(start..end).unwrap_or_default();
+            Error::Syntax {
+                message: format!("syntax error at or near \"{near}\""),
+                position: Some(char_position(text, token.span.start)),
+            }
+        }
+        None => Error::Syntax {
+            message: "syntax error at end of input".to_owned(),
+            position: Some(text.chars().count() + 1),
+        },
+    }
+}
+
+/// The SQL parser's error in PostgreSQL's words: it names the token where it stopped.
+pub(super) fn parser_error(
+    text: &str,
+    error: &ParserError,
+    tokens: &[TokenWithSpan],
+    index: usize,
+) -> Error {
+    match error {
+        ParserError::RecursionLimitExceeded => {
+            Error::TooComplex("it nests too deeply".to_owned())
+        }
+        ParserError::TokenizerError(message) | ParserError::ParserError(message) => {
+            // "Expected: …, found: token at Line: 1, Column: 8" tells best where it stopped.
+            let found = message.rsplit_once("Line: ").and_then(|(_, place)| {
+                let (line, column) = place.split_once(", Column: ")?;
+                Some((line.parse::<u64>().ok()?, column.trim().parse::<u64>().ok()?))
+            });
+            let token = match found {
+                Some((line, column)) => tokens
+                    .iter()
+                    .find(|t| t.span.start.line == line && t.span.start.column == column),
+                None if message.contains("found: EOF") => None,
+                None => tokens.get(index.saturating_sub(1)),
+            };
+            syntax_at(text, token)
+        }
+    }
+}
+
+/// The byte at which a token's place lies.
+fn byte_offset(text: &str, place: Location) -> usize {
+    let mut offset = 0;
+    let mut rest = text;
+    for _ in 1..place.line {
+        match rest.find('\n') {
+            Some(end) => {
+                offset += end + 1;
+                rest = &rest[end + 1..];
+            }
+            None => return text.len(),
+        }
+    }
+    let column = usize::try_from(place.column).unwrap_or(usize::MAX).saturating_sub(1);
+    let within = rest.char_indices().nth(column).map_or(rest.len(), |(byte, _)| byte);
+    offset + within
+}
+
+/// The place as PostgreSQL counts it: characters from 1.
+fn char_position(text: &str, place: Location) -> usize {
+    let offset = byte_offset(text, place);
+    text.get(..offset).map_or(0, |before| before.chars().count()) + 1
+}
+
+fn lower_first(message: &str) -> String {
+    let mut chars = message.chars();
+    match chars.next() {
+        Some(first) => first.to_lowercase().chain(chars).collect(),
+        None => String::new(),
+    }
+}
+
+/// Reads FETCH's and MOVE's direction; the cursor's name follows.
+pub(super) fn fetch_direction(cursor: &mut Cursor<'_>) -> Result<Fetch> {
+    let count = |cursor: &mut Cursor<'_>| -> Result<Option<i64>> {
+        match cursor.peek() {
+            Token::Number(..) | Token::Minus | Token::Plus => cursor.integer().map(Some),
+            _ => Ok(None),
+        }
+    };
+    let signed = |count: i64| {
+        if count < 0 { Fetch::Backward(count.unsigned_abs()) } else { Fetch::Forward(count as u64) }
+    };
+    if cursor.accept(&["NEXT"]) {
+        return Ok(Fetch::Forward(1));
+    }
+    if cursor.accept(&["PRIOR"]) {
+        return Ok(Fetch::Backward(1));
+    }
+    if cursor.accept(&["FIRST"]) {
+        return Ok(Fetch::Absolute(1));
+    }
+    if cursor.accept(&["LAST"]) {
+        return Ok(Fetch::Absolute(-1));
+    }
+    if cursor.accept(&["ABSOLUTE"]) {
+        return Ok(Fetch::Absolute(cursor.integer()?));
+    }
+    if cursor.accept(&["RELATIVE"]) {
+        return Ok(Fetch::Relative(cursor.integer()?));
+    }
+    if cursor.accept(&["ALL"]) {
+        return Ok(Fetch::ForwardAll);
+    }
+    if cursor.accept(&["FORWARD"]) {
+        if cursor.accept(&["ALL"]) {
+            return Ok(Fetch::ForwardAll);
+        }
+        return Ok(signed(count(cursor)?.unwrap_or(1)));
+    }
+    if cursor.accept(&["BACKWARD"]) {
+        if cursor.accept(&["ALL"]) {
+            return Ok(Fetch::BackwardAll);
+        }
+        return Ok(signed(-count(cursor)?.unwrap_or(1)));
+    }
+    Ok(signed(count(cursor)?.unwrap_or(1)))
+}
+
+/// Reads DISCARD's target.
+pub(super) fn discard(cursor: &mut Cursor<'_>) -> Result<Discard> {
+    for (keyword, target) in [
+        ("ALL", Discard::All),
+        ("PLANS", Discard::Plans),
+        ("SEQUENCES", Discard::Sequences),
+        ("TEMPORARY", Discard::Temporary),
+        ("TEMP", Discard::Temporary),
+    ] {
+        if cursor.accept(&[keyword]) {
+            return Ok(target);
+        }
+    }
+    Err(cursor.unexpected())
+}

@@ -1,0 +1,61 @@
+//! A query's AST to its plan.
+
+use datafusion::arrow::datatypes::FieldRef;
+use datafusion::common::DFSchema;
+use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::sql::planner::{ParserOptions, PlannerContext, SqlToRel};
+use datafusion::sql::sqlparser::ast;
+
+use super::names::Names;
+use super::rewrite::{functions, literals, output_names, time_travel};
+use super::scope::Scope;
+use crate::error::Result;
+
+/// Plans a query over the names of `scope`; `parameters` are the types of `$1`, `$2`, … as far as
+/// they were told.
+///
+/// # Errors
+/// Names that mean nothing, types that do not fit, and what the engine cannot do.
+pub fn plan(
+    query: ast::Query,
+    scope: &Scope,
+    parameters: &[Option<FieldRef>],
+) -> Result<LogicalPlan> {
+    plan_with(&Names::new(scope), ast::Statement::Query(Box::new(query)), parameters)
+}
+
+pub(super) fn plan_with(
+    names: &Names<'_>,
+    mut statement: ast::Statement,
+    parameters: &[Option<FieldRef>],
+) -> Result<LogicalPlan> {
+    functions::plain_calls(&mut statement);
+    time_travel::mark_versions(&mut statement)?;
+    output_names::name_outputs(&mut statement);
+    let mut context = PlannerContext::new().with_prepare_param_data_types(parameters.to_vec());
+    let engine = SqlToRel::new_with_options(names, options());
+    let plan = engine.sql_statement_to_plan_with_context(statement, &mut context)?;
+    Ok(literals::narrow_integers(plan)?)
+}
+
+/// How the engine reads SQL: numbers with a point are exact, names fold, text is a view.
+pub(super) fn options() -> ParserOptions {
+    ParserOptions::new().with_parse_float_as_decimal(true).with_map_string_types_to_utf8view(true)
+}
+
+/// Plans an expression over the columns of `schema`.
+///
+/// # Errors
+/// As [`plan`].
+pub fn expression(
+    mut expression: ast::Expr,
+    schema: &DFSchema,
+    scope: &Scope,
+    parameters: &[Option<FieldRef>],
+) -> Result<Expr> {
+    functions::plain_calls(&mut expression);
+    let names = Names::new(scope);
+    let engine = SqlToRel::new_with_options(&names, options());
+    let mut context = PlannerContext::new().with_prepare_param_data_types(parameters.to_vec());
+    Ok(engine.sql_to_expr(expression, schema, &mut context)?)
+}

@@ -1,0 +1,42 @@
+//! Whole numbers are `integer` where they fit, as in PostgreSQL; the engine reads them as `bigint`.
+
+use datafusion::common::Result;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
+use datafusion::scalar::ScalarValue;
+
+/// Narrows the whole-number literals of a plan.
+pub(in crate::planner) fn narrow_integers(plan: LogicalPlan) -> Result<LogicalPlan> {
+    plan.transform_up_with_subqueries(|node| {
+        if let LogicalPlan::Limit(_) = node {
+            return Ok(Transformed::no(node));
+        }
+        let names = NamePreserver::new(&node);
+        let node = node.map_expressions(|expr| {
+            let name = names.save(&expr);
+            Ok(expr.transform_up(|expr| Ok(narrow(expr)))?.update_data(|expr| name.restore(expr)))
+        })?;
+        if !node.transformed {
+            return Ok(node);
+        }
+        let data = match node.data {
+            LogicalPlan::Values(values) => LogicalPlanBuilder::values(values.values)?.build()?,
+            other => other.recompute_schema()?,
+        };
+        Ok(Transformed::yes(data))
+    })
+    .map(|plan| plan.data)
+}
+
+fn narrow(expr: Expr) -> Transformed<Expr> {
+    match expr {
+        Expr::Literal(ScalarValue::Int64(Some(value)), metadata) => match i32::try_from(value) {
+            Ok(value) => Transformed::yes(Expr::Literal(ScalarValue::Int32(Some(value)), metadata)),
+            Err(_) => {
+                Transformed::no(Expr::Literal(ScalarValue::Int64(Some(value)), metadata))
+            }
+        },
+        other => Transformed::no(other),
+    }
+}

@@ -1,0 +1,144 @@
+//! What names mean to one statement: the objects that its transaction sees, in its search path.
+
+use std::sync::Arc;
+
+use datafusion::catalog::TableProvider;
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::ScalarUDF;
+use tessera_catalog::id::{DatabaseId, Oid};
+use tessera_catalog::model::{Database, Relation, Scope as Reach};
+
+use super::source::Found;
+use crate::error::{Error, Result};
+
+/// The names of one statement.
+pub struct Scope {
+    /// The system's database: common and shared tables.
+    pub system: Arc<Database>,
+    /// The session's own; the same as `system` for an operator's session there.
+    pub database: Arc<Database>,
+    /// Schemas in which unqualified names are looked up, `pg_catalog` first unless named.
+    pub search_path: Vec<String>,
+    pub zone: Arc<str>,
+    /// The engine's functions, planners and options.
+    pub state: Arc<SessionState>,
+    /// What only the session knows: its own functions, catalogs and temporary tables.
+    pub session: Arc<dyn SessionNames>,
+}
+
+/// Names that a session adds to those of its database.
+pub trait SessionNames: Send + Sync {
+    /// A function that answers for this session, such as `current_user`.
+    fn function(&self, name: &str) -> Option<Arc<ScalarUDF>>;
+    /// Names of such functions.
+    fn function_names(&self) -> Vec<String>;
+    /// A table of `pg_catalog`, `information_schema` or `tessera`.
+    fn system_table(&self, schema: &str, name: &str) -> Option<Arc<dyn TableProvider>>;
+    /// A temporary table.
+    fn temporary_table(&self, name: &str) -> Option<Arc<dyn TableProvider>>;
+}
+
+/// The schemas that no one creates.
+pub const SYSTEM_SCHEMAS: [&str; 3] = ["pg_catalog", "information_schema", "tessera"];
+
+impl Scope {
+    /// Whether this is an operator's session in the system's database.
+    pub fn is_system(&self) -> bool {
+        self.database.id == DatabaseId::System
+    }
+
+    /// The relation of this name, in a schema or on the search path.
+    pub fn find(&self, schema: Option<&str>, name: &str) -> Option<Found> {
+        match schema {
+            Some(schema) => self.find_in(schema, name),
+            None => self.search_path.iter().find_map(|schema| self.find_in(schema, name)),
+        }
+    }
+
+    /// The relation of this name or PostgreSQL's error.
+    pub fn relation(&self, schema: Option<&str>, name: &str) -> Result<Found> {
+        self.find(schema, name).ok_or_else(|| self.missing(schema, name))
+    }
+
+    fn missing(&self, schema: Option<&str>, name: &str) -> Error {
+        match schema {
+            Some(schema) if !self.has_schema(schema) => Error::NoSuchSchema(schema.to_owned()),
+            Some(schema) => Error::NoSuchRelation(format!("{schema}.{name}")),
+            None => Error::NoSuchRelation(name.to_owned()),
+        }
+    }
+
+    /// Whether a schema of this name exists for the session.
+    pub fn has_schema(&self, name: &str) -> bool {
+        SYSTEM_SCHEMAS.contains(&name) || self.schema_oid(name).is_some()
+    }
+
+    /// The number of a schema that holds tables: the own one, or the system's that is lent.
+    pub fn schema_oid(&self, name: &str) -> Option<Oid> {
+        if let Some(schema) = self.database.schema_named(name) {
+            return Some(schema.oid);
+        }
+        let schema = self.system.schema_named(name)?;
+        self.is_lent_schema(schema.oid).then_some(schema.oid)
+    }
+
+    /// A schema's name, own or lent.
+    pub fn schema_name(&self, oid: Oid) -> Option<&str> {
+        let own = self.database.schemas.get(&oid);
+        own.or_else(|| self.system.schemas.get(&oid)).map(|schema| schema.name.as_str())
+    }
+
+    /// Whether tenants see this schema of the system's database.
+    fn is_lent_schema(&self, schema: Oid) -> bool {
+        schema != Oid::INTERNAL_SCHEMA
+            && self.system.relations.values().any(|r| r.schema == schema && is_lent(r))
+    }
+
+    fn find_in(&self, schema: &str, name: &str) -> Option<Found> {
+        let found = |relation: &Arc<Relation>, home| Found {
+            relation: Arc::clone(relation),
+            home,
+            schema_name: schema.to_owned(),
+        };
+        if let Some(own) = self.database.schema_named(schema)
+            && let Some(relation) = self.database.relation_named(own.oid, name)
+        {
+            return Some(found(relation, self.database.id));
+        }
+        if self.is_system() {
+            return None;
+        }
+        let lent = self.system.schema_named(schema)?;
+        let relation = self.system.relation_named(lent.oid, name)?;
+        is_lent(relation).then(|| found(relation, DatabaseId::System))
+    }
+
+    /// The relation of this number, own or lent.
+    pub fn relation_by_oid(&self, oid: Oid) -> Option<Found> {
+        let found = |relation: &Arc<Relation>, home| {
+            Some(Found {
+                relation: Arc::clone(relation),
+                home,
+                schema_name: self.schema_name(relation.schema)?.to_owned(),
+            })
+        };
+        if let Some(relation) = self.database.relations.get(&oid) {
+            return found(relation, self.database.id);
+        }
+        let relation = self.system.relations.get(&oid).filter(|relation| is_lent(relation))?;
+        found(relation, DatabaseId::System)
+    }
+
+    /// The schema in which CREATE puts an unqualified name: the first of the search path that exists.
+    pub fn creation_schema(&self) -> Option<Oid> {
+        self.search_path
+            .iter()
+            .filter(|name| !SYSTEM_SCHEMAS.contains(&name.as_str()))
+            .find_map(|name| self.schema_oid(name))
+    }
+}
+
+/// Whether tenants see this relation of the system's database.
+pub fn is_lent(relation: &Relation) -> bool {
+    relation.table().is_some_and(|table| matches!(table.scope, Reach::Common | Reach::Shared))
+}

@@ -1,0 +1,154 @@
+//! Type names in SQL text to SQL types.
+
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::FieldRef;
+use datafusion::common::Result as EngineResult;
+use datafusion::logical_expr::planner::TypePlanner;
+use datafusion::sql::sqlparser::ast::{
+    ArrayElemTypeDef, CharacterLength, DataType, ExactNumberInfo, TimezoneInfo,
+};
+use tessera_catalog::sql_type::{MAX_CHARACTER_LENGTH, MAX_NUMERIC_PRECISION, SqlType};
+
+use crate::error::{Error, Result};
+
+/// Tells the engine what our types are in Arrow, with the session's time zone in `timestamptz`.
+#[derive(Debug)]
+pub(super) struct Types {
+    pub(super) zone: Arc<str>,
+}
+
+impl TypePlanner for Types {
+    fn plan_type_field(&self, written: &DataType) -> EngineResult<Option<FieldRef>> {
+        Ok(Some(sql_type(written)?.field("", true, &self.zone)))
+    }
+}
+
+/// The SQL type that a type name means.
+///
+/// # Errors
+/// A type that does not exist, or a modifier beyond its limits.
+pub fn sql_type(written: &DataType) -> Result<SqlType> {
+    use DataType as D;
+    Ok(match written {
+        D::Boolean | D::Bool => SqlType::Bool,
+        D::SmallInt(_) | D::Int2(_) => SqlType::Int2,
+        D::Int(_) | D::Integer(_) | D::Int4(_) => SqlType::Int4,
+        D::BigInt(_) | D::Int8(_) => SqlType::Int8,
+        D::Real | D::Float4 => SqlType::Float4,
+        D::Float8 | D::DoublePrecision | D::Double(_) => SqlType::Float8,
+        D::Float(info) => match info {
+            ExactNumberInfo::Precision(bits) if *bits == 0 || *bits > 53 => {
+                return Err(Error::InvalidParameterValue(
+                    "precision for type float must be at least 1 bit and less than 54 bits".into(),
+                ));
+            }
+            ExactNumberInfo::Precision(bits) if *bits < 25 => SqlType::Float4,
+            _ => SqlType::Float8,
+        },
+        D::Numeric(info) | D::Decimal(info) | D::Dec(info) => numeric(*info)?,
+        D::Text => SqlType::Text,
+        D::Varchar(length) | D::CharacterVarying(length) | D::CharVarying(length) => {
+            SqlType::Varchar(character_length(length.as_ref(), "varchar")?)
+        }
+        D::Char(length) | D::Character(length) => {
+            SqlType::Char(character_length(length.as_ref(), "char")?.unwrap_or(1))
+        }
+        D::Bytea => SqlType::Bytea,
+        D::Date => SqlType::Date,
+        D::Time(_, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => SqlType::Time,
+        D::Time(..) => return Err(Error::Unsupported("type time with time zone".to_owned())),
+        D::Timestamp(_, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => SqlType::Timestamp,
+        D::Timestamp(..) => SqlType::Timestamptz,
+        D::Interval { .. } => SqlType::Interval,
+        D::Uuid => SqlType::Uuid,
+        D::JSON => SqlType::Json,
+        D::JSONB => SqlType::Jsonb,
+        D::Regclass => named("regclass")?,
+        D::Array(
+            ArrayElemTypeDef::SquareBracket(element, _)
+            | ArrayElemTypeDef::AngleBracket(element)
+            | ArrayElemTypeDef::Parenthesis(element),
+        ) => match sql_type(element)? {
+            nested @ SqlType::Array(_) => nested,
+            element => SqlType::Array(Box::new(element)),
+        },
+        D::Custom(name, arguments) => {
+            let mut parts: Vec<String> = name
+                .0
+                .iter()
+                .filter_map(|part| part.as_ident())
+                .map(|ident| match ident.quote_style {
+                    // The one-byte type is named only in quotes; `char` without them is `character`.
+                    Some(_) if ident.value == "char" => "\"char\"".to_owned(),
+                    Some(_) => ident.value.clone(),
+                    None => ident.value.to_lowercase(),
+                })
+                .collect();
+            if parts.len() > 1 && matches!(parts[0].as_str(), "pg_catalog" | "information_schema") {
+                parts.remove(0);
+            }
+            let mut written = parts.join(".");
+            if !arguments.is_empty() {
+                written = format!("{written}({})", arguments.join(","));
+            }
+            named(&written)?
+        }
+        other => named(&other.to_string().to_lowercase())?,
+    })
+}
+
+fn named(name: &str) -> Result<SqlType> {
+    match name {
+        "serial" | "serial4" | "bigserial" | "serial8" | "smallserial" => {
+            return Err(Error::Unsupported(format!("type {name}")));
+        }
+        // Domains of information_schema.
+        "sql_identifier" => return Ok(SqlType::Name),
+        "cardinal_number" => return Ok(SqlType::Int4),
+        "character_data" | "yes_or_no" => return Ok(SqlType::Varchar(None)),
+        _ => {}
+    }
+    SqlType::parse(name).ok_or_else(|| Error::NoSuchType(name.to_owned()))
+}
+
+fn numeric(info: ExactNumberInfo) -> Result<SqlType> {
+    let (precision, scale) = match info {
+        ExactNumberInfo::None => return Ok(SqlType::Numeric(None)),
+        ExactNumberInfo::Precision(precision) => (precision, 0),
+        ExactNumberInfo::PrecisionAndScale(precision, scale) => (precision, scale),
+    };
+    let limit = u64::from(MAX_NUMERIC_PRECISION);
+    match (u8::try_from(precision), i8::try_from(scale)) {
+        (Ok(p), Ok(s)) if (1..=MAX_NUMERIC_PRECISION).contains(&p) && s >= 0 && s as u8 <= p => {
+            Ok(SqlType::Numeric(Some((p, s))))
+        }
+        _ if precision == 0 || (limit < precision && precision <= 1000) => {
+            Err(Error::Unsupported(format!(
+                "type numeric with {precision} digits: at most {limit} are; numeric without a \
+                 precision holds any number of digits"
+            )))
+        }
+        _ => Err(Error::InvalidParameterValue(format!(
+            "NUMERIC scale {scale} must be between 0 and precision {precision}"
+        ))),
+    }
+}
+
+fn character_length(length: Option<&CharacterLength>, name: &str) -> Result<Option<u32>> {
+    let length = match length {
+        None | Some(CharacterLength::Max) => return Ok(None),
+        Some(CharacterLength::IntegerLength { length, .. }) => *length,
+    };
+    if length == 0 {
+        return Err(Error::InvalidParameterValue(format!(
+            "length for type {name} must be at least 1"
+        )));
+    }
+    match u32::try_from(length) {
+        Ok(length) if length <= MAX_CHARACTER_LENGTH => Ok(Some(length)),
+        _ => Err(Error::InvalidParameterValue(format!(
+            "length for type {name} cannot exceed {MAX_CHARACTER_LENGTH}"
+        ))),
+    }
+}

@@ -1,0 +1,97 @@
+//! Which columns of each relation a query names, for privileges by column.
+//!
+//! PostgreSQL asks for a right on every column that a query mentions, used in the result or not. The
+//! plan is walked from the top with the set of columns that the node above asks for.
+
+use std::collections::HashSet;
+
+use datafusion::common::{Column, Result};
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::logical_expr::{Expr, LogicalPlan};
+
+/// Columns that are asked of a plan's output, by position.
+pub(super) type Positions = HashSet<usize>;
+
+/// For each input of `node`, the positions that the node asks of it.
+pub(super) fn asked_of_inputs(node: &LogicalPlan, asked: &Positions) -> Result<Vec<Positions>> {
+    let inputs = node.inputs();
+    let mut found: Vec<Positions> = vec![Positions::new(); inputs.len()];
+    for expr in node.expressions() {
+        for column in named(&expr)? {
+            for (input, positions) in inputs.iter().zip(&mut found) {
+                if let Some(position) = input.schema().maybe_index_of_column(&column) {
+                    positions.insert(position);
+                }
+            }
+        }
+    }
+    match node {
+        // What passes through unchanged is asked of the input too.
+        LogicalPlan::Filter(_)
+        | LogicalPlan::Sort(_)
+        | LogicalPlan::Limit(_)
+        | LogicalPlan::Repartition(_)
+        | LogicalPlan::SubqueryAlias(_)
+        | LogicalPlan::Subquery(_) => {
+            if let Some(first) = found.first_mut() {
+                first.extend(asked);
+            }
+        }
+        LogicalPlan::Window(_) => {
+            let width = inputs.first().map_or(0, |input| input.schema().fields().len());
+            if let Some(first) = found.first_mut() {
+                first.extend(asked.iter().filter(|position| **position < width));
+            }
+        }
+        LogicalPlan::Union(_) | LogicalPlan::RecursiveQuery(_) => {
+            for positions in &mut found {
+                positions.extend(asked);
+            }
+        }
+        LogicalPlan::Join(join) => {
+            for position in asked {
+                let (qualifier, field) = join.schema.qualified_field(*position);
+                let column = Column::new(qualifier.cloned(), field.name());
+                for (input, positions) in inputs.iter().zip(&mut found) {
+                    if let Some(position) = input.schema().maybe_index_of_column(&column) {
+                        positions.insert(position);
+                    }
+                }
+            }
+        }
+        // These look at all of their input.
+        LogicalPlan::Distinct(_) | LogicalPlan::Unnest(_) | LogicalPlan::Extension(_) => {
+            for (input, positions) in inputs.iter().zip(&mut found) {
+                positions.extend(0..input.schema().fields().len());
+            }
+        }
+        // These make their own columns of the expressions above.
+        _ => {}
+    }
+    Ok(found)
+}
+
+/// Columns named in an expression, those of outer queries included.
+fn named(expr: &Expr) -> Result<Vec<Column>> {
+    let mut columns = Vec::new();
+    expr.apply(|expr| {
+        match expr {
+            Expr::Column(column) => columns.push(column.clone()),
+            Expr::OuterReferenceColumn(_, column) => columns.push(column.clone()),
+            Expr::ScalarSubquery(subquery) => add_outer(&subquery.outer_ref_columns, &mut columns),
+            Expr::Exists(exists) => add_outer(&exists.subquery.outer_ref_columns, &mut columns),
+            Expr::InSubquery(inside) => add_outer(&inside.subquery.outer_ref_columns, &mut columns),
+            Expr::SetComparison(set) => add_outer(&set.subquery.outer_ref_columns, &mut columns),
+            _ => {}
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(columns)
+}
+
+fn add_outer(outer: &[Expr], columns: &mut Vec<Column>) {
+    columns.extend(outer.iter().filter_map(|expr| match expr {
+        Expr::OuterReferenceColumn(_, column) => Some(column.clone()),
+        _ => None,
+    }));
+}

@@ -1,0 +1,267 @@
+//! INSERT: rows of a query or of VALUES, shaped into the table's columns.
+
+use std::sync::Arc;
+
+use datafusion::common::{Column as PlanColumn, ScalarValue};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
+use datafusion::sql::sqlparser::ast::{self, Ident, Insert, Query, SetExpr, TableObject};
+use futures::StreamExt;
+use tessera_catalog::model::{Column, Privilege};
+use tessera_catalog::sql_type::SqlType;
+
+use super::names::{folded, relation};
+use super::returning::Returning;
+use super::{default, query};
+use crate::error::{Error, Result};
+use crate::execute::Limits;
+use crate::planner::source::Found;
+use crate::planner::{self, Parameters, Scope, params};
+use crate::policy::{Caller, check_columns};
+use crate::session::Session;
+use crate::session::prepared::Prepared;
+use crate::session::reply::{Columns, Reply, Rows, RowsTag};
+use crate::session::write::{RowWriter, Writing, table};
+
+/// A planned INSERT.
+struct Planned {
+    found: Found,
+    /// The columns that the statement names, or all.
+    named: Vec<i16>,
+    /// Gives the table's live columns in order.
+    plan: LogicalPlan,
+    parameters: Vec<SqlType>,
+    returning: Option<Returning>,
+}
+
+pub(super) async fn describe(
+    session: &mut Session,
+    insert: &Insert,
+    declared: &[u32],
+) -> Result<(Vec<SqlType>, Option<Columns>)> {
+    let caller = session.caller().await?;
+    let scope = session.scope(&caller).await?;
+    let planned = plan(insert, &scope, declared)?;
+    let columns = planned.returning.map(|returning| returning.columns);
+    Ok((planned.parameters, columns))
+}
+
+pub(super) async fn run(
+    session: &mut Session,
+    insert: &Insert,
+    prepared: &Prepared,
+    parameters: Vec<ScalarValue>,
+    limits: Limits,
+) -> Result<Reply> {
+    let caller = session.caller().await?;
+    let scope = session.scope(&caller).await?;
+    let declared: Vec<u32> = prepared.parameters.iter().map(SqlType::oid).collect();
+    let planned = plan(insert, &scope, &declared)?;
+    let granted = check_columns(&caller, Privilege::Insert, &planned.found, &planned.named)?;
+    check_lent(&caller, &planned.found)?;
+    if let Some(returning) = &planned.returning {
+        check_returning(&caller, &planned.found, returning)?;
+    }
+    let plan = query::bind(planned.plan, parameters)?;
+    let guarded = query::guard(session, plan, &caller, &scope).await?;
+    let mut batches = query::stream(session, guarded, &scope, limits);
+    let mut writer = RowWriter::new(
+        &granted,
+        Writing {
+            storage: session.engine.catalog.storage(),
+            database: &caller.database,
+            system: &caller.system,
+            zone: &scope.zone,
+            checks: default::compile_checks(table(&planned.found.relation)?, &scope)?,
+            operation: "WRITE",
+        },
+    )?;
+    let mut returned = Vec::new();
+    while let Some(batch) = batches.next().await {
+        let batch = super::modify::as_schema(&batch?, writer.schema())?;
+        writer.write(&batch).await?;
+        if planned.returning.is_some() {
+            returned.push(batch);
+        }
+    }
+    let rows = writer.written();
+    for part in writer.finish().await? {
+        session.transaction.write(part);
+    }
+    match planned.returning {
+        None => Ok(Reply::Done { tag: format!("INSERT 0 {rows}") }),
+        Some(returning) => {
+            let plan = returning.over(returned)?;
+            let guarded = crate::policy::guard_own(plan, &caller)?;
+            let batches = query::stream(session, guarded, &scope, limits);
+            let tag = RowsTag::Counted("INSERT 0");
+            Ok(Reply::Rows(Rows { columns: returning.columns, batches, tag }))
+        }
+    }
+}
+
+/// Shared tables are written by operators alone, whatever a tenant was granted.
+pub(super) fn check_lent(caller: &Caller, found: &Found) -> Result<()> {
+    use tessera_catalog::model::Scope as Reach;
+    if caller.lends(found) == Some(Reach::Shared) {
+        return Err(Error::PermissionDenied { kind: "table", name: found.relation.name.clone() });
+    }
+    Ok(())
+}
+
+/// RETURNING reads: the columns that it names need SELECT.
+pub(super) fn check_returning(caller: &Caller, found: &Found, returning: &Returning) -> Result<()> {
+    let columns: Vec<i16> = returning
+        .reads()
+        .iter()
+        .filter_map(|name| Some(found.relation.table()?.column(name)?.number))
+        .collect();
+    if columns.is_empty() {
+        return Ok(());
+    }
+    check_columns(caller, Privilege::Select, found, &columns).map(drop)
+}
+
+fn plan(insert: &Insert, scope: &Scope, declared: &[u32]) -> Result<Planned> {
+    refuse(insert)?;
+    let TableObject::TableName(name) = &insert.table else {
+        return Err(Error::Unsupported("INSERT INTO a function".to_owned()));
+    };
+    let found = relation(scope, name)?;
+    if found.relation.view().is_some() {
+        return Err(Error::Unsupported(format!("INSERT INTO the view \"{}\"", found.relation.name)));
+    }
+    let relation = Arc::clone(&found.relation);
+    let live: Vec<&Column> = table(&relation)?.live_columns().collect();
+    let targets = targets(insert, &live, &relation.name)?;
+    let statement = ast::Statement::Insert(insert.clone());
+    let mut parameters = Parameters::of(&statement, declared)?;
+    let plan = match &insert.source {
+        Some(source) => {
+            let source = with_defaults(source, &targets, scope, &mut parameters)?;
+            planner::plan(source, scope, &parameters.fields(&scope.zone))?
+        }
+        None => LogicalPlanBuilder::empty(true).build()?,
+    };
+    let (plan, parameters) = parameters.resolve(plan, &scope.zone)?;
+    let given = if insert.source.is_some() { plan.schema().fields().len() } else { 0 };
+    check_arity(given, &targets, insert)?;
+    let named = targets.iter().take(given.max(insert.columns.len())).map(|c| c.number).collect();
+    let plan = shaped(plan, &targets[..given], &live, scope)?;
+    let qualifier = match &insert.table_alias {
+        Some(alias) => folded(&alias.alias),
+        None => relation.name.clone(),
+    };
+    let returning = match &insert.returning {
+        Some(items) => {
+            let schema = crate::session::write::table_schema(table(&relation)?, &scope.zone);
+            Some(Returning::plan(items, &schema, &qualifier, scope)?)
+        }
+        None => None,
+    };
+    Ok(Planned { found, named, plan, parameters, returning })
+}
+
+fn refuse(insert: &Insert) -> Result<()> {
+    if insert.on.is_some() {
+        return Err(Error::Unsupported("INSERT … ON CONFLICT".to_owned()));
+    }
+    if insert.overwrite || insert.replace_into || insert.or.is_some() || insert.ignore {
+        return Err(Error::Unsupported("this form of INSERT".to_owned()));
+    }
+    Ok(())
+}
+
+/// The columns that the statement fills, in its order.
+fn targets<'a>(
+    insert: &Insert,
+    live: &[&'a Column],
+    relation: &str,
+) -> Result<Vec<&'a Column>> {
+    if insert.columns.is_empty() {
+        return Ok(live.to_vec());
+    }
+    let mut targets: Vec<&Column> = Vec::with_capacity(insert.columns.len());
+    for name in &insert.columns {
+        let name = super::names::parts(name).pop().unwrap_or_default();
+        let column = live.iter().find(|column| column.name == name).ok_or_else(|| {
+            Error::NoSuchColumnOf { column: name.clone(), relation: relation.to_owned() }
+        })?;
+        if targets.iter().any(|target| target.number == column.number) {
+            return Err(Error::DuplicateColumn(name));
+        }
+        targets.push(column);
+    }
+    Ok(targets)
+}
+
+fn check_arity(given: usize, targets: &[&Column], insert: &Insert) -> Result<()> {
+    let syntax = |message: &str| {
+        Err(Error::Syntax { message: message.to_owned(), position: None })
+    };
+    if given > targets.len() {
+        return syntax("INSERT has more expressions than target columns");
+    }
+    if given < targets.len() && !insert.columns.is_empty() {
+        return syntax("INSERT has more target columns than expressions");
+    }
+    Ok(())
+}
+
+/// VALUES with each DEFAULT replaced by what it stands for, and parameters typed by their columns.
+fn with_defaults(
+    source: &Query,
+    targets: &[&Column],
+    scope: &Scope,
+    parameters: &mut Parameters,
+) -> Result<Query> {
+    let mut source = source.clone();
+    let SetExpr::Values(values) = source.body.as_mut() else {
+        return Ok(source);
+    };
+    for row in &mut values.rows {
+        for (index, value) in row.content.iter_mut().enumerate() {
+            let Some(column) = targets.get(index) else { continue };
+            if let Some(number) = params::number(value) {
+                parameters.suggest(number, &column.sql_type);
+            } else if is_default(value) {
+                *value = match &column.default {
+                    _ if column.is_tenant() && !scope.is_system() => ast::Expr::value(
+                        ast::Value::SingleQuotedString(scope.database.name.clone()),
+                    ),
+                    Some(text) => default::parse(text)?,
+                    None => ast::Expr::value(ast::Value::Null),
+                };
+            }
+        }
+    }
+    Ok(source)
+}
+
+fn is_default(expr: &ast::Expr) -> bool {
+    matches!(expr, ast::Expr::Identifier(Ident { value, quote_style: None, .. })
+        if value.eq_ignore_ascii_case("default"))
+}
+
+/// The table's live columns from the given ones, in the columns' types.
+fn shaped(
+    plan: LogicalPlan,
+    targets: &[&Column],
+    live: &[&Column],
+    scope: &Scope,
+) -> Result<LogicalPlan> {
+    let schema = Arc::clone(plan.schema());
+    let mut list = Vec::with_capacity(live.len());
+    for column in live {
+        let given = targets.iter().position(|target| target.number == column.number);
+        let value = match given {
+            Some(index) => {
+                let (qualifier, field) = schema.qualified_field(index);
+                let from = Expr::Column(PlanColumn::new(qualifier.cloned(), field.name()));
+                planner::assign(from, &schema, &column.sql_type, &scope.zone, &column.name)?
+            }
+            None => default::of_column(column, scope)?,
+        };
+        list.push(value.alias(&column.name));
+    }
+    Ok(LogicalPlanBuilder::from(plan).project(list)?.build()?)
+}

@@ -1,0 +1,154 @@
+//! One match decides what a statement does; the leaves do it.
+
+mod comment;
+mod copy;
+mod cursor;
+mod default;
+mod describe;
+mod discard;
+mod explain;
+mod grant;
+mod insert;
+mod modify;
+mod names;
+mod prepare;
+mod query;
+mod returning;
+mod role;
+mod schema;
+mod set;
+mod table;
+mod tenant;
+mod transaction;
+mod view;
+
+use std::sync::Arc;
+
+use datafusion::common::ScalarValue;
+use datafusion::sql::sqlparser::ast;
+
+use super::Session;
+use super::prepared::Prepared;
+use super::reply::Reply;
+use crate::error::{Error, Result};
+use crate::execute::Limits;
+use crate::planner::ast::{Body, Role, Statement};
+
+pub(super) use describe::prepare;
+
+/// Runs a statement.
+pub(super) async fn run(
+    session: &mut Session,
+    prepared: &Arc<Prepared>,
+    parameters: Vec<ScalarValue>,
+    limits: Limits,
+) -> Result<Reply> {
+    let body = &prepared.statement.body;
+    check_read_only(session, body)?;
+    match body {
+        Body::Empty => Ok(Reply::Empty),
+        Body::Query(query) => query::run(session, query, prepared, parameters, limits).await,
+        Body::Explain(explain) => explain::run(session, explain, parameters, limits).await,
+        Body::Write(statement) => match statement.as_ref() {
+            ast::Statement::Insert(insert) => {
+                insert::run(session, insert, prepared, parameters, limits).await
+            }
+            other => modify::run(session, other, prepared, parameters, limits).await,
+        },
+        Body::Define(statement) => define(session, statement, limits).await,
+        Body::DefineShared(statement) => match statement.as_ref() {
+            ast::Statement::CreateTable(create) => table::create(session, create, true, limits).await,
+            _ => Err(Error::Unsupported("CREATE SHARED of anything but a table".to_owned())),
+        },
+        Body::Transaction(statement) => transaction::run(session, statement).await,
+        Body::Set(set) => set::set(session, set).await,
+        Body::Reset(name) => set::reset(session, name.as_deref()),
+        Body::Show(name) => set::show(session, name.as_deref()),
+        Body::Tenant(statement) => tenant::run(session, statement).await,
+        Body::Role(Role::SetRole { name, local }) => {
+            set::set_role(session, name.as_deref(), *local).await
+        }
+        Body::Role(Role::SetSessionAuthorization { name }) => {
+            set::set_session_authorization(session, name.as_deref()).await
+        }
+        Body::Role(statement) => role::run(session, statement).await,
+        Body::Grant(statement) => grant::run(session, statement).await,
+        Body::DefaultPrivileges { roles, schemas, grant } => {
+            grant::default_privileges(session, roles, schemas, grant).await
+        }
+        Body::Copy(copy) => copy::run(session, copy, limits).await,
+        Body::Prepare { name, types, statement } => {
+            prepare::prepare(session, name, types, statement).await
+        }
+        Body::Execute { name, parameters: written } => {
+            prepare::execute(session, name, written, limits).await
+        }
+        Body::Deallocate(name) => prepare::deallocate(session, name.as_deref()),
+        Body::Declare { name, scroll, hold, query } => {
+            cursor::declare(session, name, *scroll, *hold, query, limits).await
+        }
+        Body::Fetch { cursor, direction, discard } => {
+            cursor::fetch(session, cursor, *direction, *discard).await
+        }
+        Body::CloseCursor(name) => cursor::close(session, name.as_deref()),
+        Body::Discard(what) => discard::run(session, *what),
+        Body::Comment(statement) => comment::run(session, statement).await,
+        Body::NoOp(tag) => Ok(Reply::Done { tag: (*tag).to_owned() }),
+        Body::Unsupported(what) => Err(Error::Unsupported(what.clone())),
+    }
+}
+
+async fn define(
+    session: &mut Session,
+    statement: &ast::Statement,
+    limits: Limits,
+) -> Result<Reply> {
+    use ast::Statement as S;
+    match statement {
+        S::CreateTable(create) => table::create(session, create, false, limits).await,
+        S::AlterTable(alter) => table::alter(session, alter).await,
+        S::Truncate(truncate) => table::truncate(session, truncate).await,
+        S::CreateView(create) => view::create(session, create).await,
+        S::CreateSchema { .. } => schema::create(session, statement).await,
+        S::AlterSchema(alter) => schema::alter(session, alter).await,
+        S::Drop { .. } => names::drop(session, statement).await,
+        other => {
+            let words: Vec<String> =
+                other.to_string().split_whitespace().take(2).map(str::to_uppercase).collect();
+            Err(Error::Unsupported(words.join(" ")))
+        }
+    }
+}
+
+/// What a read-only transaction refuses, by the word that PostgreSQL uses.
+fn check_read_only(session: &Session, body: &Body) -> Result<()> {
+    let read_only = session.transaction.read_only
+        || session.settings.lock().is_on("transaction_read_only");
+    if !read_only {
+        return Ok(());
+    }
+    let word = match body {
+        Body::Write(statement)
+        | Body::Define(statement)
+        | Body::DefineShared(statement)
+        | Body::Comment(statement) => {
+            let text = statement.to_string();
+            let count = if matches!(body, Body::Write(_)) { 1 } else { 2 };
+            let words: Vec<&str> = text.split_whitespace().take(count).collect();
+            words.join(" ").to_uppercase()
+        }
+        Body::Tenant(_) => "ALTER DATABASE".to_owned(),
+        Body::Role(Role::SetRole { .. } | Role::SetSessionAuthorization { .. }) => return Ok(()),
+        Body::Role(_) => "ALTER ROLE".to_owned(),
+        Body::Grant(grant) => if grant.revoke { "REVOKE" } else { "GRANT" }.to_owned(),
+        Body::DefaultPrivileges { .. } => "ALTER DEFAULT PRIVILEGES".to_owned(),
+        Body::Copy(copy) if copy.from => "COPY FROM".to_owned(),
+        _ => return Ok(()),
+    };
+    Err(Error::ReadOnly(word))
+}
+
+/// A statement's text planned from outside the client's own: for sub-statements.
+fn statement_of(body: Body) -> Statement {
+    Statement { text: Arc::from(""), body }
+}

@@ -1,0 +1,124 @@
+//! Queries: planned once, guarded and opened afresh each time.
+
+use std::sync::Arc;
+
+use datafusion::common::{ParamValues, ScalarValue};
+use datafusion::common::metadata::ScalarAndMetadata;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::sql::sqlparser::ast;
+use tessera_catalog::sql_type::SqlType;
+
+use crate::error::Result;
+use crate::execute::{self, BatchStream, Limits};
+use crate::planner::{self, Parameters, Scope};
+use crate::policy::{self, Caller, GuardedPlan};
+use crate::session::Session;
+use crate::session::opener::Opened;
+use crate::session::prepared::{PlannedFor, Prepared};
+use crate::session::reply::{Columns, OutColumn, Reply, Rows, RowsTag};
+
+/// Plans a query and tells its parameters and columns.
+pub(super) fn plan(
+    query: &ast::Query,
+    scope: &Scope,
+    declared: &[u32],
+) -> Result<(LogicalPlan, Vec<SqlType>, Columns)> {
+    let statement = ast::Statement::Query(Box::new(query.clone()));
+    let parameters = Parameters::of(&statement, declared)?;
+    let plan = planner::plan(query.clone(), scope, &parameters.fields(&scope.zone))?;
+    let (plan, types) = parameters.resolve(plan, &scope.zone)?;
+    let columns = columns(&plan);
+    Ok((plan, types, columns))
+}
+
+/// A plan's columns as the client is told.
+pub(super) fn columns(plan: &LogicalPlan) -> Columns {
+    plan.schema()
+        .iter()
+        .map(|(_, field)| {
+            let sql_type = match SqlType::of(field) {
+                SqlType::Unknown => SqlType::Text,
+                other => other,
+            };
+            OutColumn::plain(planner::shown(field.name()), sql_type)
+        })
+        .collect()
+}
+
+pub(super) async fn run(
+    session: &mut Session,
+    query: &ast::Query,
+    prepared: &Prepared,
+    parameters: Vec<ScalarValue>,
+    limits: Limits,
+) -> Result<Reply> {
+    let caller = session.caller().await?;
+    let scope = session.scope(&caller).await?;
+    let now = planned_for(session, &caller);
+    let (plan, columns) = match (&prepared.plan, &prepared.columns) {
+        (Some((plan, made_for)), Some(columns)) if *made_for == now => {
+            (plan.clone(), Arc::clone(columns))
+        }
+        _ => {
+            let declared: Vec<u32> = prepared.parameters.iter().map(SqlType::oid).collect();
+            let (plan, _, columns) = plan(query, &scope, &declared)?;
+            if let Some(told) = &prepared.columns {
+                check_same(told, &columns)?;
+            }
+            (plan, columns)
+        }
+    };
+    let plan = bind(plan, parameters)?;
+    let guarded = guard(session, plan, &caller, &scope).await?;
+    let batches = execute::run(guarded, &session.execution(&scope.state, limits));
+    Ok(Reply::Rows(Rows { columns, batches, tag: RowsTag::Counted("SELECT") }))
+}
+
+/// A client that was told other columns must prepare again.
+fn check_same(told: &Columns, now: &Columns) -> Result<()> {
+    let same = told.len() == now.len()
+        && told.iter().zip(now.iter()).all(|(a, b)| a.sql_type.oid() == b.sql_type.oid());
+    if same { Ok(()) } else { Err(crate::error::Error::ResultTypeChanged) }
+}
+
+/// The state of the world that a plan made now is for.
+pub(super) fn planned_for(session: &Session, caller: &Caller) -> PlannedFor {
+    PlannedFor {
+        system_version: caller.system.version,
+        database_version: caller.database.version,
+        session_version: session.version,
+        in_changed_transaction: session.transaction.is_dirty(),
+    }
+}
+
+/// Puts the values in place of `$1`, `$2`, …
+pub(super) fn bind(plan: LogicalPlan, parameters: Vec<ScalarValue>) -> Result<LogicalPlan> {
+    if parameters.is_empty() {
+        return Ok(plan);
+    }
+    let values = parameters.into_iter().map(ScalarAndMetadata::from).collect();
+    Ok(plan.with_param_values(ParamValues::List(values))?)
+}
+
+/// Loads what a plan reads, and guards it.
+pub(super) async fn guard(
+    session: &mut Session,
+    plan: LogicalPlan,
+    caller: &Caller,
+    scope: &Scope,
+) -> Result<GuardedPlan> {
+    let engine = Arc::clone(&session.engine);
+    let opened =
+        Opened::load(&engine, &mut session.transaction, &[&plan], caller, &scope.zone).await?;
+    policy::guard(plan, caller, &opened)
+}
+
+/// Runs a guarded plan of this session.
+pub(super) fn stream(
+    session: &Session,
+    guarded: GuardedPlan,
+    scope: &Scope,
+    limits: Limits,
+) -> BatchStream {
+    execute::run(guarded, &session.execution(&scope.state, limits))
+}

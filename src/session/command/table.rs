@@ -1,0 +1,10 @@
+//! CREATE, ALTER and TRUNCATE TABLE.
+
+mod alter;
+mod column;
+mod create;
+mod truncate;
+
+pub(super) use alter::alter;
+pub(super) use create::create;
+pub(super) use truncate::truncate;

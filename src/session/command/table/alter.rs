@@ -1,0 +1,363 @@
+//! ALTER TABLE: one change of the catalog, whatever number of tenants have rows.
+
+use datafusion::sql::sqlparser::ast::{
+    AlterColumnOperation, AlterTable, AlterTableOperation, ColumnDef, RenameTableNameKind,
+};
+use tessera_catalog::model::{Change, Database, Relation, RelationBody, Scope as Reach, Table};
+use tessera_catalog::sql_type::SqlType;
+
+use super::super::default;
+use super::super::names::{check_new_name, check_owner, folded, qualified};
+use super::column::{self, Defined};
+use super::create::add_constraint;
+use crate::error::{Error, Result};
+use crate::planner::Scope;
+use crate::planner::source::Found;
+use crate::policy::Caller;
+use crate::session::Session;
+use crate::session::reply::{Notice, Reply};
+
+pub(in crate::session::command) async fn alter(
+    session: &mut Session,
+    alter: &AlterTable,
+) -> Result<Reply> {
+    let done = || Ok(Reply::Done { tag: "ALTER TABLE".to_owned() });
+    for operation in &alter.operations {
+        let caller = session.caller().await?;
+        let scope = session.scope(&caller).await?;
+        let (schema, name) = qualified(&alter.name, &scope.database.name)?;
+        let Some(found) = scope.find(schema.as_deref(), &name) else {
+            if alter.if_exists {
+                session.notice(Notice::notice(format!(
+                    "relation \"{name}\" does not exist, skipping"
+                )));
+                return done();
+            }
+            return Err(scope.relation(schema.as_deref(), &name).err().unwrap_or_else(|| {
+                Error::NoSuchRelation(name.clone())
+            }));
+        };
+        check_owner(&caller, &found)?;
+        let mut relation = found.relation.as_ref().clone();
+        match operation {
+            AlterTableOperation::RenameTable { table_name } => {
+                let (RenameTableNameKind::To(to) | RenameTableNameKind::As(to)) = table_name;
+                relation.name = new_name(&scope, &found, &qualified(to, &scope.database.name)?.1)?;
+            }
+            AlterTableOperation::OwnerTo { new_owner } => {
+                let owner = new_owner.to_string();
+                relation.owner = super::super::role::new_owner(&caller, &owner)?;
+            }
+            other => {
+                let RelationBody::Table(table) = &mut relation.body else {
+                    return Err(Error::WrongKind { name: relation.name, wanted: "table" });
+                };
+                change(session, table, other, &found, &scope).await?;
+                table.schema_version += 1;
+            }
+        }
+        put(session, &caller, relation);
+    }
+    done()
+}
+
+fn put(session: &mut Session, caller: &Caller, relation: Relation) {
+    session.transaction.change(&caller.database, vec![Change::PutRelation(relation)]);
+    session.version += 1;
+}
+
+fn new_name(scope: &Scope, found: &Found, name: &str) -> Result<String> {
+    check_new_name(name)?;
+    if scope.find(Some(&found.schema_name), name).is_some() {
+        return Err(Error::AlreadyExists { kind: "relation", name: name.to_owned() });
+    }
+    Ok(name.to_owned())
+}
+
+async fn change(
+    session: &mut Session,
+    table: &mut Table,
+    operation: &AlterTableOperation,
+    found: &Found,
+    scope: &Scope,
+) -> Result<()> {
+    let relation = found.relation.name.clone();
+    match operation {
+        AlterTableOperation::AddColumn { column_def, if_not_exists, column_position, .. } => {
+            if column_position.is_some() {
+                return Err(Error::Unsupported("ADD COLUMN at a position".to_owned()));
+            }
+            add_column(session, table, column_def, *if_not_exists, found, scope).await
+        }
+        AlterTableOperation::DropColumn { column_names, if_exists, drop_behavior, .. } => {
+            for name in column_names {
+                let cascade = drop_behavior
+                    .is_some_and(|b| matches!(b, datafusion::sql::sqlparser::ast::DropBehavior::Cascade));
+                let of = (found, scope.database.as_ref());
+                drop_column(session, table, &folded(name), *if_exists, cascade, of)?;
+            }
+            Ok(())
+        }
+        AlterTableOperation::RenameColumn { old_column_name, new_column_name } => {
+            rename_column(table, &folded(old_column_name), &folded(new_column_name), &relation)
+        }
+        AlterTableOperation::AlterColumn { column_name, op } => {
+            alter_column(session, table, &folded(column_name), op, found, scope).await
+        }
+        AlterTableOperation::AddConstraint { constraint, .. } => {
+            let oid = session.engine.catalog.next_oid(&scope.database);
+            let before = table.checks.len();
+            add_constraint(table, constraint, &relation, scope, oid)?;
+            for check in &table.checks[before..] {
+                let broken = format!("({}) IS FALSE", check.expression);
+                if column::any_row(session, found, &broken).await? {
+                    return Err(Error::CheckOfExisting {
+                        constraint: check.name.clone(),
+                        relation,
+                    });
+                }
+            }
+            Ok(())
+        }
+        AlterTableOperation::DropConstraint { name, if_exists, .. } => {
+            let name = folded(name);
+            let before = (table.checks.len(), table.keys.len());
+            table.checks.retain(|check| check.name != name);
+            table.keys.retain(|key| key.name != name);
+            if before == (table.checks.len(), table.keys.len()) {
+                if *if_exists {
+                    session.notice(Notice::notice(format!(
+                        "constraint \"{name}\" of relation \"{relation}\" does not exist, skipping"
+                    )));
+                    return Ok(());
+                }
+                return Err(Error::NoSuchObject { kind: "constraint", name });
+            }
+            Ok(())
+        }
+        AlterTableOperation::RenameConstraint { old_name, new_name } => {
+            let (old, new) = (folded(old_name), folded(new_name));
+            check_new_name(&new)?;
+            let checks = table.checks.iter_mut().map(|check| &mut check.name);
+            let keys = table.keys.iter_mut().map(|key| &mut key.name);
+            match checks.chain(keys).find(|name| **name == old) {
+                Some(name) => {
+                    *name = new;
+                    Ok(())
+                }
+                None => Err(Error::NoSuchObject { kind: "constraint", name: old }),
+            }
+        }
+        other => {
+            let words: Vec<String> =
+                other.to_string().split_whitespace().take(3).map(str::to_owned).collect();
+            Err(Error::Unsupported(format!("ALTER TABLE … {}", words.join(" "))))
+        }
+    }
+}
+
+async fn add_column(
+    session: &mut Session,
+    table: &mut Table,
+    definition: &ColumnDef,
+    if_not_exists: bool,
+    found: &Found,
+    scope: &Scope,
+) -> Result<()> {
+    let relation = &found.relation.name;
+    let number = table.columns.len() + 1;
+    let Defined { mut column, checks, keys } = column::read(definition, number, scope)?;
+    if table.column(&column.name).is_some() {
+        if if_not_exists {
+            session.notice(Notice {
+                sqlstate: "42701",
+                ..Notice::notice(format!(
+                    "column \"{}\" of relation \"{relation}\" already exists, skipping",
+                    column.name
+                ))
+            });
+            return Ok(());
+        }
+        return Err(Error::ColumnExists { column: column.name, relation: relation.clone() });
+    }
+    column.physical = column::physical_name(table, &column.name);
+    if column.default.is_some() {
+        // Rows from before get the default's value of this moment.
+        let value = default::of_column(&column, scope)?;
+        if value.is_volatile() {
+            return Err(Error::Unsupported(
+                "ADD COLUMN with a default that differs from row to row".to_owned(),
+            ));
+        }
+        column.missing_default = column::constant_text(value, &column.sql_type, scope)?;
+    }
+    let missing_null = column.missing_default.is_none();
+    if !column.nullable && missing_null && column::any_row(session, found, "true").await? {
+        return Err(Error::ContainsNulls { column: column.name, relation: relation.clone() });
+    }
+    table.columns.push(column);
+    let number = i16::try_from(number).unwrap_or(i16::MAX);
+    for (name, condition) in checks {
+        let oid = session.engine.catalog.next_oid(&scope.database);
+        let check = column::check(name, &condition, table, relation, scope, oid)?;
+        table.checks.push(check);
+    }
+    for kind in keys {
+        let oid = session.engine.catalog.next_oid(&scope.database);
+        table.keys.push(column::key(None, kind, vec![number], table, relation, oid)?);
+    }
+    Ok(())
+}
+
+fn drop_column(
+    session: &mut Session,
+    table: &mut Table,
+    name: &str,
+    if_exists: bool,
+    cascade: bool,
+    (found, database): (&Found, &Database),
+) -> Result<()> {
+    let relation = &found.relation.name;
+    if table.column(name).is_none() {
+        if if_exists {
+            session.notice(Notice::notice(format!(
+                "column \"{name}\" of relation \"{relation}\" does not exist, skipping"
+            )));
+            return Ok(());
+        }
+        return Err(Error::NoSuchColumnOf {
+            column: name.to_owned(),
+            relation: relation.clone(),
+        });
+    }
+    check_not_tenant(table, name)?;
+    let number = table.column(name).map_or(0, |column| column.number);
+    if let Some(view) = reader_of(database, found, number) {
+        if cascade {
+            return Err(Error::Unsupported("DROP COLUMN … CASCADE over views".to_owned()));
+        }
+        return Err(Error::DependentObjects {
+            object: format!("column {name} of table {relation}"),
+            detail: format!("view {view} depends on column {name} of table {relation}"),
+        });
+    }
+    // Constraints that name the column go with it, as in PostgreSQL.
+    let word = format!("\"{name}\"");
+    table.checks.retain(|check| !names_column(&check.expression, name) && !check.expression.contains(&word));
+    let Some(column) = table.columns.iter_mut().find(|c| !c.dropped && c.name == name) else {
+        return Ok(());
+    };
+    column.dropped = true;
+    column.nullable = true;
+    column.default = None;
+    column.acl = None;
+    column.name = format!("........pg.dropped.{}........", column.number);
+    let number = column.number;
+    table.keys.retain(|key| !key.columns.contains(&number));
+    Ok(())
+}
+
+/// The name of a view of the same database that was made over a table while it had a column.
+fn reader_of(database: &Database, found: &Found, number: i16) -> Option<String> {
+    let reads = |relation: &Relation| {
+        relation.view().is_some_and(|view| {
+            view.references.iter().any(|reference| {
+                reference.relation == found.relation.oid
+                    && reference.columns.iter().any(|(column, _)| *column == number)
+            })
+        })
+    };
+    database.relations.values().find(|relation| reads(relation)).map(|r| r.name.clone())
+}
+
+/// Whether an expression's text has the column's name as a word.
+fn names_column(expression: &str, name: &str) -> bool {
+    expression
+        .split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '$'))
+        .any(|word| word.eq_ignore_ascii_case(name))
+}
+
+fn check_not_tenant(table: &Table, name: &str) -> Result<()> {
+    let tenant = table.column(name).is_some_and(|column| column.is_tenant());
+    if table.scope == Reach::Common && tenant {
+        return Err(Error::InvalidDefinition(format!(
+            "column \"{name}\" of a common table cannot be altered"
+        )));
+    }
+    Ok(())
+}
+
+fn rename_column(table: &mut Table, from: &str, to: &str, relation: &str) -> Result<()> {
+    check_new_name(to)?;
+    if table.column(from).is_none() {
+        return Err(Error::NoSuchColumn(from.to_owned()));
+    }
+    check_not_tenant(table, from)?;
+    if table.column(to).is_some() {
+        return Err(Error::ColumnExists { column: to.to_owned(), relation: relation.to_owned() });
+    }
+    if table.checks.iter().any(|check| names_column(&check.expression, from)) {
+        return Err(Error::Unsupported("renaming a column that a CHECK constraint names".to_owned()));
+    }
+    if let Some(column) = table.columns.iter_mut().find(|c| !c.dropped && c.name == from) {
+        column.name = to.to_owned();
+    }
+    Ok(())
+}
+
+async fn alter_column(
+    session: &mut Session,
+    table: &mut Table,
+    name: &str,
+    operation: &AlterColumnOperation,
+    found: &Found,
+    scope: &Scope,
+) -> Result<()> {
+    let relation = found.relation.name.clone();
+    check_not_tenant(table, name)?;
+    let column = table
+        .columns
+        .iter_mut()
+        .find(|column| !column.dropped && column.name == name)
+        .ok_or_else(|| Error::NoSuchColumnOf {
+            column: name.to_owned(),
+            relation: relation.clone(),
+        })?;
+    match operation {
+        AlterColumnOperation::SetNotNull => {
+            let quoted = name.replace('"', "\"\"");
+            if column::any_row(session, found, &format!("\"{quoted}\" IS NULL")).await? {
+                return Err(Error::ContainsNulls { column: name.to_owned(), relation });
+            }
+            column.nullable = false;
+        }
+        AlterColumnOperation::DropNotNull => column.nullable = true,
+        AlterColumnOperation::SetDefault { value } => {
+            column.default = Some(default::check(value, column, scope)?);
+        }
+        AlterColumnOperation::DropDefault => column.default = None,
+        AlterColumnOperation::SetDataType { data_type, using: None, .. } => {
+            let wanted = crate::planner::sql_type(data_type)?;
+            if !widens(&column.sql_type, &wanted) {
+                return Err(Error::Unsupported(format!(
+                    "ALTER COLUMN from type {} to {wanted}",
+                    column.sql_type
+                )));
+            }
+            column.sql_type = wanted;
+        }
+        other => return Err(Error::Unsupported(format!("ALTER COLUMN {other}"))),
+    }
+    Ok(())
+}
+
+/// Whether every value of a type is one of the other, stored the same way.
+fn widens(from: &SqlType, to: &SqlType) -> bool {
+    match (from, to) {
+        (from, to) if from == to => true,
+        (SqlType::Varchar(_), SqlType::Text | SqlType::Varchar(None)) => true,
+        (SqlType::Text, SqlType::Varchar(None)) => true,
+        (SqlType::Varchar(Some(from)), SqlType::Varchar(Some(to))) => to >= from,
+        _ => false,
+    }
+}

@@ -1,0 +1,274 @@
+//! A column's definition in CREATE and ALTER TABLE.
+
+use std::sync::Arc;
+
+use datafusion::sql::sqlparser::ast::{self, ColumnDef, ColumnOption};
+use tessera_catalog::id::Oid;
+use tessera_catalog::model::{Check, Column, Key, KeyKind, TENANT_COLUMN, Table};
+use tessera_catalog::sql_type::SqlType;
+
+use super::super::default;
+use super::super::names::{check_new_name, folded};
+use crate::error::{Error, Result};
+use crate::planner::{Scope, sql_type};
+
+/// The most columns of a table, as in PostgreSQL.
+pub(super) const MAX_COLUMNS: usize = 1600;
+
+/// A column and the constraints that its definition carries.
+pub(super) struct Defined {
+    pub(super) column: Column,
+    pub(super) checks: Vec<(Option<String>, ast::Expr)>,
+    pub(super) keys: Vec<KeyKind>,
+}
+
+/// Names that PostgreSQL keeps for its own columns.
+const SYSTEM_COLUMNS: [&str; 6] = ["tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"];
+
+/// Reads a definition; the number is the column's for ever.
+pub(super) fn read(definition: &ColumnDef, number: usize, scope: &Scope) -> Result<Defined> {
+    let name = folded(&definition.name);
+    check_new_name(&name)?;
+    if SYSTEM_COLUMNS.contains(&name.as_str()) {
+        return Err(Error::ReservedName(format!(
+            "column name \"{name}\" conflicts with a system column name"
+        )));
+    }
+    let sql_type = sql_type(&definition.data_type)?;
+    check_storable(&sql_type, &name)?;
+    let mut column = new_column(name, sql_type, number)?;
+    let mut checks = Vec::new();
+    let mut keys = Vec::new();
+    for option in &definition.options {
+        let constraint = option.name.as_ref().map(folded);
+        match &option.option {
+            ColumnOption::Null => column.nullable = true,
+            ColumnOption::NotNull => column.nullable = false,
+            ColumnOption::Default(expr) => {
+                column.default = Some(default::check(expr, &column, scope)?);
+            }
+            ColumnOption::Check(check) => checks.push((constraint, check.expr.as_ref().clone())),
+            ColumnOption::PrimaryKey(key) => {
+                not_enforced(key.characteristics.as_ref(), "PRIMARY KEY")?;
+                column.nullable = false;
+                keys.push(KeyKind::Primary);
+            }
+            ColumnOption::Unique(key) => {
+                not_enforced(key.characteristics.as_ref(), "UNIQUE")?;
+                keys.push(KeyKind::Unique);
+            }
+            ColumnOption::Collation(name) if is_own_collation(name) => {}
+            other => return Err(Error::Unsupported(format!("the column option {other}"))),
+        }
+    }
+    Ok(Defined { column, checks, keys })
+}
+
+fn is_own_collation(name: &ast::ObjectName) -> bool {
+    let last = name.0.last().and_then(|part| part.as_ident());
+    last.is_some_and(|ident| matches!(ident.value.as_str(), "C" | "default" | "POSIX"))
+}
+
+/// A column with nothing but a name and a type.
+pub(super) fn new_column(name: String, sql_type: SqlType, number: usize) -> Result<Column> {
+    let number = i16::try_from(number)
+        .ok()
+        .filter(|number| usize::from(number.unsigned_abs()) <= MAX_COLUMNS)
+        .ok_or_else(|| {
+            Error::ProgramLimit(format!("tables can have at most {MAX_COLUMNS} columns"))
+        })?;
+    Ok(Column {
+        number,
+        physical: name.clone(),
+        name,
+        sql_type,
+        nullable: true,
+        default: None,
+        missing_default: None,
+        acl: None,
+        comment: None,
+        dropped: false,
+    })
+}
+
+/// The column of a common table that no file holds.
+pub(super) fn tenant_column(number: usize) -> Result<Column> {
+    let column = new_column(TENANT_COLUMN.to_owned(), SqlType::Text, number)?;
+    Ok(Column { physical: String::new(), nullable: false, ..column })
+}
+
+/// The name of a column in files: its own unless a former column of the table had it.
+pub(super) fn physical_name(table: &Table, name: &str) -> String {
+    let taken = |candidate: &str| table.columns.iter().any(|c| c.physical == candidate);
+    if !taken(name) {
+        return name.to_owned();
+    }
+    let free = (2..).map(|n| format!("{name}_{n}")).find(|candidate| !taken(candidate));
+    free.unwrap_or_default()
+}
+
+/// Types that live in catalogs and expressions alone.
+fn check_storable(sql_type: &SqlType, column: &str) -> Result<()> {
+    match sql_type {
+        SqlType::Record | SqlType::Unknown | SqlType::Void => Err(Error::InvalidDefinition(
+            format!("column \"{column}\" has pseudo-type {sql_type}"),
+        )),
+        SqlType::Reg(_)
+        | SqlType::Int2Vector
+        | SqlType::OidVector
+        | SqlType::Name
+        | SqlType::InternalChar
+        | SqlType::Oid => Err(Error::Unsupported(format!("a column of type {sql_type}"))),
+        SqlType::Array(element) => check_storable(element, column),
+        _ => Ok(()),
+    }
+}
+
+/// Keys are declared without being checked, and a statement has to say so.
+pub(super) fn not_enforced(
+    characteristics: Option<&ast::ConstraintCharacteristics>,
+    what: &str,
+) -> Result<()> {
+    match characteristics.and_then(|c| c.enforced) {
+        Some(false) => Ok(()),
+        _ => Err(Error::Unsupported(format!(
+            "{what} that is enforced (write {what} NOT ENFORCED to declare it for tools)"
+        ))),
+    }
+}
+
+/// A CHECK constraint with a name of its own, after its condition was planned over the columns.
+pub(super) fn check(
+    name: Option<String>,
+    expression: &ast::Expr,
+    table: &Table,
+    relation: &str,
+    scope: &Scope,
+    oid: Oid,
+) -> Result<Check> {
+    use datafusion::common::ToDFSchema;
+    let schema = crate::session::write::table_schema(table, &scope.zone).to_dfschema()?;
+    let planned = default::condition(expression, &schema, scope)?;
+    let columns = planned.column_refs();
+    let taken = |candidate: &str| {
+        table.checks.iter().any(|c| c.name == candidate)
+            || table.keys.iter().any(|k| k.name == candidate)
+    };
+    let name = match name {
+        Some(name) if taken(&name) => {
+            return Err(Error::AlreadyExists { kind: "constraint", name });
+        }
+        Some(name) => name,
+        None => {
+            let single = (columns.len() == 1).then(|| columns.iter().next()).flatten();
+            let base = match single {
+                Some(column) => format!("{relation}_{}_check", column.name),
+                None => format!("{relation}_check"),
+            };
+            free_name(base, taken)
+        }
+    };
+    Ok(Check { oid, name, expression: expression.to_string() })
+}
+
+/// A key that is declared and not checked.
+pub(super) fn key(
+    name: Option<String>,
+    kind: KeyKind,
+    columns: Vec<i16>,
+    table: &Table,
+    relation: &str,
+    oid: Oid,
+) -> Result<Key> {
+    let taken = |candidate: &str| table.keys.iter().any(|k| k.name == candidate);
+    if kind == KeyKind::Primary && table.keys.iter().any(|k| k.kind == KeyKind::Primary) {
+        return Err(Error::InvalidDefinition(format!(
+            "multiple primary keys for table \"{relation}\" are not allowed"
+        )));
+    }
+    let names: Vec<&str> = columns
+        .iter()
+        .filter_map(|number| table.columns.iter().find(|c| c.number == *number))
+        .map(|column| column.name.as_str())
+        .collect();
+    let base = match &kind {
+        KeyKind::Primary => format!("{relation}_pkey"),
+        KeyKind::Unique => format!("{relation}_{}_key", names.join("_")),
+        KeyKind::Foreign { .. } => format!("{relation}_{}_fkey", names.join("_")),
+    };
+    let name = name.unwrap_or_else(|| free_name(base, taken));
+    Ok(Key { oid, name, kind, columns, enforced: false })
+}
+
+fn free_name(base: String, taken: impl Fn(&str) -> bool) -> String {
+    if !taken(&base) {
+        return base;
+    }
+    (1..).map(|n| format!("{base}{n}")).find(|name| !taken(name)).unwrap_or(base)
+}
+
+/// The numbers of columns by name.
+pub(super) fn numbers(names: &[String], table: &Table) -> Result<Vec<i16>> {
+    names
+        .iter()
+        .map(|name| {
+            let column = table.column(name);
+            column.map(|column| column.number).ok_or_else(|| Error::NoSuchColumn(name.clone()))
+        })
+        .collect()
+}
+
+/// Scans that tell whether rows that exist break a new rule.
+pub(super) async fn any_row(
+    session: &mut crate::session::Session,
+    found: &crate::planner::source::Found,
+    condition: &str,
+) -> Result<bool> {
+    use futures::StreamExt;
+    let caller = session.caller().await?;
+    let scope = session.scope(&caller).await?;
+    let quote = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
+    let text = format!(
+        "SELECT 1 FROM {}.{} WHERE {condition} LIMIT 1",
+        quote(&found.schema_name),
+        quote(&found.relation.name)
+    );
+    let statement = crate::planner::parse(&text)?.into_iter().next();
+    let Some(crate::planner::ast::Body::Query(query)) = statement.map(|s| s.body) else {
+        return Err(Error::internal("a query was expected"));
+    };
+    let (plan, _, _) = super::super::query::plan(&query, &scope, &[])?;
+    let owner = caller.acting_as(found.relation.owner);
+    let guarded = super::super::query::guard(session, plan, &owner, &scope).await?;
+    let limits = crate::execute::Limits::default();
+    let mut batches = super::super::query::stream(session, guarded, &scope, limits);
+    match batches.next().await {
+        Some(batch) => Ok(batch?.num_rows() > 0),
+        None => Ok(false),
+    }
+}
+
+/// Names in a list of key columns.
+pub(super) fn key_names(columns: &[ast::IndexColumn]) -> Result<Vec<String>> {
+    columns
+        .iter()
+        .map(|column| match &column.column.expr {
+            ast::Expr::Identifier(ident) => Ok(folded(ident)),
+            other => Err(Error::Unsupported(format!("a key over the expression {other}"))),
+        })
+        .collect()
+}
+
+/// Keeps an `Arc` of a scope's zone at hand for values kept as text.
+pub(super) fn constant_text(
+    expr: datafusion::logical_expr::Expr,
+    sql_type: &SqlType,
+    scope: &Scope,
+) -> Result<Option<String>> {
+    let value = crate::session::constant::evaluate(expr, scope)?;
+    if value.is_null() {
+        return Ok(None);
+    }
+    let array: Arc<dyn datafusion::arrow::array::Array> = value.to_array()?;
+    crate::format::text_of(&array, 0, sql_type).map(Some)
+}

@@ -1,0 +1,327 @@
+//! CREATE TABLE, of columns or of a query's rows.
+
+use std::sync::Arc;
+
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
+use datafusion::sql::sqlparser::ast::{self, CreateTable, TableConstraint};
+use futures::StreamExt;
+use tessera_catalog::id::{Oid, TableUuid};
+use tessera_catalog::model::{
+    Acl, AclItem, Change, Column, KeyKind, Privilege, Privileges, Relation, RelationBody,
+    Scope as Reach, TENANT_COLUMN, Table,
+};
+use tessera_catalog::sql_type::SqlType;
+
+use super::super::names::{creation, folded};
+use super::super::{default, grant, query};
+use super::column::{self, Defined};
+use crate::error::{Error, Result};
+use crate::execute::Limits;
+use crate::planner::Scope;
+use crate::planner::source::Found;
+use crate::policy::{Caller, check_columns};
+use crate::session::Session;
+use crate::session::reply::{Notice, Reply};
+use crate::session::write::{RowWriter, Writing};
+
+pub(in crate::session::command) async fn create(
+    session: &mut Session,
+    create: &CreateTable,
+    shared: bool,
+    limits: Limits,
+) -> Result<Reply> {
+    refuse(create)?;
+    let caller = session.caller().await?;
+    if shared && !(caller.is_system() && caller.operator) {
+        return Err(Error::InsufficientPrivilege(
+            "only operators create shared tables, in the system database".to_owned(),
+        ));
+    }
+    let scope = session.scope(&caller).await?;
+    let (schema, name) = match creation(&scope, &caller, &create.name) {
+        Err(Error::AlreadyExists { kind, name }) if create.if_not_exists => {
+            session.notice(Notice {
+                sqlstate: "42P07",
+                ..Notice::notice(format!("{kind} \"{name}\" already exists, skipping"))
+            });
+            return Ok(Reply::Done { tag: "CREATE TABLE".to_owned() });
+        }
+        other => other?,
+    };
+    let reach = match (caller.is_system(), shared) {
+        (true, true) => Reach::Shared,
+        (true, false) if schema.oid != Oid::INTERNAL_SCHEMA => Reach::Common,
+        _ => Reach::Own,
+    };
+    let source = match &create.query {
+        Some(written) => Some(query::plan(written, &scope, &[])?),
+        None => None,
+    };
+    let mut table = Table {
+        uuid: TableUuid::generate(),
+        scope: reach,
+        columns: Vec::new(),
+        checks: Vec::new(),
+        keys: Vec::new(),
+        schema_version: 1,
+    };
+    if let Some((plan, _, _)) = &source {
+        add_query_columns(&mut table, plan, create, reach)?;
+    }
+    let catalog = session.engine.catalog.clone();
+    let next_oid = || catalog.next_oid(&scope.database);
+    add_columns(&mut table, create, &name, &scope, &next_oid)?;
+    let oid = next_oid();
+    let relation = Relation {
+        oid,
+        schema: schema.oid,
+        owner: grant::creator(&caller),
+        acl: first_acl(&caller, reach, schema.oid),
+        comment: None,
+        body: RelationBody::Table(table),
+        name,
+    };
+    let found = Found {
+        relation: Arc::new(relation.clone()),
+        home: scope.database.id,
+        schema_name: schema.name.clone(),
+    };
+    let changes = vec![Change::PutRelation(relation), Change::NextOid(oid.0 + 1)];
+    session.transaction.change(&scope.database, changes);
+    session.version += 1;
+    match source {
+        None => Ok(Reply::Done { tag: "CREATE TABLE".to_owned() }),
+        Some((plan, _, _)) => fill(session, &found, plan, &scope, limits).await,
+    }
+}
+
+fn refuse(create: &CreateTable) -> Result<()> {
+    let refused = [
+        (create.temporary, "CREATE TEMPORARY TABLE"),
+        (create.or_replace, "CREATE OR REPLACE TABLE"),
+        (create.external, "CREATE EXTERNAL TABLE"),
+        (create.like.is_some(), "CREATE TABLE … LIKE"),
+        (create.inherits.is_some(), "INHERITS"),
+        (create.partition_by.is_some() || create.partition_of.is_some(), "PARTITION BY"),
+        (create.on_commit.is_some(), "ON COMMIT"),
+        (create.clone.is_some(), "CLONE"),
+        (!matches!(create.table_options, ast::CreateTableOptions::None), "WITH (…) of a table"),
+    ];
+    match refused.iter().find(|(found, _)| *found) {
+        Some((_, what)) => Err(Error::Unsupported((*what).to_owned())),
+        None => Ok(()),
+    }
+}
+
+fn add_columns(
+    table: &mut Table,
+    create: &CreateTable,
+    relation: &str,
+    scope: &Scope,
+    next_oid: &impl Fn() -> Oid,
+) -> Result<()> {
+    let common = table.scope == Reach::Common;
+    if common && table.columns.is_empty() {
+        table.columns.push(column::tenant_column(1)?);
+    }
+    let mut constraints = Vec::new();
+    if create.query.is_none() {
+        for definition in &create.columns {
+            let number = table.columns.len() + 1;
+            let Defined { column, checks, keys } = column::read(definition, number, scope)?;
+            if common && column.name == TENANT_COLUMN {
+                check_tenant_column(&column, number)?;
+                continue;
+            }
+            if table.columns.iter().any(|other| other.name == column.name) {
+                return Err(Error::DuplicateColumn(column.name));
+            }
+            let number = column.number;
+            table.columns.push(column);
+            constraints.push((number, checks, keys));
+        }
+    }
+    for (number, checks, keys) in constraints {
+        for (name, condition) in checks {
+            let check = column::check(name, &condition, table, relation, scope, next_oid())?;
+            table.checks.push(check);
+        }
+        for kind in keys {
+            let key = column::key(None, kind, vec![number], table, relation, next_oid())?;
+            table.keys.push(key);
+        }
+    }
+    for constraint in &create.constraints {
+        add_constraint(table, constraint, relation, scope, next_oid())?;
+    }
+    Ok(())
+}
+
+/// Adds a table constraint; keys have to be declared as not enforced.
+pub(super) fn add_constraint(
+    table: &mut Table,
+    constraint: &TableConstraint,
+    relation: &str,
+    scope: &Scope,
+    oid: Oid,
+) -> Result<()> {
+    match constraint {
+        TableConstraint::Check(check) => {
+            let name = check.name.as_ref().map(folded);
+            let check = column::check(name, &check.expr, table, relation, scope, oid)?;
+            table.checks.push(check);
+        }
+        TableConstraint::PrimaryKey(key) => {
+            column::not_enforced(key.characteristics.as_ref(), "PRIMARY KEY")?;
+            let numbers = column::numbers(&column::key_names(&key.columns)?, table)?;
+            for column in table.columns.iter_mut().filter(|c| numbers.contains(&c.number)) {
+                column.nullable = false;
+            }
+            let name = key.name.as_ref().map(folded);
+            let key = column::key(name, KeyKind::Primary, numbers, table, relation, oid)?;
+            table.keys.push(key);
+        }
+        TableConstraint::Unique(key) => {
+            column::not_enforced(key.characteristics.as_ref(), "UNIQUE")?;
+            let numbers = column::numbers(&column::key_names(&key.columns)?, table)?;
+            let name = key.name.as_ref().map(folded);
+            let key = column::key(name, KeyKind::Unique, numbers, table, relation, oid)?;
+            table.keys.push(key);
+        }
+        other => return Err(Error::Unsupported(format!("the constraint {other}"))),
+    }
+    Ok(())
+}
+
+fn check_tenant_column(column: &Column, number: usize) -> Result<()> {
+    if column.sql_type != SqlType::Text {
+        return Err(Error::InvalidDefinition(format!(
+            "column \"{TENANT_COLUMN}\" of a common table is text"
+        )));
+    }
+    if number != 2 {
+        return Err(Error::InvalidDefinition(format!(
+            "column \"{TENANT_COLUMN}\" of a common table comes first"
+        )));
+    }
+    Ok(())
+}
+
+fn add_query_columns(
+    table: &mut Table,
+    plan: &LogicalPlan,
+    create: &CreateTable,
+    reach: Reach,
+) -> Result<()> {
+    let given = query::columns(plan);
+    let names: Vec<String> = match create.columns.as_slice() {
+        [] => given.iter().map(|column| column.name.clone()).collect(),
+        named if named.len() > given.len() => {
+            return Err(Error::Syntax {
+                message: "too many column names were specified".to_owned(),
+                position: None,
+            });
+        }
+        named => {
+            let rest = given.iter().skip(named.len()).map(|column| column.name.clone());
+            named.iter().map(|column| folded(&column.name)).chain(rest).collect()
+        }
+    };
+    if reach == Reach::Common {
+        if !names.iter().any(|name| name == TENANT_COLUMN) {
+            return Err(Error::CommonWithoutTenant);
+        }
+        table.columns.push(column::tenant_column(1)?);
+    }
+    for (name, column) in names.into_iter().zip(given.iter()) {
+        if reach == Reach::Common && name == TENANT_COLUMN {
+            continue;
+        }
+        if table.columns.iter().any(|other| other.name == name) {
+            return Err(Error::DuplicateColumn(name));
+        }
+        let sql_type = match &column.sql_type {
+            SqlType::Name => SqlType::Text,
+            SqlType::Oid | SqlType::Reg(_) => SqlType::Int8,
+            other => other.clone(),
+        };
+        let number = table.columns.len() + 1;
+        table.columns.push(column::new_column(name, sql_type, number)?);
+    }
+    Ok(())
+}
+
+/// CREATE TABLE AS: the query's rows, in the columns' order.
+async fn fill(
+    session: &mut Session,
+    found: &Found,
+    plan: LogicalPlan,
+    scope: &Scope,
+    limits: Limits,
+) -> Result<Reply> {
+    let caller = session.caller().await?;
+    let table = crate::session::write::table(&found.relation)?;
+    let outputs = query::columns(&plan);
+    let schema = Arc::clone(plan.schema());
+    let mut list = Vec::new();
+    for (index, column) in table.live_columns().enumerate() {
+        // The tenant's column comes first in the table, wherever the query has it.
+        let by_name = outputs.iter().position(|output| output.name == column.name);
+        let position = match table.scope {
+            Reach::Common => by_name.unwrap_or(index),
+            Reach::Own | Reach::Shared => index,
+        };
+        let (qualifier, field) = schema.qualified_field(position);
+        let from = Expr::Column(datafusion::common::Column::new(qualifier.cloned(), field.name()));
+        let zone = &scope.zone;
+        let value = crate::planner::assign(from, &schema, &column.sql_type, zone, &column.name)?;
+        list.push(value.alias(&column.name));
+    }
+    let plan = LogicalPlanBuilder::from(plan).project(list)?.build()?;
+    let numbers: Vec<i16> = table.live_columns().map(|column| column.number).collect();
+    let granted = check_columns(&caller, Privilege::Insert, found, &numbers)?;
+    let guarded = query::guard(session, plan, &caller, scope).await?;
+    let mut batches = query::stream(session, guarded, scope, limits);
+    let mut writer = RowWriter::new(
+        &granted,
+        Writing {
+            storage: session.engine.catalog.storage(),
+            database: &caller.database,
+            system: &caller.system,
+            zone: &scope.zone,
+            checks: default::compile_checks(table, scope)?,
+            operation: "CREATE TABLE AS SELECT",
+        },
+    )?;
+    while let Some(batch) = batches.next().await {
+        let batch = super::super::modify::as_schema(&batch?, writer.schema())?;
+        writer.write(&batch).await?;
+    }
+    let rows = writer.written();
+    for part in writer.finish().await? {
+        session.transaction.write(part);
+    }
+    Ok(Reply::Done { tag: format!("SELECT {rows}") })
+}
+
+/// The privileges that a new table starts with.
+fn first_acl(caller: &Caller, reach: Reach, schema: Oid) -> Option<Acl> {
+    let owner = grant::creator(caller);
+    let own = grant::default_acl(caller, owner, schema, Privileges::of_table());
+    if reach != Reach::Common {
+        return own;
+    }
+    // Every tenant's admin holds these on a common table, unless the operator takes them away.
+    let mut acl = own.unwrap_or_else(|| Acl::of_owner(owner, Privileges::of_table()));
+    let lent: Privileges =
+        [Privilege::Select, Privilege::Insert, Privilege::Update, Privilege::Delete]
+            .into_iter()
+            .collect();
+    acl.0.push(AclItem {
+        grantee: Oid::TENANT_ADMIN,
+        grantor: owner,
+        privileges: lent,
+        grantable: lent,
+    });
+    Some(acl)
+}

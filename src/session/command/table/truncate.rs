@@ -1,0 +1,65 @@
+//! TRUNCATE: all rows of a table, in one commit.
+
+use std::sync::Arc;
+
+use datafusion::sql::sqlparser::ast::Truncate;
+use tessera_catalog::id::{Part, Space};
+use tessera_catalog::model::{Privilege, Scope as Reach};
+
+use super::super::names::relation;
+use crate::error::{Error, Result};
+use crate::policy::{Object, check};
+use crate::session::Session;
+use crate::session::opener::space;
+use crate::session::reply::Reply;
+use crate::session::transaction::PendingPart;
+use crate::session::write::table;
+
+pub(in crate::session::command) async fn truncate(
+    session: &mut Session,
+    truncate: &Truncate,
+) -> Result<Reply> {
+    let caller = session.caller().await?;
+    let scope = session.scope(&caller).await?;
+    for target in &truncate.table_names {
+        let found = relation(&scope, &target.name)?;
+        if found.relation.view().is_some() {
+            return Err(Error::WrongKind { name: found.relation.name.clone(), wanted: "table" });
+        }
+        check(&caller, Privilege::Truncate, Object::Relation(&found))?;
+        super::super::insert::check_lent(&caller, &found)?;
+        let stored = table(&found.relation)?;
+        let spaces: Vec<Space> = match space(&found, stored, scope.database.id) {
+            Some(space) => vec![space],
+            None => {
+                debug_assert_eq!(stored.scope, Reach::Common);
+                let sizes = session.engine.catalog.parts_of(stored.uuid).await?;
+                sizes.into_iter().map(|size| size.space).collect()
+            }
+        };
+        let parts: Vec<Part> =
+            spaces.into_iter().map(|space| Part { space, table: stored.uuid }).collect();
+        let wanted: Vec<(Part, &str)> =
+            parts.iter().map(|part| (*part, found.relation.name.as_str())).collect();
+        let catalog = session.engine.catalog.clone();
+        let snapshots = session.transaction.snapshots(&catalog, &wanted).await?;
+        for (part, snapshot) in parts.into_iter().zip(snapshots) {
+            let mut removed = snapshot.files.clone();
+            if let Some(pending) = session.transaction.pending(&part) {
+                removed.retain(|file| !pending.removed.iter().any(|r| r.path == file.path));
+                removed.extend(pending.added.iter().map(Arc::clone));
+            }
+            session.transaction.replace_rows(&part, Vec::new());
+            session.transaction.write(PendingPart {
+                part,
+                database: found.home,
+                relation: Arc::clone(&found.relation),
+                added: Vec::new(),
+                rows: Vec::new(),
+                removed,
+                operation: "TRUNCATE",
+            });
+        }
+    }
+    Ok(Reply::Done { tag: "TRUNCATE TABLE".to_owned() })
+}

@@ -1,0 +1,271 @@
+//! CREATE, ALTER and DROP TENANT.
+
+use tessera_catalog::id::{DatabaseId, Oid, TenantId};
+use tessera_catalog::model::{
+    Acl, Change, Database, Membership, Privilege, Privileges, Role, Tenant,
+};
+
+use super::names::check_new_name;
+use super::transaction::outside_block;
+use super::role;
+use crate::error::{Error, Result};
+use crate::planner::ast::Tenant as Statement;
+use crate::policy::Caller;
+use crate::session::Session;
+use crate::session::reply::{Notice, Reply};
+use crate::session::settings::Settings;
+
+/// Names that no tenant can have.
+const RESERVED: [&str; 4] = ["postgres", "template0", "template1", "tessera"];
+
+/// What bounds a tenant as a whole, beside the settings that its sessions start with.
+const LIMITS: [&str; 2] = ["max_connections", "memory_limit"];
+
+pub(super) async fn run(session: &mut Session, statement: &Statement) -> Result<Reply> {
+    let (verb, database) = match statement {
+        Statement::Create { database, .. } => ("CREATE", *database),
+        Statement::Set { database, .. } | Statement::Rename { database, .. } => ("ALTER", *database),
+        Statement::Suspend { .. } => ("ALTER", false),
+        Statement::Drop { database, .. } => ("DROP", *database),
+    };
+    let tag = format!("{verb} {}", if database { "DATABASE" } else { "TENANT" });
+    outside_block(session, &tag)?;
+    let caller = session.caller().await?;
+    let may = caller.superuser
+        || (verb == "CREATE"
+            && caller.database.roles.get(&caller.role).is_some_and(|role| role.create_db));
+    if !caller.is_system() || !may {
+        let doing = verb.to_lowercase();
+        return Err(Error::InsufficientPrivilege(format!("permission denied to {doing} database")));
+    }
+    match statement {
+        Statement::Create { name, options, .. } => create(session, &caller, name, options).await?,
+        Statement::Set { name, options, .. } => set(session, &caller, name, options)?,
+        Statement::Rename { name, to, .. } => rename(session, &caller, name, to)?,
+        Statement::Suspend { name, suspended } => suspend(session, &caller, name, *suspended)?,
+        Statement::Drop { names, if_exists, cascade, force, .. } => {
+            for name in names {
+                drop_tenant(session, name, *if_exists, *cascade, *force).await?;
+            }
+        }
+    }
+    session.version += 1;
+    Ok(Reply::Done { tag })
+}
+
+fn existing(caller: &Caller, name: &str) -> Result<Tenant> {
+    caller
+        .system
+        .tenant_named(name)
+        .map(|tenant| tenant.as_ref().clone())
+        .ok_or_else(|| Error::NoSuchDatabase(name.to_owned()))
+}
+
+fn check_name(caller: &Caller, name: &str) -> Result<()> {
+    check_new_name(name)?;
+    if RESERVED.contains(&name) {
+        return Err(Error::AlreadyExists { kind: "database", name: name.to_owned() });
+    }
+    if caller.system.tenant_named(name).is_some() {
+        return Err(Error::AlreadyExists { kind: "database", name: name.to_owned() });
+    }
+    Ok(())
+}
+
+async fn create(
+    session: &mut Session,
+    caller: &Caller,
+    name: &str,
+    options: &[(String, String)],
+) -> Result<()> {
+    check_name(caller, name)?;
+    let mut admin = None;
+    let mut password = None;
+    let mut tenant = Tenant {
+        id: TenantId::generate(),
+        oid: session.engine.catalog.next_oid(&caller.system),
+        name: name.to_owned(),
+        suspended: false,
+        created_at: chrono::Utc::now().timestamp_micros(),
+        settings: std::collections::BTreeMap::new(),
+        acl: None,
+        comment: None,
+    };
+    for (option, value) in options {
+        match option.as_str() {
+            "admin" => admin = Some(value.clone()),
+            "password" => password = Some(value.clone()),
+            other => {
+                check_setting(other, value)?;
+                tenant.settings.insert(other.to_owned(), value.clone());
+            }
+        }
+    }
+    if password.is_some() && admin.is_none() {
+        return Err(Error::InvalidParameterValue("a password needs an admin".to_owned()));
+    }
+    let own = Database::empty(DatabaseId::Tenant(tenant.id), name);
+    let mut changes = Database::birth_of_tenant();
+    if let Some(admin) = admin {
+        check_new_name(&admin)?;
+        if caller.system.role_named(&admin).is_some() {
+            return Err(Error::AlreadyExists { kind: "role", name: admin });
+        }
+        let oid = Oid(own.next_oid);
+        let password = match password {
+            Some(password) => Some(role::verifier(session, &password).await?),
+            None => None,
+        };
+        changes.push(Change::PutRole(Role {
+            login: true,
+            create_role: true,
+            password,
+            ..Role::new(oid, admin)
+        }));
+        changes.push(Change::PutMembership(Membership {
+            role: Oid::TENANT_ADMIN,
+            member: oid,
+            grantor: Oid::TENANT_ADMIN,
+            admin_option: true,
+        }));
+        changes.push(Change::NextOid(oid.0 + 1));
+    }
+    let next = tenant.oid.0 + 1;
+    let put = vec![Change::PutTenant(tenant), Change::NextOid(next)];
+    session.transaction.change(&caller.system, put);
+    session.transaction.change(&std::sync::Arc::new(own), changes);
+    Ok(())
+}
+
+/// Refuses what no session could start with.
+fn check_setting(name: &str, value: &str) -> Result<()> {
+    if LIMITS.contains(&name) {
+        if name == "memory_limit" {
+            return crate::session::settings::bytes(value).map(drop);
+        }
+        return match value.parse::<u32>() {
+            Ok(_) => Ok(()),
+            Err(_) => Err(Error::InvalidParameterValue(format!(
+                "invalid value for parameter \"{name}\": \"{value}\""
+            ))),
+        };
+    }
+    Settings::new().set(name, Some(value), false, true)
+}
+
+fn set(
+    session: &mut Session,
+    caller: &Caller,
+    name: &str,
+    options: &[(String, Option<String>)],
+) -> Result<()> {
+    let mut tenant = existing(caller, name)?;
+    for (option, value) in options {
+        match value {
+            None => {
+                tenant.settings.remove(option);
+            }
+            Some(value) => {
+                check_setting(option, value)?;
+                tenant.settings.insert(option.clone(), value.clone());
+            }
+        }
+    }
+    if let Some(limit) = tenant.settings.get("memory_limit") {
+        let bytes = crate::session::settings::bytes(limit)?;
+        session.engine.set_memory_limit(DatabaseId::Tenant(tenant.id), bytes);
+    }
+    session.transaction.change(&caller.system, vec![Change::PutTenant(tenant)]);
+    Ok(())
+}
+
+fn check_unused(session: &Session, tenant: &Tenant) -> Result<()> {
+    let sessions = session.engine.registry.count(DatabaseId::Tenant(tenant.id));
+    if sessions == 0 {
+        return Ok(());
+    }
+    Err(Error::ObjectInUse {
+        message: format!("database \"{}\" is being accessed by other users", tenant.name),
+        detail: Some(format!("There are {sessions} other sessions using the database.")),
+    })
+}
+
+fn rename(session: &mut Session, caller: &Caller, name: &str, to: &str) -> Result<()> {
+    let mut tenant = existing(caller, name)?;
+    check_name(caller, to)?;
+    check_unused(session, &tenant)?;
+    tenant.name = to.to_owned();
+    session.transaction.change(&caller.system, vec![Change::PutTenant(tenant)]);
+    Ok(())
+}
+
+fn suspend(session: &mut Session, caller: &Caller, name: &str, suspended: bool) -> Result<()> {
+    let mut tenant = existing(caller, name)?;
+    tenant.suspended = suspended;
+    if suspended {
+        session.engine.registry.terminate(DatabaseId::Tenant(tenant.id));
+    }
+    session.transaction.change(&caller.system, vec![Change::PutTenant(tenant)]);
+    Ok(())
+}
+
+async fn drop_tenant(
+    session: &mut Session,
+    name: &str,
+    if_exists: bool,
+    cascade: bool,
+    force: bool,
+) -> Result<()> {
+    let caller = session.caller().await?;
+    let tenant = match existing(&caller, name) {
+        Err(Error::NoSuchDatabase(name)) if if_exists => {
+            session.notice(Notice::notice(format!("database \"{name}\" does not exist, skipping")));
+            return Ok(());
+        }
+        other => other?,
+    };
+    let id = DatabaseId::Tenant(tenant.id);
+    let database = session.engine.catalog.database(id).await?;
+    if !cascade {
+        let space = tessera_catalog::id::Space::Tenant(tenant.id);
+        let parts = session.engine.catalog.parts_in(space).await?;
+        let rows: u64 = parts.iter().map(|(_, size)| size.rows).sum();
+        if rows > 0 || !database.relations.is_empty() {
+            return Err(Error::DependentObjects {
+                object: format!("database \"{name}\""),
+                detail: format!("It has {} tables and views of its own and {rows} rows.", database.relations.len()),
+            });
+        }
+    }
+    if cascade || force {
+        session.engine.registry.terminate(id);
+    } else {
+        check_unused(session, &tenant)?;
+    }
+    session.transaction.change(&caller.system, vec![Change::DropTenant(tenant.id)]);
+    session.engine.forget(id);
+    Ok(())
+}
+
+/// GRANT and REVOKE on a tenant as a database.
+pub(super) fn granted(
+    session: &mut Session,
+    caller: &Caller,
+    name: &str,
+    change: impl FnOnce(&mut Acl),
+) -> Result<()> {
+    if !caller.is_system() && caller.database.name != name {
+        return Err(Error::NoSuchDatabase(name.to_owned()));
+    }
+    let mut tenant = existing(caller, name)?;
+    let mut acl = tenant.acl.take().unwrap_or_else(|| {
+        let mut acl = Acl::of_owner(Oid::TENANT_ADMIN, Privileges::of_database());
+        let public = [Privilege::Temporary, Privilege::Connect].into_iter().collect();
+        acl.grant(Oid::PUBLIC, Oid::TENANT_ADMIN, public, false);
+        acl
+    });
+    change(&mut acl);
+    tenant.acl = Some(acl);
+    session.transaction.change(&caller.system, vec![Change::PutTenant(tenant)]);
+    Ok(())
+}

@@ -1,0 +1,75 @@
+//! The end of COPY FROM: batches in, rows in the transaction when it is finished.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::RecordBatch;
+use parking_lot::Mutex;
+
+use super::transaction::PendingPart;
+use super::write::RowWriter;
+use crate::error::Result;
+
+/// Takes the rows of one COPY FROM. Dropping it leaves nothing.
+pub struct CopySink {
+    pub(super) shape: Shape,
+    pub(super) writer: RowWriter,
+    pub(super) inbox: Arc<Mutex<Vec<PendingPart>>>,
+}
+
+/// How a batch of the named columns becomes one of the table's.
+pub(super) struct Shape {
+    /// Computes the table's columns from COPY's, defaults included.
+    pub(super) columns: Vec<Arc<dyn datafusion::physical_expr::PhysicalExpr>>,
+    /// COPY … WHERE, over COPY's columns and defaults.
+    pub(super) filter: Option<Arc<dyn datafusion::physical_expr::PhysicalExpr>>,
+}
+
+impl CopySink {
+    /// Adds rows of COPY's columns.
+    ///
+    /// # Errors
+    /// A row that a constraint refuses, or storage that fails.
+    pub async fn write(&mut self, batch: RecordBatch) -> Result<()> {
+        let shaped = self.shape.apply(&batch, self.writer.schema())?;
+        self.writer.write(&shaped).await
+    }
+
+    /// Keeps the rows in the transaction and tells how many they are.
+    ///
+    /// # Errors
+    /// Storage that fails; nothing is kept then.
+    pub async fn finish(self) -> Result<u64> {
+        let rows = self.writer.written();
+        let written = self.writer.finish().await?;
+        self.inbox.lock().extend(written);
+        Ok(rows)
+    }
+}
+
+impl Shape {
+    fn apply(
+        &self,
+        batch: &RecordBatch,
+        schema: &datafusion::arrow::datatypes::SchemaRef,
+    ) -> Result<RecordBatch> {
+        use datafusion::arrow::array::AsArray;
+        use datafusion::arrow::compute::filter_record_batch;
+        use datafusion::error::DataFusionError;
+        let rows = batch.num_rows();
+        let columns = self
+            .columns
+            .iter()
+            .map(|expr| expr.evaluate(batch)?.into_array(rows))
+            .collect::<Result<Vec<_>, DataFusionError>>()?;
+        let shaped =
+            RecordBatch::try_new(Arc::clone(schema), columns).map_err(DataFusionError::from)?;
+        let Some(filter) = &self.filter else {
+            return Ok(shaped);
+        };
+        // The condition sees the table's columns as they would be stored.
+        let keep = filter.evaluate(&shaped)?.into_array(rows)?;
+        let kept = filter_record_batch(&shaped, keep.as_boolean()).map_err(DataFusionError::from)?;
+        Ok(kept)
+    }
+}
+

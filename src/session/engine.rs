@@ -1,0 +1,130 @@
+//! What all sessions share: the catalog, the runtimes, memory, and each tenant's environment.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::{FairSpillPool, MemoryPool};
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use parking_lot::Mutex;
+use tessera_catalog::Catalog;
+use tessera_catalog::id::{DatabaseId, Space};
+use tokio::runtime::Handle;
+
+use super::registry::Registry;
+use crate::error::{Error, Result};
+use crate::execute::TenantPool;
+
+/// Sizes of what sessions share.
+#[derive(Debug, Clone)]
+pub struct EngineLimits {
+    /// Memory of all running statements.
+    pub memory_bytes: usize,
+    /// Memory of one tenant's statements, unless `ALTER TENANT … SET (memory_limit)` says otherwise.
+    pub tenant_memory_bytes: usize,
+    /// Disk that statements may spill to.
+    pub spill_bytes: u64,
+    /// Where they spill.
+    pub spill_folder: PathBuf,
+    /// Parts that one query is split into.
+    pub partitions: usize,
+}
+
+/// The server behind the sessions.
+#[derive(Debug)]
+pub struct Engine {
+    pub catalog: Catalog,
+    pub cpu: Handle,
+    pub limits: EngineLimits,
+    pub registry: Registry,
+    pub started_at: i64,
+    memory: Arc<dyn MemoryPool>,
+    environments: Mutex<HashMap<DatabaseId, Environment>>,
+}
+
+#[derive(Debug, Clone)]
+struct Environment {
+    runtime: Arc<RuntimeEnv>,
+    pool: Arc<TenantPool>,
+}
+
+impl Engine {
+    /// An engine over an open catalog; `cpu` runs the queries.
+    pub fn new(catalog: Catalog, cpu: Handle, limits: EngineLimits) -> Self {
+        let memory: Arc<dyn MemoryPool> = Arc::new(FairSpillPool::new(limits.memory_bytes));
+        Self {
+            catalog,
+            cpu,
+            limits,
+            registry: Registry::default(),
+            started_at: chrono::Utc::now().timestamp_micros(),
+            memory,
+            environments: Mutex::default(),
+        }
+    }
+
+    /// A database's own runtime environment: its stores, its caches, its share of memory.
+    ///
+    /// A tenant's environment reaches its own space and, reading only, the shared one; no store of
+    /// another tenant is registered in it.
+    ///
+    /// # Errors
+    /// When the spill folder cannot be used.
+    pub fn environment(&self, database: DatabaseId) -> Result<Arc<RuntimeEnv>> {
+        let mut environments = self.environments.lock();
+        if let Some(environment) = environments.get(&database) {
+            return Ok(Arc::clone(&environment.runtime));
+        }
+        let share = match database {
+            DatabaseId::System => self.limits.memory_bytes,
+            DatabaseId::Tenant(_) => self.limits.tenant_memory_bytes,
+        };
+        let pool = Arc::new(TenantPool::new(Arc::clone(&self.memory), share));
+        let disk = DiskManagerBuilder::default()
+            .with_mode(DiskManagerMode::Directories(vec![self.limits.spill_folder.clone()]))
+            .with_max_temp_directory_size(self.limits.spill_bytes);
+        let runtime = RuntimeEnvBuilder::new()
+            .with_memory_pool(Arc::clone(&pool) as Arc<dyn MemoryPool>)
+            .with_disk_manager_builder(disk)
+            .build_arc()
+            .map_err(|error| Error::Start(format!("cannot use the spill folder: {error}")))?;
+        let storage = self.catalog.storage();
+        let register = |space: Space, writable: bool| -> Result<()> {
+            let url = url::Url::parse(&space.url()).map_err(|e| Error::internal(e.to_string()))?;
+            let store = if writable { storage.store(space) } else { storage.read_only_store(space) };
+            runtime.register_object_store(&url, store);
+            Ok(())
+        };
+        register(Space::Shared, database == DatabaseId::System)?;
+        match database {
+            DatabaseId::System => register(Space::System, true)?,
+            DatabaseId::Tenant(tenant) => register(Space::Tenant(tenant), true)?,
+        }
+        environments.insert(database, Environment { runtime: Arc::clone(&runtime), pool });
+        Ok(runtime)
+    }
+
+    /// Lets the system's environment read a tenant's space, for the operator's union.
+    ///
+    /// # Errors
+    /// When the environment cannot be made.
+    pub fn open_to_operators(&self, space: Space) -> Result<()> {
+        let runtime = self.environment(DatabaseId::System)?;
+        let url = url::Url::parse(&space.url()).map_err(|e| Error::internal(e.to_string()))?;
+        runtime.register_object_store(&url, self.catalog.storage().read_only_store(space));
+        Ok(())
+    }
+
+    /// Changes a tenant's share of memory.
+    pub fn set_memory_limit(&self, database: DatabaseId, bytes: usize) {
+        if let Some(environment) = self.environments.lock().get(&database) {
+            environment.pool.set_limit_bytes(bytes);
+        }
+    }
+
+    /// Forgets a dropped tenant's environment.
+    pub fn forget(&self, database: DatabaseId) {
+        self.environments.lock().remove(&database);
+    }
+}

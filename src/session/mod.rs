@@ -1,0 +1,540 @@
+//! One client's session: statements in, replies out.
+//!
+//! A statement is parsed, planned over the names that its transaction sees, guarded with the rights
+//! of the session's role, and run. The tenant is fixed when the session opens and nothing changes it.
+
+mod command;
+mod constant;
+mod copy_sink;
+mod cursor;
+mod engine;
+mod names;
+mod opener;
+mod prepared;
+mod registry;
+pub mod reply;
+pub mod settings;
+mod state;
+mod transaction;
+mod write;
+
+use std::sync::Arc;
+
+use datafusion::common::ScalarValue;
+use datafusion::execution::SessionState;
+use parking_lot::Mutex;
+use tessera_catalog::id::{DatabaseId, Oid};
+
+pub use engine::{Engine, EngineLimits};
+pub use prepared::Prepared;
+pub use registry::{Activity, Entry, Registry};
+pub use reply::Notice;
+pub use transaction::Status;
+
+pub use crate::execute::Interrupt;
+pub use crate::planner::ast::Statement;
+
+use crate::auth::Login;
+use crate::error::{Error, Result};
+use crate::execute::{Execution, Limits};
+use crate::planner::ast::{Body, Transaction as TransactionStatement};
+use crate::planner::{self, Scope};
+use crate::policy::Caller;
+use names::{Answers, Names};
+use prepared::PreparedStatements;
+use reply::Reply;
+use settings::Settings;
+use transaction::{Isolation, PendingPart, Transaction};
+
+/// How a client came.
+#[derive(Debug, Clone)]
+pub struct Peer {
+    pub pid: i32,
+    pub address: Option<std::net::SocketAddr>,
+    pub tls: Option<TlsSession>,
+}
+
+/// What TLS was agreed on.
+#[derive(Debug, Clone)]
+pub struct TlsSession {
+    pub version: String,
+    pub cipher: String,
+}
+
+/// A client's session.
+pub struct Session {
+    pub(crate) engine: Arc<Engine>,
+    login: Login,
+    /// The role whose rights count: the one that logged in, or that SET ROLE named.
+    role: Oid,
+    role_name: String,
+    settings: Arc<Mutex<Settings>>,
+    transaction: Transaction,
+    /// What COPY has written since the session last looked.
+    inbox: Arc<Mutex<Vec<PendingPart>>>,
+    prepared: PreparedStatements,
+    cursors: cursor::Cursors,
+    notices: Vec<Notice>,
+    reported: Vec<(String, String)>,
+    interrupt: Interrupt,
+    peer: Peer,
+    entry: Option<Arc<Entry>>,
+    state: Option<(Arc<str>, Arc<SessionState>)>,
+    /// Grows whenever names may mean something else than before.
+    version: u64,
+}
+
+impl Session {
+    /// Opens a session for a login, with the settings that the client asked for.
+    ///
+    /// # Errors
+    /// A setting that does not exist or cannot be set, or a catalog that cannot be read.
+    pub async fn open(
+        engine: Arc<Engine>,
+        login: Login,
+        startup: Vec<(String, String)>,
+    ) -> Result<Self> {
+        let mut settings = Settings::new();
+        let system = engine.catalog.system();
+        let tenant = login.database.tenant().and_then(|id| system.tenants.get(&id).cloned());
+        for (name, value) in tenant.iter().flat_map(|tenant| &tenant.settings) {
+            // What bounds a tenant as a whole is no session's setting.
+            let _ = settings.set_default(name, value);
+        }
+        let own = engine.catalog.database(login.database).await?;
+        let home = if login.operator { &system } else { &own };
+        for (name, value) in home.roles.get(&login.role).iter().flat_map(|role| &role.settings) {
+            settings.set_default(name, value)?;
+        }
+        settings.set_internal("session_authorization", login.user.clone());
+        settings.set_internal("is_superuser", if login.superuser { "on" } else { "off" });
+        for (name, value) in &startup {
+            settings.set_default(name, value)?;
+        }
+        let reported = settings.reported();
+        Ok(Self {
+            role: login.role,
+            role_name: login.user.clone(),
+            settings: Arc::new(Mutex::new(settings)),
+            transaction: Transaction::default(),
+            inbox: Arc::default(),
+            prepared: PreparedStatements::default(),
+            cursors: cursor::Cursors::default(),
+            notices: Vec::new(),
+            reported,
+            interrupt: Interrupt::default(),
+            peer: Peer { pid: 0, address: None, tls: None },
+            entry: None,
+            state: None,
+            version: 0,
+            engine,
+            login,
+        })
+    }
+
+    /// Tells the session how its client came, and lists it among the live ones.
+    pub fn set_peer(&mut self, peer: Peer) {
+        let now = chrono::Utc::now().timestamp_micros();
+        let activity = Activity {
+            pid: peer.pid,
+            database: self.login.database,
+            user: self.login.user.clone(),
+            role: self.login.role,
+            operator: self.login.operator,
+            application_name: self.settings.lock().value("application_name"),
+            client: peer.address,
+            backend_start: now,
+            transaction_start: None,
+            query_start: None,
+            state_change: now,
+            state: "idle",
+            query: Arc::from(""),
+        };
+        self.entry = Some(self.engine.registry.add(activity, self.interrupt.clone()));
+        self.peer = peer;
+    }
+
+    /// Splits a text into statements.
+    ///
+    /// # Errors
+    /// A syntax error with its position.
+    pub fn parse(&self, text: &str) -> Result<Vec<Statement>> {
+        let statements = planner::parse(text)?;
+        Ok(statements.into_iter().filter(|s| !matches!(s.body, Body::Empty)).collect())
+    }
+
+    /// The statement of an empty text.
+    pub fn prepare_empty(&self) -> Arc<Prepared> {
+        let statement = Statement { text: Arc::from(""), body: Body::Empty };
+        Arc::new(Prepared { statement, parameters: Vec::new(), columns: None, plan: None })
+    }
+
+    /// Plans a statement far enough to describe it; `declared` are its parameters' types, 0 unknown.
+    ///
+    /// # Errors
+    /// Names that mean nothing, types that do not fit.
+    pub async fn prepare(
+        &mut self,
+        statement: Statement,
+        declared: &[u32],
+    ) -> Result<Arc<Prepared>> {
+        self.check_aborted(&statement.body)?;
+        self.start_statement();
+        command::prepare(self, statement, declared).await.map(Arc::new)
+    }
+
+    /// Keeps a statement under a name.
+    ///
+    /// # Errors
+    /// 42P05 when the name is taken, 53400 beyond the limit.
+    pub fn store_prepared(&mut self, name: &str, prepared: Arc<Prepared>) -> Result<()> {
+        self.prepared.store(name, prepared)
+    }
+
+    /// A statement by name.
+    ///
+    /// # Errors
+    /// 26000 when there is none.
+    pub fn prepared(&self, name: &str) -> Result<Arc<Prepared>> {
+        self.prepared.get(name)
+    }
+
+    /// Forgets a statement; none of that name is no error.
+    pub fn close_prepared(&mut self, name: &str) {
+        self.prepared.remove(name);
+    }
+
+    /// Runs a statement; its rows may go on coming after this returns.
+    ///
+    /// # Errors
+    /// Whatever the statement meets.
+    pub async fn execute(
+        &mut self,
+        prepared: &Arc<Prepared>,
+        parameters: Vec<ScalarValue>,
+    ) -> Result<Reply> {
+        self.check_aborted(&prepared.statement.body)?;
+        self.interrupt.clear();
+        self.interrupt.check()?;
+        self.start_statement();
+        self.show_activity("active", Some(&prepared.statement.text));
+        let timeout = self.settings.lock().number("statement_timeout");
+        let limits = Limits::starting_now(u64::try_from(timeout).unwrap_or_default());
+        let interrupt = self.interrupt.clone();
+        let work = command::run(self, prepared, parameters, limits);
+        crate::execute::bounded(work, limits, &interrupt).await
+    }
+
+    /// Before the statements of one message: they share a transaction unless they say otherwise.
+    pub fn begin_implicit_block(&mut self) {
+        self.start_statement();
+    }
+
+    /// After them: what is not in an explicit transaction is committed or rolled back.
+    ///
+    /// # Errors
+    /// 40001 and whatever a commit meets; nothing was committed then.
+    pub async fn end_implicit(&mut self, ok: bool) -> Result<()> {
+        self.absorb();
+        let done = match self.transaction.status {
+            Status::Implicit if ok => self.commit().await,
+            Status::Implicit => {
+                self.roll_back();
+                Ok(())
+            }
+            Status::Idle | Status::Open | Status::Failed => Ok(()),
+        };
+        let state = match self.transaction.status {
+            Status::Open => "idle in transaction",
+            Status::Failed => "idle in transaction (aborted)",
+            _ => "idle",
+        };
+        self.show_activity(state, None);
+        done
+    }
+
+    /// An error was sent: an explicit transaction is aborted by it.
+    pub fn fail(&mut self, _error: &Error) {
+        self.inbox.lock().clear();
+        if self.transaction.status == Status::Open {
+            self.transaction.status = Status::Failed;
+        }
+    }
+
+    /// The letter of ReadyForQuery.
+    pub fn status(&self) -> u8 {
+        match self.transaction.status {
+            Status::Idle | Status::Implicit => b'I',
+            Status::Open => b'T',
+            Status::Failed => b'E',
+        }
+    }
+
+    /// Notices since the last call that the client wants to see.
+    pub fn take_notices(&mut self) -> Vec<Notice> {
+        let wanted = self.settings.lock().value("client_min_messages");
+        let level = |severity: &str| match severity {
+            "WARNING" => 2,
+            "NOTICE" => 1,
+            _ => 0,
+        };
+        let least = match wanted.as_str() {
+            "error" => 3,
+            "warning" => 2,
+            "notice" => 1,
+            _ => 0,
+        };
+        let notices = std::mem::take(&mut self.notices);
+        notices.into_iter().filter(|notice| level(notice.severity) >= least).collect()
+    }
+
+    /// Reported settings that changed since the last call.
+    pub fn take_parameter_changes(&mut self) -> Vec<(String, String)> {
+        let now = self.settings.lock().reported();
+        if now == self.reported {
+            return Vec::new();
+        }
+        let changed =
+            now.iter().filter(|entry| !self.reported.contains(entry)).cloned().collect();
+        self.reported = now;
+        changed
+    }
+
+    /// The settings that a client is told at the start.
+    pub fn initial_parameters(&self) -> Vec<(String, String)> {
+        self.reported.clone()
+    }
+
+    /// A setting's value in force; empty if there is none of that name.
+    pub fn setting(&self, name: &'static str) -> String {
+        self.settings.lock().value(name)
+    }
+
+    /// The handle by which others end what the session does.
+    pub fn interrupt(&self) -> Interrupt {
+        self.interrupt.clone()
+    }
+
+    /// How long the session may now wait for its client, and the error that ends it.
+    pub fn idle_limit(&self) -> Option<(std::time::Duration, Error)> {
+        if !matches!(self.transaction.status, Status::Open | Status::Failed) {
+            return None;
+        }
+        let limit = self.settings.lock().number("idle_in_transaction_session_timeout");
+        let limit = u64::try_from(limit).ok().filter(|limit| *limit > 0)?;
+        Some((std::time::Duration::from_millis(limit), Error::IdleInTransaction))
+    }
+
+    fn start_statement(&mut self) {
+        self.absorb();
+        if self.transaction.status == Status::Idle {
+            let settings = self.settings.lock();
+            let isolation = isolation(&settings.value("default_transaction_isolation"));
+            let read_only = settings.is_on("default_transaction_read_only");
+            drop(settings);
+            self.transaction.begin(Status::Implicit, isolation, read_only);
+            self.settings.lock().begin();
+        }
+    }
+
+    /// Takes what COPY has written into the transaction.
+    fn absorb(&mut self) {
+        let written = std::mem::take(&mut *self.inbox.lock());
+        for part in written {
+            self.transaction.write(part);
+        }
+    }
+
+    fn check_aborted(&self, body: &Body) -> Result<()> {
+        let ends = matches!(
+            body,
+            Body::Empty
+                | Body::Transaction(
+                    TransactionStatement::Rollback { .. }
+                        | TransactionStatement::Commit { .. }
+                        | TransactionStatement::RollbackTo(_)
+                )
+        );
+        if self.transaction.status == Status::Failed && !ends {
+            return Err(Error::TransactionAborted);
+        }
+        Ok(())
+    }
+
+    async fn commit(&mut self) -> Result<()> {
+        self.absorb();
+        let changed_names = self.transaction.is_dirty();
+        let commit = self.transaction.take_commit();
+        let done = if commit.databases.is_empty() && commit.parts.is_empty() {
+            Ok(())
+        } else {
+            self.engine.catalog.commit(commit).await.map_err(Error::from)
+        };
+        self.settings.lock().end(done.is_ok());
+        self.cursors.end_transaction(done.is_ok());
+        if changed_names {
+            self.version += 1;
+        }
+        done
+    }
+
+    fn roll_back(&mut self) {
+        self.inbox.lock().clear();
+        if self.transaction.is_dirty() {
+            self.version += 1;
+        }
+        self.transaction.roll_back();
+        self.settings.lock().end(false);
+        self.cursors.end_transaction(false);
+    }
+
+    fn notice(&mut self, notice: Notice) {
+        self.notices.push(notice);
+    }
+
+    fn show_activity(&self, state: &'static str, query: Option<&Arc<str>>) {
+        let Some(entry) = &self.entry else { return };
+        let now = chrono::Utc::now().timestamp_micros();
+        let mut activity = entry.activity.lock();
+        activity.state = state;
+        activity.state_change = now;
+        let started = self.transaction.started_at;
+        activity.transaction_start =
+            (self.transaction.status != Status::Idle).then_some(started);
+        if let Some(query) = query {
+            activity.query = Arc::clone(query);
+            activity.query_start = Some(now);
+        }
+    }
+
+    /// Whether this is a session of the system's database.
+    fn is_system(&self) -> bool {
+        self.login.database == DatabaseId::System
+    }
+
+    /// The databases as the transaction sees them, and who asks.
+    async fn caller(&mut self) -> Result<Caller> {
+        let catalog = &self.engine.catalog;
+        let system = self.transaction.database(catalog, DatabaseId::System).await?;
+        let database = match self.login.database {
+            DatabaseId::System => Arc::clone(&system),
+            id => self.transaction.database(catalog, id).await?,
+        };
+        let visiting = self.login.operator && !self.is_system();
+        let (roles, superuser) = if visiting {
+            // An operator inside a tenant is no role of it: superuser there, or nothing but PUBLIC.
+            (vec![self.role], self.login.superuser)
+        } else {
+            let superuser =
+                self.is_system() && database.roles.get(&self.role).is_some_and(|r| r.superuser);
+            (database.roles_of(self.role), superuser)
+        };
+        Ok(Caller {
+            role: self.role,
+            roles,
+            superuser,
+            operator: self.login.operator,
+            system,
+            database,
+        })
+    }
+
+    /// What names mean to the next statement.
+    async fn scope(&mut self, caller: &Caller) -> Result<Scope> {
+        let (zone, search_path, settings) = {
+            let settings = self.settings.lock();
+            let path = settings.search_path(&self.role_name);
+            (settings.zone(), path, Arc::clone(&self.settings))
+        };
+        let state = self.engine_state(&zone)?;
+        let mut scope = Scope {
+            system: Arc::clone(&caller.system),
+            database: Arc::clone(&caller.database),
+            search_path,
+            zone: Arc::clone(&zone),
+            state,
+            session: Arc::new(NoNames),
+        };
+        let schemas =
+            scope.search_path.iter().filter(|name| scope.has_schema(name)).cloned().collect();
+        let answers = Answers {
+            current_user: self.role_name.clone(),
+            session_user: self.login.user.clone(),
+            database: self.login.database_name.clone(),
+            tenant: self.login.database.tenant().map(|_| caller.database.name.clone()),
+            schemas,
+            pid: self.peer.pid,
+            client: self.peer.address,
+            server_started_at: self.engine.started_at,
+            transaction_started_at: self.transaction.started_at,
+            zone,
+            settings,
+            operator: caller.superuser,
+        };
+        scope.session = Arc::new(Names::new(&answers));
+        Ok(scope)
+    }
+
+    fn engine_state(&mut self, zone: &Arc<str>) -> Result<Arc<SessionState>> {
+        if let Some((made_for, state)) = &self.state
+            && made_for == zone
+        {
+            return Ok(Arc::clone(state));
+        }
+        let runtime = self.engine.environment(self.login.database)?;
+        let state = state::build(runtime, &self.engine.limits, zone)?;
+        self.state = Some((Arc::clone(zone), Arc::clone(&state)));
+        Ok(state)
+    }
+
+    /// What a guarded plan of this session runs with.
+    fn execution(&self, state: &Arc<SessionState>, limits: Limits) -> Execution {
+        Execution {
+            state: Arc::clone(state),
+            cpu: self.engine.cpu.clone(),
+            limits,
+            interrupt: self.interrupt.clone(),
+        }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if self.entry.is_some() {
+            self.engine.registry.remove(self.peer.pid);
+        }
+    }
+}
+
+/// The isolation that a level's name stands for.
+fn isolation(level: &str) -> Isolation {
+    match level {
+        "repeatable read" | "serializable" => Isolation::RepeatableRead,
+        _ => Isolation::ReadCommitted,
+    }
+}
+
+/// A session's names before they are known.
+struct NoNames;
+
+impl planner::SessionNames for NoNames {
+    fn function(&self, _name: &str) -> Option<Arc<datafusion::logical_expr::ScalarUDF>> {
+        None
+    }
+
+    fn function_names(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn system_table(
+        &self,
+        _schema: &str,
+        _name: &str,
+    ) -> Option<Arc<dyn datafusion::catalog::TableProvider>> {
+        None
+    }
+
+    fn temporary_table(&self, _name: &str) -> Option<Arc<dyn datafusion::catalog::TableProvider>> {
+        None
+    }
+}

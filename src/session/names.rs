@@ -1,0 +1,330 @@
+//! Names that a session adds: functions that answer for it, catalogs, temporary tables.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{DataType, FieldRef};
+use datafusion::catalog::TableProvider;
+use datafusion::common::{Result as EngineResult, ScalarValue};
+use datafusion::logical_expr::{
+    ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+    Volatility,
+};
+use parking_lot::Mutex;
+use tessera_catalog::sql_type::SqlType;
+
+use super::settings::Settings;
+use crate::error::Error;
+use crate::planner::SessionNames;
+
+/// One statement's view of its session.
+pub(super) struct Names {
+    functions: HashMap<&'static str, Arc<ScalarUDF>>,
+}
+
+/// What the functions answer.
+pub(super) struct Answers {
+    pub(super) current_user: String,
+    pub(super) session_user: String,
+    pub(super) database: String,
+    pub(super) tenant: Option<String>,
+    /// Schemas of the search path that exist, without the system's.
+    pub(super) schemas: Vec<String>,
+    pub(super) pid: i32,
+    pub(super) client: Option<std::net::SocketAddr>,
+    /// Microseconds since 1970.
+    pub(super) server_started_at: i64,
+    pub(super) transaction_started_at: i64,
+    pub(super) zone: Arc<str>,
+    pub(super) settings: Arc<Mutex<Settings>>,
+    pub(super) operator: bool,
+}
+
+impl Names {
+    pub(super) fn new(answers: &Answers) -> Self {
+        let text = |value: &str| Some(ScalarValue::Utf8View(Some(value.to_owned())));
+        let mut functions = HashMap::new();
+        let mut add = |name: &'static str, sql_type: SqlType, value: Option<ScalarValue>| {
+            let value = value.or_else(|| ScalarValue::try_new_null(&sql_type.arrow(&answers.zone)).ok());
+            let constant = Constant {
+                name,
+                field: sql_type.field(name, true, &answers.zone),
+                value: value.unwrap_or(ScalarValue::Null),
+                signature: Signature::nullary(Volatility::Stable),
+            };
+            functions.insert(name, Arc::new(ScalarUDF::new_from_impl(constant)));
+        };
+        for name in ["current_user", "current_role", "user"] {
+            add(name, SqlType::Name, text(&answers.current_user));
+        }
+        add("session_user", SqlType::Name, text(&answers.session_user));
+        add("current_database", SqlType::Name, text(&answers.database));
+        add("current_catalog", SqlType::Name, text(&answers.database));
+        add("current_tenant", SqlType::Text, answers.tenant.as_deref().and_then(text));
+        add("current_schema", SqlType::Name, answers.schemas.first().and_then(|s| text(s)));
+        add("pg_backend_pid", SqlType::Int4, Some(ScalarValue::Int32(Some(answers.pid))));
+        let version = format!(
+            "PostgreSQL {} (Tessera {}) on {}",
+            super::settings::SERVER_VERSION,
+            env!("CARGO_PKG_VERSION"),
+            std::env::consts::ARCH
+        );
+        add("version", SqlType::Text, text(&version));
+        let client = answers.client.map(|client| client.ip().to_string());
+        add("inet_client_addr", SqlType::Text, client.as_deref().and_then(text));
+        let port = answers.client.map(|client| i32::from(client.port()));
+        add("inet_client_port", SqlType::Int4, port.map(|port| ScalarValue::Int32(Some(port))));
+        let moment = |micros: i64| {
+            ScalarValue::TimestampMicrosecond(Some(micros), Some(Arc::clone(&answers.zone)))
+        };
+        let started = Some(moment(answers.server_started_at));
+        add("pg_postmaster_start_time", SqlType::Timestamptz, started.clone());
+        add("pg_conf_load_time", SqlType::Timestamptz, started);
+        add("pg_is_in_recovery", SqlType::Bool, Some(ScalarValue::Boolean(Some(false))));
+        add("pg_my_temp_schema", SqlType::Oid, Some(ScalarValue::UInt32(Some(0))));
+        add("txid_current", SqlType::Int8, Some(ScalarValue::Int64(Some(answers.transaction_started_at))));
+        let settings = &answers.settings;
+        for function in [
+            setting(SettingCall::Current, settings, answers),
+            setting(SettingCall::Set, settings, answers),
+            schemas(&answers.schemas, &answers.zone),
+        ] {
+            functions.insert(function.0, Arc::new(function.1));
+        }
+        Self { functions }
+    }
+}
+
+impl SessionNames for Names {
+    fn function(&self, name: &str) -> Option<Arc<ScalarUDF>> {
+        self.functions.get(name).map(Arc::clone)
+    }
+
+    fn function_names(&self) -> Vec<String> {
+        self.functions.keys().map(|name| (*name).to_owned()).collect()
+    }
+
+    fn system_table(&self, _schema: &str, _name: &str) -> Option<Arc<dyn TableProvider>> {
+        None
+    }
+
+    fn temporary_table(&self, _name: &str) -> Option<Arc<dyn TableProvider>> {
+        None
+    }
+}
+
+/// A function without arguments whose answer the session knows beforehand.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Constant {
+    name: &'static str,
+    field: FieldRef,
+    value: ScalarValue,
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for Constant {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _arguments: &[DataType]) -> EngineResult<DataType> {
+        Ok(self.field.data_type().clone())
+    }
+
+    fn return_field_from_args(&self, _args: ReturnFieldArgs<'_>) -> EngineResult<FieldRef> {
+        Ok(Arc::clone(&self.field))
+    }
+
+    fn invoke_with_args(&self, _args: ScalarFunctionArgs) -> EngineResult<ColumnarValue> {
+        Ok(ColumnarValue::Scalar(self.value.clone()))
+    }
+}
+
+/// `current_schemas(boolean)`.
+fn schemas(path: &[String], zone: &Arc<str>) -> (&'static str, ScalarUDF) {
+    let field = SqlType::Array(Box::new(SqlType::Name)).field("current_schemas", true, zone);
+    let function = Schemas {
+        field,
+        path: path.to_vec(),
+        signature: Signature::exact(vec![DataType::Boolean], Volatility::Stable),
+    };
+    ("current_schemas", ScalarUDF::new_from_impl(function))
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Schemas {
+    field: FieldRef,
+    path: Vec<String>,
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for Schemas {
+    fn name(&self) -> &str {
+        "current_schemas"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _arguments: &[DataType]) -> EngineResult<DataType> {
+        Ok(self.field.data_type().clone())
+    }
+
+    fn return_field_from_args(&self, _args: ReturnFieldArgs<'_>) -> EngineResult<FieldRef> {
+        Ok(Arc::clone(&self.field))
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> EngineResult<ColumnarValue> {
+        let implicit = matches!(
+            args.args.first(),
+            Some(ColumnarValue::Scalar(ScalarValue::Boolean(Some(true))))
+        );
+        let system = implicit && !self.path.iter().any(|schema| schema == "pg_catalog");
+        let names: Vec<ScalarValue> = system
+            .then(|| "pg_catalog".to_owned())
+            .into_iter()
+            .chain(self.path.iter().cloned())
+            .map(|name| ScalarValue::Utf8View(Some(name)))
+            .collect();
+        let list = ScalarValue::new_list(&names, &DataType::Utf8View, true);
+        let list = datafusion::arrow::compute::cast(&list, self.field.data_type())?;
+        Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&list, 0)?))
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum SettingCall {
+    /// `current_setting(name [, missing_ok])`.
+    Current,
+    /// `set_config(name, value, is_local)`.
+    Set,
+}
+
+/// Reads and changes settings from a query.
+struct SettingFunction {
+    call: SettingCall,
+    settings: Arc<Mutex<Settings>>,
+    operator: bool,
+    signature: Signature,
+}
+
+fn setting(
+    call: SettingCall,
+    settings: &Arc<Mutex<Settings>>,
+    answers: &Answers,
+) -> (&'static str, ScalarUDF) {
+    use datafusion::logical_expr::TypeSignature;
+    let (name, signature) = match call {
+        SettingCall::Current => (
+            "current_setting",
+            Signature::one_of(
+                vec![
+                    TypeSignature::Exact(vec![DataType::Utf8View]),
+                    TypeSignature::Exact(vec![DataType::Utf8View, DataType::Boolean]),
+                ],
+                Volatility::Stable,
+            ),
+        ),
+        SettingCall::Set => (
+            "set_config",
+            Signature::exact(
+                vec![DataType::Utf8View, DataType::Utf8View, DataType::Boolean],
+                Volatility::Volatile,
+            ),
+        ),
+    };
+    let function = SettingFunction {
+        call,
+        settings: Arc::clone(settings),
+        operator: answers.operator,
+        signature,
+    };
+    (name, ScalarUDF::new_from_impl(function))
+}
+
+impl std::fmt::Debug for SettingFunction {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SettingFunction").field("call", &self.call).finish_non_exhaustive()
+    }
+}
+
+impl PartialEq for SettingFunction {
+    fn eq(&self, other: &Self) -> bool {
+        self.call == other.call && Arc::ptr_eq(&self.settings, &other.settings)
+    }
+}
+
+impl Eq for SettingFunction {}
+
+impl std::hash::Hash for SettingFunction {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.call.hash(state);
+    }
+}
+
+fn text(value: &ScalarValue) -> Option<&str> {
+    value.try_as_str().flatten()
+}
+
+impl ScalarUDFImpl for SettingFunction {
+    fn name(&self) -> &str {
+        match self.call {
+            SettingCall::Current => "current_setting",
+            SettingCall::Set => "set_config",
+        }
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _arguments: &[DataType]) -> EngineResult<DataType> {
+        Ok(DataType::Utf8View)
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> EngineResult<ColumnarValue> {
+        let mut scalars = Vec::with_capacity(args.args.len());
+        for argument in &args.args {
+            match argument {
+                ColumnarValue::Scalar(value) => scalars.push(value.clone()),
+                // A column of names: each row's own would be asked for; the first tells for a
+                // query over one row, which is how clients call it.
+                ColumnarValue::Array(array) if array.len() == 1 => {
+                    scalars.push(ScalarValue::try_from_array(array, 0)?);
+                }
+                ColumnarValue::Array(_) => {
+                    let name = self.name();
+                    return Err(Error::Unsupported(format!("{name} over many rows")).into());
+                }
+            }
+        }
+        let null = ColumnarValue::Scalar(ScalarValue::Utf8View(None));
+        let Some(name) = scalars.first().and_then(text) else {
+            return Ok(null);
+        };
+        let mut settings = self.settings.lock();
+        let value = match self.call {
+            SettingCall::Current => {
+                let missing_ok = matches!(scalars.get(1), Some(ScalarValue::Boolean(Some(true))));
+                match settings.show(name) {
+                    Ok((_, value)) => Some(value),
+                    Err(Error::UnknownSetting(_)) if missing_ok => None,
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            SettingCall::Set => {
+                let local = matches!(scalars.get(2), Some(ScalarValue::Boolean(Some(true))));
+                let value = scalars.get(1).and_then(text);
+                settings.begin();
+                settings.set(name, value, local, self.operator)?;
+                Some(settings.get(name)?)
+            }
+        };
+        Ok(ColumnarValue::Scalar(ScalarValue::Utf8View(value)))
+    }
+}

@@ -1,0 +1,291 @@
+//! Opens tables for the guard: which files and which of the transaction's own rows a statement sees.
+//!
+//! What has to be waited for, the parts' states, is loaded before the guard runs; opening itself
+//! does no I/O.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use datafusion::catalog::TableProvider;
+use datafusion::common::ScalarValue;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::logical_expr::LogicalPlan;
+use tessera_catalog::id::{DatabaseId, Part, Space};
+use tessera_catalog::model::{Scope as Reach, Table, Tenant};
+use tessera_catalog::provider::{PartTable, UnionBranch, UnionTable};
+use tessera_catalog::storage::Snapshot;
+
+use super::engine::Engine;
+use super::transaction::{PendingPart, Transaction};
+use crate::error::{Error, Result};
+use crate::planner::source::{AsOf, Found, TableRef, ViewRef};
+use crate::policy::{Caller, Opener};
+
+/// Where a session's rows of a table lie.
+#[derive(Debug, Clone)]
+pub(super) enum Place {
+    /// In one part.
+    One(Part),
+    /// The operator's view of a common table: one part for each tenant that has rows.
+    Union(Vec<(Part, Arc<Tenant>)>),
+}
+
+/// The part that holds a table's rows for one space.
+pub(super) fn part(space: Space, table: &Table) -> Part {
+    Part { space, table: table.uuid }
+}
+
+/// The space of a table's rows for a session of `database`; `None` for the operator's union.
+pub(super) fn space(found: &Found, table: &Table, database: DatabaseId) -> Option<Space> {
+    match (table.scope, database) {
+        (Reach::Shared, _) => Some(Space::Shared),
+        (Reach::Common, DatabaseId::System) => None,
+        (Reach::Common | Reach::Own, DatabaseId::Tenant(tenant)) => Some(Space::Tenant(tenant)),
+        (Reach::Own, DatabaseId::System) => {
+            debug_assert_eq!(found.home, DatabaseId::System);
+            Some(Space::System)
+        }
+    }
+}
+
+/// The states of all parts that a plan reads.
+pub(super) struct Opened {
+    engine: Arc<Engine>,
+    database: DatabaseId,
+    tenant_name: Option<String>,
+    zone: Arc<str>,
+    snapshots: HashMap<(Part, AsOf), Arc<Snapshot>>,
+    unions: HashMap<tessera_catalog::id::TableUuid, Vec<(Part, Arc<Tenant>)>>,
+    pending: HashMap<Part, PendingPart>,
+    /// What files from before a column hold in it.
+    missing: HashMap<(tessera_catalog::id::TableUuid, i16), ScalarValue>,
+}
+
+/// A table that a plan reads.
+struct Wanted {
+    table: TableRef,
+}
+
+impl Opened {
+    /// Loads the states of all parts that a plan reads, views' plans included, at one moment.
+    ///
+    /// # Errors
+    /// A version that does not exist, or damaged tables.
+    pub(super) async fn load(
+        engine: &Arc<Engine>,
+        transaction: &mut Transaction,
+        plans: &[&LogicalPlan],
+        caller: &Caller,
+        zone: &Arc<str>,
+    ) -> Result<Self> {
+        let mut wanted = Vec::new();
+        for plan in plans {
+            collect(plan, &mut wanted)?;
+        }
+        let database = caller.database.id;
+        let mut opened = Self {
+            engine: Arc::clone(engine),
+            database,
+            tenant_name: database.tenant().map(|_| caller.database.name.clone()),
+            zone: Arc::clone(zone),
+            snapshots: HashMap::new(),
+            unions: HashMap::new(),
+            pending: HashMap::new(),
+            missing: HashMap::new(),
+        };
+        let mut now: Vec<(Part, String)> = Vec::new();
+        for Wanted { table: reference } in &wanted {
+            let Some(table) = reference.found.relation.table() else { continue };
+            opened.missing.extend(missing_defaults(table, zone)?);
+            let name = &reference.found.relation.name;
+            match opened.place(transaction, reference, table, caller).await? {
+                Place::One(part) => {
+                    if reference.as_of == AsOf::Now {
+                        now.push((part, name.clone()));
+                    } else {
+                        opened.load_past(part, reference.as_of, name).await?;
+                    }
+                }
+                Place::Union(parts) => {
+                    for (part, _) in &parts {
+                        engine.open_to_operators(part.space)?;
+                        match reference.as_of {
+                            AsOf::Now => now.push((*part, name.clone())),
+                            AsOf::Version(_) => {
+                                return Err(Error::Unsupported(
+                                    "FOR VERSION AS OF of a common table in the system database \
+                                     (versions are per tenant; use FOR TIMESTAMP AS OF)"
+                                        .to_owned(),
+                                ));
+                            }
+                            AsOf::Timestamp(_) => {
+                                opened.load_past(*part, reference.as_of, name).await?;
+                            }
+                        }
+                    }
+                    opened.unions.insert(table.uuid, parts);
+                }
+            }
+        }
+        let parts: Vec<(Part, &str)> = now.iter().map(|(part, name)| (*part, name.as_str())).collect();
+        let snapshots = transaction.snapshots(&engine.catalog, &parts).await?;
+        for ((part, _), snapshot) in parts.iter().zip(snapshots) {
+            opened.snapshots.insert((*part, AsOf::Now), snapshot);
+            if let Some(pending) = transaction.pending(part) {
+                opened.pending.insert(*part, pending.clone());
+            }
+        }
+        Ok(opened)
+    }
+
+    async fn load_past(&mut self, part: Part, as_of: AsOf, name: &str) -> Result<()> {
+        let moment = match as_of {
+            AsOf::Now => return Ok(()),
+            AsOf::Version(version) => tessera_catalog::AsOf::Version(version),
+            AsOf::Timestamp(micros) => tessera_catalog::AsOf::Timestamp(micros),
+        };
+        let snapshot = self.engine.catalog.snapshot_of(part, moment, name).await?;
+        self.snapshots.insert((part, as_of), snapshot);
+        Ok(())
+    }
+
+    async fn place(
+        &self,
+        transaction: &Transaction,
+        reference: &TableRef,
+        table: &Table,
+        caller: &Caller,
+    ) -> Result<Place> {
+        if let Some(space) = space(&reference.found, table, self.database) {
+            return Ok(Place::One(part(space, table)));
+        }
+        let mut tenants = BTreeSet::new();
+        for size in self.engine.catalog.parts_of(table.uuid).await? {
+            tenants.extend(tenant_of(size.space));
+        }
+        let pending = transaction.pending_parts().filter(|p| p.part.table == table.uuid);
+        tenants.extend(pending.filter_map(|pending| tenant_of(pending.part.space)));
+        let parts = tenants
+            .into_iter()
+            .filter_map(|tenant| caller.system.tenants.get(&tenant))
+            .map(|tenant| (part(Space::Tenant(tenant.id), table), Arc::clone(tenant)))
+            .collect();
+        Ok(Place::Union(parts))
+    }
+
+    fn part_table(
+        &self,
+        reference: &TableRef,
+        part: Part,
+        tenant_name: Option<&str>,
+        statistics: bool,
+    ) -> Result<PartTable> {
+        let snapshot = self
+            .snapshots
+            .get(&(part, reference.as_of))
+            .ok_or_else(|| Error::internal("a table was not loaded before it was opened"))?;
+        let mut files = snapshot.files.clone();
+        let mut rows = Vec::new();
+        if reference.as_of == AsOf::Now
+            && let Some(pending) = self.pending.get(&part)
+        {
+            let gone: std::collections::HashSet<&str> =
+                pending.removed.iter().map(|file| file.path.as_str()).collect();
+            files.retain(|file| !gone.contains(file.path.as_str()));
+            files.extend(pending.added.iter().map(Arc::clone));
+            rows = pending.rows.clone();
+        }
+        let table = reference.found.relation.table();
+        let missing = table
+            .into_iter()
+            .flat_map(Table::live_columns)
+            .filter_map(|column| {
+                let value = self.missing.get(&(part.table, column.number))?;
+                Some((column.number, value.clone()))
+            })
+            .collect();
+        let relation = Arc::clone(&reference.found.relation);
+        Ok(PartTable::new(relation, part, files, rows, tenant_name, Arc::clone(&self.zone))?
+            .with_missing(missing)
+            .with_statistics(statistics))
+    }
+}
+
+impl Opener for Opened {
+    fn open(
+        &self,
+        reference: &TableRef,
+        _caller: &Caller,
+        statistics: bool,
+    ) -> Result<Arc<dyn TableProvider>> {
+        let table = reference
+            .found
+            .relation
+            .table()
+            .ok_or_else(|| Error::internal("not a table"))?;
+        match space(&reference.found, table, self.database) {
+            Some(space) => {
+                let name = match table.scope {
+                    Reach::Common => self.tenant_name.as_deref(),
+                    Reach::Own | Reach::Shared => None,
+                };
+                let opened = self.part_table(reference, part(space, table), name, statistics)?;
+                Ok(Arc::new(opened))
+            }
+            None => {
+                let parts = self.unions.get(&table.uuid).map(Vec::as_slice).unwrap_or_default();
+                let branches = parts
+                    .iter()
+                    .map(|(part, tenant)| {
+                        let name = tenant.name.as_str();
+                        let table = self.part_table(reference, *part, Some(name), statistics)?;
+                        Ok(UnionBranch { tenant_name: tenant.name.clone(), table })
+                    })
+                    .collect::<Result<Vec<_>>>()?;
+                let relation = Arc::clone(&reference.found.relation);
+                Ok(Arc::new(UnionTable::new(relation, branches, Arc::clone(&self.zone))?))
+            }
+        }
+    }
+}
+
+fn tenant_of(space: Space) -> Option<tessera_catalog::id::TenantId> {
+    match space {
+        Space::Tenant(tenant) => Some(tenant),
+        Space::System | Space::Shared => None,
+    }
+}
+
+/// The tables that a plan reads, those of its views and sub-queries too.
+fn collect(plan: &LogicalPlan, wanted: &mut Vec<Wanted>) -> Result<()> {
+    let mut views = Vec::new();
+    plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::TableScan(scan) = node {
+            if let Some(table) = scan.source.downcast_ref::<TableRef>() {
+                wanted.push(Wanted { table: table.clone() });
+            } else if let Some(view) = scan.source.downcast_ref::<ViewRef>() {
+                views.push(Arc::clone(&view.plan));
+            }
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    for view in views {
+        collect(&view, wanted)?;
+    }
+    Ok(())
+}
+
+/// The values that older files lack, by column.
+fn missing_defaults(
+    table: &Table,
+    zone: &Arc<str>,
+) -> Result<Vec<((tessera_catalog::id::TableUuid, i16), ScalarValue)>> {
+    table
+        .live_columns()
+        .filter_map(|column| Some((column, column.missing_default.as_ref()?)))
+        .map(|(column, text)| {
+            let value = super::constant::from_text(text, &column.sql_type, zone)?;
+            Ok(((table.uuid, column.number), value))
+        })
+        .collect()
+}

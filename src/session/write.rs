@@ -1,0 +1,339 @@
+//! Rows on their way into a table: every constraint is checked here, whatever statement they come
+//! from, and rows of a common table go to the tenant that they name.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, UInt32Array};
+use datafusion::arrow::compute;
+use datafusion::arrow::datatypes::{Schema, SchemaRef};
+use datafusion::physical_expr::PhysicalExpr;
+use tessera_catalog::id::{DatabaseId, Part, Space};
+use tessera_catalog::model::{Column, Database, Privilege, Relation, Scope as Reach, Table};
+use tessera_catalog::sql_type::SqlType;
+use tessera_catalog::storage::{DataFile, PartWriter, Storage};
+
+use super::opener::part;
+use super::transaction::PendingPart;
+use crate::error::{Error, Result};
+use crate::policy::Granted;
+
+/// Rows that wait in memory for the commit; more go to a file of their own.
+const MAX_ROWS_IN_MEMORY: usize = 4_096;
+/// The same in bytes.
+const MAX_BYTES_IN_MEMORY: usize = 4 << 20;
+
+/// A CHECK constraint, ready to be evaluated over the table's columns.
+#[derive(Debug, Clone)]
+pub(super) struct CompiledCheck {
+    pub(super) name: String,
+    pub(super) condition: Arc<dyn PhysicalExpr>,
+}
+
+/// Where a writer's rows go.
+#[derive(Debug, Clone)]
+enum Target {
+    /// One part; in a tenant's session, with the name that `tenant_id` must have.
+    One { space: Space, tenant_name: Option<String> },
+    /// An operator's write to a common table: the tenant that each row names.
+    ByTenant { system: Arc<Database> },
+}
+
+/// Checks rows and writes them into a table's parts.
+pub(super) struct RowWriter {
+    relation: Arc<Relation>,
+    home: DatabaseId,
+    storage: Storage,
+    target: Target,
+    checks: Arc<[CompiledCheck]>,
+    sinks: HashMap<Space, PartSink>,
+    operation: &'static str,
+    schema: SchemaRef,
+    written: u64,
+}
+
+#[derive(Default)]
+struct PartSink {
+    rows: Vec<RecordBatch>,
+    row_count: usize,
+    byte_count: usize,
+    writer: Option<PartWriter>,
+    removed: Vec<Arc<DataFile>>,
+}
+
+/// What a writer needs to know of the one who writes.
+pub(super) struct Writing<'a> {
+    pub(super) storage: &'a Storage,
+    /// The session's database.
+    pub(super) database: &'a Arc<Database>,
+    pub(super) system: &'a Arc<Database>,
+    pub(super) zone: &'a Arc<str>,
+    pub(super) checks: Arc<[CompiledCheck]>,
+    pub(super) operation: &'static str,
+}
+
+impl RowWriter {
+    /// A writer for one who was granted to write.
+    ///
+    /// # Errors
+    /// A grant for something else than writing rows, which is a bug.
+    pub(super) fn new(granted: &Granted, writing: Writing<'_>) -> Result<Self> {
+        if granted.privilege() == Privilege::Select {
+            return Err(Error::internal("writing with a right to read"));
+        }
+        let found = granted.found();
+        let table = table(&found.relation)?;
+        let database = writing.database.id;
+        let target = match super::opener::space(found, table, database) {
+            Some(space) => Target::One {
+                space,
+                tenant_name: (table.scope == Reach::Common)
+                    .then(|| writing.database.name.clone()),
+            },
+            None => Target::ByTenant { system: Arc::clone(writing.system) },
+        };
+        Ok(Self {
+            schema: table_schema(table, writing.zone),
+            relation: Arc::clone(&found.relation),
+            home: found.home,
+            storage: writing.storage.clone(),
+            target,
+            checks: writing.checks,
+            sinks: HashMap::new(),
+            operation: writing.operation,
+            written: 0,
+        })
+    }
+
+    /// The columns that batches must have: the table's live ones, in order.
+    pub(super) fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// Rows written so far.
+    pub(super) fn written(&self) -> u64 {
+        self.written
+    }
+
+    /// Checks and writes rows of the table's live columns.
+    ///
+    /// # Errors
+    /// 23502, 23514, 42501 for another tenant's rows, 22023 for a tenant that does not exist.
+    pub(super) async fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        if batch.num_rows() == 0 {
+            return Ok(());
+        }
+        let batch = self.with_tenant(batch)?;
+        self.check_nulls(&batch)?;
+        self.check_conditions(&batch)?;
+        self.written += batch.num_rows() as u64;
+        match self.target.clone() {
+            Target::One { space, .. } => {
+                let stored = self.stored(&batch)?;
+                self.push(space, stored).await
+            }
+            Target::ByTenant { system } => {
+                for (space, rows) in by_tenant(&batch, &system, &self.relation.name)? {
+                    let stored = self.stored(&rows)?;
+                    self.push(space, stored).await?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Notes that a file is replaced by what is written.
+    pub(super) fn remove(&mut self, space: Space, file: Arc<DataFile>) {
+        self.sinks.entry(space).or_default().removed.push(file);
+    }
+
+    /// Writes rows that were in the table before, which need no check.
+    pub(super) async fn keep(&mut self, space: Space, batch: RecordBatch) -> Result<()> {
+        let stored = self.stored(&batch)?;
+        self.push(space, stored).await
+    }
+
+    /// Closes the files and gives what the transaction is to remember.
+    ///
+    /// # Errors
+    /// What writing the last of it meets.
+    pub(super) async fn finish(self) -> Result<Vec<PendingPart>> {
+        let table_uuid = table(&self.relation)?.uuid;
+        let mut pending = Vec::with_capacity(self.sinks.len());
+        for (space, sink) in self.sinks {
+            let added = match sink.writer {
+                Some(writer) => writer.finish().await?,
+                None => Vec::new(),
+            };
+            pending.push(PendingPart {
+                part: Part { space, table: table_uuid },
+                database: self.home,
+                relation: Arc::clone(&self.relation),
+                added,
+                rows: sink.rows,
+                removed: sink.removed,
+                operation: self.operation,
+            });
+        }
+        Ok(pending)
+    }
+
+    /// Fills `tenant_id` where a tenant left it out, and refuses any other tenant's name.
+    fn with_tenant(&self, batch: &RecordBatch) -> Result<RecordBatch> {
+        let Target::One { tenant_name: Some(name), .. } = &self.target else {
+            return Ok(batch.clone());
+        };
+        let Some(index) = tenant_index(table(&self.relation)?) else {
+            return Ok(batch.clone());
+        };
+        let named = text_values(batch.column(index))?;
+        let named = named.as_string_view();
+        if named.iter().flatten().any(|value| value != name) {
+            return Err(Error::RowSecurity(self.relation.name.clone()));
+        }
+        Ok(batch.clone())
+    }
+
+    fn check_nulls(&self, batch: &RecordBatch) -> Result<()> {
+        let table = table(&self.relation)?;
+        for (column, values) in table.live_columns().zip(batch.columns()) {
+            if !column.nullable && values.logical_null_count() > 0 {
+                return Err(Error::NotNull {
+                    column: column.name.clone(),
+                    relation: self.relation.name.clone(),
+                    detail: self.failing_row(batch, |row| values.is_null(row)),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn check_conditions(&self, batch: &RecordBatch) -> Result<()> {
+        for check in self.checks.iter() {
+            let result = check.condition.evaluate(batch)?.into_array(batch.num_rows())?;
+            let result: &BooleanArray = result.as_boolean();
+            // NULL passes, as in PostgreSQL.
+            if result.iter().any(|passed| passed == Some(false)) {
+                return Err(Error::Check {
+                    relation: self.relation.name.clone(),
+                    constraint: check.name.clone(),
+                    detail: self.failing_row(batch, |row| {
+                        result.is_valid(row) && !result.value(row)
+                    }),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// PostgreSQL's detail: the first row that fails, as text.
+    fn failing_row(&self, batch: &RecordBatch, fails: impl Fn(usize) -> bool) -> Option<String> {
+        let row = (0..batch.num_rows()).find(|row| fails(*row))?;
+        let table = table(&self.relation).ok()?;
+        let values: Option<Vec<String>> = table
+            .live_columns()
+            .zip(batch.columns())
+            .map(|(column, values)| {
+                if values.is_null(row) {
+                    return Some("null".to_owned());
+                }
+                crate::format::text_of(values, row, &column.sql_type).ok()
+            })
+            .collect();
+        Some(format!("Failing row contains ({}).", values?.join(", ")))
+    }
+
+    /// The stored columns: all but the tenant's name.
+    fn stored(&self, batch: &RecordBatch) -> Result<RecordBatch> {
+        let table = table(&self.relation)?;
+        let kept: Vec<usize> = table
+            .live_columns()
+            .enumerate()
+            .filter(|(_, column)| !column.is_tenant())
+            .map(|(index, _)| index)
+            .collect();
+        Ok(batch.project(&kept).map_err(|e| Error::from(datafusion::error::DataFusionError::from(e)))?)
+    }
+
+    async fn push(&mut self, space: Space, batch: RecordBatch) -> Result<()> {
+        let table_uuid = table(&self.relation)?.uuid;
+        let sink = self.sinks.entry(space).or_default();
+        if let Some(writer) = &mut sink.writer {
+            return Ok(writer.write(&batch).await?);
+        }
+        sink.row_count += batch.num_rows();
+        sink.byte_count += batch.get_array_memory_size();
+        sink.rows.push(batch);
+        if sink.row_count > MAX_ROWS_IN_MEMORY || sink.byte_count > MAX_BYTES_IN_MEMORY {
+            let part = Part { space, table: table_uuid };
+            let mut writer = self.storage.writer(part, &self.relation)?;
+            for batch in sink.rows.drain(..) {
+                writer.write(&batch).await?;
+            }
+            sink.writer = Some(writer);
+        }
+        Ok(())
+    }
+}
+
+/// The relation's table.
+pub(super) fn table(relation: &Relation) -> Result<&Table> {
+    relation.table().ok_or_else(|| Error::WrongKind {
+        name: relation.name.clone(),
+        wanted: "table",
+    })
+}
+
+/// The schema of a table's live columns.
+pub(super) fn table_schema(table: &Table, zone: &Arc<str>) -> SchemaRef {
+    let field = |column: &Column| column.sql_type.field(&column.name, true, zone);
+    Arc::new(Schema::new(table.live_columns().map(field).collect::<Vec<_>>()))
+}
+
+/// Where `tenant_id` stands among the live columns of a common table.
+pub(super) fn tenant_index(table: &Table) -> Option<usize> {
+    table.live_columns().position(Column::is_tenant)
+}
+
+fn text_values(values: &ArrayRef) -> Result<ArrayRef> {
+    let text = SqlType::Text.arrow(&Arc::from("UTC"));
+    compute::cast(values, &text)
+        .map_err(|error| Error::from(datafusion::error::DataFusionError::from(error)))
+}
+
+/// Splits an operator's rows by the tenant that each names.
+fn by_tenant(
+    batch: &RecordBatch,
+    system: &Database,
+    relation: &str,
+) -> Result<Vec<(Space, RecordBatch)>> {
+    let names = text_values(batch.column(0))?;
+    let names = names.as_string_view();
+    let mut rows: HashMap<&str, Vec<u32>> = HashMap::new();
+    for (row, name) in names.iter().enumerate() {
+        let name = name.ok_or_else(|| Error::NotNull {
+            column: tessera_catalog::model::TENANT_COLUMN.to_owned(),
+            relation: relation.to_owned(),
+            detail: Some("A row of a common table names the tenant that it goes to.".to_owned()),
+        })?;
+        rows.entry(name).or_default().push(u32::try_from(row).unwrap_or(u32::MAX));
+    }
+    let mut named: Vec<(&str, Vec<u32>)> = rows.into_iter().collect();
+    named.sort_unstable_by_key(|(name, _)| *name);
+    named
+        .into_iter()
+        .map(|(name, rows)| {
+            let tenant = system.tenant_named(name).ok_or_else(|| {
+                Error::InvalidParameterValue(format!("tenant \"{name}\" does not exist"))
+            })?;
+            let taken = compute::take_record_batch(batch, &UInt32Array::from(rows))
+                .map_err(|error| Error::from(datafusion::error::DataFusionError::from(error)))?;
+            Ok((Space::Tenant(tenant.id), taken))
+        })
+        .collect()
+}
+
+/// The part of a table in one space, for rewrites.
+pub(super) fn part_of(relation: &Relation, space: Space) -> Result<Part> {
+    Ok(part(space, table(relation)?))
+}
