@@ -6,6 +6,7 @@
 mod model;
 mod refusal;
 
+pub mod arima;
 mod auto;
 mod croston;
 mod ensemble;
@@ -176,6 +177,7 @@ fn run(request: &Request<'_>, periods: &[usize]) -> Result<Forecast, Refusal> {
         Model::ThetaStandard => theta(values, periods, horizon, &[Kind::Standard])?,
         Model::ThetaOptimised => theta(values, periods, horizon, &[Kind::Optimised])?,
         Model::ThetaDynamic => theta(values, periods, horizon, &[Kind::Dynamic])?,
+        Model::Arima => arima(values, periods, horizon)?,
         Model::Mstl => decomposed(request, periods)?,
         Model::SeasonalNaive => {
             simple::seasonal_naive(values, one_season(request, periods)?, horizon)
@@ -297,6 +299,27 @@ fn theta(
     })
 }
 
+/// ARIMA on the series, or on what decomposition leaves where there is a season.
+fn arima(values: &[f64], periods: &[usize], horizon: usize) -> Result<Prediction, Refusal> {
+    let (got, need) = (values.len(), arima::MIN_OBSERVATIONS);
+    if got < need {
+        return Err(Refusal::TooFewObservations { got, need });
+    }
+    let parts = mstl::decompose(values, periods);
+    let adjusted = parts.as_ref().map(mstl::Decomposition::adjusted);
+    let fitted = arima::select(adjusted.as_deref().unwrap_or(values)).ok_or(Refusal::NoFit)?;
+    let plain = Prediction {
+        mean: fitted.mean(horizon),
+        deviation: fitted.deviation(horizon),
+        fitted: fitted.fitted().to_vec(),
+        name: fitted.name(),
+    };
+    Ok(match parts {
+        Some(parts) => plain.with_season(&parts),
+        None => plain,
+    })
+}
+
 fn decomposed(request: &Request<'_>, periods: &[usize]) -> Result<Prediction, Refusal> {
     one_season(request, periods)?;
     let fitted = mstl::fit(request.values, periods, Form::NON_SEASONAL).ok_or(Refusal::NoFit)?;
@@ -351,6 +374,18 @@ struct Prediction {
 }
 
 impl Prediction {
+    /// Adds the seasons of a decomposition to a forecast of the adjusted series.
+    fn with_season(mut self, parts: &mstl::Decomposition) -> Self {
+        let season = parts.season_ahead(self.mean.len(), 0);
+        self.mean.iter_mut().zip(season).for_each(|(m, s)| *m += s);
+        self.fitted
+            .iter_mut()
+            .enumerate()
+            .for_each(|(t, f)| *f += parts.season_at(t, 0));
+        self.name = format!("{} + {}", parts.name(), self.name);
+        self
+    }
+
     fn with_level(self, level: f64) -> Forecast {
         let (lower, upper) = interval::normal_interval(&self.mean, &self.deviation, level);
         Forecast {
