@@ -3,7 +3,7 @@
 /// A forecasting method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Model {
-    /// The combination of ETS, Theta and MSTL with calibrated intervals.
+    /// The combination of ETS, Theta, MSTL and ARIMA with calibrated intervals.
     Auto,
     /// Exponential smoothing, its form chosen by AICc.
     Ets,

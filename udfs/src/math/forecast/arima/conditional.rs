@@ -183,7 +183,10 @@ mod tests {
     #[test]
     fn coefficients_by_hand() {
         let x = [0.5, -0.4];
-        let (r1, r2) = (MOST_PARTIAL * f64::tanh(x[0]), MOST_PARTIAL * f64::tanh(x[1]));
+        let (r1, r2) = (
+            MOST_PARTIAL * f64::tanh(x[0]),
+            MOST_PARTIAL * f64::tanh(x[1]),
+        );
         let found = stationary(&x);
         assert!((found[0] - r1 * (1.0 - r2)).abs() < 1e-12 && (found[1] - r2).abs() < 1e-12);
     }

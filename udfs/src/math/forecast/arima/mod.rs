@@ -1,4 +1,5 @@
-//! ARIMA without seasonal terms: differencing by a test, orders by AICc, parameters by conditional least squares.
+//! ARIMA without seasonal terms: differencing by a test, orders by AICc, parameters by penalised
+//! conditional least squares.
 //!
 //! [`select`] searches orders step by step, [`refit`] fits known orders to other values. Seasons are taken out
 //! before, by decomposition; this module knows nothing of them.
@@ -13,6 +14,11 @@ use super::super::optimize::{Stop, minimize};
 use conditional::{Coefficients, Work, coefficients};
 
 const MAX_ORDER: usize = 4;
+/// Shorter series carry fewer coefficients.
+const OBSERVATIONS_PER_COEFFICIENT: usize = 8;
+/// A normal prior on the inverse hyperbolic tangents of partial autocorrelations, which keeps roots off the unit
+/// circle unless the data insist.
+const PARTIAL_PRECISION: f64 = 3.0;
 const MAX_FITS: usize = 40;
 const STOP: Stop = Stop {
     max_iterations: 60,
@@ -188,7 +194,7 @@ impl Problem {
     fn fit(&self, order: Order, warm: Option<&[f64]>) -> Option<Fitted> {
         let free = order.p + order.q + usize::from(order.has_mean);
         let n = self.differences.len();
-        if n < free + 4 {
+        if n < free + 4 || (order.p + order.q) * OBSERVATIONS_PER_COEFFICIENT > n {
             return None;
         }
         let mut x = vec![0.0; free];
@@ -199,8 +205,14 @@ impl Problem {
         let mut work = Work::new(n);
         let read =
             |x: &[f64]| coefficients(x, order.p, order.q, order.has_mean.then_some(self.mean));
+        let smoothing = order.p + order.q;
         let value = minimize(&mut x, STOP, |x, gradient| {
-            work.objective(&self.differences, x, order.p, order.q, &read, gradient)
+            let mut value = work.objective(&self.differences, x, order.p, order.q, &read, gradient);
+            for (x, g) in x.iter().zip(gradient).take(smoothing) {
+                value += PARTIAL_PRECISION * x * x;
+                *g += 2.0 * PARTIAL_PRECISION * x;
+            }
+            value
         });
         let k = free as f64 + 1.0;
         let aicc = value + 2.0 * k + 2.0 * k * (k + 1.0) / (n as f64 - k - 1.0);
