@@ -261,41 +261,30 @@ fn theta(
     horizon: usize,
     kinds: &[Kind],
 ) -> Result<Prediction, Refusal> {
-    let few = Refusal::TooFewObservations {
-        got: values.len(),
-        need: theta::MIN_OBSERVATIONS,
-    };
-    let several = if periods.len() > 1 {
+    let parts = if periods.len() > 1 {
         mstl::decompose(values, periods)
     } else {
         None
     };
-    let Some(parts) = several else {
-        let fitted = theta::fit(values, periods.first().copied().unwrap_or(1), kinds).ok_or(few)?;
-        return Ok(Prediction {
-            mean: fitted.mean(horizon),
-            deviation: fitted.deviation(horizon),
-            fitted: fitted.fitted(),
-            name: fitted.name(),
-        });
+    let adjusted = parts.as_ref().map(mstl::Decomposition::adjusted);
+    let (series, period) = match &adjusted {
+        Some(adjusted) => (adjusted.as_slice(), 1),
+        None => (values, periods.first().copied().unwrap_or(1)),
     };
-    let fitted = theta::fit(&parts.adjusted(), 1, kinds).ok_or(few)?;
-    let season = parts.season_ahead(horizon, 0);
-    Ok(Prediction {
-        mean: fitted
-            .mean(horizon)
-            .iter()
-            .zip(season)
-            .map(|(m, s)| m + s)
-            .collect(),
+    let few = Refusal::TooFewObservations {
+        got: values.len(),
+        need: theta::MIN_OBSERVATIONS,
+    };
+    let fitted = theta::fit(series, period, kinds).ok_or(few)?;
+    let plain = Prediction {
+        mean: fitted.mean(horizon),
         deviation: fitted.deviation(horizon),
-        fitted: fitted
-            .fitted()
-            .iter()
-            .enumerate()
-            .map(|(t, f)| f + parts.season_at(t, 0))
-            .collect(),
-        name: format!("{} + {}", parts.name(), fitted.name()),
+        fitted: fitted.fitted(),
+        name: fitted.name(),
+    };
+    Ok(match parts {
+        Some(parts) => plain.with_season(&parts),
+        None => plain,
     })
 }
 
