@@ -20,7 +20,7 @@ mod testing;
 
 use std::sync::{Arc, LazyLock};
 
-use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::{FunctionRegistry, SessionState};
 use datafusion::logical_expr::planner::RelationPlanner;
 use datafusion::logical_expr::{ScalarUDF, UserDefinedLogicalNode};
 use datafusion::physical_planner::ExtensionPlanner;
@@ -54,14 +54,19 @@ pub fn extension_planners() -> Vec<Arc<dyn ExtensionPlanner + Send + Sync>> {
     vec![Arc::new(TableFunctionPlanner)]
 }
 
-/// Adds our functions and relation planners to those that the builder has. The query planner stays the caller's:
+/// Adds our functions and relation planners to a session. The query planner stays the caller's:
 /// it must use [`extension_planners`].
-pub fn register_all(mut builder: SessionStateBuilder) -> SessionStateBuilder {
-    let scalars = builder.scalar_functions().get_or_insert_default();
-    scalars.extend(scalar_functions());
-    let planners = builder.relation_planners().get_or_insert_default();
-    planners.extend(relation_planners());
-    builder
+///
+/// # Errors
+/// When a function cannot be registered, which is a bug.
+pub fn register_all(state: &mut SessionState) -> datafusion::common::Result<()> {
+    for function in scalar_functions() {
+        state.register_udf(function)?;
+    }
+    for planner in relation_planners() {
+        state.register_relation_planner(planner)?;
+    }
+    Ok(())
 }
 
 /// Makes `forecast(sales, …)` read `forecast((SELECT * FROM sales), …)` everywhere in a statement,
