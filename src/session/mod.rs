@@ -28,7 +28,7 @@ use tessera_catalog::id::{DatabaseId, Oid};
 pub use engine::{Engine, EngineLimits};
 pub use prepared::Prepared;
 pub use registry::{Activity, Entry, Registry};
-pub use reply::Notice;
+pub use reply::*;
 pub use transaction::Status;
 
 pub use crate::execute::Interrupt;
@@ -43,7 +43,6 @@ use crate::planner::{self, Scope};
 use crate::policy::Caller;
 use names::{Answers, Names};
 use prepared::PreparedStatements;
-use reply::Reply;
 use settings::Settings;
 use transaction::{Isolation, PendingPart, Transaction};
 

@@ -7,7 +7,7 @@ use datafusion::common::ScalarValue;
 use super::backend;
 use super::connection::Connection;
 use crate::format::decode;
-use crate::format::encode::{RowEncoder, format_of};
+use super::rows::{RowEncoder, format_of};
 use super::frontend::{Bind, Target};
 use super::portal::{self, Portal, Running, State};
 use super::simple::complete;

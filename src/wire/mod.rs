@@ -16,6 +16,7 @@ mod extended;
 mod frontend;
 mod link;
 mod portal;
+mod rows;
 mod simple;
 
 use std::net::SocketAddr;

@@ -48,7 +48,7 @@ impl Connection {
     }
 
     async fn all_rows(&mut self, rows: Rows) -> Result<String> {
-        let encoder = super::encode::RowEncoder::new(rows.columns, &[], self.session.display());
+        let encoder = super::rows::RowEncoder::new(rows.columns, &[], self.session.display());
         backend::row_description(&mut self.link.out, encoder.columns(), |_| 0);
         let mut chunks = pin!(portal::encoded(encoder, rows.batches, self.cpu.clone()));
         let mut sent = 0;

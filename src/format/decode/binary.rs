@@ -7,7 +7,7 @@ use tessera_catalog::sql_type::SqlType;
 
 use crate::error::{Error, Result};
 use crate::format::encode::binary::{EPOCH_DAYS, EPOCH_MICROS};
-use crate::wire::crate::format::utf8;
+use crate::format::utf8;
 
 /// Exactly so many bytes.
 pub(super) fn fixed<const N: usize>(bytes: &[u8]) -> Result<[u8; N]> {

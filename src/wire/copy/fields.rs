@@ -4,7 +4,7 @@ use super::bad_copy;
 use super::split::LineEnd;
 use crate::error::{Error, Result};
 use crate::session::{CopyFormat, CopyOptions};
-use crate::wire::frontend::utf8;
+use crate::format::utf8;
 
 /// Cuts records into fields.
 #[derive(Debug, Clone)]

@@ -100,7 +100,7 @@ impl Output {
 
     /// Appends one CopyData message for each row.
     fn encode(&self, batch: &RecordBatch, out: &mut Vec<u8>) -> Result<()> {
-        let columns = encode::open(batch, &self.columns)?;
+        let columns = rows::open(batch, &self.columns)?;
         out.reserve(batch.num_rows() * (6 + 10 * columns.len()));
         for row in 0..batch.num_rows() {
             let start = open_message(out);
