@@ -94,7 +94,11 @@ pub struct Session {
 }
 
 impl Session {
-    pub async fn open(engine: Arc<Engine>, login: Login, startup: Vec<(String, String)>) -> Result<Self> {
+    pub async fn open(
+        engine: Arc<Engine>,
+        login: Login,
+        startup: Vec<(String, String)>,
+    ) -> Result<Self> {
         if let Some((name, _)) = startup.iter().find(|(name, _)| name == "no_such_setting") {
             return Err(Error::UnknownSetting(name.clone()));
         }
@@ -117,27 +121,51 @@ impl Session {
             .map(|text| Statement(text.to_owned()))
             .collect())
     }
-    pub async fn prepare(&mut self, statement: Statement, declared: &[u32]) -> Result<Arc<Prepared>> {
+    pub async fn prepare(
+        &mut self,
+        statement: Statement,
+        declared: &[u32],
+    ) -> Result<Arc<Prepared>> {
         let text = statement.0;
         let int = || Arc::from([OutColumn::plain("n", SqlType::Int4)]);
         let (parameters, columns): (Vec<SqlType>, Option<Columns>) = match text.as_str() {
             "select 1" => (vec![], Some(int())),
             "select series" | "select slow" | "select failing" => (vec![], Some(int())),
             "select $1::int" => (vec![SqlType::Int4], Some(int())),
-            "select user" => (vec![], Some(Arc::from([OutColumn::plain("user", SqlType::Text)]))),
+            "select user" => (
+                vec![],
+                Some(Arc::from([OutColumn::plain("user", SqlType::Text)])),
+            ),
             t if t.starts_with("echo ") => {
-                let of = SqlType::parse(&t[5..]).ok_or_else(|| Error::NoSuchType(t[5..].to_owned()))?;
-                (vec![of.clone()], Some(Arc::from([OutColumn::plain("v", of)])))
+                let of =
+                    SqlType::parse(&t[5..]).ok_or_else(|| Error::NoSuchType(t[5..].to_owned()))?;
+                (
+                    vec![of.clone()],
+                    Some(Arc::from([OutColumn::plain("v", of)])),
+                )
             }
             "begin" | "commit" | "rollback" | "notice" | "set" => (vec![], None),
             t if t.starts_with("copy") => (vec![], None),
-            _ => return Err(Error::Syntax { message: format!("syntax error at or near \"{text}\""), position: Some(1) }),
+            _ => {
+                return Err(Error::Syntax {
+                    message: format!("syntax error at or near \"{text}\""),
+                    position: Some(1),
+                });
+            }
         };
         let _ = declared;
-        Ok(Arc::new(Prepared { text, parameters, columns }))
+        Ok(Arc::new(Prepared {
+            text,
+            parameters,
+            columns,
+        }))
     }
     pub fn prepare_empty(&self) -> Arc<Prepared> {
-        Arc::new(Prepared { text: String::new(), parameters: vec![], columns: None })
+        Arc::new(Prepared {
+            text: String::new(),
+            parameters: vec![],
+            columns: None,
+        })
     }
     pub fn store_prepared(&mut self, name: &str, prepared: Arc<Prepared>) -> Result<()> {
         if !name.is_empty() && self.prepared.contains_key(name) {
@@ -147,12 +175,19 @@ impl Session {
         Ok(())
     }
     pub fn prepared(&self, name: &str) -> Result<Arc<Prepared>> {
-        self.prepared.get(name).cloned().ok_or_else(|| Error::NoSuchStatement(name.to_owned()))
+        self.prepared
+            .get(name)
+            .cloned()
+            .ok_or_else(|| Error::NoSuchStatement(name.to_owned()))
     }
     pub fn close_prepared(&mut self, name: &str) {
         self.prepared.remove(name);
     }
-    pub async fn execute(&mut self, prepared: &Arc<Prepared>, parameters: Vec<ScalarValue>) -> Result<Reply> {
+    pub async fn execute(
+        &mut self,
+        prepared: &Arc<Prepared>,
+        parameters: Vec<ScalarValue>,
+    ) -> Result<Reply> {
         *self.interrupt.cancel.lock() = CancellationToken::new();
         let token = self.interrupt.cancel.lock().clone();
         let terminate = self.interrupt.terminate.clone();
@@ -163,14 +198,26 @@ impl Session {
             let batch = batch(arrays);
             let columns = prepared.columns.clone().unwrap_or_else(|| Arc::from([]));
             let batches: BatchStream = Box::pin(futures::stream::iter(batch.map(Ok)));
-            Reply::Rows(Rows { columns, batches, tag: RowsTag::Counted("SELECT") })
+            Reply::Rows(Rows {
+                columns,
+                batches,
+                tag: RowsTag::Counted("SELECT"),
+            })
         };
-        let done = |tag: &str| Ok(Reply::Done { tag: tag.to_owned() });
+        let done = |tag: &str| {
+            Ok(Reply::Done {
+                tag: tag.to_owned(),
+            })
+        };
         match prepared.text.as_str() {
             "" => Ok(Reply::Empty),
             "select 1" => Ok(rows(vec![Arc::new(Int32Array::from(vec![1]))])),
-            "select user" => Ok(rows(vec![Arc::new(StringViewArray::from(vec![self.login.user.as_str()]))])),
-            "select series" => Ok(rows(vec![Arc::new(Int32Array::from_iter_values(0..20_000))])),
+            "select user" => Ok(rows(vec![Arc::new(StringViewArray::from(vec![
+                self.login.user.as_str(),
+            ]))])),
+            "select series" => Ok(rows(vec![Arc::new(Int32Array::from_iter_values(
+                0..20_000,
+            ))])),
             "select failing" => {
                 let columns = prepared.columns.clone().unwrap_or_else(|| Arc::from([]));
                 let batches: BatchStream = Box::pin(futures::stream::iter(
@@ -179,7 +226,11 @@ impl Session {
                         .into_iter()
                         .chain([Err(Error::DivisionByZero)]),
                 ));
-                Ok(Reply::Rows(Rows { columns, batches, tag: RowsTag::Counted("SELECT") }))
+                Ok(Reply::Rows(Rows {
+                    columns,
+                    batches,
+                    tag: RowsTag::Counted("SELECT"),
+                }))
             }
             "select slow" => {
                 tokio::select! {
@@ -201,7 +252,8 @@ impl Session {
                 done("ROLLBACK")
             }
             "set" => {
-                self.changes.push(("application_name".to_owned(), "x".to_owned()));
+                self.changes
+                    .push(("application_name".to_owned(), "x".to_owned()));
                 done("SET")
             }
             "notice" => {
@@ -244,11 +296,26 @@ impl Session {
         ]);
         if text.contains("from") {
             let sink = CopySink::new(Arc::clone(&self.engine));
-            return Ok(Reply::CopyIn(CopyIn { relation: "t".to_owned(), columns, options, sink }));
+            return Ok(Reply::CopyIn(CopyIn {
+                relation: "t".to_owned(),
+                columns,
+                options,
+                sink,
+            }));
         }
-        let stored = self.engine.stored.lock().get("t").cloned().unwrap_or_default();
+        let stored = self
+            .engine
+            .stored
+            .lock()
+            .get("t")
+            .cloned()
+            .unwrap_or_default();
         let batches: BatchStream = Box::pin(futures::stream::iter(stored.into_iter().map(Ok)));
-        Ok(Reply::CopyOut(CopyOut { columns, options, batches }))
+        Ok(Reply::CopyOut(CopyOut {
+            columns,
+            options,
+            batches,
+        }))
     }
     pub fn begin_implicit_block(&mut self) {}
     pub async fn end_implicit(&mut self, _ok: bool) -> Result<()> {
@@ -291,7 +358,9 @@ impl Session {
 }
 
 fn batch(arrays: Vec<ArrayRef>) -> Option<RecordBatch> {
-    let fields: Vec<Field> =
-        arrays.iter().map(|array| Field::new("c", array.data_type().clone(), true)).collect();
+    let fields: Vec<Field> = arrays
+        .iter()
+        .map(|array| Field::new("c", array.data_type().clone(), true))
+        .collect();
     RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).ok()
 }

@@ -21,7 +21,12 @@ pub struct OutColumn {
 
 impl OutColumn {
     pub fn plain(name: &str, sql_type: SqlType) -> Self {
-        Self { name: name.to_owned(), sql_type, table: 0, column: 0 }
+        Self {
+            name: name.to_owned(),
+            sql_type,
+            table: 0,
+            column: 0,
+        }
     }
 }
 
@@ -74,15 +79,25 @@ impl fmt::Debug for CopySink {
 
 impl CopySink {
     pub fn new(engine: Arc<Engine>) -> Self {
-        Self { engine, batches: Vec::new() }
+        Self {
+            engine,
+            batches: Vec::new(),
+        }
     }
     pub async fn write(&mut self, batch: RecordBatch) -> Result<(), Error> {
         self.batches.push(batch);
         Ok(())
     }
     pub async fn finish(self) -> Result<u64, Error> {
-        let rows = self.batches.iter().map(|batch| batch.num_rows() as u64).sum();
-        self.engine.stored.lock().insert("t".to_owned(), self.batches);
+        let rows = self
+            .batches
+            .iter()
+            .map(|batch| batch.num_rows() as u64)
+            .sum();
+        self.engine
+            .stored
+            .lock()
+            .insert("t".to_owned(), self.batches);
         Ok(rows)
     }
 }

@@ -102,7 +102,9 @@ pub fn is_fatal(error: &Error) -> bool {
 
 fn missing(kind: &str) -> &'static str {
     match kind {
-        "relation" | "table" | "view" | "materialized view" | "sequence" | "foreign table" => "42P01",
+        "relation" | "table" | "view" | "materialized view" | "sequence" | "foreign table" => {
+            "42P01"
+        }
         "schema" => "3F000",
         "database" | "tenant" => "3D000",
         "function" | "aggregate" | "procedure" | "operator" => "42883",
@@ -132,15 +134,30 @@ mod tests {
 
     #[test]
     fn codes_are_those_clients_branch_on() {
-        let role = |name: &str| Error::AlreadyExists { kind: "role", name: name.to_owned() };
-        let table = Error::NoSuchObject { kind: "table", name: "t".to_owned() };
+        let role = |name: &str| Error::AlreadyExists {
+            kind: "role",
+            name: name.to_owned(),
+        };
+        let table = Error::NoSuchObject {
+            kind: "table",
+            name: "t".to_owned(),
+        };
         for (error, code) in [
-            (Error::Syntax { message: String::new(), position: None }, "42601"),
+            (
+                Error::Syntax {
+                    message: String::new(),
+                    position: None,
+                },
+                "42601",
+            ),
             (Error::NoSuchRelation("t".to_owned()), "42P01"),
             (table, "42P01"),
             (role("r"), "42710"),
             (Error::InvalidText(String::new()), "22P02"),
-            (Error::InvalidText(String::new()).at("COPY t, line 1"), "22P02"),
+            (
+                Error::InvalidText(String::new()).at("COPY t, line 1"),
+                "22P02",
+            ),
             (Error::TransactionAborted, "25P02"),
             (Error::Cancelled, "57014"),
             (Error::internal("x"), "XX000"),
