@@ -133,15 +133,19 @@ impl Config {
     ///
     /// When it is not TOML, has an unknown key or a value out of range.
     pub fn parse(text: &str) -> Result<Self> {
-        let config: Self =
-            toml::from_str(text).map_err(|error| Error::Start(error.to_string().trim_end().to_owned()))?;
+        let config: Self = toml::from_str(text)
+            .map_err(|error| Error::Start(error.to_string().trim_end().to_owned()))?;
         config.check()?;
         Ok(config)
     }
 
     fn check(&self) -> Result<()> {
         let refuse = |what: &str| Err(Error::Start(what.to_owned()));
-        let Connections { max_connections, reserved_for_operators, .. } = self.connections;
+        let Connections {
+            max_connections,
+            reserved_for_operators,
+            ..
+        } = self.connections;
         if max_connections == 0 || reserved_for_operators >= max_connections {
             return refuse("max_connections must be more than reserved_for_operators");
         }
@@ -195,7 +199,10 @@ impl Default for Connections {
 
 impl Default for Passwords {
     fn default() -> Self {
-        Self { encryption: Encryption::ScramSha256, scram_iterations: 4096 }
+        Self {
+            encryption: Encryption::ScramSha256,
+            scram_iterations: 4096,
+        }
     }
 }
 
@@ -223,7 +230,10 @@ impl Default for Tenants {
 
 impl Default for Log {
     fn default() -> Self {
-        Self { format: LogFormat::Text, filter: "info".to_owned() }
+        Self {
+            format: LogFormat::Text,
+            filter: "info".to_owned(),
+        }
     }
 }
 

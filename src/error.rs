@@ -14,7 +14,10 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub enum Error {
     // ── What the statement says ──────────────────────────────────────────────────────────────
     #[error("{message}")]
-    Syntax { message: String, position: Option<usize> },
+    Syntax {
+        message: String,
+        position: Option<usize>,
+    },
     #[error("{0} is not supported")]
     Unsupported(String),
     #[error("relation \"{0}\" does not exist")]
@@ -62,7 +65,10 @@ pub enum Error {
     #[error("{0}")]
     InvalidParameterValue(String),
     #[error("{message}")]
-    ParameterOutOfRange { message: String, detail: Option<String> },
+    ParameterOutOfRange {
+        message: String,
+        detail: Option<String>,
+    },
     #[error("unrecognized configuration parameter \"{0}\"")]
     UnknownSetting(String),
     #[error("parameter \"{0}\" cannot be changed")]
@@ -70,7 +76,10 @@ pub enum Error {
     #[error("cannot drop {object} because other objects depend on it")]
     DependentObjects { object: String, detail: String },
     #[error("{message}")]
-    ObjectInUse { message: String, detail: Option<String> },
+    ObjectInUse {
+        message: String,
+        detail: Option<String>,
+    },
     #[error("name \"{name}\" is already used by tenants")]
     NameUsedByTenants { name: String, tenants: Vec<String> },
     // ── What the caller may ──────────────────────────────────────────────────────────────────
@@ -91,16 +100,33 @@ pub enum Error {
     #[error("database \"{0}\" does not exist")]
     NoSuchDatabase(String),
     // ── The rows ─────────────────────────────────────────────────────────────────────────────
-    #[error("null value in column \"{column}\" of relation \"{relation}\" violates not-null constraint")]
-    NotNull { column: String, relation: String, detail: Option<String> },
+    #[error(
+        "null value in column \"{column}\" of relation \"{relation}\" violates not-null constraint"
+    )]
+    NotNull {
+        column: String,
+        relation: String,
+        detail: Option<String>,
+    },
     #[error("new row for relation \"{relation}\" violates check constraint \"{constraint}\"")]
-    Check { relation: String, constraint: String, detail: Option<String> },
+    Check {
+        relation: String,
+        constraint: String,
+        detail: Option<String>,
+    },
     #[error("column \"{column}\" of relation \"{relation}\" contains null values")]
     ContainsNulls { column: String, relation: String },
     #[error("check constraint \"{constraint}\" of relation \"{relation}\" is violated by some row")]
-    CheckOfExisting { constraint: String, relation: String },
+    CheckOfExisting {
+        constraint: String,
+        relation: String,
+    },
     #[error("duplicate key value violates unique constraint \"{constraint}\"")]
-    Unique { relation: String, constraint: String, detail: Option<String> },
+    Unique {
+        relation: String,
+        constraint: String,
+        detail: Option<String>,
+    },
     #[error("value too long for type {0}")]
     TooLong(String),
     #[error("{0}")]
@@ -122,7 +148,12 @@ pub enum Error {
     #[error("more than one row returned by a subquery used as an expression")]
     Cardinality,
     #[error("{message}")]
-    Function { sqlstate: &'static str, message: String, hint: Option<String>, detail: Option<String> },
+    Function {
+        sqlstate: &'static str,
+        message: String,
+        hint: Option<String>,
+        detail: Option<String>,
+    },
     // ── The session ──────────────────────────────────────────────────────────────────────────
     #[error("current transaction is aborted, commands ignored until end of transaction block")]
     TransactionAborted,
@@ -273,7 +304,10 @@ impl From<tessera_catalog::error::Error> for Error {
 impl Error {
     /// The same error, with the place in the data where it happened.
     pub fn at(self, context: impl Into<String>) -> Self {
-        Self::At { source: Box::new(self), context: context.into() }
+        Self::At {
+            source: Box::new(self),
+            context: context.into(),
+        }
     }
 
     /// Where in the data the error happened, for a client.

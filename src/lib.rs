@@ -10,14 +10,14 @@
 //!      udfs:    the functions SQL can call
 //! ```
 
-pub mod config;
-pub mod server;
-pub mod wire;
 pub mod auth;
-pub mod session;
-pub mod planner;
-pub mod policy;
+pub mod config;
+pub mod error;
 pub mod execute;
 pub mod format;
-pub mod error;
+pub mod planner;
+pub mod policy;
+pub mod server;
+pub mod session;
 pub mod telemetry;
+pub mod wire;

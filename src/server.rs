@@ -16,6 +16,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::auth::guesses::Guesses;
 use crate::auth::{Authenticator, ConnectionLimits, Directory};
 use crate::config::{Config, Listen, WithoutTls};
 use crate::error::{Error, Result};
@@ -59,16 +60,23 @@ impl Server {
     ) -> Result<Self> {
         let connections = &config.connections;
         let (tls, tls_required) = transport(&config.listen)?;
-        let authenticator = Authenticator::new(directory, mock_key, config.passwords.scram_iterations)?;
+        let authenticator =
+            Authenticator::new(directory, mock_key, config.passwords.scram_iterations)?;
         let gate = Gate {
             engine,
             authenticator,
-            limits: ConnectionLimits::new(connections.max_connections, connections.reserved_for_operators),
+            limits: ConnectionLimits::new(
+                connections.max_connections,
+                connections.reserved_for_operators,
+            ),
+            guesses: Guesses::default(),
             cancel_keys: CancelKeys::default(),
             tls,
             tls_required,
             settings: WireSettings {
-                authentication_timeout: Duration::from_millis(connections.authentication_timeout_ms),
+                authentication_timeout: Duration::from_millis(
+                    connections.authentication_timeout_ms,
+                ),
                 client_connection_check_interval: Duration::from_millis(
                     connections.client_connection_check_interval_ms,
                 ),
@@ -91,13 +99,20 @@ impl Server {
     ///
     /// When the system does not tell.
     pub fn address(&self) -> Result<SocketAddr> {
-        self.listener.local_addr().map_err(|error| Error::Start(format!("cannot listen: {error}")))
+        self.listener
+            .local_addr()
+            .map_err(|error| Error::Start(format!("cannot listen: {error}")))
     }
 
     /// Serves until `stop` is done; then idle sessions end at once and running statements when they
     /// are done, or after the shutdown timeout.
     pub async fn run(self, stop: impl Future<Output = ()> + Send) {
-        let Self { listener, gate, logins, shutdown_timeout } = self;
+        let Self {
+            listener,
+            gate,
+            logins,
+            shutdown_timeout,
+        } = self;
         let connections = TaskTracker::new();
         tokio::select! {
             () = accept(&listener, &gate, &logins, &connections) => {}
@@ -107,7 +122,10 @@ impl Server {
         gate.stopping.cancel();
         connections.close();
         tracing::info!(connections = connections.len(), "stopping");
-        if tokio::time::timeout(shutdown_timeout, connections.wait()).await.is_err() {
+        if tokio::time::timeout(shutdown_timeout, connections.wait())
+            .await
+            .is_err()
+        {
             gate.cancel_keys.terminate_all();
             let _ = tokio::time::timeout(FAREWELL, connections.wait()).await;
         }
@@ -172,7 +190,11 @@ fn admit(
 fn listen(address: SocketAddr) -> Result<TcpListener> {
     use tokio::net::TcpSocket;
     let open = || {
-        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        let socket = if address.is_ipv4() {
+            TcpSocket::new_v4()?
+        } else {
+            TcpSocket::new_v6()?
+        };
         socket.set_reuseaddr(true)?;
         socket.bind(address)?;
         socket.listen(BACKLOG)
@@ -217,5 +239,8 @@ fn load_tls(listen: &Listen) -> Result<Tls> {
         .with_single_cert(chain, key)
         .map_err(|error| fault(key_file, &error))?;
     config.alpn_protocols = vec![ALPN.to_vec()];
-    Ok(Tls { acceptor: TlsAcceptor::from(Arc::new(config)), end_point })
+    Ok(Tls {
+        acceptor: TlsAcceptor::from(Arc::new(config)),
+        end_point,
+    })
 }

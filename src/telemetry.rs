@@ -19,8 +19,10 @@ use crate::error::{Error, Result};
 pub fn start(log: &Log) -> Result<()> {
     let filter = EnvFilter::try_new(&log.filter)
         .map_err(|error| Error::Start(format!("log filter \"{}\": {error}", log.filter)))?;
-    let builder =
-        tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(OneLine::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(false)
+        .with_writer(OneLine::stderr);
     let started = match log.format {
         LogFormat::Text => builder.try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),

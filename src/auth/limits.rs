@@ -35,17 +35,27 @@ pub struct Slot {
 impl ConnectionLimits {
     /// Limits for `max_connections` sessions, the last of them for operators alone.
     pub fn new(max_connections: usize, reserved_for_operators: usize) -> Self {
-        Self { counts: Arc::default(), max_connections, reserved_for_operators }
+        Self {
+            counts: Arc::default(),
+            max_connections,
+            reserved_for_operators,
+        }
     }
 
     pub(super) fn take(&self, candidate: &Candidate, database: DatabaseId) -> Result<Slot> {
         // An operator counts towards no tenant's limit, and towards its own limit in any database.
-        let home = if candidate.operator { DatabaseId::System } else { database };
+        let home = if candidate.operator {
+            DatabaseId::System
+        } else {
+            database
+        };
         let role = (home, candidate.role);
         let counted = (!candidate.operator).then_some(database);
         let mut counts = self.counts.lock();
         if counts.all >= self.max_connections {
-            return Err(Error::TooManyConnections("sorry, too many clients already".to_owned()));
+            return Err(Error::TooManyConnections(
+                "sorry, too many clients already".to_owned(),
+            ));
         }
         if !candidate.operator && counts.all + self.reserved_for_operators >= self.max_connections {
             let message = "remaining connection slots are reserved for operators";
@@ -59,8 +69,15 @@ impl ConnectionLimits {
         }
         if let Some(counted) = counted {
             let of_database = counts.databases.entry(counted).or_default();
-            if candidate.database_connection_limit.is_some_and(|limit| *of_database >= limit) {
-                let name = candidate.database.as_ref().map(|(_, name)| name.as_str()).unwrap_or_default();
+            if candidate
+                .database_connection_limit
+                .is_some_and(|limit| *of_database >= limit)
+            {
+                let name = candidate
+                    .database
+                    .as_ref()
+                    .map(|(_, name)| name.as_str())
+                    .unwrap_or_default();
                 let message = format!("too many connections for database \"{name}\"");
                 return Err(Error::TooManyConnections(message));
             }
@@ -68,7 +85,11 @@ impl ConnectionLimits {
         }
         counts.all += 1;
         *counts.roles.entry(role).or_default() += 1;
-        Ok(Slot { counts: Arc::clone(&self.counts), database: counted, role })
+        Ok(Slot {
+            counts: Arc::clone(&self.counts),
+            database: counted,
+            role,
+        })
     }
 }
 

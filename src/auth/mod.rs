@@ -3,6 +3,7 @@
 //! A name that does not exist, may not log in or belongs to a suspended tenant takes the same steps
 //! as one that does, with the same answers and the same work. Knows nothing of the protocol's bytes.
 
+pub mod guesses;
 pub mod limits;
 pub mod password;
 pub mod scram;
@@ -104,8 +105,17 @@ impl Authenticator {
     /// # Errors
     ///
     /// When password hashing does not work.
-    pub fn new(directory: Arc<dyn Directory>, mock_key: [u8; 32], scram_iterations: u32) -> Result<Self> {
-        Ok(Self { directory, mock_key, scram_iterations, hasher: Hasher::new()? })
+    pub fn new(
+        directory: Arc<dyn Directory>,
+        mock_key: [u8; 32],
+        scram_iterations: u32,
+    ) -> Result<Self> {
+        Ok(Self {
+            directory,
+            mock_key,
+            scram_iterations,
+            hasher: Hasher::new()?,
+        })
     }
 
     /// Looks up the name and chooses how to ask for the proof.
@@ -120,7 +130,9 @@ impl Authenticator {
         let candidate = found.filter(|candidate| {
             candidate.can_login && candidate.valid_until.is_none_or(|until| until > now)
         });
-        let stored = candidate.as_ref().and_then(|candidate| candidate.password.as_deref());
+        let stored = candidate
+            .as_ref()
+            .and_then(|candidate| candidate.password.as_deref());
         let verifier = stored.and_then(Verifier::parse);
         // Derived for everyone, so that it takes the same time for everyone.
         let mock = self.mock(user, database);
@@ -133,21 +145,36 @@ impl Authenticator {
             Method::Password
         } else {
             let doomed = verifier.is_none();
-            Method::Scram(Exchange::new(verifier.unwrap_or(mock.verifier), doomed, channel.end_point))
+            Method::Scram(Exchange::new(
+                verifier.unwrap_or(mock.verifier),
+                doomed,
+                channel.end_point,
+            ))
         };
         let (user, database) = (user.to_owned(), database.to_owned());
-        Ok(Attempt { user, database, candidate, method })
+        Ok(Attempt {
+            user,
+            database,
+            candidate,
+            method,
+        })
     }
 
     /// Checks a password that the client sent by [`Method::Password`].
     pub async fn verify(&self, attempt: &Attempt, password: &[u8]) -> bool {
-        let stored = attempt.candidate.as_ref().and_then(|candidate| candidate.password.clone());
+        let stored = attempt
+            .candidate
+            .as_ref()
+            .and_then(|candidate| candidate.password.clone());
         self.hasher.verify(password.to_vec(), stored).await
     }
 
     fn mock(&self, user: &str, database: &str) -> Mock {
         let derive = |what: &[u8]| {
-            scram::hmac(&self.mock_key, &[what, user.as_bytes(), b"\0", database.as_bytes()])
+            scram::hmac(
+                &self.mock_key,
+                &[what, user.as_bytes(), b"\0", database.as_bytes()],
+            )
         };
         let salt = derive(b"salt");
         let draw = derive(b"draw");

@@ -55,7 +55,9 @@ pub fn make_verifier(password: &str, encryption: PasswordEncryption) -> Result<S
 pub async fn keep_password(password: &str, encryption: &str) -> Result<String> {
     let encryption = match encryption {
         "argon2id" => PasswordEncryption::Argon2id,
-        _ => PasswordEncryption::ScramSha256 { iterations: DEFAULT_ITERATIONS },
+        _ => PasswordEncryption::ScramSha256 {
+            iterations: DEFAULT_ITERATIONS,
+        },
     };
     let password = password.to_owned();
     tokio::task::spawn_blocking(move || make_verifier(&password, encryption))
@@ -115,12 +117,16 @@ impl Hasher {
 fn hash(password: &str) -> Result<String> {
     let mut random = [0; 16];
     rand::rng().fill_bytes(&mut random);
-    let internal = |error: argon2::password_hash::Error| Error::internal(format!("argon2id: {error}"));
+    let internal =
+        |error: argon2::password_hash::Error| Error::internal(format!("argon2id: {error}"));
     let salt = SaltString::encode_b64(&random).map_err(internal)?;
     let params = Params::new(MEMORY_KIB, PASSES, LANES, None)
         .map_err(|error| Error::internal(format!("argon2id: {error}")))?;
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-    Ok(argon2.hash_password(password.as_bytes(), &salt).map_err(internal)?.to_string())
+    Ok(argon2
+        .hash_password(password.as_bytes(), &salt)
+        .map_err(internal)?
+        .to_string())
 }
 
 #[cfg(test)]
@@ -132,8 +138,16 @@ mod tests {
         let stored = make_verifier("secret", PasswordEncryption::Argon2id).unwrap();
         assert!(is_argon2id(&stored));
         let hasher = Hasher::new().unwrap();
-        assert!(hasher.verify(b"secret".to_vec(), Some(stored.clone())).await);
-        assert!(!hasher.verify(b"Secret".to_vec(), Some(stored.clone())).await);
+        assert!(
+            hasher
+                .verify(b"secret".to_vec(), Some(stored.clone()))
+                .await
+        );
+        assert!(
+            !hasher
+                .verify(b"Secret".to_vec(), Some(stored.clone()))
+                .await
+        );
         assert!(!hasher.verify(b"secret".to_vec(), None).await);
         // What is stored already is stored as it is.
         let scram = PasswordEncryption::ScramSha256 { iterations: 4096 };

@@ -46,7 +46,11 @@ impl Verifier {
     pub fn generate(password: &str, iterations: u32) -> Self {
         let mut salt = [0; SALT_BYTES];
         rand::rng().fill_bytes(&mut salt);
-        Self::derive(password, &salt, iterations.clamp(MIN_ITERATIONS, MAX_ITERATIONS))
+        Self::derive(
+            password,
+            &salt,
+            iterations.clamp(MIN_ITERATIONS, MAX_ITERATIONS),
+        )
     }
 
     /// Reads a verifier; `None` if the text is not one.
@@ -54,7 +58,10 @@ impl Verifier {
         let (parameters, keys) = text.strip_prefix("SCRAM-SHA-256$")?.split_once('$')?;
         let (iterations, salt) = parameters.split_once(':')?;
         let (stored_key, server_key) = keys.split_once(':')?;
-        let iterations = iterations.parse().ok().filter(|count| (1..=MAX_ITERATIONS).contains(count))?;
+        let iterations = iterations
+            .parse()
+            .ok()
+            .filter(|count| (1..=MAX_ITERATIONS).contains(count))?;
         let key = |text: &str| BASE64.decode(text).ok()?.try_into().ok();
         Some(Self {
             iterations,
@@ -66,7 +73,12 @@ impl Verifier {
 
     /// A verifier that no password fits, with a salt that is the same each time.
     pub fn mock(salt: &[u8], iterations: u32) -> Self {
-        Self { iterations, salt: salt.to_vec(), stored_key: [0; 32], server_key: [0; 32] }
+        Self {
+            iterations,
+            salt: salt.to_vec(),
+            stored_key: [0; 32],
+            server_key: [0; 32],
+        }
     }
 
     fn derive(password: &str, salt: &[u8], iterations: u32) -> Self {
@@ -95,7 +107,12 @@ impl fmt::Display for Verifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = |bytes: &[u8]| BASE64.encode(bytes);
         let (stored, server) = (text(&self.stored_key), text(&self.server_key));
-        write!(f, "SCRAM-SHA-256${}:{}${stored}:{server}", self.iterations, text(&self.salt))
+        write!(
+            f,
+            "SCRAM-SHA-256${}:{}${stored}:{server}",
+            self.iterations,
+            text(&self.salt)
+        )
     }
 }
 
@@ -132,12 +149,22 @@ impl Exchange {
     pub fn new(verifier: Verifier, doomed: bool, channel: Option<Vec<u8>>) -> Self {
         let mut nonce = [0; NONCE_BYTES];
         rand::rng().fill_bytes(&mut nonce);
-        Self { verifier, doomed, channel, nonce: BASE64.encode(nonce), opened: None }
+        Self {
+            verifier,
+            doomed,
+            channel,
+            nonce: BASE64.encode(nonce),
+            opened: None,
+        }
     }
 
     /// The mechanisms to offer, the better first.
     pub fn mechanisms(&self) -> &'static [&'static str] {
-        if self.channel.is_some() { &[SCRAM_PLUS, SCRAM] } else { &[SCRAM] }
+        if self.channel.is_some() {
+            &[SCRAM_PLUS, SCRAM]
+        } else {
+            &[SCRAM]
+        }
     }
 
     /// Answers the client's first message.
@@ -149,11 +176,17 @@ impl Exchange {
         let plus = match mechanism {
             SCRAM => false,
             SCRAM_PLUS if self.channel.is_some() => true,
-            _ => return Err(malformed("The client selected an invalid SASL authentication mechanism.")),
+            _ => {
+                return Err(malformed(
+                    "The client selected an invalid SASL authentication mechanism.",
+                ));
+            }
         };
-        let message = std::str::from_utf8(message).map_err(|_| malformed("The message is not UTF-8."))?;
+        let message =
+            std::str::from_utf8(message).map_err(|_| malformed("The message is not UTF-8."))?;
         let mut parts = message.splitn(3, ',');
-        let (Some(flag), Some(authzid), Some(bare)) = (parts.next(), parts.next(), parts.next()) else {
+        let (Some(flag), Some(authzid), Some(bare)) = (parts.next(), parts.next(), parts.next())
+        else {
             return Err(malformed("The message has no GS2 header."));
         };
         match (flag, plus) {
@@ -170,7 +203,11 @@ impl Exchange {
                     hint: None,
                 });
             }
-            _ => return Err(malformed("The channel-binding flag does not fit the mechanism.")),
+            _ => {
+                return Err(malformed(
+                    "The channel-binding flag does not fit the mechanism.",
+                ));
+            }
         }
         if !authzid.is_empty() {
             return Err(malformed("Authorization identities are not supported."));
@@ -200,10 +237,15 @@ impl Exchange {
     ///
     /// 08P01 for a message that is not SCRAM's.
     pub fn last(&mut self, message: &[u8]) -> Result<Option<Vec<u8>>> {
-        let opened = self.opened.take().ok_or_else(|| malformed("The message came too early."))?;
-        let message = std::str::from_utf8(message).map_err(|_| malformed("The message is not UTF-8."))?;
-        let (before, proof) =
-            message.rsplit_once(",p=").ok_or_else(|| malformed("The message has no proof."))?;
+        let opened = self
+            .opened
+            .take()
+            .ok_or_else(|| malformed("The message came too early."))?;
+        let message =
+            std::str::from_utf8(message).map_err(|_| malformed("The message is not UTF-8."))?;
+        let (before, proof) = message
+            .rsplit_once(",p=")
+            .ok_or_else(|| malformed("The message has no proof."))?;
         let mut attributes = before.split(',');
         let binding = attributes.next().and_then(|text| text.strip_prefix("c="));
         let nonce = attributes.next().and_then(|text| text.strip_prefix("r="));
@@ -228,7 +270,10 @@ impl Exchange {
         let auth_message = [opened.auth_prefix.as_bytes(), b",", before.as_bytes()];
         let signature = hmac(&self.verifier.stored_key, &auth_message);
         let mut client_key = proof;
-        client_key.iter_mut().zip(signature).for_each(|(byte, mask)| *byte ^= mask);
+        client_key
+            .iter_mut()
+            .zip(signature)
+            .for_each(|(byte, mask)| *byte ^= mask);
         let stored: Key = Sha256::digest(client_key).into();
         let right: bool = stored.ct_eq(&self.verifier.stored_key).into();
         let own_proof = hmac(&self.verifier.server_key, &auth_message);
@@ -237,11 +282,14 @@ impl Exchange {
 }
 
 fn printable(nonce: &str) -> bool {
-    !nonce.is_empty() && nonce.bytes().all(|byte| (0x21..=0x7e).contains(&byte) && byte != b',')
+    !nonce.is_empty()
+        && nonce
+            .bytes()
+            .all(|byte| (0x21..=0x7e).contains(&byte) && byte != b',')
 }
 
 /// HMAC-SHA-256 of the parts, one after the other.
-pub(super) fn hmac(key: &[u8], parts: &[&[u8]]) -> Key {
+pub(crate) fn hmac(key: &[u8], parts: &[&[u8]]) -> Key {
     // HMAC takes keys of any length, so this cannot fail.
     #[allow(clippy::expect_used)]
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes any key");
@@ -275,7 +323,9 @@ mod tests {
     #[test]
     fn the_exchange_of_the_rfc() {
         let mut exchange = rfc_7677();
-        let first = exchange.first(SCRAM, b"n,,n=user,r=rOprNGfwEbeRWgbNEkqO").unwrap();
+        let first = exchange
+            .first(SCRAM, b"n,,n=user,r=rOprNGfwEbeRWgbNEkqO")
+            .unwrap();
         assert_eq!(
             String::from_utf8(first).unwrap(),
             "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096"
@@ -288,7 +338,9 @@ mod tests {
     fn a_doomed_login_fails_with_the_right_proof() {
         let mut exchange = rfc_7677();
         exchange.doomed = true;
-        exchange.first(SCRAM, b"n,,n=user,r=rOprNGfwEbeRWgbNEkqO").unwrap();
+        exchange
+            .first(SCRAM, b"n,,n=user,r=rOprNGfwEbeRWgbNEkqO")
+            .unwrap();
         assert_eq!(exchange.last(PROOF.as_bytes()).unwrap(), None);
     }
 
@@ -312,19 +364,44 @@ mod tests {
         let mut exchange = Exchange::new(verifier, false, Some(vec![1; 32]));
         assert_eq!(exchange.mechanisms(), [SCRAM_PLUS, SCRAM]);
         assert!(exchange.first(SCRAM, b"y,,n=,r=abc").is_err());
-        assert!(exchange.first(SCRAM, b"p=tls-server-end-point,,n=,r=abc").is_err());
+        assert!(
+            exchange
+                .first(SCRAM, b"p=tls-server-end-point,,n=,r=abc")
+                .is_err()
+        );
         assert!(exchange.first(SCRAM_PLUS, b"n,,n=,r=abc").is_err());
-        assert!(exchange.first(SCRAM_PLUS, b"p=tls-server-end-point,,n=,r=abc").is_ok());
+        assert!(
+            exchange
+                .first(SCRAM_PLUS, b"p=tls-server-end-point,,n=,r=abc")
+                .is_ok()
+        );
     }
 
     #[test]
     fn messages_that_are_none_are_refused() {
-        for message in [&b""[..], b"n", b"n,,", b"n,,n=u", b"n,,n=u,r=", b"n,,n=u,r=a\x01", b"n,a=x,n=u,r=a", b"\xff"] {
+        for message in [
+            &b""[..],
+            b"n",
+            b"n,,",
+            b"n,,n=u",
+            b"n,,n=u,r=",
+            b"n,,n=u,r=a\x01",
+            b"n,a=x,n=u,r=a",
+            b"\xff",
+        ] {
             assert!(rfc_7677().first(SCRAM, message).is_err(), "{message:?}");
         }
-        for message in [&b""[..], b"c=biws", b"c=biws,r=x,p=", b"c=,r=,p=AAAA", b"p=x"] {
+        for message in [
+            &b""[..],
+            b"c=biws",
+            b"c=biws,r=x,p=",
+            b"c=,r=,p=AAAA",
+            b"p=x",
+        ] {
             let mut exchange = rfc_7677();
-            exchange.first(SCRAM, b"n,,n=user,r=rOprNGfwEbeRWgbNEkqO").unwrap();
+            exchange
+                .first(SCRAM, b"n,,n=user,r=rOprNGfwEbeRWgbNEkqO")
+                .unwrap();
             assert!(exchange.last(message).is_err(), "{message:?}");
         }
         assert!(rfc_7677().last(PROOF.as_bytes()).is_err());

@@ -8,7 +8,11 @@ struct Fixed(Vec<Candidate>, f64);
 #[async_trait]
 impl Directory for Fixed {
     async fn find(&self, user: &str, _database: &str) -> Result<Option<Candidate>> {
-        Ok(self.0.iter().find(|candidate| candidate.user == user).cloned())
+        Ok(self
+            .0
+            .iter()
+            .find(|candidate| candidate.user == user)
+            .cloned())
     }
     async fn argon2id_share(&self) -> f64 {
         self.1
@@ -37,10 +41,20 @@ fn authenticator(candidates: Vec<Candidate>, share: f64) -> Authenticator {
 
 /// The answer to a first message, without the nonce.
 async fn shown(authenticator: &Authenticator, user: &str, database: &str) -> String {
-    let mut attempt = authenticator.begin(user, database, Channel::default()).await.unwrap();
-    let Method::Scram(exchange) = attempt.method() else { panic!("not SCRAM") };
+    let mut attempt = authenticator
+        .begin(user, database, Channel::default())
+        .await
+        .unwrap();
+    let Method::Scram(exchange) = attempt.method() else {
+        panic!("not SCRAM")
+    };
     let first = exchange.first(scram::SCRAM, b"n,,n=,r=x").unwrap();
-    String::from_utf8(first).unwrap().split_once(',').unwrap().1.to_owned()
+    String::from_utf8(first)
+        .unwrap()
+        .split_once(',')
+        .unwrap()
+        .1
+        .to_owned()
 }
 
 #[tokio::test]
@@ -62,12 +76,21 @@ async fn unknown_names_look_like_known_ones() {
 #[tokio::test]
 async fn unknown_names_draw_their_method_by_the_share_of_roles() {
     let server = authenticator(vec![], 0.25);
-    let tls = Channel { tls: true, end_point: None };
+    let tls = Channel {
+        tls: true,
+        end_point: None,
+    };
     let mut by_password = 0;
     for user in 0..400 {
-        let mut attempt = server.begin(&user.to_string(), "acme", tls.clone()).await.unwrap();
+        let mut attempt = server
+            .begin(&user.to_string(), "acme", tls.clone())
+            .await
+            .unwrap();
         by_password += usize::from(matches!(attempt.method(), Method::Password));
-        let mut plain = server.begin(&user.to_string(), "acme", Channel::default()).await.unwrap();
+        let mut plain = server
+            .begin(&user.to_string(), "acme", Channel::default())
+            .await
+            .unwrap();
         assert!(matches!(plain.method(), Method::Scram(_)));
     }
     assert!((60..140).contains(&by_password), "{by_password}");
@@ -80,25 +103,41 @@ async fn sessions_are_counted_for_the_tenant_the_role_and_the_server() {
     let mut bob = candidate("bob");
     bob.database = alice.database.clone();
     bob.role = Oid((1 << 30) + 1);
-    (alice.database_connection_limit, bob.database_connection_limit) = (Some(2), Some(2));
+    (
+        alice.database_connection_limit,
+        bob.database_connection_limit,
+    ) = (Some(2), Some(2));
     let mut admin = candidate("admin");
     (admin.operator, admin.superuser) = (true, true);
     let server = authenticator(vec![alice, bob, admin], 0.0);
     let limits = ConnectionLimits::new(4, 1);
     let admit = async |user: &str| {
-        server.begin(user, "acme", Channel::default()).await.unwrap().admit(&limits)
+        server
+            .begin(user, "acme", Channel::default())
+            .await
+            .unwrap()
+            .admit(&limits)
     };
     let message = |result: Result<(Login, Slot)>| result.unwrap_err().to_string();
     let first = admit("alice").await.unwrap();
-    assert_eq!(message(admit("alice").await), "too many connections for role \"alice\"");
+    assert_eq!(
+        message(admit("alice").await),
+        "too many connections for role \"alice\""
+    );
     let _second = admit("bob").await.unwrap();
-    assert_eq!(message(admit("bob").await), "too many connections for database \"acme\"");
+    assert_eq!(
+        message(admit("bob").await),
+        "too many connections for database \"acme\""
+    );
     drop(first);
     let _third = admit("bob").await.unwrap();
     let _fourth = admit("admin").await.unwrap();
     assert!(message(admit("alice").await).starts_with("remaining connection slots"));
     let _fifth = admit("admin").await.unwrap();
-    assert_eq!(message(admit("admin").await), "sorry, too many clients already");
+    assert_eq!(
+        message(admit("admin").await),
+        "sorry, too many clients already"
+    );
 }
 
 #[tokio::test]
@@ -107,8 +146,20 @@ async fn only_who_is_known_learns_that_a_database_is_not() {
     admin.database = None;
     let server = authenticator(vec![admin], 0.0);
     let limits = ConnectionLimits::new(4, 1);
-    let attempt = server.begin("admin", "nowhere", Channel::default()).await.unwrap();
-    assert!(matches!(attempt.admit(&limits), Err(Error::NoSuchDatabase(_))));
-    let attempt = server.begin("nobody", "nowhere", Channel::default()).await.unwrap();
-    assert!(matches!(attempt.admit(&limits), Err(Error::InvalidPassword(_))));
+    let attempt = server
+        .begin("admin", "nowhere", Channel::default())
+        .await
+        .unwrap();
+    assert!(matches!(
+        attempt.admit(&limits),
+        Err(Error::NoSuchDatabase(_))
+    ));
+    let attempt = server
+        .begin("nobody", "nowhere", Channel::default())
+        .await
+        .unwrap();
+    assert!(matches!(
+        attempt.admit(&limits),
+        Err(Error::InvalidPassword(_))
+    ));
 }

@@ -51,7 +51,10 @@ struct Shared {
 impl Interrupt {
     /// Ends the statement that runs now; without one, nothing.
     pub fn cancel(&self) {
-        let _ = self.shared.state.compare_exchange(0, 1, Ordering::AcqRel, Ordering::Acquire);
+        let _ = self
+            .shared
+            .state
+            .compare_exchange(0, 1, Ordering::AcqRel, Ordering::Acquire);
         self.shared.changed.notify_waiters();
     }
 
@@ -63,7 +66,10 @@ impl Interrupt {
 
     /// Forgets a cancel request; said when a statement starts.
     pub fn clear(&self) {
-        let _ = self.shared.state.compare_exchange(1, 0, Ordering::AcqRel, Ordering::Acquire);
+        let _ = self
+            .shared
+            .state
+            .compare_exchange(1, 0, Ordering::AcqRel, Ordering::Acquire);
     }
 
     /// What was asked for.
@@ -84,6 +90,19 @@ impl Interrupt {
             None => Ok(()),
             Some(Interruption::Cancel) => Err(Error::Cancelled),
             Some(Interruption::Terminate) => Err(Error::Terminated),
+        }
+    }
+
+    /// Waits until the session is to end.
+    pub async fn terminated(&self) {
+        loop {
+            let changed = self.shared.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            if self.requested() == Some(Interruption::Terminate) {
+                return;
+            }
+            changed.await;
         }
     }
 

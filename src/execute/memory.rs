@@ -20,7 +20,11 @@ pub struct TenantPool {
 impl TenantPool {
     /// A share of at most `limit_bytes` of the server's pool.
     pub fn new(server: Arc<dyn MemoryPool>, limit_bytes: usize) -> Self {
-        Self { server, limit_bytes: AtomicUsize::new(limit_bytes), used_bytes: AtomicUsize::new(0) }
+        Self {
+            server,
+            limit_bytes: AtomicUsize::new(limit_bytes),
+            used_bytes: AtomicUsize::new(0),
+        }
     }
 
     /// Changes the share; what is already taken stays.
@@ -31,7 +35,11 @@ impl TenantPool {
 
 impl std::fmt::Display for TenantPool {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "tenant's share of {} bytes", self.limit_bytes.load(Ordering::Relaxed))
+        write!(
+            f,
+            "tenant's share of {} bytes",
+            self.limit_bytes.load(Ordering::Relaxed)
+        )
     }
 }
 
@@ -60,12 +68,16 @@ impl MemoryPool for TenantPool {
 
     fn try_grow(&self, reservation: &MemoryReservation, additional: usize) -> Result<()> {
         let limit = self.limit_bytes.load(Ordering::Relaxed);
-        let taken = self.used_bytes.try_update(Ordering::AcqRel, Ordering::Relaxed, |used| {
-            used.checked_add(additional).filter(|used| *used <= limit)
-        });
+        let taken = self
+            .used_bytes
+            .try_update(Ordering::AcqRel, Ordering::Relaxed, |used| {
+                used.checked_add(additional).filter(|used| *used <= limit)
+            });
         if taken.is_err() {
             // Names of other consumers stay inside: the text reaches the client.
-            return Err(DataFusionError::ResourcesExhausted("the tenant's share".to_owned()));
+            return Err(DataFusionError::ResourcesExhausted(
+                "the tenant's share".to_owned(),
+            ));
         }
         self.server.try_grow(reservation, additional).map_err(|_| {
             self.used_bytes.fetch_sub(additional, Ordering::Relaxed);

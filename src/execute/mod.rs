@@ -17,6 +17,7 @@ use futures::{Stream, StreamExt};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
+pub(crate) use limits::bounded;
 pub use limits::{Interrupt, Interruption, Limits};
 pub use memory::TenantPool;
 
@@ -133,7 +134,10 @@ pub async fn analyze(
     });
     let abort = AbortOnDrop(work.abort_handle());
     let done = limits::bounded(
-        async { work.await.map_err(|error| Error::Internal(Box::new(error)))? },
+        async {
+            work.await
+                .map_err(|error| Error::Internal(Box::new(error)))?
+        },
         execution.limits,
         &execution.interrupt,
     )

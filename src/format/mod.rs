@@ -32,7 +32,10 @@ pub fn text_of(array: &ArrayRef, row: usize, sql_type: &SqlType) -> Result<Strin
 /// # Errors
 /// A text that the type does not have.
 pub fn value_of(text: &str, sql_type: &SqlType, zone: &Arc<str>) -> Result<ScalarValue> {
-    let display = Display { zone: zone.parse().unwrap_or_default(), ..Display::default() };
+    let display = Display {
+        zone: zone.parse().unwrap_or_default(),
+        ..Display::default()
+    };
     decode::parse_text(text.as_bytes(), sql_type, &display)
 }
 

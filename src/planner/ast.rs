@@ -34,13 +34,33 @@ pub enum Body {
     Tenant(Tenant),
     Role(Role),
     Grant(Grant),
-    DefaultPrivileges { roles: Vec<Name>, schemas: Vec<String>, grant: Grant },
+    DefaultPrivileges {
+        roles: Vec<Name>,
+        schemas: Vec<String>,
+        grant: Grant,
+    },
     Copy(Box<Copy>),
-    Prepare { name: String, types: Vec<ast::DataType>, statement: Box<Statement> },
-    Execute { name: String, parameters: Vec<ast::Expr> },
+    Prepare {
+        name: String,
+        types: Vec<ast::DataType>,
+        statement: Box<Statement>,
+    },
+    Execute {
+        name: String,
+        parameters: Vec<ast::Expr>,
+    },
     Deallocate(Option<String>),
-    Declare { name: String, scroll: Option<bool>, hold: bool, query: Box<ast::Query> },
-    Fetch { cursor: String, direction: Fetch, discard: bool },
+    Declare {
+        name: String,
+        scroll: Option<bool>,
+        hold: bool,
+        query: Box<ast::Query>,
+    },
+    Fetch {
+        cursor: String,
+        direction: Fetch,
+        discard: bool,
+    },
     CloseCursor(Option<String>),
     Discard(Discard),
     Comment(Box<ast::Statement>),
@@ -62,9 +82,16 @@ pub struct Explain {
 /// Transaction control.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Transaction {
-    Begin { modes: TransactionModes, tag: &'static str },
-    Commit { chain: bool },
-    Rollback { chain: bool },
+    Begin {
+        modes: TransactionModes,
+        tag: &'static str,
+    },
+    Commit {
+        chain: bool,
+    },
+    Rollback {
+        chain: bool,
+    },
     Savepoint(String),
     Release(String),
     RollbackTo(String),
@@ -110,25 +137,74 @@ pub enum RoleName {
 /// CREATE, ALTER and DROP TENANT, and the same of DATABASE.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Tenant {
-    Create { name: String, options: Vec<(String, String)>, database: bool },
-    Set { name: String, options: Vec<(String, Option<String>)>, database: bool },
-    Rename { name: String, to: String, database: bool },
-    Suspend { name: String, suspended: bool },
-    Drop { names: Vec<String>, if_exists: bool, cascade: bool, force: bool, database: bool },
+    Create {
+        name: String,
+        options: Vec<(String, String)>,
+        database: bool,
+    },
+    Set {
+        name: String,
+        options: Vec<(String, Option<String>)>,
+        database: bool,
+    },
+    Rename {
+        name: String,
+        to: String,
+        database: bool,
+    },
+    Suspend {
+        name: String,
+        suspended: bool,
+    },
+    Drop {
+        names: Vec<String>,
+        if_exists: bool,
+        cascade: bool,
+        force: bool,
+        database: bool,
+    },
 }
 
 /// CREATE, ALTER and DROP ROLE.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Role {
-    Create { role: Name, options: RoleOptions, if_not_exists: bool },
-    Alter { role: Name, options: RoleOptions },
-    Rename { role: Name, to: String },
-    Set { role: Name, name: Option<String>, value: Option<String> },
-    Drop { roles: Vec<Name>, if_exists: bool },
-    SetRole { name: Option<String>, local: bool },
-    SetSessionAuthorization { name: Option<String> },
-    ReassignOwned { from: Vec<Name>, to: Name },
-    DropOwned { by: Vec<Name>, cascade: bool },
+    Create {
+        role: Name,
+        options: RoleOptions,
+        if_not_exists: bool,
+    },
+    Alter {
+        role: Name,
+        options: RoleOptions,
+    },
+    Rename {
+        role: Name,
+        to: String,
+    },
+    Set {
+        role: Name,
+        name: Option<String>,
+        value: Option<String>,
+    },
+    Drop {
+        roles: Vec<Name>,
+        if_exists: bool,
+    },
+    SetRole {
+        name: Option<String>,
+        local: bool,
+    },
+    SetSessionAuthorization {
+        name: Option<String>,
+    },
+    ReassignOwned {
+        from: Vec<Name>,
+        to: Name,
+    },
+    DropOwned {
+        by: Vec<Name>,
+        cascade: bool,
+    },
 }
 
 /// Attributes in CREATE and ALTER ROLE; what is not named stays.
@@ -167,7 +243,11 @@ pub enum Granted {
     /// Membership.
     Roles(Vec<Name>),
     /// Privileges on objects; `None` for ALL, with columns where named.
-    Privileges { privileges: Option<Vec<(String, Vec<String>)>>, all_columns: Vec<String>, on: Objects },
+    Privileges {
+        privileges: Option<Vec<(String, Vec<String>)>>,
+        all_columns: Vec<String>,
+        on: Objects,
+    },
 }
 
 /// The objects of a GRANT.
@@ -197,7 +277,10 @@ pub struct Copy {
 /// What COPY reads or writes.
 #[derive(Debug, Clone)]
 pub enum CopySource {
-    Table { name: ast::ObjectName, columns: Vec<String> },
+    Table {
+        name: ast::ObjectName,
+        columns: Vec<String>,
+    },
     Query(Box<Statement>),
 }
 

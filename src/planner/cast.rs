@@ -17,8 +17,8 @@ use datafusion::logical_expr::expr::{Cast, ScalarFunction};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, ExprSchemable, LogicalPlan, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF,
-    ScalarUDFImpl, Signature, Volatility,
+    ColumnarValue, Expr, ExprSchemable, LogicalPlan, ReturnFieldArgs, ScalarFunctionArgs,
+    ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 use datafusion::optimizer::AnalyzerRule;
 use tessera_catalog::sql_type::SqlType;
@@ -52,7 +52,10 @@ pub fn assign(
             plain(&source)
         )));
     }
-    let display = Display { zone: zone.parse().unwrap_or_default(), ..Display::default() };
+    let display = Display {
+        zone: zone.parse().unwrap_or_default(),
+        ..Display::default()
+    };
     if differs(&source, from.data_type(), sql_type, field.data_type()) {
         return Ok(call(expr, field, sql_type.clone(), display, true));
     }
@@ -82,7 +85,8 @@ fn is_assignable(from: &SqlType, to: &SqlType) -> bool {
                 | SqlType::Oid
         )
     };
-    let moment = |t: &SqlType| matches!(t, SqlType::Date | SqlType::Timestamp | SqlType::Timestamptz);
+    let moment =
+        |t: &SqlType| matches!(t, SqlType::Date | SqlType::Timestamp | SqlType::Timestamptz);
     match (from, to) {
         // A text may be an untyped literal, which has every type.
         (from, _) if is_text(from) || *from == SqlType::Unknown => true,
@@ -100,30 +104,43 @@ fn is_assignable(from: &SqlType, to: &SqlType) -> bool {
 fn is_text(sql_type: &SqlType) -> bool {
     matches!(
         sql_type,
-        SqlType::Text | SqlType::Varchar(_) | SqlType::Char(_) | SqlType::Name | SqlType::InternalChar
+        SqlType::Text
+            | SqlType::Varchar(_)
+            | SqlType::Char(_)
+            | SqlType::Name
+            | SqlType::InternalChar
     )
 }
 
 /// Whether values of this type lie in string arrays.
 fn is_string(data_type: &DataType) -> bool {
-    matches!(data_type, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
+    matches!(
+        data_type,
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View
+    )
 }
 
 /// Whether the engine's own cast does something else than PostgreSQL's.
 fn differs(from: &SqlType, held: &DataType, to: &SqlType, wanted: &DataType) -> bool {
-    if matches!(held, DataType::Null) || matches!(to, SqlType::Unknown | SqlType::Void | SqlType::Record)
+    if matches!(held, DataType::Null)
+        || matches!(to, SqlType::Unknown | SqlType::Void | SqlType::Record)
     {
         return false;
     }
     let integer = matches!(to, SqlType::Int2 | SqlType::Int4 | SqlType::Int8);
-    let fraction = matches!(from, SqlType::Float4 | SqlType::Float8 | SqlType::Numeric(_));
+    let fraction = matches!(
+        from,
+        SqlType::Float4 | SqlType::Float8 | SqlType::Numeric(_)
+    );
     match (is_string(held), is_string(wanted)) {
         // Text becomes a value: PostgreSQL's forms and errors.
         (true, false) => true,
         // Value becomes text: PostgreSQL's forms, but whole numbers are the same everywhere.
         (false, true) => {
-            !matches!(from, SqlType::Int2 | SqlType::Int4 | SqlType::Int8 | SqlType::Oid)
-                || !matches!(to, SqlType::Text | SqlType::Varchar(None))
+            !matches!(
+                from,
+                SqlType::Int2 | SqlType::Int4 | SqlType::Int8 | SqlType::Oid
+            ) || !matches!(to, SqlType::Text | SqlType::Varchar(None))
         }
         // Text becomes a text of another kind.
         (true, true) => from != to && !matches!(to, SqlType::Text | SqlType::Varchar(None)),
@@ -191,7 +208,13 @@ impl PostgresCasts {
         if !differs(&source, from.data_type(), &target, cast.field.data_type()) {
             return Ok(Transformed::no(Expr::Cast(cast)));
         }
-        Ok(Transformed::yes(call(*cast.expr, cast.field, target, self.display, false)))
+        Ok(Transformed::yes(call(
+            *cast.expr,
+            cast.field,
+            target,
+            self.display,
+            false,
+        )))
     }
 }
 
@@ -238,7 +261,9 @@ impl ScalarUDFImpl for PostgresCast {
         match value {
             ColumnarValue::Scalar(scalar) => {
                 let cast = self.cast(&scalar.to_array()?, &source)?;
-                Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&cast, 0)?))
+                Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(
+                    &cast, 0,
+                )?))
             }
             ColumnarValue::Array(array) => Ok(ColumnarValue::Array(self.cast(&array, &source)?)),
         }
@@ -279,7 +304,9 @@ impl PostgresCast {
         let target = match &self.target {
             // In expressions numbers without a precision are decimals.
             SqlType::Numeric(None) => match self.field.data_type() {
-                DataType::Decimal128(precision, scale) => SqlType::Numeric(Some((*precision, *scale))),
+                DataType::Decimal128(precision, scale) => {
+                    SqlType::Numeric(Some((*precision, *scale)))
+                }
                 _ => SqlType::Numeric(None),
             },
             other => other.clone(),
@@ -300,7 +327,11 @@ impl PostgresCast {
             return Ok(compute::cast(array, &DataType::Utf8View).map_err(DataFusionError::from)?);
         }
         // As text a `char(n)` loses its padding, and true is `true`.
-        let source = if matches!(source, SqlType::Char(_)) { &SqlType::Text } else { source };
+        let source = if matches!(source, SqlType::Char(_)) {
+            &SqlType::Text
+        } else {
+            source
+        };
         let column = Column::open(array, source)?;
         let mut builder = StringViewBuilder::with_capacity(array.len());
         let mut out = Vec::new();
@@ -314,8 +345,9 @@ impl PostgresCast {
             let text = match (source, out.as_slice()) {
                 (SqlType::Bool, b"t") => "true",
                 (SqlType::Bool, _) => "false",
-                (_, bytes) => std::str::from_utf8(bytes)
-                    .map_err(|error| Error::Internal(Box::new(error)))?,
+                (_, bytes) => {
+                    std::str::from_utf8(bytes).map_err(|error| Error::Internal(Box::new(error)))?
+                }
             };
             builder.append_value(text);
         }
@@ -329,7 +361,10 @@ fn cut(texts: &ArrayRef, length: usize, trim: bool) -> Result<ArrayRef> {
     let mut builder = StringViewBuilder::with_capacity(texts.len());
     for text in texts {
         builder.append_option(text.map(|text| {
-            let end = text.char_indices().nth(length).map_or(text.len(), |(byte, _)| byte);
+            let end = text
+                .char_indices()
+                .nth(length)
+                .map_or(text.len(), |(byte, _)| byte);
             let cut = &text[..end];
             if trim { cut.trim_end_matches(' ') } else { cut }
         }));
@@ -355,7 +390,10 @@ fn rounded(array: &ArrayRef, wanted: &DataType) -> Result<ArrayRef> {
         }
         _ => Arc::clone(array),
     };
-    let options = CastOptions { safe: false, ..CastOptions::default() };
+    let options = CastOptions {
+        safe: false,
+        ..CastOptions::default()
+    };
     compute::cast_with_options(&whole, wanted, &options).map_err(|_| {
         let name = SqlType::from_arrow(wanted);
         Error::OutOfRange(format!("{name} out of range"))

@@ -19,7 +19,11 @@ pub(super) struct Cursor<'a> {
 impl<'a> Cursor<'a> {
     /// A reader at the first of `tokens`, which stand in `text`.
     pub(super) fn new(text: &'a str, tokens: &'a [TokenWithSpan]) -> Self {
-        Self { text, tokens, next: 0 }
+        Self {
+            text,
+            tokens,
+            next: 0,
+        }
     }
 
     /// The tokens not yet read.
@@ -34,7 +38,9 @@ impl<'a> Cursor<'a> {
 
     /// The token `ahead` of the next.
     pub(super) fn peek_at(&self, ahead: usize) -> &'a Token {
-        self.tokens.get(self.next + ahead).map_or(&Token::EOF, |token| &token.token)
+        self.tokens
+            .get(self.next + ahead)
+            .map_or(&Token::EOF, |token| &token.token)
     }
 
     /// Reads one token.
@@ -56,7 +62,10 @@ impl<'a> Cursor<'a> {
 
     /// Whether the next tokens are these keywords.
     pub(super) fn starts_with(&self, keywords: &[&str]) -> bool {
-        keywords.iter().enumerate().all(|(ahead, keyword)| self.is_at(ahead, keyword))
+        keywords
+            .iter()
+            .enumerate()
+            .all(|(ahead, keyword)| self.is_at(ahead, keyword))
     }
 
     /// Reads the keywords if all of them come next.
@@ -70,7 +79,11 @@ impl<'a> Cursor<'a> {
 
     /// Reads the keywords or fails.
     pub(super) fn expect(&mut self, keywords: &[&str]) -> Result<()> {
-        if self.accept(keywords) { Ok(()) } else { Err(self.unexpected()) }
+        if self.accept(keywords) {
+            Ok(())
+        } else {
+            Err(self.unexpected())
+        }
     }
 
     /// Reads a punctuation token if it comes next.
@@ -84,7 +97,11 @@ impl<'a> Cursor<'a> {
 
     /// Reads a punctuation token or fails.
     pub(super) fn expect_token(&mut self, token: &Token) -> Result<()> {
-        if self.accept_token(token) { Ok(()) } else { Err(self.unexpected()) }
+        if self.accept_token(token) {
+            Ok(())
+        } else {
+            Err(self.unexpected())
+        }
     }
 
     /// Whether all has been read.
@@ -94,7 +111,11 @@ impl<'a> Cursor<'a> {
 
     /// Fails unless all has been read.
     pub(super) fn expect_end(&self) -> Result<()> {
-        if self.is_done() { Ok(()) } else { Err(self.unexpected()) }
+        if self.is_done() {
+            Ok(())
+        } else {
+            Err(self.unexpected())
+        }
     }
 
     /// The error at the next token.
@@ -203,8 +224,11 @@ impl<'a> Cursor<'a> {
             "session_user" if !quoted => RoleName::SessionUser,
             _ => RoleName::Named(name),
         };
-        let tenant =
-            if self.accept(&["IN", "TENANT"]) { Some(self.identifier()?) } else { None };
+        let tenant = if self.accept(&["IN", "TENANT"]) {
+            Some(self.identifier()?)
+        } else {
+            None
+        };
         Ok(Name { name, tenant })
     }
 

@@ -28,7 +28,9 @@ pub fn engine_error(error: DataFusionError) -> Error {
         },
         DataFusionError::ResourcesExhausted(_) => out_of_memory(),
         DataFusionError::NotImplemented(what) => {
-            let what = what.trim_end_matches(" is not supported").trim_end_matches(" not supported");
+            let what = what
+                .trim_end_matches(" is not supported")
+                .trim_end_matches(" not supported");
             Error::Unsupported(lower_first(what))
         }
         DataFusionError::ParquetError(cause) => Error::Internal(cause),
@@ -40,15 +42,18 @@ pub fn engine_error(error: DataFusionError) -> Error {
         | DataFusionError::Execution(text)
         | DataFusionError::Internal(text)
         | DataFusionError::Configuration(text) => by_text(&text),
-        DataFusionError::SQL(cause, _) => {
-            Error::Syntax { message: lower_first(&cause.to_string()), position: None }
-        }
+        DataFusionError::SQL(cause, _) => Error::Syntax {
+            message: lower_first(&cause.to_string()),
+            position: None,
+        },
         other => Error::Internal(Box::new(other)),
     }
 }
 
 fn out_of_memory() -> Error {
-    Error::OutOfMemory { detail: "The statement needs more memory than it may use.".to_owned() }
+    Error::OutOfMemory {
+        detail: "The statement needs more memory than it may use.".to_owned(),
+    }
 }
 
 /// An error that one of our own parts put into the engine.

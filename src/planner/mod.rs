@@ -2,22 +2,22 @@
 //!
 //! A plan made here names relations, but holds no rows and has no rights: `policy` gives it both.
 
-mod parse;
 pub mod ast;
 mod cast;
 mod command;
 mod cursor;
 mod dialect;
+mod failure;
+mod names;
+pub mod params;
+mod parse;
 mod query;
 mod rewrite;
 pub mod row_ids;
 pub mod scope;
 pub mod source;
-mod names;
-pub mod params;
 mod types;
 pub mod view;
-mod failure;
 
 use std::sync::Arc;
 
@@ -25,12 +25,12 @@ use datafusion::execution::SessionState;
 
 use crate::format::Display;
 
+pub use cast::assign;
 pub use failure::engine_error;
-pub use parse::parse;
 pub use params::Parameters;
+pub use parse::parse;
 pub use query::{expression, plan};
 pub use rewrite::output_names::{numbered, output_name, shown};
-pub use cast::assign;
 pub use scope::{Scope, SessionNames};
 pub use types::sql_type;
 

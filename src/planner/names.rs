@@ -9,7 +9,9 @@ use datafusion::common::{Result as EngineResult, TableReference, plan_datafusion
 use datafusion::config::ConfigOptions;
 use datafusion::datasource::cte_worktable::CteWorkTable;
 use datafusion::datasource::provider_as_source;
-use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner, RelationPlanner, TypePlanner};
+use datafusion::logical_expr::planner::{
+    ContextProvider, ExprPlanner, RelationPlanner, TypePlanner,
+};
 use datafusion::logical_expr::{
     AggregateUDF, Expr, HigherOrderUDF, ScalarUDF, TableSource, WindowUDF,
 };
@@ -35,7 +37,12 @@ pub(super) struct Names<'a> {
 
 impl<'a> Names<'a> {
     pub(super) fn new(scope: &'a Scope) -> Self {
-        Self { scope, references: &[], depth: 0, sources: Mutex::default() }
+        Self {
+            scope,
+            references: &[],
+            depth: 0,
+            sources: Mutex::default(),
+        }
     }
 
     /// Names inside a view's query, `depth` views below the statement.
@@ -47,7 +54,12 @@ impl<'a> Names<'a> {
         if depth > MAX_VIEW_DEPTH {
             return Err(Error::TooComplex("views nest too deeply".to_owned()));
         }
-        Ok(Self { scope, references, depth, sources: Mutex::default() })
+        Ok(Self {
+            scope,
+            references,
+            depth,
+            sources: Mutex::default(),
+        })
     }
 
     fn source(&self, name: &TableReference) -> Result<Arc<dyn TableSource>> {
@@ -85,21 +97,30 @@ impl<'a> Names<'a> {
                 let path = &self.scope.search_path;
                 let named = path.iter().any(|schema| schema == "pg_catalog");
                 let first = (!named).then_some("pg_catalog");
-                first.into_iter().chain(path.iter().map(String::as_str)).find_map(|schema| {
-                    if SYSTEM_SCHEMAS.contains(&schema) {
-                        return session.system_table(schema, name);
-                    }
-                    None
-                })
+                first
+                    .into_iter()
+                    .chain(path.iter().map(String::as_str))
+                    .find_map(|schema| {
+                        if SYSTEM_SCHEMAS.contains(&schema) {
+                            return session.system_table(schema, name);
+                        }
+                        None
+                    })
             }),
         }?;
-        Some(Arc::new(ProvidedRef { function: None, provider }))
+        Some(Arc::new(ProvidedRef {
+            function: None,
+            provider,
+        }))
     }
 }
 
 impl ContextProvider for Names<'_> {
     fn get_table_source(&self, name: TableReference) -> EngineResult<Arc<dyn TableSource>> {
-        let mut sources = self.sources.lock().map_err(|_| plan_datafusion_err!("poisoned"))?;
+        let mut sources = self
+            .sources
+            .lock()
+            .map_err(|_| plan_datafusion_err!("poisoned"))?;
         if let Some(source) = sources.get(&name) {
             return Ok(Arc::clone(source));
         }
@@ -122,17 +143,25 @@ impl ContextProvider for Names<'_> {
             .table_functions()
             .get(short)
             .ok_or_else(|| Error::NoSuchFunction(format!("function {short} does not exist")))?;
-        let context =
-            SimplifyContext::builder().with_config_options(Arc::clone(state.config_options())).build();
+        let context = SimplifyContext::builder()
+            .with_config_options(Arc::clone(state.config_options()))
+            .build();
         let simplifier = ExprSimplifier::new(context);
         let schema = DFSchema::empty();
         let args = args
             .into_iter()
-            .map(|arg| simplifier.coerce(arg, &schema).and_then(|arg| simplifier.simplify(arg)))
+            .map(|arg| {
+                simplifier
+                    .coerce(arg, &schema)
+                    .and_then(|arg| simplifier.simplify(arg))
+            })
             .collect::<EngineResult<Vec<_>>>()?;
         let provider = function
             .create_table_provider_with_args(TableFunctionArgs::new(&args, state.as_ref()))?;
-        Ok(Arc::new(ProvidedRef { function: Some(short.to_owned()), provider }))
+        Ok(Arc::new(ProvidedRef {
+            function: Some(short.to_owned()),
+            provider,
+        }))
     }
 
     fn create_cte_work_table(
@@ -140,7 +169,9 @@ impl ContextProvider for Names<'_> {
         name: &str,
         schema: SchemaRef,
     ) -> EngineResult<Arc<dyn TableSource>> {
-        Ok(provider_as_source(Arc::new(CteWorkTable::new(name, schema))))
+        Ok(provider_as_source(Arc::new(CteWorkTable::new(
+            name, schema,
+        ))))
     }
 
     fn get_expr_planners(&self) -> &[Arc<dyn ExprPlanner>] {
@@ -152,7 +183,9 @@ impl ContextProvider for Names<'_> {
     }
 
     fn get_type_planner(&self) -> Option<Arc<dyn TypePlanner>> {
-        Some(Arc::new(Types { zone: Arc::clone(&self.scope.zone) }))
+        Some(Arc::new(Types {
+            zone: Arc::clone(&self.scope.zone),
+        }))
     }
 
     fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
@@ -191,10 +224,20 @@ impl ContextProvider for Names<'_> {
     }
 
     fn udaf_names(&self) -> Vec<String> {
-        self.scope.state.aggregate_functions().keys().cloned().collect()
+        self.scope
+            .state
+            .aggregate_functions()
+            .keys()
+            .cloned()
+            .collect()
     }
 
     fn udwf_names(&self) -> Vec<String> {
-        self.scope.state.window_functions().keys().cloned().collect()
+        self.scope
+            .state
+            .window_functions()
+            .keys()
+            .cloned()
+            .collect()
     }
 }

@@ -37,8 +37,7 @@ impl Parameters {
             return Err(error);
         }
         for (index, oid) in declared.iter().enumerate().filter(|(_, oid)| **oid != 0) {
-            let told = SqlType::from_oid(*oid)
-                .ok_or_else(|| Error::NoSuchType(oid.to_string()))?;
+            let told = SqlType::from_oid(*oid).ok_or_else(|| Error::NoSuchType(oid.to_string()))?;
             if told != SqlType::Unknown {
                 found.types.insert(index + 1, told);
             }
@@ -103,7 +102,10 @@ impl Parameters {
                         let number = id.trim_start_matches('$').parse::<usize>().unwrap_or(0);
                         let known = types.get(number.wrapping_sub(1)).unwrap_or(&SqlType::Text);
                         let field = Some(known.field("", true, zone));
-                        Ok(Transformed::yes(Expr::Placeholder(Placeholder { id, field })))
+                        Ok(Transformed::yes(Expr::Placeholder(Placeholder {
+                            id,
+                            field,
+                        })))
                     })
                 })
             })?
@@ -139,7 +141,9 @@ impl Visitor for Finder<'_> {
     type Break = Error;
 
     fn pre_visit_expr(&mut self, expr: &SqlExpr) -> ControlFlow<Error> {
-        if let SqlExpr::Cast { expr, data_type, .. } = expr
+        if let SqlExpr::Cast {
+            expr, data_type, ..
+        } = expr
             && let Some(number) = number(expr)
             && let Ok(cast_to) = sql_type(data_type)
         {

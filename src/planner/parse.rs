@@ -43,19 +43,22 @@ pub fn parse(text: &str) -> Result<Vec<Statement>> {
         statements.push(parse_one(text, piece)?);
     }
     if statements.is_empty() {
-        statements.push(Statement { text: Arc::from(""), body: Body::Empty });
+        statements.push(Statement {
+            text: Arc::from(""),
+            body: Body::Empty,
+        });
     }
     Ok(statements)
 }
 
 fn tokenize(text: &str) -> Result<Vec<TokenWithSpan>> {
     let dialect = Tessera;
-    let tokens = Tokenizer::new(&dialect, text).tokenize_with_location().map_err(|error| {
-        Error::Syntax {
+    let tokens = Tokenizer::new(&dialect, text)
+        .tokenize_with_location()
+        .map_err(|error| Error::Syntax {
             message: lower_first(&error.message),
             position: Some(char_position(text, error.location)),
-        }
-    })?;
+        })?;
     let mut kept: Vec<TokenWithSpan> = tokens
         .into_iter()
         .filter(|token| !matches!(token.token, Token::Whitespace(_) | Token::EOF))
@@ -75,7 +78,9 @@ fn check_limits(tokens: &[TokenWithSpan]) -> Result<()> {
             Token::RParen | Token::RBracket => depth = depth.saturating_sub(1),
             Token::Word(word) if word.quote_style.is_none() => {
                 let word = word.value.as_str();
-                if ["AND", "OR", "NOT", "CASE", "UNION"].iter().any(|w| word.eq_ignore_ascii_case(w))
+                if ["AND", "OR", "NOT", "CASE", "UNION"]
+                    .iter()
+                    .any(|w| word.eq_ignore_ascii_case(w))
                 {
                     operators += 1;
                 }
@@ -111,9 +116,14 @@ fn join_time_travel(tokens: &mut Vec<TokenWithSpan>) {
 
 fn parse_one(text: &str, tokens: &[TokenWithSpan]) -> Result<Statement> {
     let start = byte_offset(text, tokens[0].span.start);
-    let end = tokens.last().map_or(text.len(), |token| byte_offset(text, token.span.end));
+    let end = tokens
+        .last()
+        .map_or(text.len(), |token| byte_offset(text, token.span.end));
     let own = text.get(start..end).unwrap_or(text).trim_end();
-    Ok(Statement { text: Arc::from(own), body: body(text, tokens)? })
+    Ok(Statement {
+        text: Arc::from(own),
+        body: body(text, tokens)?,
+    })
 }
 
 /// Reads one statement; the first words decide who reads the rest.
@@ -135,7 +145,11 @@ fn body(text: &str, tokens: &[TokenWithSpan]) -> Result<Body> {
         };
         cursor.expect(&["AS"])?;
         let statement = Box::new(inner(text, &cursor)?);
-        return Ok(Body::Prepare { name, types, statement });
+        return Ok(Body::Prepare {
+            name,
+            types,
+            statement,
+        });
     }
     if cursor.accept(&["COPY"]) {
         let body = command::copy(&mut cursor, |tokens| parse_one(text, tokens))?;
@@ -152,7 +166,9 @@ fn body(text: &str, tokens: &[TokenWithSpan]) -> Result<Body> {
         tokens = &owned;
     }
     if cursor.starts_with(&["SELECT", "INTO"]) {
-        return Err(Error::Unsupported("SELECT INTO without a select list".to_owned()));
+        return Err(Error::Unsupported(
+            "SELECT INTO without a select list".to_owned(),
+        ));
     }
     // `TABLE t` is a query in PostgreSQL.
     if cursor.starts_with(&["TABLE"]) {
@@ -203,7 +219,12 @@ fn explain(text: &str, cursor: &mut Cursor<'_>) -> Result<Body> {
     }
     let (analyze, verbose, format) = explain;
     let statement = Box::new(inner(text, cursor)?);
-    Ok(Body::Explain(Explain { analyze, verbose, format, statement }))
+    Ok(Body::Explain(Explain {
+        analyze,
+        verbose,
+        format,
+        statement,
+    }))
 }
 
 fn sql(text: &str, tokens: &[TokenWithSpan], shared: bool) -> Result<Body> {
@@ -220,7 +241,9 @@ fn sql(text: &str, tokens: &[TokenWithSpan], shared: bool) -> Result<Body> {
     }
     Ok(match statement {
         S::Query(query) => Body::Query(query),
-        S::Insert(_) | S::Update(_) | S::Delete(_) | S::Merge(_) => Body::Write(Box::new(statement)),
+        S::Insert(_) | S::Update(_) | S::Delete(_) | S::Merge(_) => {
+            Body::Write(Box::new(statement))
+        }
         S::CreateTable(_) if shared => Body::DefineShared(Box::new(statement)),
         S::CreateTable(_)
         | S::CreateView(_)
@@ -271,14 +294,15 @@ pub(super) fn parser_error(
     index: usize,
 ) -> Error {
     match error {
-        ParserError::RecursionLimitExceeded => {
-            Error::TooComplex("it nests too deeply".to_owned())
-        }
+        ParserError::RecursionLimitExceeded => Error::TooComplex("it nests too deeply".to_owned()),
         ParserError::TokenizerError(message) | ParserError::ParserError(message) => {
             // "Expected: …, found: token at Line: 1, Column: 8" tells best where it stopped.
             let found = message.rsplit_once("Line: ").and_then(|(_, place)| {
                 let (line, column) = place.split_once(", Column: ")?;
-                Some((line.parse::<u64>().ok()?, column.trim().parse::<u64>().ok()?))
+                Some((
+                    line.parse::<u64>().ok()?,
+                    column.trim().parse::<u64>().ok()?,
+                ))
             });
             let token = match found {
                 Some((line, column)) => tokens
@@ -305,15 +329,22 @@ fn byte_offset(text: &str, place: Location) -> usize {
             None => return text.len(),
         }
     }
-    let column = usize::try_from(place.column).unwrap_or(usize::MAX).saturating_sub(1);
-    let within = rest.char_indices().nth(column).map_or(rest.len(), |(byte, _)| byte);
+    let column = usize::try_from(place.column)
+        .unwrap_or(usize::MAX)
+        .saturating_sub(1);
+    let within = rest
+        .char_indices()
+        .nth(column)
+        .map_or(rest.len(), |(byte, _)| byte);
     offset + within
 }
 
 /// The place as PostgreSQL counts it: characters from 1.
 fn char_position(text: &str, place: Location) -> usize {
     let offset = byte_offset(text, place);
-    text.get(..offset).map_or(0, |before| before.chars().count()) + 1
+    text.get(..offset)
+        .map_or(0, |before| before.chars().count())
+        + 1
 }
 
 fn lower_first(message: &str) -> String {
@@ -333,7 +364,11 @@ pub(super) fn fetch_direction(cursor: &mut Cursor<'_>) -> Result<Fetch> {
         }
     };
     let signed = |count: i64| {
-        if count < 0 { Fetch::Backward(count.unsigned_abs()) } else { Fetch::Forward(count as u64) }
+        if count < 0 {
+            Fetch::Backward(count.unsigned_abs())
+        } else {
+            Fetch::Forward(count as u64)
+        }
     };
     if cursor.accept(&["NEXT"]) {
         return Ok(Fetch::Forward(1));

@@ -21,7 +21,11 @@ pub fn plan(
     scope: &Scope,
     parameters: &[Option<FieldRef>],
 ) -> Result<LogicalPlan> {
-    plan_with(&Names::new(scope), ast::Statement::Query(Box::new(query)), parameters)
+    plan_with(
+        &Names::new(scope),
+        ast::Statement::Query(Box::new(query)),
+        parameters,
+    )
 }
 
 pub(super) fn plan_with(
@@ -40,7 +44,9 @@ pub(super) fn plan_with(
 
 /// How the engine reads SQL: numbers with a point are exact, names fold, text is a view.
 pub(super) fn options() -> ParserOptions {
-    ParserOptions::new().with_parse_float_as_decimal(true).with_map_string_types_to_utf8view(true)
+    ParserOptions::new()
+        .with_parse_float_as_decimal(true)
+        .with_map_string_types_to_utf8view(true)
 }
 
 /// Plans an expression over the columns of `schema`.

@@ -51,13 +51,17 @@ impl Scope {
     pub fn find(&self, schema: Option<&str>, name: &str) -> Option<Found> {
         match schema {
             Some(schema) => self.find_in(schema, name),
-            None => self.search_path.iter().find_map(|schema| self.find_in(schema, name)),
+            None => self
+                .search_path
+                .iter()
+                .find_map(|schema| self.find_in(schema, name)),
         }
     }
 
     /// The relation of this name or PostgreSQL's error.
     pub fn relation(&self, schema: Option<&str>, name: &str) -> Result<Found> {
-        self.find(schema, name).ok_or_else(|| self.missing(schema, name))
+        self.find(schema, name)
+            .ok_or_else(|| self.missing(schema, name))
     }
 
     fn missing(&self, schema: Option<&str>, name: &str) -> Error {
@@ -85,13 +89,18 @@ impl Scope {
     /// A schema's name, own or lent.
     pub fn schema_name(&self, oid: Oid) -> Option<&str> {
         let own = self.database.schemas.get(&oid);
-        own.or_else(|| self.system.schemas.get(&oid)).map(|schema| schema.name.as_str())
+        own.or_else(|| self.system.schemas.get(&oid))
+            .map(|schema| schema.name.as_str())
     }
 
     /// Whether tenants see this schema of the system's database.
     fn is_lent_schema(&self, schema: Oid) -> bool {
         schema != Oid::INTERNAL_SCHEMA
-            && self.system.relations.values().any(|r| r.schema == schema && is_lent(r))
+            && self
+                .system
+                .relations
+                .values()
+                .any(|r| r.schema == schema && is_lent(r))
     }
 
     fn find_in(&self, schema: &str, name: &str) -> Option<Found> {
@@ -125,7 +134,11 @@ impl Scope {
         if let Some(relation) = self.database.relations.get(&oid) {
             return found(relation, self.database.id);
         }
-        let relation = self.system.relations.get(&oid).filter(|relation| is_lent(relation))?;
+        let relation = self
+            .system
+            .relations
+            .get(&oid)
+            .filter(|relation| is_lent(relation))?;
         found(relation, DatabaseId::System)
     }
 
@@ -140,5 +153,7 @@ impl Scope {
 
 /// Whether tenants see this relation of the system's database.
 pub fn is_lent(relation: &Relation) -> bool {
-    relation.table().is_some_and(|table| matches!(table.scope, Reach::Common | Reach::Shared))
+    relation
+        .table()
+        .is_some_and(|table| matches!(table.scope, Reach::Common | Reach::Shared))
 }

@@ -44,9 +44,10 @@ impl TableRef {
     /// A reference to all live columns of a table.
     pub fn new(found: Found, as_of: AsOf, zone: &Arc<str>) -> Self {
         let columns = match &found.relation.body {
-            RelationBody::Table(table) => {
-                table.live_columns().map(|c| (c.number, c.name.clone())).collect()
-            }
+            RelationBody::Table(table) => table
+                .live_columns()
+                .map(|c| (c.number, c.name.clone()))
+                .collect(),
             RelationBody::View(_) => Vec::new(),
         };
         Self::with_columns(found, as_of, columns, zone)
@@ -71,7 +72,13 @@ impl TableRef {
             RelationBody::View(_) => Vec::new(),
         };
         let schema = Arc::new(Schema::new(fields));
-        Self { found, as_of, columns, row_ids: false, schema }
+        Self {
+            found,
+            as_of,
+            columns,
+            row_ids: false,
+            schema,
+        }
     }
 
     /// The same reference with each row's file and place as two more columns.

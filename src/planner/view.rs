@@ -30,8 +30,12 @@ pub(super) const REFERENCE_SCHEMA: &str = "\u{3}reference";
 /// A relation that does not exist, or one that a view cannot read.
 pub fn bind(query: &Query, scope: &Scope) -> Result<(String, Vec<Reference>)> {
     let mut statement = Sql::Query(Box::new(query.clone()));
-    let mut binder =
-        Binder { scope, references: Vec::new(), numbers: HashMap::new(), ctes: Vec::new() };
+    let mut binder = Binder {
+        scope,
+        references: Vec::new(),
+        numbers: HashMap::new(),
+        ctes: Vec::new(),
+    };
     if let ControlFlow::Break(error) = statement.visit(&mut binder) {
         return Err(error);
     }
@@ -50,7 +54,8 @@ impl VisitorMut for Binder<'_> {
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
         let names = query.with.iter().flat_map(|with| &with.cte_tables);
-        self.ctes.push(names.map(|cte| folded(&cte.alias.name)).collect());
+        self.ctes
+            .push(names.map(|cte| folded(&cte.alias.name)).collect());
         ControlFlow::Continue(())
     }
 
@@ -60,7 +65,13 @@ impl VisitorMut for Binder<'_> {
     }
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Error> {
-        let TableFactor::Table { name, alias, args: None, .. } = factor else {
+        let TableFactor::Table {
+            name,
+            alias,
+            args: None,
+            ..
+        } = factor
+        else {
             return ControlFlow::Continue(());
         };
         match self.bind(name, alias) {
@@ -72,8 +83,12 @@ impl VisitorMut for Binder<'_> {
 
 impl Binder<'_> {
     fn bind(&mut self, name: &mut ObjectName, alias: &mut Option<TableAlias>) -> Result<()> {
-        let parts: Vec<String> =
-            name.0.iter().filter_map(ObjectNamePart::as_ident).map(folded).collect();
+        let parts: Vec<String> = name
+            .0
+            .iter()
+            .filter_map(ObjectNamePart::as_ident)
+            .map(folded)
+            .collect();
         let (schema, table) = match parts.as_slice() {
             [table] => (None, table.as_str()),
             [schema, table] | [_, schema, table] => (Some(schema.as_str()), table.as_str()),
@@ -86,7 +101,9 @@ impl Binder<'_> {
         if schema == Some("pg_temp")
             || (schema.is_none() && session.temporary_table(table).is_some())
         {
-            return Err(Error::Unsupported("a view over a temporary table".to_owned()));
+            return Err(Error::Unsupported(
+                "a view over a temporary table".to_owned(),
+            ));
         }
         let system = schema.is_some_and(|schema| SYSTEM_SCHEMAS.contains(&schema))
             || (schema.is_none() && session.system_table("pg_catalog", table).is_some());
@@ -114,14 +131,18 @@ impl Binder<'_> {
         let references = &mut self.references;
         *self.numbers.entry(found.relation.oid).or_insert_with(|| {
             let columns = match &found.relation.body {
-                RelationBody::Table(table) => {
-                    table.live_columns().map(|c| (c.number, c.name.clone())).collect()
-                }
-                RelationBody::View(view) => {
-                    (1..).zip(view.columns.iter().map(|c| c.name.clone())).collect()
-                }
+                RelationBody::Table(table) => table
+                    .live_columns()
+                    .map(|c| (c.number, c.name.clone()))
+                    .collect(),
+                RelationBody::View(view) => (1..)
+                    .zip(view.columns.iter().map(|c| c.name.clone()))
+                    .collect(),
             };
-            references.push(Reference { relation: found.relation.oid, columns });
+            references.push(Reference {
+                relation: found.relation.oid,
+                columns,
+            });
             references.len() - 1
         })
     }
@@ -141,14 +162,20 @@ pub(super) fn reference(names: &Names<'_>, number: &str) -> Result<Arc<dyn Table
         .ok()
         .and_then(|number| names.references.get(number))
         .ok_or_else(|| Error::internal("a view names no such relation"))?;
-    let found = names.scope.relation_by_oid(reference.relation).ok_or_else(|| {
-        Error::NoSuchRelation(reference.relation.to_string())
-    })?;
+    let found = names
+        .scope
+        .relation_by_oid(reference.relation)
+        .ok_or_else(|| Error::NoSuchRelation(reference.relation.to_string()))?;
     if found.relation.view().is_some() {
         return source(names, found);
     }
     let columns = reference.columns.clone();
-    Ok(Arc::new(TableRef::with_columns(found, AsOf::Now, columns, &names.scope.zone)))
+    Ok(Arc::new(TableRef::with_columns(
+        found,
+        AsOf::Now,
+        columns,
+        &names.scope.zone,
+    )))
 }
 
 /// A view's source: its query planned over the objects it was bound to.
@@ -169,5 +196,9 @@ pub(super) fn source(names: &Names<'_>, found: Found) -> Result<Arc<dyn TableSou
         .map(|column| column.sql_type.field(&column.name, true, zone))
         .collect();
     let schema = Arc::new(Schema::new(fields));
-    Ok(Arc::new(ViewRef { plan: Arc::new(planned), schema, found }))
+    Ok(Arc::new(ViewRef {
+        plan: Arc::new(planned),
+        schema,
+        found,
+    }))
 }

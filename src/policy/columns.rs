@@ -5,8 +5,8 @@
 
 use std::collections::HashSet;
 
-use datafusion::common::{Column, Result};
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::{Column, Result};
 use datafusion::logical_expr::{Expr, LogicalPlan};
 
 /// Columns that are asked of a plan's output, by position.
@@ -38,7 +38,9 @@ pub(super) fn asked_of_inputs(node: &LogicalPlan, asked: &Positions) -> Result<V
             }
         }
         LogicalPlan::Window(_) => {
-            let width = inputs.first().map_or(0, |input| input.schema().fields().len());
+            let width = inputs
+                .first()
+                .map_or(0, |input| input.schema().fields().len());
             if let Some(first) = found.first_mut() {
                 first.extend(asked.iter().filter(|position| **position < width));
             }

@@ -22,7 +22,11 @@ pub(super) fn check_calls(caller: &Caller, expr: &Expr) -> Result<()> {
             _ => return Ok(TreeNodeRecursion::Continue),
         };
         refused = check(caller, Privilege::Execute, Object::Function(name));
-        Ok(if refused.is_ok() { TreeNodeRecursion::Continue } else { TreeNodeRecursion::Stop })
+        Ok(if refused.is_ok() {
+            TreeNodeRecursion::Continue
+        } else {
+            TreeNodeRecursion::Stop
+        })
     })?;
     refused
 }

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use datafusion::catalog::TableProvider;
 use datafusion::catalog::default_table_source::DefaultTableSource;
-use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::TableReference;
+use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::datasource::cte_worktable::CteWorkTable;
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::logical_plan::TableScan;
@@ -47,8 +47,12 @@ pub trait Opener: Sync {
     ///
     /// # Errors
     /// A state of the table that does not exist, or damaged files.
-    fn open(&self, table: &TableRef, caller: &Caller, statistics: bool)
-    -> Result<Arc<dyn TableProvider>>;
+    fn open(
+        &self,
+        table: &TableRef,
+        caller: &Caller,
+        statistics: bool,
+    ) -> Result<Arc<dyn TableProvider>>;
 }
 
 /// Checks a plan for a caller and opens its tables.
@@ -58,7 +62,9 @@ pub trait Opener: Sync {
 pub fn guard(plan: LogicalPlan, caller: &Caller, opener: &dyn Opener) -> Result<GuardedPlan> {
     let asked = (0..plan.schema().fields().len()).collect();
     let guard = Guard { caller, opener };
-    Ok(GuardedPlan { plan: guard.node(plan, &asked)? })
+    Ok(GuardedPlan {
+        plan: guard.node(plan, &asked)?,
+    })
 }
 
 /// Checks a plan over rows that the statement itself has written: RETURNING's functions and sub-queries.
@@ -115,7 +121,11 @@ impl Guard<'_> {
                 if !tessera_udfs::is_known_node(extension.node.as_ref()) {
                     return Err(unknown(extension.node.name()));
                 }
-                check(self.caller, Privilege::Execute, Object::Function(extension.node.name()))?;
+                check(
+                    self.caller,
+                    Privilege::Execute,
+                    Object::Function(extension.node.name()),
+                )?;
             }
             LogicalPlan::Statement(_)
             | LogicalPlan::Explain(_)
@@ -169,7 +179,10 @@ impl Guard<'_> {
     fn subquery(&self, subquery: Subquery) -> Result<Subquery> {
         let asked = (0..subquery.subquery.schema().fields().len()).collect();
         let plan = self.node(subquery.subquery.as_ref().clone(), &asked)?;
-        Ok(Subquery { subquery: Arc::new(plan), ..subquery })
+        Ok(Subquery {
+            subquery: Arc::new(plan),
+            ..subquery
+        })
     }
 
     fn scan(&self, scan: &TableScan, asked: &Positions) -> Result<LogicalPlan> {
@@ -179,8 +192,7 @@ impl Guard<'_> {
             return self.open_table(scan, table);
         }
         if let Some(view) = scan.source.downcast_ref::<ViewRef>() {
-            let columns =
-                asked_columns(asked, scan, |index| i16::try_from(index + 1).ok());
+            let columns = asked_columns(asked, scan, |index| i16::try_from(index + 1).ok());
             check_columns(self.caller, Privilege::Select, &view.found, &columns)?;
             return self.open_view(scan, view);
         }
@@ -208,12 +220,20 @@ impl Guard<'_> {
     /// A view's own plan under the view's name, guarded with the rights of its owner unless it asks
     /// for its reader's.
     fn open_view(&self, scan: &TableScan, view: &ViewRef) -> Result<LogicalPlan> {
-        let definition = view.found.relation.view().ok_or_else(|| unknown("a view"))?;
+        let definition = view
+            .found
+            .relation
+            .view()
+            .ok_or_else(|| unknown("a view"))?;
         let plan = view.plan.as_ref().clone();
         let inner = if definition.security_invoker {
             guard(plan, self.caller, self.opener)?
         } else {
-            guard(plan, &self.caller.acting_as(view.found.relation.owner), self.opener)?
+            guard(
+                plan,
+                &self.caller.acting_as(view.found.relation.owner),
+                self.opener,
+            )?
         };
         let outputs: Vec<Expr> = inner
             .plan
@@ -283,7 +303,9 @@ fn rescanned(scan: &TableScan, source: Arc<dyn TableSource>) -> Result<LogicalPl
         .zip(scan.projected_schema.fields())
         .map(|(column, field)| Expr::Column(column).alias(field.name()))
         .collect();
-    let plan = LogicalPlanBuilder::from(opened).project(outputs)?.alias(table)?;
+    let plan = LogicalPlanBuilder::from(opened)
+        .project(outputs)?
+        .alias(table)?;
     Ok(plan.build()?)
 }
 
@@ -297,8 +319,14 @@ fn rebuilt(
     Ok(match node {
         // These have no expressions that could have changed, and no builder of their own.
         LogicalPlan::Subquery(subquery) => {
-            let input = inputs.into_iter().next().ok_or_else(|| unknown("an empty sub-query"))?;
-            LogicalPlan::Subquery(Subquery { subquery: Arc::new(input), ..subquery })
+            let input = inputs
+                .into_iter()
+                .next()
+                .ok_or_else(|| unknown("an empty sub-query"))?;
+            LogicalPlan::Subquery(Subquery {
+                subquery: Arc::new(input),
+                ..subquery
+            })
         }
         LogicalPlan::EmptyRelation(_) | LogicalPlan::Values(_) if inputs.is_empty() => {
             node.with_new_exprs(expressions, inputs)?
@@ -315,4 +343,3 @@ fn unknown(what: &str) -> Error {
 fn datafusion_stack<T>(run: impl FnOnce() -> T) -> T {
     stacker::maybe_grow(256 * 1024, 4 * 1024 * 1024, run)
 }
-

@@ -59,8 +59,12 @@ impl Granted {
 impl Caller {
     /// The caller with the rights of another role of the same database, as a view's owner.
     pub fn acting_as(&self, role: Oid) -> Self {
-        let superuser =
-            self.is_system() && self.database.roles.get(&role).is_some_and(|role| role.superuser);
+        let superuser = self.is_system()
+            && self
+                .database
+                .roles
+                .get(&role)
+                .is_some_and(|role| role.superuser);
         Self {
             role,
             roles: self.database.roles_of(role),
@@ -97,10 +101,18 @@ impl Caller {
             };
         }
         if found.home == self.database.id {
-            return on_own(relation.acl.as_ref(), relation.owner, &self.roles, Privileges::of_table());
+            return on_own(
+                relation.acl.as_ref(),
+                relation.owner,
+                &self.roles,
+                Privileges::of_table(),
+            );
         }
         // A table that the operator lends: the operator's grants and those made here.
-        let lent = relation.acl.as_ref().map_or(Privileges::NONE, |acl| acl.held_by(&self.lent_roles()));
+        let lent = relation
+            .acl
+            .as_ref()
+            .map_or(Privileges::NONE, |acl| acl.held_by(&self.lent_roles()));
         let here = self.database.borrowed_acls.get(&(relation.oid, 0));
         lent.union(here.map_or(Privileges::NONE, |acl| acl.held_by(&self.roles)))
     }
@@ -109,9 +121,11 @@ impl Caller {
     pub fn on_column(&self, found: &Found, column: i16) -> Privileges {
         let relation = found.relation.as_ref();
         let acl = match (relation.table(), relation.view()) {
-            (Some(table), _) => {
-                table.columns.iter().find(|c| c.number == column).and_then(|c| c.acl.as_ref())
-            }
+            (Some(table), _) => table
+                .columns
+                .iter()
+                .find(|c| c.number == column)
+                .and_then(|c| c.acl.as_ref()),
             (_, Some(view)) => usize::try_from(column - 1)
                 .ok()
                 .and_then(|index| view.columns.get(index))
@@ -156,7 +170,11 @@ impl Caller {
 
     /// The roles by which the operator's grants name this caller: `tenant_admin` if it is one.
     fn lent_roles(&self) -> Vec<Oid> {
-        self.roles.iter().copied().filter(|role| *role == Oid::TENANT_ADMIN).collect()
+        self.roles
+            .iter()
+            .copied()
+            .filter(|role| *role == Oid::TENANT_ADMIN)
+            .collect()
     }
 
     /// All that the caller holds on a schema of its own database.
@@ -164,7 +182,12 @@ impl Caller {
         if self.superuser {
             return Privileges::of_schema();
         }
-        on_own(schema.acl.as_ref(), schema.owner, &self.roles, Privileges::of_schema())
+        on_own(
+            schema.acl.as_ref(),
+            schema.owner,
+            &self.roles,
+            Privileges::of_schema(),
+        )
     }
 
     /// All that the caller holds on its own database.
@@ -173,11 +196,17 @@ impl Caller {
             return Privileges::of_database();
         }
         let tenant = self.tenant();
-        let owner = if self.is_system() { Oid::OPERATOR } else { Oid::TENANT_ADMIN };
+        let owner = if self.is_system() {
+            Oid::OPERATOR
+        } else {
+            Oid::TENANT_ADMIN
+        };
         match tenant.and_then(|tenant| tenant.acl.clone()) {
             Some(acl) => on_own(Some(&acl), owner, &self.roles, Privileges::of_database()),
             None => {
-                let public = [Privilege::Temporary, Privilege::Connect].into_iter().collect();
+                let public = [Privilege::Temporary, Privilege::Connect]
+                    .into_iter()
+                    .collect();
                 on_own(None, owner, &self.roles, Privileges::of_database()).union(public)
             }
         }
@@ -252,11 +281,16 @@ pub fn check_columns(
     columns: &[i16],
 ) -> Result<Granted> {
     check_usage(caller, found)?;
-    let granted = || Granted { found: found.clone(), privilege };
+    let granted = || Granted {
+        found: found.clone(),
+        privilege,
+    };
     if caller.on_relation(found).contains(privilege) {
         return Ok(granted());
     }
-    let mut held = columns.iter().map(|column| caller.on_column(found, *column).contains(privilege));
+    let mut held = columns
+        .iter()
+        .map(|column| caller.on_column(found, *column).contains(privilege));
     // Without a column, as in `count(*)`, any one column's right is enough.
     let enough = if columns.is_empty() && privilege == Privilege::Select {
         all_columns(&found.relation).any(|c| caller.on_column(found, c).contains(privilege))
@@ -284,11 +318,21 @@ fn check_usage(caller: &Caller, found: &Found) -> Result<()> {
 }
 
 fn all_columns(relation: &Relation) -> impl Iterator<Item = i16> {
-    let of_table = relation.table().into_iter().flat_map(|t| t.live_columns().map(|c| c.number));
-    let of_view = relation.view().into_iter().flat_map(|view| (1_i16..).take(view.columns.len()));
+    let of_table = relation
+        .table()
+        .into_iter()
+        .flat_map(|t| t.live_columns().map(|c| c.number));
+    let of_view = relation
+        .view()
+        .into_iter()
+        .flat_map(|view| (1_i16..).take(view.columns.len()));
     of_table.chain(of_view)
 }
 
 fn kind_of(relation: &Relation) -> &'static str {
-    if relation.view().is_some() { "view" } else { "table" }
+    if relation.view().is_some() {
+        "view"
+    } else {
+        "table"
+    }
 }

@@ -27,9 +27,8 @@ pub(super) fn evaluate(expr: Expr, scope: &Scope) -> Result<ScalarValue> {
     let schema = DFSchema::empty();
     let physical = scope.state.create_physical_expr(expr, &schema)?;
     let options = RecordBatchOptions::new().with_row_count(Some(1));
-    let batch =
-        RecordBatch::try_new_with_options(Arc::new(Schema::empty()), Vec::new(), &options)
-            .map_err(|error| Error::Internal(Box::new(error)))?;
+    let batch = RecordBatch::try_new_with_options(Arc::new(Schema::empty()), Vec::new(), &options)
+        .map_err(|error| Error::Internal(Box::new(error)))?;
     let value = physical.evaluate(&batch)?.into_array(1)?;
     Ok(ScalarValue::try_from_array(&value, 0)?)
 }

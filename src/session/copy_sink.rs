@@ -68,8 +68,8 @@ impl Shape {
         };
         // The condition sees the table's columns as they would be stored.
         let keep = filter.evaluate(&shaped)?.into_array(rows)?;
-        let kept = filter_record_batch(&shaped, keep.as_boolean()).map_err(DataFusionError::from)?;
+        let kept =
+            filter_record_batch(&shaped, keep.as_boolean()).map_err(DataFusionError::from)?;
         Ok(kept)
     }
 }
-

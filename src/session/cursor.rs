@@ -45,17 +45,29 @@ impl Cursors {
                 "too many cursors: at most {MAX_CURSORS}"
             )));
         }
-        let cursor = Cursor { columns, batches, rest: None, position: 0, hold, done: false };
+        let cursor = Cursor {
+            columns,
+            batches,
+            rest: None,
+            position: 0,
+            hold,
+            done: false,
+        };
         self.by_name.insert(name.to_owned(), cursor);
         Ok(())
     }
 
     pub(super) fn get(&mut self, name: &str) -> Result<&mut Cursor> {
-        self.by_name.get_mut(name).ok_or_else(|| Error::NoSuchCursor(name.to_owned()))
+        self.by_name
+            .get_mut(name)
+            .ok_or_else(|| Error::NoSuchCursor(name.to_owned()))
     }
 
     pub(super) fn columns(&self, name: &str) -> Result<Columns> {
-        let found = self.by_name.get(name).map(|cursor| Arc::clone(&cursor.columns));
+        let found = self
+            .by_name
+            .get(name)
+            .map(|cursor| Arc::clone(&cursor.columns));
         found.ok_or_else(|| Error::NoSuchCursor(name.to_owned()))
     }
 

@@ -10,6 +10,7 @@ use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use parking_lot::Mutex;
 use tessera_catalog::Catalog;
 use tessera_catalog::id::{DatabaseId, Space};
+use tessera_catalog::storage::ALL_SPACES_URL;
 use tokio::runtime::Handle;
 
 use super::registry::Registry;
@@ -82,7 +83,9 @@ impl Engine {
         };
         let pool = Arc::new(TenantPool::new(Arc::clone(&self.memory), share));
         let disk = DiskManagerBuilder::default()
-            .with_mode(DiskManagerMode::Directories(vec![self.limits.spill_folder.clone()]))
+            .with_mode(DiskManagerMode::Directories(vec![
+                self.limits.spill_folder.clone(),
+            ]))
             .with_max_temp_directory_size(self.limits.spill_bytes);
         let runtime = RuntimeEnvBuilder::new()
             .with_memory_pool(Arc::clone(&pool) as Arc<dyn MemoryPool>)
@@ -92,28 +95,33 @@ impl Engine {
         let storage = self.catalog.storage();
         let register = |space: Space, writable: bool| -> Result<()> {
             let url = url::Url::parse(&space.url()).map_err(|e| Error::internal(e.to_string()))?;
-            let store = if writable { storage.store(space) } else { storage.read_only_store(space) };
+            let store = if writable {
+                storage.store(space)
+            } else {
+                storage.read_only_store(space)
+            };
             runtime.register_object_store(&url, store);
             Ok(())
         };
         register(Space::Shared, database == DatabaseId::System)?;
         match database {
-            DatabaseId::System => register(Space::System, true)?,
+            DatabaseId::System => {
+                register(Space::System, true)?;
+                // The operator's union reads every space, by way of one store.
+                let url = url::Url::parse(ALL_SPACES_URL)
+                    .map_err(|error| Error::internal(error.to_string()))?;
+                runtime.register_object_store(&url, storage.all_spaces_store());
+            }
             DatabaseId::Tenant(tenant) => register(Space::Tenant(tenant), true)?,
         }
-        environments.insert(database, Environment { runtime: Arc::clone(&runtime), pool });
+        environments.insert(
+            database,
+            Environment {
+                runtime: Arc::clone(&runtime),
+                pool,
+            },
+        );
         Ok(runtime)
-    }
-
-    /// Lets the system's environment read a tenant's space, for the operator's union.
-    ///
-    /// # Errors
-    /// When the environment cannot be made.
-    pub fn open_to_operators(&self, space: Space) -> Result<()> {
-        let runtime = self.environment(DatabaseId::System)?;
-        let url = url::Url::parse(&space.url()).map_err(|e| Error::internal(e.to_string()))?;
-        runtime.register_object_store(&url, self.catalog.storage().read_only_store(space));
-        Ok(())
     }
 
     /// Changes a tenant's share of memory.

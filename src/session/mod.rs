@@ -96,14 +96,22 @@ impl Session {
     ) -> Result<Self> {
         let mut settings = Settings::new();
         let system = engine.catalog.system();
-        let tenant = login.database.tenant().and_then(|id| system.tenants.get(&id).cloned());
+        let tenant = login
+            .database
+            .tenant()
+            .and_then(|id| system.tenants.get(&id).cloned());
         for (name, value) in tenant.iter().flat_map(|tenant| &tenant.settings) {
             // What bounds a tenant as a whole is no session's setting.
             let _ = settings.set_default(name, value);
         }
         let own = engine.catalog.database(login.database).await?;
         let home = if login.operator { &system } else { &own };
-        for (name, value) in home.roles.get(&login.role).iter().flat_map(|role| &role.settings) {
+        for (name, value) in home
+            .roles
+            .get(&login.role)
+            .iter()
+            .flat_map(|role| &role.settings)
+        {
             settings.set_default(name, value)?;
         }
         settings.set_internal("session_authorization", login.user.clone());
@@ -123,7 +131,11 @@ impl Session {
             notices: Vec::new(),
             reported,
             interrupt: Interrupt::default(),
-            peer: Peer { pid: 0, address: None, tls: None },
+            peer: Peer {
+                pid: 0,
+                address: None,
+                tls: None,
+            },
             entry: None,
             state: None,
             version: 0,
@@ -160,13 +172,24 @@ impl Session {
     /// A syntax error with its position.
     pub fn parse(&self, text: &str) -> Result<Vec<Statement>> {
         let statements = planner::parse(text)?;
-        Ok(statements.into_iter().filter(|s| !matches!(s.body, Body::Empty)).collect())
+        Ok(statements
+            .into_iter()
+            .filter(|s| !matches!(s.body, Body::Empty))
+            .collect())
     }
 
     /// The statement of an empty text.
     pub fn prepare_empty(&self) -> Arc<Prepared> {
-        let statement = Statement { text: Arc::from(""), body: Body::Empty };
-        Arc::new(Prepared { statement, parameters: Vec::new(), columns: None, plan: None })
+        let statement = Statement {
+            text: Arc::from(""),
+            body: Body::Empty,
+        };
+        Arc::new(Prepared {
+            statement,
+            parameters: Vec::new(),
+            columns: None,
+            plan: None,
+        })
     }
 
     /// Plans a statement far enough to describe it; `declared` are its parameters' types, 0 unknown.
@@ -180,7 +203,9 @@ impl Session {
     ) -> Result<Arc<Prepared>> {
         self.check_aborted(&statement.body)?;
         self.start_statement();
-        command::prepare(self, statement, declared).await.map(Arc::new)
+        command::prepare(self, statement, declared)
+            .await
+            .map(Arc::new)
     }
 
     /// Keeps a statement under a name.
@@ -285,7 +310,10 @@ impl Session {
             _ => 0,
         };
         let notices = std::mem::take(&mut self.notices);
-        notices.into_iter().filter(|notice| level(notice.severity) >= least).collect()
+        notices
+            .into_iter()
+            .filter(|notice| level(notice.severity) >= least)
+            .collect()
     }
 
     /// Reported settings that changed since the last call.
@@ -294,8 +322,11 @@ impl Session {
         if now == self.reported {
             return Vec::new();
         }
-        let changed =
-            now.iter().filter(|entry| !self.reported.contains(entry)).cloned().collect();
+        let changed = now
+            .iter()
+            .filter(|entry| !self.reported.contains(entry))
+            .cloned()
+            .collect();
         self.reported = now;
         changed
     }
@@ -325,9 +356,15 @@ impl Session {
         if !matches!(self.transaction.status, Status::Open | Status::Failed) {
             return None;
         }
-        let limit = self.settings.lock().number("idle_in_transaction_session_timeout");
+        let limit = self
+            .settings
+            .lock()
+            .number("idle_in_transaction_session_timeout");
         let limit = u64::try_from(limit).ok().filter(|limit| *limit > 0)?;
-        Some((std::time::Duration::from_millis(limit), Error::IdleInTransaction))
+        Some((
+            std::time::Duration::from_millis(limit),
+            Error::IdleInTransaction,
+        ))
     }
 
     fn start_statement(&mut self) {
@@ -337,7 +374,8 @@ impl Session {
             let isolation = isolation(&settings.value("default_transaction_isolation"));
             let read_only = settings.is_on("default_transaction_read_only");
             drop(settings);
-            self.transaction.begin(Status::Implicit, isolation, read_only);
+            self.transaction
+                .begin(Status::Implicit, isolation, read_only);
             self.settings.lock().begin();
         }
     }
@@ -373,7 +411,11 @@ impl Session {
         let done = if commit.databases.is_empty() && commit.parts.is_empty() {
             Ok(())
         } else {
-            self.engine.catalog.commit(commit).await.map_err(Error::from)
+            self.engine
+                .catalog
+                .commit(commit)
+                .await
+                .map_err(Error::from)
         };
         self.settings.lock().end(done.is_ok());
         self.cursors.end_transaction(done.is_ok());
@@ -404,8 +446,7 @@ impl Session {
         activity.state = state;
         activity.state_change = now;
         let started = self.transaction.started_at;
-        activity.transaction_start =
-            (self.transaction.status != Status::Idle).then_some(started);
+        activity.transaction_start = (self.transaction.status != Status::Idle).then_some(started);
         if let Some(query) = query {
             activity.query = Arc::clone(query);
             activity.query_start = Some(now);
@@ -420,7 +461,10 @@ impl Session {
     /// The databases as the transaction sees them, and who asks.
     async fn caller(&mut self) -> Result<Caller> {
         let catalog = &self.engine.catalog;
-        let system = self.transaction.database(catalog, DatabaseId::System).await?;
+        let system = self
+            .transaction
+            .database(catalog, DatabaseId::System)
+            .await?;
         let database = match self.login.database {
             DatabaseId::System => Arc::clone(&system),
             id => self.transaction.database(catalog, id).await?,
@@ -448,7 +492,11 @@ impl Session {
     async fn scope(&mut self, caller: &Caller) -> Result<Scope> {
         let (zone, search_path, display) = {
             let settings = self.settings.lock();
-            (settings.zone(), settings.search_path(&self.role_name), settings.display())
+            (
+                settings.zone(),
+                settings.search_path(&self.role_name),
+                settings.display(),
+            )
         };
         let settings = Arc::clone(&self.settings);
         let state = self.engine_state(display)?;
@@ -460,13 +508,21 @@ impl Session {
             state,
             session: Arc::new(NoNames),
         };
-        let schemas =
-            scope.search_path.iter().filter(|name| scope.has_schema(name)).cloned().collect();
+        let schemas = scope
+            .search_path
+            .iter()
+            .filter(|name| scope.has_schema(name))
+            .cloned()
+            .collect();
         let answers = Answers {
             current_user: self.role_name.clone(),
             session_user: self.login.user.clone(),
             database: self.login.database_name.clone(),
-            tenant: self.login.database.tenant().map(|_| caller.database.name.clone()),
+            tenant: self
+                .login
+                .database
+                .tenant()
+                .map(|_| caller.database.name.clone()),
             schemas,
             pid: self.peer.pid,
             client: self.peer.address,

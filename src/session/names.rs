@@ -45,7 +45,8 @@ impl Names {
         let text = |value: &str| Some(ScalarValue::Utf8View(Some(value.to_owned())));
         let mut functions = HashMap::new();
         let mut add = |name: &'static str, sql_type: SqlType, value: Option<ScalarValue>| {
-            let value = value.or_else(|| ScalarValue::try_new_null(&sql_type.arrow(&answers.zone)).ok());
+            let value =
+                value.or_else(|| ScalarValue::try_new_null(&sql_type.arrow(&answers.zone)).ok());
             let constant = Constant {
                 name,
                 field: sql_type.field(name, true, &answers.zone),
@@ -60,9 +61,21 @@ impl Names {
         add("session_user", SqlType::Name, text(&answers.session_user));
         add("current_database", SqlType::Name, text(&answers.database));
         add("current_catalog", SqlType::Name, text(&answers.database));
-        add("current_tenant", SqlType::Text, answers.tenant.as_deref().and_then(text));
-        add("current_schema", SqlType::Name, answers.schemas.first().and_then(|s| text(s)));
-        add("pg_backend_pid", SqlType::Int4, Some(ScalarValue::Int32(Some(answers.pid))));
+        add(
+            "current_tenant",
+            SqlType::Text,
+            answers.tenant.as_deref().and_then(text),
+        );
+        add(
+            "current_schema",
+            SqlType::Name,
+            answers.schemas.first().and_then(|s| text(s)),
+        );
+        add(
+            "pg_backend_pid",
+            SqlType::Int4,
+            Some(ScalarValue::Int32(Some(answers.pid))),
+        );
         let version = format!(
             "PostgreSQL {} (Tessera {}) on {}",
             super::settings::SERVER_VERSION,
@@ -71,18 +84,42 @@ impl Names {
         );
         add("version", SqlType::Text, text(&version));
         let client = answers.client.map(|client| client.ip().to_string());
-        add("inet_client_addr", SqlType::Text, client.as_deref().and_then(text));
+        add(
+            "inet_client_addr",
+            SqlType::Text,
+            client.as_deref().and_then(text),
+        );
         let port = answers.client.map(|client| i32::from(client.port()));
-        add("inet_client_port", SqlType::Int4, port.map(|port| ScalarValue::Int32(Some(port))));
+        add(
+            "inet_client_port",
+            SqlType::Int4,
+            port.map(|port| ScalarValue::Int32(Some(port))),
+        );
         let moment = |micros: i64| {
             ScalarValue::TimestampMicrosecond(Some(micros), Some(Arc::clone(&answers.zone)))
         };
         let started = Some(moment(answers.server_started_at));
-        add("pg_postmaster_start_time", SqlType::Timestamptz, started.clone());
+        add(
+            "pg_postmaster_start_time",
+            SqlType::Timestamptz,
+            started.clone(),
+        );
         add("pg_conf_load_time", SqlType::Timestamptz, started);
-        add("pg_is_in_recovery", SqlType::Bool, Some(ScalarValue::Boolean(Some(false))));
-        add("pg_my_temp_schema", SqlType::Oid, Some(ScalarValue::UInt32(Some(0))));
-        add("txid_current", SqlType::Int8, Some(ScalarValue::Int64(Some(answers.transaction_started_at))));
+        add(
+            "pg_is_in_recovery",
+            SqlType::Bool,
+            Some(ScalarValue::Boolean(Some(false))),
+        );
+        add(
+            "pg_my_temp_schema",
+            SqlType::Oid,
+            Some(ScalarValue::UInt32(Some(0))),
+        );
+        add(
+            "txid_current",
+            SqlType::Int8,
+            Some(ScalarValue::Int64(Some(answers.transaction_started_at))),
+        );
         let settings = &answers.settings;
         for function in [
             setting(SettingCall::Current, settings, answers),
@@ -101,7 +138,10 @@ impl SessionNames for Names {
     }
 
     fn function_names(&self) -> Vec<String> {
-        self.functions.keys().map(|name| (*name).to_owned()).collect()
+        self.functions
+            .keys()
+            .map(|name| (*name).to_owned())
+            .collect()
     }
 
     fn system_table(&self, _schema: &str, _name: &str) -> Option<Arc<dyn TableProvider>> {
@@ -192,8 +232,11 @@ impl ScalarUDFImpl for Schemas {
             .map(|name| ScalarValue::Utf8View(Some(name)))
             .collect();
         let list = ScalarValue::new_list(&names, &DataType::Utf8View, true);
+        let list: datafusion::arrow::array::ArrayRef = list;
         let list = datafusion::arrow::compute::cast(&list, self.field.data_type())?;
-        Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&list, 0)?))
+        Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(
+            &list, 0,
+        )?))
     }
 }
 
@@ -249,7 +292,9 @@ fn setting(
 
 impl std::fmt::Debug for SettingFunction {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SettingFunction").field("call", &self.call).finish_non_exhaustive()
+        f.debug_struct("SettingFunction")
+            .field("call", &self.call)
+            .finish_non_exhaustive()
     }
 }
 

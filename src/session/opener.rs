@@ -12,7 +12,9 @@ use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::logical_expr::LogicalPlan;
 use tessera_catalog::id::{DatabaseId, Part, Space};
 use tessera_catalog::model::{Scope as Reach, Table, Tenant};
-use tessera_catalog::provider::{PartTable, UnionBranch, UnionTable};
+use tessera_catalog::provider::{
+    BranchRows, OpenBranch, PartTable, PartTableOptions, UnionBranch, UnionTable, UnionTableOptions,
+};
 use tessera_catalog::storage::Snapshot;
 
 use super::engine::Engine;
@@ -32,7 +34,10 @@ pub(super) enum Place {
 
 /// The part that holds a table's rows for one space.
 pub(super) fn part(space: Space, table: &Table) -> Part {
-    Part { space, table: table.uuid }
+    Part {
+        space,
+        table: table.uuid,
+    }
 }
 
 /// The space of a table's rows for a session of `database`; `None` for the operator's union.
@@ -95,7 +100,9 @@ impl Opened {
         };
         let mut now: Vec<(Part, String)> = Vec::new();
         for Wanted { table: reference } in &wanted {
-            let Some(table) = reference.found.relation.table() else { continue };
+            let Some(table) = reference.found.relation.table() else {
+                continue;
+            };
             opened.missing.extend(missing_defaults(table, zone)?);
             let name = &reference.found.relation.name;
             match opened.place(transaction, reference, table, caller).await? {
@@ -107,27 +114,26 @@ impl Opened {
                     }
                 }
                 Place::Union(parts) => {
+                    if let AsOf::Version(_) = reference.as_of {
+                        return Err(Error::Unsupported(
+                            "FOR VERSION AS OF of a common table in the system database \
+                             (versions are per tenant; use FOR TIMESTAMP AS OF)"
+                                .to_owned(),
+                        ));
+                    }
                     for (part, _) in &parts {
-                        engine.open_to_operators(part.space)?;
-                        match reference.as_of {
-                            AsOf::Now => now.push((*part, name.clone())),
-                            AsOf::Version(_) => {
-                                return Err(Error::Unsupported(
-                                    "FOR VERSION AS OF of a common table in the system database \
-                                     (versions are per tenant; use FOR TIMESTAMP AS OF)"
-                                        .to_owned(),
-                                ));
-                            }
-                            AsOf::Timestamp(_) => {
-                                opened.load_past(*part, reference.as_of, name).await?;
-                            }
+                        if let Some(pending) = transaction.pending(part) {
+                            opened.pending.insert(*part, pending.clone());
                         }
                     }
                     opened.unions.insert(table.uuid, parts);
                 }
             }
         }
-        let parts: Vec<(Part, &str)> = now.iter().map(|(part, name)| (*part, name.as_str())).collect();
+        let parts: Vec<(Part, &str)> = now
+            .iter()
+            .map(|(part, name)| (*part, name.as_str()))
+            .collect();
         let snapshots = transaction.snapshots(&engine.catalog, &parts).await?;
         for ((part, _), snapshot) in parts.iter().zip(snapshots) {
             opened.snapshots.insert((*part, AsOf::Now), snapshot);
@@ -163,7 +169,9 @@ impl Opened {
         for size in self.engine.catalog.parts_of(table.uuid).await? {
             tenants.extend(tenant_of(size.space));
         }
-        let pending = transaction.pending_parts().filter(|p| p.part.table == table.uuid);
+        let pending = transaction
+            .pending_parts()
+            .filter(|p| p.part.table == table.uuid);
         tenants.extend(pending.filter_map(|pending| tenant_of(pending.part.space)));
         let parts = tenants
             .into_iter()
@@ -173,41 +181,118 @@ impl Opened {
         Ok(Place::Union(parts))
     }
 
-    fn part_table(
+    /// What files from before a column hold in it, by the column's number.
+    fn defaults(&self, table: &Table) -> HashMap<i16, ScalarValue> {
+        table
+            .live_columns()
+            .filter_map(|column| {
+                let value = self.missing.get(&(table.uuid, column.number))?;
+                Some((column.number, value.clone()))
+            })
+            .collect()
+    }
+
+    fn one(
         &self,
         reference: &TableRef,
+        table: &Table,
         part: Part,
-        tenant_name: Option<&str>,
         statistics: bool,
-    ) -> Result<PartTable> {
+    ) -> Result<Arc<dyn TableProvider>> {
         let snapshot = self
             .snapshots
             .get(&(part, reference.as_of))
             .ok_or_else(|| Error::internal("a table was not loaded before it was opened"))?;
-        let mut files = snapshot.files.clone();
-        let mut rows = Vec::new();
-        if reference.as_of == AsOf::Now
-            && let Some(pending) = self.pending.get(&part)
-        {
-            let gone: std::collections::HashSet<&str> =
-                pending.removed.iter().map(|file| file.path.as_str()).collect();
-            files.retain(|file| !gone.contains(file.path.as_str()));
-            files.extend(pending.added.iter().map(Arc::clone));
-            rows = pending.rows.clone();
-        }
-        let table = reference.found.relation.table();
-        let missing = table
-            .into_iter()
-            .flat_map(Table::live_columns)
-            .filter_map(|column| {
-                let value = self.missing.get(&(part.table, column.number))?;
-                Some((column.number, value.clone()))
+        let pending = match reference.as_of {
+            AsOf::Now => self.pending.get(&part),
+            AsOf::Version(_) | AsOf::Timestamp(_) => None,
+        };
+        let rows = with_pending(snapshot, pending);
+        let tenant_name = match table.scope {
+            Reach::Common => self.tenant_name.as_deref().map(Arc::from),
+            Reach::Own | Reach::Shared => None,
+        };
+        let opened = PartTable::new(PartTableOptions {
+            relation: Arc::clone(&reference.found.relation),
+            part,
+            files: rows.files,
+            memory: rows.memory,
+            tenant_name,
+            zone: Arc::clone(&self.zone),
+            defaults: self.defaults(table),
+            statistics,
+        })?;
+        Ok(Arc::new(opened))
+    }
+
+    fn union(
+        &self,
+        reference: &TableRef,
+        table: &Table,
+        statistics: bool,
+    ) -> Arc<dyn TableProvider> {
+        let parts = self
+            .unions
+            .get(&table.uuid)
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        let branches = parts
+            .iter()
+            .map(|(part, tenant)| UnionBranch {
+                tenant_name: Arc::from(tenant.name.as_str()),
+                part: *part,
             })
             .collect();
-        let relation = Arc::clone(&reference.found.relation);
-        Ok(PartTable::new(relation, part, files, rows, tenant_name, Arc::clone(&self.zone))?
-            .with_missing(missing)
-            .with_statistics(statistics))
+        let catalog = self.engine.catalog.clone();
+        let pending = Arc::new(self.pending.clone());
+        let name: Arc<str> = Arc::from(reference.found.relation.name.as_str());
+        let as_of = reference.as_of;
+        let open: OpenBranch = Arc::new(move |part| {
+            let (catalog, name) = (catalog.clone(), Arc::clone(&name));
+            let pending = Arc::clone(&pending);
+            Box::pin(async move {
+                let snapshot = match as_of {
+                    AsOf::Timestamp(micros) => {
+                        let moment = tessera_catalog::AsOf::Timestamp(micros);
+                        catalog.snapshot_of(part, moment, &name).await?
+                    }
+                    AsOf::Now | AsOf::Version(_) => catalog.snapshot(part, &name).await?,
+                };
+                Ok(with_pending(&snapshot, pending.get(&part)))
+            })
+        });
+        Arc::new(UnionTable::new(UnionTableOptions {
+            relation: Arc::clone(&reference.found.relation),
+            branches,
+            open,
+            zone: Arc::clone(&self.zone),
+            defaults: self.defaults(table),
+            statistics,
+        }))
+    }
+}
+
+/// A part's rows with what the transaction has done to them.
+pub(super) fn with_pending(snapshot: &Snapshot, pending: Option<&PendingPart>) -> BranchRows {
+    let Some(pending) = pending else {
+        return BranchRows {
+            files: snapshot.files.clone(),
+            memory: Vec::new(),
+        };
+    };
+    let gone: std::collections::HashSet<&str> = pending
+        .removed
+        .iter()
+        .map(|file| file.path.as_str())
+        .collect();
+    let kept = snapshot
+        .files
+        .iter()
+        .filter(|file| !gone.contains(file.path.as_str()));
+    let files = kept.chain(&pending.added).map(Arc::clone).collect();
+    BranchRows {
+        files,
+        memory: pending.rows.clone(),
     }
 }
 
@@ -224,27 +309,8 @@ impl Opener for Opened {
             .table()
             .ok_or_else(|| Error::internal("not a table"))?;
         match space(&reference.found, table, self.database) {
-            Some(space) => {
-                let name = match table.scope {
-                    Reach::Common => self.tenant_name.as_deref(),
-                    Reach::Own | Reach::Shared => None,
-                };
-                let opened = self.part_table(reference, part(space, table), name, statistics)?;
-                Ok(Arc::new(opened))
-            }
-            None => {
-                let parts = self.unions.get(&table.uuid).map(Vec::as_slice).unwrap_or_default();
-                let branches = parts
-                    .iter()
-                    .map(|(part, tenant)| {
-                        let name = tenant.name.as_str();
-                        let table = self.part_table(reference, *part, Some(name), statistics)?;
-                        Ok(UnionBranch { tenant_name: tenant.name.clone(), table })
-                    })
-                    .collect::<Result<Vec<_>>>()?;
-                let relation = Arc::clone(&reference.found.relation);
-                Ok(Arc::new(UnionTable::new(relation, branches, Arc::clone(&self.zone))?))
-            }
+            Some(space) => self.one(reference, table, part(space, table), statistics),
+            None => Ok(self.union(reference, table, statistics)),
         }
     }
 }
@@ -262,7 +328,9 @@ fn collect(plan: &LogicalPlan, wanted: &mut Vec<Wanted>) -> Result<()> {
     plan.apply_with_subqueries(|node| {
         if let LogicalPlan::TableScan(scan) = node {
             if let Some(table) = scan.source.downcast_ref::<TableRef>() {
-                wanted.push(Wanted { table: table.clone() });
+                wanted.push(Wanted {
+                    table: table.clone(),
+                });
             } else if let Some(view) = scan.source.downcast_ref::<ViewRef>() {
                 views.push(Arc::clone(&view.plan));
             }

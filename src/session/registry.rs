@@ -44,7 +44,10 @@ impl Registry {
     /// Adds a session.
     pub fn add(&self, activity: Activity, interrupt: Interrupt) -> Arc<Entry> {
         let pid = activity.pid;
-        let entry = Arc::new(Entry { activity: Mutex::new(activity), interrupt });
+        let entry = Arc::new(Entry {
+            activity: Mutex::new(activity),
+            interrupt,
+        });
         self.entries.lock().insert(pid, Arc::clone(&entry));
         entry
     }
@@ -63,12 +66,17 @@ impl Registry {
     pub fn activity(&self, database: Option<DatabaseId>) -> Vec<Activity> {
         let entries = self.entries.lock();
         let all = entries.values().map(|entry| entry.activity.lock().clone());
-        all.filter(|a| database.is_none_or(|database| a.database == database)).collect()
+        all.filter(|a| database.is_none_or(|database| a.database == database))
+            .collect()
     }
 
     /// How many sessions a database has, other than the one of this number.
     pub fn count(&self, database: DatabaseId) -> usize {
-        self.entries.lock().values().filter(|e| e.activity.lock().database == database).count()
+        self.entries
+            .lock()
+            .values()
+            .filter(|e| e.activity.lock().database == database)
+            .count()
     }
 
     /// Ends a database's sessions.

@@ -21,7 +21,12 @@ pub struct OutColumn {
 impl OutColumn {
     /// A column of no table.
     pub fn plain(name: impl Into<String>, sql_type: SqlType) -> Self {
-        Self { name: name.into(), sql_type, table: 0, column: 0 }
+        Self {
+            name: name.into(),
+            sql_type,
+            table: 0,
+            column: 0,
+        }
     }
 }
 
@@ -167,6 +172,12 @@ impl Notice {
 
     /// A WARNING.
     pub fn warning(sqlstate: &'static str, message: impl Into<String>) -> Self {
-        Self { severity: "WARNING", sqlstate, message: message.into(), detail: None, hint: None }
+        Self {
+            severity: "WARNING",
+            sqlstate,
+            message: message.into(),
+            detail: None,
+            hint: None,
+        }
     }
 }

@@ -49,7 +49,14 @@ const fn row(
     context: Context,
     text: &'static str,
 ) -> Row {
-    Row { name, kind, default, context, reported: false, text }
+    Row {
+        name,
+        kind,
+        default,
+        context,
+        reported: false,
+        text,
+    }
 }
 
 const fn reported(
@@ -59,77 +66,384 @@ const fn reported(
     context: Context,
     text: &'static str,
 ) -> Row {
-    Row { name, kind, default, context, reported: true, text }
+    Row {
+        name,
+        kind,
+        default,
+        context,
+        reported: true,
+        text,
+    }
 }
 
 /// The version of PostgreSQL that clients take the server for.
 pub const SERVER_VERSION: &str = "15.18";
 
-const ISOLATION: Kind =
-    Kind::Enum(&["serializable", "repeatable read", "read committed", "read uncommitted"]);
+const ISOLATION: Kind = Kind::Enum(&[
+    "serializable",
+    "repeatable read",
+    "read committed",
+    "read uncommitted",
+]);
 const MILLISECONDS: Kind = Kind::Integer(0, i32::MAX as i64, "ms");
 
 use Context::{Internal, Operator, User};
 use Kind::{Bool, Enum, Float, Integer, Text};
 
 const ROWS: &[Row] = &[
-    reported("application_name", Text, "", User, "Name of the client's program."),
-    row("backslash_quote", Enum(&["safe_encoding", "on", "off"]), "safe_encoding", User, "Whether \\' is read in strings."),
-    row("bytea_output", Enum(&["hex", "escape"]), "hex", User, "How bytea is written."),
-    reported("client_encoding", Kind::Encoding, "UTF8", User, "Encoding of the client's text."),
-    row("client_min_messages", Enum(&["debug5", "debug4", "debug3", "debug2", "debug1", "log", "notice", "warning", "error"]), "notice", User, "Lowest level of messages sent."),
-    reported("DateStyle", Kind::DateStyle, "ISO, MDY", User, "How dates are written and read."),
-    row("default_transaction_deferrable", Bool, "off", User, "Whether new transactions are deferrable."),
-    row("default_transaction_isolation", ISOLATION, "read committed", User, "Isolation of new transactions."),
-    reported("default_transaction_read_only", Bool, "off", User, "Whether new transactions only read."),
-    row("escape_string_warning", Bool, "on", User, "Kept for clients that set it."),
-    row("extra_float_digits", Integer(-15, 3, ""), "1", User, "Digits of floating-point numbers."),
-    row("idle_in_transaction_session_timeout", MILLISECONDS, "600000", User, "How long a session may wait inside a transaction."),
-    reported("in_hot_standby", Bool, "off", Internal, "Whether the server only reads."),
-    reported("integer_datetimes", Bool, "on", Internal, "Times are whole microseconds."),
-    reported("IntervalStyle", Enum(&["postgres", "postgres_verbose", "sql_standard", "iso_8601"]), "postgres", User, "How intervals are written."),
-    reported("is_superuser", Bool, "off", Internal, "Whether the role is a superuser."),
+    reported(
+        "application_name",
+        Text,
+        "",
+        User,
+        "Name of the client's program.",
+    ),
+    row(
+        "backslash_quote",
+        Enum(&["safe_encoding", "on", "off"]),
+        "safe_encoding",
+        User,
+        "Whether \\' is read in strings.",
+    ),
+    row(
+        "bytea_output",
+        Enum(&["hex", "escape"]),
+        "hex",
+        User,
+        "How bytea is written.",
+    ),
+    reported(
+        "client_encoding",
+        Kind::Encoding,
+        "UTF8",
+        User,
+        "Encoding of the client's text.",
+    ),
+    row(
+        "client_min_messages",
+        Enum(&[
+            "debug5", "debug4", "debug3", "debug2", "debug1", "log", "notice", "warning", "error",
+        ]),
+        "notice",
+        User,
+        "Lowest level of messages sent.",
+    ),
+    reported(
+        "DateStyle",
+        Kind::DateStyle,
+        "ISO, MDY",
+        User,
+        "How dates are written and read.",
+    ),
+    row(
+        "default_transaction_deferrable",
+        Bool,
+        "off",
+        User,
+        "Whether new transactions are deferrable.",
+    ),
+    row(
+        "default_transaction_isolation",
+        ISOLATION,
+        "read committed",
+        User,
+        "Isolation of new transactions.",
+    ),
+    reported(
+        "default_transaction_read_only",
+        Bool,
+        "off",
+        User,
+        "Whether new transactions only read.",
+    ),
+    row(
+        "escape_string_warning",
+        Bool,
+        "on",
+        User,
+        "Kept for clients that set it.",
+    ),
+    row(
+        "extra_float_digits",
+        Integer(-15, 3, ""),
+        "1",
+        User,
+        "Digits of floating-point numbers.",
+    ),
+    row(
+        "idle_in_transaction_session_timeout",
+        MILLISECONDS,
+        "600000",
+        User,
+        "How long a session may wait inside a transaction.",
+    ),
+    reported(
+        "in_hot_standby",
+        Bool,
+        "off",
+        Internal,
+        "Whether the server only reads.",
+    ),
+    reported(
+        "integer_datetimes",
+        Bool,
+        "on",
+        Internal,
+        "Times are whole microseconds.",
+    ),
+    reported(
+        "IntervalStyle",
+        Enum(&["postgres", "postgres_verbose", "sql_standard", "iso_8601"]),
+        "postgres",
+        User,
+        "How intervals are written.",
+    ),
+    reported(
+        "is_superuser",
+        Bool,
+        "off",
+        Internal,
+        "Whether the role is a superuser.",
+    ),
     row("lc_collate", Text, "C", Internal, "Order of text."),
-    row("lc_ctype", Text, "C.UTF-8", Internal, "Classes of characters."),
+    row(
+        "lc_ctype",
+        Text,
+        "C.UTF-8",
+        Internal,
+        "Classes of characters.",
+    ),
     row("lc_messages", Text, "C", User, "Language of messages."),
     row("lc_monetary", Text, "C", User, "How money is written."),
     row("lc_numeric", Text, "C", User, "How numbers are written."),
     row("lc_time", Text, "C", User, "How times are written."),
-    row("lock_timeout", MILLISECONDS, "0", User, "How long to wait for a lock."),
-    row("max_connections", Integer(1, 262_143, ""), "1000", Internal, "Most sessions at once."),
-    row("max_identifier_length", Integer(63, 63, ""), "63", Internal, "Longest name, in bytes."),
-    row("max_index_keys", Integer(32, 32, ""), "32", Internal, "Most columns of a key."),
-    row("memory_limit", Text, "", Operator, "Most memory of the tenant's statements."),
-    row("password_encryption", Enum(&["scram-sha-256", "argon2id"]), "scram-sha-256", User, "How new passwords are kept."),
+    row(
+        "lock_timeout",
+        MILLISECONDS,
+        "0",
+        User,
+        "How long to wait for a lock.",
+    ),
+    row(
+        "max_connections",
+        Integer(1, 262_143, ""),
+        "1000",
+        Internal,
+        "Most sessions at once.",
+    ),
+    row(
+        "max_identifier_length",
+        Integer(63, 63, ""),
+        "63",
+        Internal,
+        "Longest name, in bytes.",
+    ),
+    row(
+        "max_index_keys",
+        Integer(32, 32, ""),
+        "32",
+        Internal,
+        "Most columns of a key.",
+    ),
+    row(
+        "memory_limit",
+        Text,
+        "",
+        Operator,
+        "Most memory of the tenant's statements.",
+    ),
+    row(
+        "password_encryption",
+        Enum(&["scram-sha-256", "argon2id"]),
+        "scram-sha-256",
+        User,
+        "How new passwords are kept.",
+    ),
     row("role", Text, "none", User, "The role whose rights count."),
-    row("row_security", Bool, "on", User, "Whether policies narrow queries or make them fail."),
-    row("search_path", Kind::SearchPath, "\"$user\", public", User, "Schemas of unqualified names."),
-    reported("server_encoding", Text, "UTF8", Internal, "Encoding of the database."),
-    reported("server_version", Text, SERVER_VERSION, Internal, "The PostgreSQL version that clients see."),
-    row("server_version_num", Integer(0, 999_999, ""), "150018", Internal, "The same as a number."),
-    reported("session_authorization", Text, "", Internal, "Who logged in."),
-    reported("standard_conforming_strings", Enum(&["on"]), "on", User, "Backslashes in strings are plain."),
-    row("statement_timeout", MILLISECONDS, "300000", User, "How long a statement may run."),
-    row("synchronous_commit", Enum(&["on"]), "on", User, "Commits are durable when they return."),
-    row("synchronize_seqscans", Bool, "on", User, "Kept for clients that set it."),
-    row("temp_buffers", Text, "8MB", User, "Kept for clients that set it."),
-    reported("TimeZone", Kind::TimeZone, "UTC", User, "The session's time zone."),
-    row("transaction_deferrable", Bool, "off", User, "Whether this transaction is deferrable."),
-    row("transaction_isolation", ISOLATION, "read committed", User, "Isolation of this transaction."),
-    row("transaction_read_only", Bool, "off", User, "Whether this transaction only reads."),
-    row("work_mem", Text, "4MB", User, "Kept for clients that set it; memory_limit bounds statements."),
-    row("maintenance_work_mem", Text, "64MB", User, "Kept for clients that set it."),
+    row(
+        "row_security",
+        Bool,
+        "on",
+        User,
+        "Whether policies narrow queries or make them fail.",
+    ),
+    row(
+        "search_path",
+        Kind::SearchPath,
+        "\"$user\", public",
+        User,
+        "Schemas of unqualified names.",
+    ),
+    reported(
+        "server_encoding",
+        Text,
+        "UTF8",
+        Internal,
+        "Encoding of the database.",
+    ),
+    reported(
+        "server_version",
+        Text,
+        SERVER_VERSION,
+        Internal,
+        "The PostgreSQL version that clients see.",
+    ),
+    row(
+        "server_version_num",
+        Integer(0, 999_999, ""),
+        "150018",
+        Internal,
+        "The same as a number.",
+    ),
+    reported(
+        "session_authorization",
+        Text,
+        "",
+        Internal,
+        "Who logged in.",
+    ),
+    reported(
+        "standard_conforming_strings",
+        Enum(&["on"]),
+        "on",
+        User,
+        "Backslashes in strings are plain.",
+    ),
+    row(
+        "statement_timeout",
+        MILLISECONDS,
+        "300000",
+        User,
+        "How long a statement may run.",
+    ),
+    row(
+        "synchronous_commit",
+        Enum(&["on"]),
+        "on",
+        User,
+        "Commits are durable when they return.",
+    ),
+    row(
+        "synchronize_seqscans",
+        Bool,
+        "on",
+        User,
+        "Kept for clients that set it.",
+    ),
+    row(
+        "temp_buffers",
+        Text,
+        "8MB",
+        User,
+        "Kept for clients that set it.",
+    ),
+    reported(
+        "TimeZone",
+        Kind::TimeZone,
+        "UTC",
+        User,
+        "The session's time zone.",
+    ),
+    row(
+        "transaction_deferrable",
+        Bool,
+        "off",
+        User,
+        "Whether this transaction is deferrable.",
+    ),
+    row(
+        "transaction_isolation",
+        ISOLATION,
+        "read committed",
+        User,
+        "Isolation of this transaction.",
+    ),
+    row(
+        "transaction_read_only",
+        Bool,
+        "off",
+        User,
+        "Whether this transaction only reads.",
+    ),
+    row(
+        "work_mem",
+        Text,
+        "4MB",
+        User,
+        "Kept for clients that set it; memory_limit bounds statements.",
+    ),
+    row(
+        "maintenance_work_mem",
+        Text,
+        "64MB",
+        User,
+        "Kept for clients that set it.",
+    ),
     row("geqo", Bool, "on", User, "Kept for clients that set it."),
     row("jit", Bool, "off", User, "Kept for clients that set it."),
-    row("enable_seqscan", Bool, "on", User, "Kept for clients that set it."),
-    row("enable_nestloop", Bool, "on", User, "Kept for clients that set it."),
-    row("enable_hashjoin", Bool, "on", User, "Kept for clients that set it."),
-    row("enable_mergejoin", Bool, "on", User, "Kept for clients that set it."),
-    row("enable_bitmapscan", Bool, "on", User, "Kept for clients that set it."),
-    row("enable_indexscan", Bool, "on", User, "Kept for clients that set it."),
-    row("random_page_cost", Float(0.0, 1e10), "4", User, "Kept for clients that set it."),
-    row("seq_page_cost", Float(0.0, 1e10), "1", User, "Kept for clients that set it."),
-    row("xmloption", Enum(&["content", "document"]), "content", User, "Kept for clients that set it."),
+    row(
+        "enable_seqscan",
+        Bool,
+        "on",
+        User,
+        "Kept for clients that set it.",
+    ),
+    row(
+        "enable_nestloop",
+        Bool,
+        "on",
+        User,
+        "Kept for clients that set it.",
+    ),
+    row(
+        "enable_hashjoin",
+        Bool,
+        "on",
+        User,
+        "Kept for clients that set it.",
+    ),
+    row(
+        "enable_mergejoin",
+        Bool,
+        "on",
+        User,
+        "Kept for clients that set it.",
+    ),
+    row(
+        "enable_bitmapscan",
+        Bool,
+        "on",
+        User,
+        "Kept for clients that set it.",
+    ),
+    row(
+        "enable_indexscan",
+        Bool,
+        "on",
+        User,
+        "Kept for clients that set it.",
+    ),
+    row(
+        "random_page_cost",
+        Float(0.0, 1e10),
+        "4",
+        User,
+        "Kept for clients that set it.",
+    ),
+    row(
+        "seq_page_cost",
+        Float(0.0, 1e10),
+        "1",
+        User,
+        "Kept for clients that set it.",
+    ),
+    row(
+        "xmloption",
+        Enum(&["content", "document"]),
+        "content",
+        User,
+        "Kept for clients that set it.",
+    ),
 ];
 
 fn find(name: &str) -> Option<&'static Row> {
@@ -191,7 +505,13 @@ impl Settings {
     ///
     /// # Errors
     /// An unknown or fixed name, or a value that does not fit.
-    pub fn set(&mut self, name: &str, value: Option<&str>, local: bool, operator: bool) -> Result<()> {
+    pub fn set(
+        &mut self,
+        name: &str,
+        value: Option<&str>,
+        local: bool,
+        operator: bool,
+    ) -> Result<()> {
         check_context(name, operator)?;
         let (key, value) = match value {
             Some(value) => checked(name, value)?,
@@ -218,7 +538,8 @@ impl Settings {
         match name {
             Some(name) => self.set(name, None, false, operator),
             None => {
-                self.values.retain(|name, _| name == "role" || name.starts_with("transaction_"));
+                self.values
+                    .retain(|name, _| name == "role" || name.starts_with("transaction_"));
                 self.local.clear();
                 Ok(())
             }
@@ -231,7 +552,11 @@ impl Settings {
     /// An unknown name.
     pub fn get(&self, name: &str) -> Result<String> {
         let key = key(name)?;
-        let value = self.local.get(&key).or_else(|| self.values.get(&key)).cloned();
+        let value = self
+            .local
+            .get(&key)
+            .or_else(|| self.values.get(&key))
+            .cloned();
         match value {
             Some(value) => Ok(value),
             None if find(&key).is_some() || self.defaults.contains_key(&key) => {
@@ -301,7 +626,13 @@ impl Settings {
     pub fn search_path(&self, user: &str) -> Vec<String> {
         split_names(&self.value("search_path"))
             .into_iter()
-            .map(|name| if name == "$user" { user.to_owned() } else { name })
+            .map(|name| {
+                if name == "$user" {
+                    user.to_owned()
+                } else {
+                    name
+                }
+            })
             .collect()
     }
 
@@ -316,12 +647,19 @@ impl Settings {
             Some(Integer(_, _, "ms")) => with_time_unit(&value),
             _ => value,
         };
-        Ok((row.map_or_else(|| name.to_owned(), |row| row.name.to_owned()), shown))
+        Ok((
+            row.map_or_else(|| name.to_owned(), |row| row.name.to_owned()),
+            shown,
+        ))
     }
 
     /// All settings, by name.
     pub fn all(&self) -> Vec<Shown> {
-        let own = self.values.keys().chain(self.local.keys()).filter(|name| find(name).is_none());
+        let own = self
+            .values
+            .keys()
+            .chain(self.local.keys())
+            .filter(|name| find(name).is_none());
         let mut names: Vec<String> = ROWS.iter().map(|row| row.name.to_owned()).collect();
         names.extend(own.cloned());
         names.sort_by_key(|name| name.to_lowercase());
@@ -509,12 +847,21 @@ fn with_time_unit(milliseconds: &str) -> String {
     let Ok(number) = milliseconds.parse::<i64>() else {
         return milliseconds.to_owned();
     };
-    for (factor, unit) in [(86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1000, "s")] {
+    for (factor, unit) in [
+        (86_400_000, "d"),
+        (3_600_000, "h"),
+        (60_000, "min"),
+        (1000, "s"),
+    ] {
         if number != 0 && number % factor == 0 {
             return format!("{}{unit}", number / factor);
         }
     }
-    if number == 0 { "0".to_owned() } else { format!("{number}ms") }
+    if number == 0 {
+        "0".to_owned()
+    } else {
+        format!("{number}ms")
+    }
 }
 
 /// A zone's canonical name; offsets in POSIX's and ISO's way.
@@ -524,7 +871,10 @@ fn time_zone(value: &str) -> Option<String> {
         return Some(zone.name().to_owned());
     }
     // A bare number is whole hours east of UTC; POSIX's names count them westwards.
-    let hours: i32 = value.parse().ok().filter(|hours| (-12..=14).contains(hours))?;
+    let hours: i32 = value
+        .parse()
+        .ok()
+        .filter(|hours| (-12..=14).contains(hours))?;
     Some(match hours {
         0 => "UTC".to_owned(),
         hours => format!("Etc/GMT{:+}", -hours),
@@ -593,7 +943,9 @@ fn push_name(names: &mut Vec<String>, name: &mut String, quoted: bool) {
 /// A size with PostgreSQL's units, in bytes; without one it is kilobytes, as for `work_mem`.
 pub(crate) fn bytes(value: &str) -> Result<usize> {
     let trimmed = value.trim();
-    let split = trimmed.find(|c: char| !c.is_ascii_digit()).unwrap_or(trimmed.len());
+    let split = trimmed
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(trimmed.len());
     let (number, unit) = trimmed.split_at(split);
     let factor: Option<usize> = match unit.trim() {
         "B" => Some(1),
@@ -603,7 +955,11 @@ pub(crate) fn bytes(value: &str) -> Result<usize> {
         "TB" => Some(1 << 40),
         _ => None,
     };
-    let bytes = number.parse::<usize>().ok().zip(factor).and_then(|(n, f)| n.checked_mul(f));
+    let bytes = number
+        .parse::<usize>()
+        .ok()
+        .zip(factor)
+        .and_then(|(n, f)| n.checked_mul(f));
     bytes.ok_or_else(|| {
         Error::InvalidParameterValue(format!(
             "invalid value for parameter \"memory_limit\": \"{value}\""

@@ -7,11 +7,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
+use tessera_catalog::Catalog;
 use tessera_catalog::commit::{Commit, DatabaseChange, PartChange};
 use tessera_catalog::id::{DatabaseId, Part};
 use tessera_catalog::model::{Change, Database, Relation};
 use tessera_catalog::storage::{DataFile, Snapshot};
-use tessera_catalog::Catalog;
 
 use crate::error::{Error, Result};
 
@@ -127,16 +127,23 @@ impl Transaction {
     /// A database with what the transaction has changed in it so far.
     pub fn seen(&self, database: &Arc<Database>) -> Arc<Database> {
         let overlay = self.changes.overlays.get(&database.id);
-        overlay.map_or_else(|| Arc::clone(database), |overlay| Arc::clone(&overlay.current))
+        overlay.map_or_else(
+            || Arc::clone(database),
+            |overlay| Arc::clone(&overlay.current),
+        )
     }
 
     /// Changes an object in the transaction's copy of a database.
     pub fn change(&mut self, database: &Arc<Database>, changes: Vec<Change>) {
-        let overlay = self.changes.overlays.entry(database.id).or_insert_with(|| Overlay {
-            base: Arc::clone(database),
-            current: Arc::clone(database),
-            changes: Vec::new(),
-        });
+        let overlay = self
+            .changes
+            .overlays
+            .entry(database.id)
+            .or_insert_with(|| Overlay {
+                base: Arc::clone(database),
+                current: Arc::clone(database),
+                changes: Vec::new(),
+            });
         let mut copy = overlay.current.as_ref().clone();
         for change in &changes {
             copy.apply(change);
@@ -157,12 +164,16 @@ impl Transaction {
 
     /// Adds rows and files to what the transaction has done to a part, and takes files away.
     pub fn write(&mut self, written: PendingPart) {
-        let pending = self.changes.parts.entry(written.part).or_insert_with(|| PendingPart {
-            added: Vec::new(),
-            rows: Vec::new(),
-            removed: Vec::new(),
-            ..written.clone()
-        });
+        let pending = self
+            .changes
+            .parts
+            .entry(written.part)
+            .or_insert_with(|| PendingPart {
+                added: Vec::new(),
+                rows: Vec::new(),
+                removed: Vec::new(),
+                ..written.clone()
+            });
         pending.relation = written.relation;
         pending.added.extend(written.added);
         pending.rows.extend(written.rows);
@@ -171,7 +182,11 @@ impl Transaction {
         }
         for file in written.removed {
             // A file that this transaction itself added just goes.
-            match pending.added.iter().position(|added| added.path == file.path) {
+            match pending
+                .added
+                .iter()
+                .position(|added| added.path == file.path)
+            {
                 Some(own) => {
                     pending.added.swap_remove(own);
                 }
@@ -204,13 +219,19 @@ impl Transaction {
         if self.isolation == Isolation::ReadCommitted {
             return Ok(catalog.snapshots(parts).await?);
         }
-        let missing: Vec<(Part, &str)> =
-            parts.iter().filter(|(part, _)| !self.snapshots.contains_key(part)).copied().collect();
+        let missing: Vec<(Part, &str)> = parts
+            .iter()
+            .filter(|(part, _)| !self.snapshots.contains_key(part))
+            .copied()
+            .collect();
         let loaded = catalog.snapshots(&missing).await?;
         for ((part, _), snapshot) in missing.into_iter().zip(loaded) {
             self.snapshots.insert(part, snapshot);
         }
-        Ok(parts.iter().filter_map(|(part, _)| self.snapshots.get(part).map(Arc::clone)).collect())
+        Ok(parts
+            .iter()
+            .filter_map(|(part, _)| self.snapshots.get(part).map(Arc::clone))
+            .collect())
     }
 
     /// Whether anything would be committed.
@@ -223,7 +244,10 @@ impl Transaction {
         let Changes { overlays, parts } = std::mem::take(self).changes;
         let databases = overlays
             .into_values()
-            .map(|overlay| DatabaseChange { base: overlay.base, changes: overlay.changes })
+            .map(|overlay| DatabaseChange {
+                base: overlay.base,
+                changes: overlay.changes,
+            })
             .collect();
         let parts = parts
             .into_values()

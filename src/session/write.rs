@@ -34,7 +34,10 @@ pub(super) struct CompiledCheck {
 #[derive(Debug, Clone)]
 enum Target {
     /// One part; in a tenant's session, with the name that `tenant_id` must have.
-    One { space: Space, tenant_name: Option<String> },
+    One {
+        space: Space,
+        tenant_name: Option<String>,
+    },
     /// An operator's write to a common table: the tenant that each row names.
     ByTenant { system: Arc<Database> },
 }
@@ -87,10 +90,11 @@ impl RowWriter {
         let target = match super::opener::space(found, table, database) {
             Some(space) => Target::One {
                 space,
-                tenant_name: (table.scope == Reach::Common)
-                    .then(|| writing.database.name.clone()),
+                tenant_name: (table.scope == Reach::Common).then(|| writing.database.name.clone()),
             },
-            None => Target::ByTenant { system: Arc::clone(writing.system) },
+            None => Target::ByTenant {
+                system: Arc::clone(writing.system),
+            },
         };
         Ok(Self {
             schema: table_schema(table, writing.zone),
@@ -166,7 +170,10 @@ impl RowWriter {
                 None => Vec::new(),
             };
             pending.push(PendingPart {
-                part: Part { space, table: table_uuid },
+                part: Part {
+                    space,
+                    table: table_uuid,
+                },
                 database: self.home,
                 relation: Arc::clone(&self.relation),
                 added,
@@ -180,7 +187,11 @@ impl RowWriter {
 
     /// Fills `tenant_id` where a tenant left it out, and refuses any other tenant's name.
     fn with_tenant(&self, batch: &RecordBatch) -> Result<RecordBatch> {
-        let Target::One { tenant_name: Some(name), .. } = &self.target else {
+        let Target::One {
+            tenant_name: Some(name),
+            ..
+        } = &self.target
+        else {
             return Ok(batch.clone());
         };
         let Some(index) = tenant_index(table(&self.relation)?) else {
@@ -210,16 +221,18 @@ impl RowWriter {
 
     fn check_conditions(&self, batch: &RecordBatch) -> Result<()> {
         for check in self.checks.iter() {
-            let result = check.condition.evaluate(batch)?.into_array(batch.num_rows())?;
+            let result = check
+                .condition
+                .evaluate(batch)?
+                .into_array(batch.num_rows())?;
             let result: &BooleanArray = result.as_boolean();
             // NULL passes, as in PostgreSQL.
             if result.iter().any(|passed| passed == Some(false)) {
                 return Err(Error::Check {
                     relation: self.relation.name.clone(),
                     constraint: check.name.clone(),
-                    detail: self.failing_row(batch, |row| {
-                        result.is_valid(row) && !result.value(row)
-                    }),
+                    detail: self
+                        .failing_row(batch, |row| result.is_valid(row) && !result.value(row)),
                 });
             }
         }
@@ -252,7 +265,9 @@ impl RowWriter {
             .filter(|(_, column)| !column.is_tenant())
             .map(|(index, _)| index)
             .collect();
-        Ok(batch.project(&kept).map_err(|e| Error::from(datafusion::error::DataFusionError::from(e)))?)
+        Ok(batch
+            .project(&kept)
+            .map_err(|e| Error::from(datafusion::error::DataFusionError::from(e)))?)
     }
 
     async fn push(&mut self, space: Space, batch: RecordBatch) -> Result<()> {
@@ -265,7 +280,10 @@ impl RowWriter {
         sink.byte_count += batch.get_array_memory_size();
         sink.rows.push(batch);
         if sink.row_count > MAX_ROWS_IN_MEMORY || sink.byte_count > MAX_BYTES_IN_MEMORY {
-            let part = Part { space, table: table_uuid };
+            let part = Part {
+                space,
+                table: table_uuid,
+            };
             let mut writer = self.storage.writer(part, &self.relation)?;
             for batch in sink.rows.drain(..) {
                 writer.write(&batch).await?;
@@ -287,7 +305,9 @@ pub(super) fn table(relation: &Relation) -> Result<&Table> {
 /// The schema of a table's live columns.
 pub(super) fn table_schema(table: &Table, zone: &Arc<str>) -> SchemaRef {
     let field = |column: &Column| column.sql_type.field(&column.name, true, zone);
-    Arc::new(Schema::new(table.live_columns().map(field).collect::<Vec<_>>()))
+    Arc::new(Schema::new(
+        table.live_columns().map(field).collect::<Vec<_>>(),
+    ))
 }
 
 /// Where `tenant_id` stands among the live columns of a common table.
@@ -316,7 +336,9 @@ fn by_tenant(
             relation: relation.to_owned(),
             detail: Some("A row of a common table names the tenant that it goes to.".to_owned()),
         })?;
-        rows.entry(name).or_default().push(u32::try_from(row).unwrap_or(u32::MAX));
+        rows.entry(name)
+            .or_default()
+            .push(u32::try_from(row).unwrap_or(u32::MAX));
     }
     let mut named: Vec<(&str, Vec<u32>)> = rows.into_iter().collect();
     named.sort_unstable_by_key(|(name, _)| *name);

@@ -82,7 +82,11 @@ pub(super) fn parameter_description(out: &mut Vec<u8>, parameters: &[SqlType]) {
 }
 
 /// Describes the columns of a result; `format` gives each column's format code.
-pub(super) fn row_description(out: &mut Vec<u8>, columns: &[OutColumn], format: impl Fn(usize) -> i16) {
+pub(super) fn row_description(
+    out: &mut Vec<u8>,
+    columns: &[OutColumn],
+    format: impl Fn(usize) -> i16,
+) {
     message(out, b'T', |out| {
         out.extend_from_slice(&(columns.len() as u16).to_be_bytes());
         for (index, column) in columns.iter().enumerate() {
@@ -115,7 +119,11 @@ pub(super) fn copy_response(out: &mut Vec<u8>, tag: u8, binary: bool, columns: u
 
 /// Tells the client of an error; `fatal` when the connection ends with it.
 pub(super) fn error_response(out: &mut Vec<u8>, error: &Error, fatal: bool) {
-    let severity = if fatal || is_fatal(error) { "FATAL" } else { "ERROR" };
+    let severity = if fatal || is_fatal(error) {
+        "FATAL"
+    } else {
+        "ERROR"
+    };
     message(out, b'E', |out| {
         let mut field = |tag: u8, text: &str| {
             out.push(tag);
@@ -144,11 +152,25 @@ pub(super) fn error_response(out: &mut Vec<u8>, error: &Error, fatal: bool) {
 /// The position and the names of the objects that an error is about, as fields of their own.
 fn objects(error: &Error) -> Vec<(u8, String)> {
     match error {
-        Error::Syntax { position: Some(position), .. } => vec![(b'P', position.to_string())],
-        Error::NotNull { column, relation, .. } => {
+        Error::Syntax {
+            position: Some(position),
+            ..
+        } => vec![(b'P', position.to_string())],
+        Error::NotNull {
+            column, relation, ..
+        } => {
             vec![(b't', relation.clone()), (b'c', column.clone())]
         }
-        Error::Check { relation, constraint, .. } | Error::Unique { relation, constraint, .. } => {
+        Error::Check {
+            relation,
+            constraint,
+            ..
+        }
+        | Error::Unique {
+            relation,
+            constraint,
+            ..
+        } => {
             vec![(b't', relation.clone()), (b'n', constraint.clone())]
         }
         Error::At { source, .. } => objects(source),

@@ -49,8 +49,18 @@ impl CancelKeys {
                 break pid;
             }
         };
-        sessions.insert(pid, Target { key: key.clone(), interrupt });
-        CancelKey { sessions: Arc::clone(&self.sessions), pid, key }
+        sessions.insert(
+            pid,
+            Target {
+                key: key.clone(),
+                interrupt,
+            },
+        );
+        CancelKey {
+            sessions: Arc::clone(&self.sessions),
+            pid,
+            key,
+        }
     }
 
     /// Cancels the session's statement if the key is right; else nothing happens.
@@ -65,7 +75,10 @@ impl CancelKeys {
 
     /// Ends all sessions.
     pub fn terminate_all(&self) {
-        self.sessions.lock().values().for_each(|target| target.interrupt.terminate());
+        self.sessions
+            .lock()
+            .values()
+            .for_each(|target| target.interrupt.terminate());
     }
 }
 

@@ -46,7 +46,10 @@ impl Connection {
             link,
             session,
             portals: HashMap::new(),
-            watch: Watch { interrupt, every: gate.settings.client_connection_check_interval },
+            watch: Watch {
+                interrupt,
+                every: gate.settings.client_connection_check_interval,
+            },
             cpu: gate.cpu.clone(),
             stopping: gate.stopping.clone(),
             skipping: false,
@@ -72,7 +75,9 @@ impl Connection {
     async fn converse(&mut self) -> Result<()> {
         self.ready().await?;
         loop {
-            let Some((tag, body)) = self.next().await? else { return Ok(()) };
+            let Some((tag, body)) = self.next().await? else {
+                return Ok(());
+            };
             let outcome = match frontend::decode(tag, body) {
                 Ok(message) => self.handle(message).await,
                 // A query that cannot be read is over; in the extended protocol Sync ends the error.
@@ -125,7 +130,9 @@ impl Connection {
             // What was on its way when a COPY failed.
             Message::CopyData | Message::CopyDone | Message::CopyFail(_) => {}
             Message::Password => {
-                return Err(Error::BrokenProtocol("unexpected password message".to_owned()));
+                return Err(Error::BrokenProtocol(
+                    "unexpected password message".to_owned(),
+                ));
             }
             other => {
                 let done = match other {
@@ -225,7 +232,11 @@ impl Connection {
         let binary = encoder.is_binary();
         backend::copy_response(&mut self.link.out, b'H', binary, copy.columns.len());
         encoder.begin(&mut self.link.out);
-        let mut chunks = pin!(copy::encode(encoder.clone(), copy.batches, self.cpu.clone()));
+        let mut chunks = pin!(copy::encode(
+            encoder.clone(),
+            copy.batches,
+            self.cpu.clone()
+        ));
         let mut sent = 0;
         while let Some(chunk) = self.watch.next(&self.link, &mut chunks).await {
             let (mut bytes, rows) = chunk?;
@@ -246,9 +257,20 @@ impl Connection {
         let binary = copy.options.format == crate::session::CopyFormat::Binary;
         backend::copy_response(&mut self.link.out, b'G', binary, copy.columns.len());
         self.link.flush().await?;
-        let CopyIn { relation, columns, options, sink } = copy;
-        let source = copy::Source { relation, columns, options, display };
-        let (rows, notices) = copy::receive(&mut self.link, source, sink, &self.watch, &self.cpu).await?;
+        let CopyIn {
+            relation,
+            columns,
+            options,
+            sink,
+        } = copy;
+        let source = copy::Source {
+            relation,
+            columns,
+            options,
+            display,
+        };
+        let (rows, notices) =
+            copy::receive(&mut self.link, source, sink, &self.watch, &self.cpu).await?;
         for notice in notices {
             backend::notice_response(&mut self.link.out, &notice);
         }
@@ -265,7 +287,11 @@ pub(super) struct Watch {
 
 impl Watch {
     /// Runs work to its end; when the client has gone meanwhile, the work is told to stop.
-    pub(super) async fn run<T: Send>(&self, link: &Link, work: impl Future<Output = T> + Send) -> T {
+    pub(super) async fn run<T: Send>(
+        &self,
+        link: &Link,
+        work: impl Future<Output = T> + Send,
+    ) -> T {
         let mut work = pin!(work);
         loop {
             tokio::select! {

@@ -4,10 +4,14 @@
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
 /// Object identifiers, as DER writes them, of signatures by a hash other than SHA-256.
-const BY_SHA384: [&[u8]; 2] =
-    [b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0c", b"\x2a\x86\x48\xce\x3d\x04\x03\x03"];
-const BY_SHA512: [&[u8]; 2] =
-    [b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0d", b"\x2a\x86\x48\xce\x3d\x04\x03\x04"];
+const BY_SHA384: [&[u8]; 2] = [
+    b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0c",
+    b"\x2a\x86\x48\xce\x3d\x04\x03\x03",
+];
+const BY_SHA512: [&[u8]; 2] = [
+    b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0d",
+    b"\x2a\x86\x48\xce\x3d\x04\x03\x04",
+];
 /// Signatures by SHA-256, and by MD5 and SHA-1, for which the binding takes SHA-256 as well.
 const BY_SHA256: [&[u8]; 6] = [
     b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0b",
@@ -54,7 +58,12 @@ fn element(bytes: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
                 return None;
             }
             let (digits, rest) = rest.split_at(count);
-            (digits.iter().fold(0, |sum, digit| sum << 8 | usize::from(*digit)), rest)
+            (
+                digits
+                    .iter()
+                    .fold(0, |sum, digit| sum << 8 | usize::from(*digit)),
+                rest,
+            )
         }
     };
     (rest.len() >= length).then(|| rest.split_at(length))

@@ -6,12 +6,12 @@ use datafusion::common::ScalarValue;
 
 use super::backend;
 use super::connection::Connection;
-use crate::format::decode;
-use super::rows::{RowEncoder, format_of};
 use super::frontend::{Bind, Target};
 use super::portal::{self, Portal, Running, State};
+use super::rows::{RowEncoder, format_of};
 use super::simple::complete;
 use crate::error::{Error, Result};
+use crate::format::decode;
 use crate::session::{Prepared, Reply, RowsTag};
 
 /// The most portals a session may hold.
@@ -31,7 +31,10 @@ impl Connection {
             }
             (Some(_), false) => {
                 let message = "cannot insert multiple commands into a prepared statement";
-                return Err(Error::Syntax { message: message.to_owned(), position: None });
+                return Err(Error::Syntax {
+                    message: message.to_owned(),
+                    position: None,
+                });
             }
         };
         self.session.store_prepared(name, prepared)?;
@@ -45,13 +48,17 @@ impl Connection {
             return Err(Error::DuplicateCursor(bind.portal));
         }
         if self.portals.len() >= MAX_PORTALS {
-            return Err(Error::ConfigurationLimit(format!("more than {MAX_PORTALS} portals")));
+            return Err(Error::ConfigurationLimit(format!(
+                "more than {MAX_PORTALS} portals"
+            )));
         }
         let parameters = self.values(&bind, &prepared)?;
         let columns = prepared.columns().map_or(0, |columns| columns.len());
         let formats = bind.result_formats.len();
         if formats > 1 && formats != columns {
-            let message = format!("bind message has {formats} result formats but query has {columns} columns");
+            let message = format!(
+                "bind message has {formats} result formats but query has {columns} columns"
+            );
             return Err(Error::Protocol(message));
         }
         let portal = Portal {
@@ -69,7 +76,8 @@ impl Connection {
         let (given, wanted) = (bind.values.len(), types.len());
         if bind.formats.len() > 1 && bind.formats.len() != given {
             let formats = bind.formats.len();
-            let message = format!("bind message has {formats} parameter formats but {given} parameters");
+            let message =
+                format!("bind message has {formats} parameter formats but {given} parameters");
             return Err(Error::Protocol(message));
         }
         if given != wanted {
@@ -100,8 +108,14 @@ impl Connection {
                 (prepared, &[][..])
             }
             Target::Portal(name) => {
-                let portal = self.portals.get(name).ok_or_else(|| Error::NoSuchPortal(name.clone()))?;
-                (std::sync::Arc::clone(&portal.prepared), portal.result_formats.as_slice())
+                let portal = self
+                    .portals
+                    .get(name)
+                    .ok_or_else(|| Error::NoSuchPortal(name.clone()))?;
+                (
+                    std::sync::Arc::clone(&portal.prepared),
+                    portal.result_formats.as_slice(),
+                )
             }
         };
         match prepared.columns() {
@@ -126,7 +140,10 @@ impl Connection {
 
     /// Runs a portal for at most `max_rows` rows; 0 means all.
     pub(super) async fn execute(&mut self, name: &str, max_rows: usize) -> Result<()> {
-        let portal = self.portals.get_mut(name).ok_or_else(|| Error::NoSuchPortal(name.to_owned()))?;
+        let portal = self
+            .portals
+            .get_mut(name)
+            .ok_or_else(|| Error::NoSuchPortal(name.to_owned()))?;
         let running = match std::mem::replace(&mut portal.state, State::Spent) {
             State::Running(running) => running,
             State::Finished(tag) => {
@@ -148,9 +165,14 @@ impl Connection {
                 let execute = self.session.execute(&prepared, parameters);
                 let tag = match self.watch.run(&self.link, execute).await? {
                     Reply::Rows(rows) => {
-                        let encoder = RowEncoder::new(rows.columns, &formats, self.session.display());
-                        let running =
-                            Running { encoder, batches: rows.batches, tag: rows.tag, rest: None };
+                        let encoder =
+                            RowEncoder::new(rows.columns, &formats, self.session.display());
+                        let running = Running {
+                            encoder,
+                            batches: rows.batches,
+                            tag: rows.tag,
+                            rest: None,
+                        };
                         return self.send_rows(name, running, max_rows).await;
                     }
                     Reply::Empty => {
@@ -174,7 +196,12 @@ impl Connection {
         if max_rows > 0 {
             return self.send_some_rows(name, running, max_rows).await;
         }
-        let Running { encoder, batches, tag, rest } = running;
+        let Running {
+            encoder,
+            batches,
+            tag,
+            rest,
+        } = running;
         let mut sent = 0;
         if let Some(rest) = rest {
             encoder.encode(&rest, &mut self.link.out)?;
@@ -190,7 +217,12 @@ impl Connection {
         Ok(())
     }
 
-    async fn send_some_rows(&mut self, name: &str, mut running: Running, max_rows: usize) -> Result<()> {
+    async fn send_some_rows(
+        &mut self,
+        name: &str,
+        mut running: Running,
+        max_rows: usize,
+    ) -> Result<()> {
         let mut left = max_rows;
         while left > 0 {
             let batch = match running.rest.take() {
@@ -204,7 +236,9 @@ impl Connection {
                 },
             };
             let now = batch.num_rows().min(left);
-            running.encoder.encode(&batch.slice(0, now), &mut self.link.out)?;
+            running
+                .encoder
+                .encode(&batch.slice(0, now), &mut self.link.out)?;
             self.link.flush_if_large().await?;
             left -= now;
             if now < batch.num_rows() {

@@ -12,10 +12,17 @@ const MAX_PARAMETERS: usize = 65_535;
 #[derive(Debug)]
 pub(super) enum Message {
     Query(String),
-    Parse { name: String, text: String, types: Vec<u32> },
+    Parse {
+        name: String,
+        text: String,
+        types: Vec<u32>,
+    },
     Bind(Bind),
     Describe(Target),
-    Execute { portal: String, max_rows: usize },
+    Execute {
+        portal: String,
+        max_rows: usize,
+    },
     Close(Target),
     Flush,
     Sync,
@@ -48,7 +55,19 @@ pub(super) enum Target {
 pub(super) fn is_known(tag: u8) -> bool {
     matches!(
         tag,
-        b'Q' | b'P' | b'B' | b'D' | b'E' | b'C' | b'H' | b'S' | b'X' | b'c' | b'f' | b'd' | b'p' | b'F'
+        b'Q' | b'P'
+            | b'B'
+            | b'D'
+            | b'E'
+            | b'C'
+            | b'H'
+            | b'S'
+            | b'X'
+            | b'c'
+            | b'f'
+            | b'd'
+            | b'p'
+            | b'F'
     )
 }
 
@@ -73,7 +92,10 @@ pub(super) fn decode(tag: u8, body: Bytes) -> Result<Message> {
         b'E' => {
             let portal = reader.cstring()?;
             let max_rows = reader.u32()? as i32;
-            Message::Execute { portal, max_rows: usize::try_from(max_rows).unwrap_or(0) }
+            Message::Execute {
+                portal,
+                max_rows: usize::try_from(max_rows).unwrap_or(0),
+            }
         }
         b'C' => Message::Close(reader.target("CLOSE")?),
         b'H' => Message::Flush,
@@ -84,7 +106,11 @@ pub(super) fn decode(tag: u8, body: Bytes) -> Result<Message> {
         b'd' => return Ok(Message::CopyData),
         b'p' => return Ok(Message::Password),
         b'F' => return Err(Error::Unsupported("the function call message".to_owned())),
-        _ => return Err(Error::Protocol(format!("invalid frontend message type {tag}"))),
+        _ => {
+            return Err(Error::Protocol(format!(
+                "invalid frontend message type {tag}"
+            )));
+        }
     };
     reader.end()?;
     Ok(message)
@@ -105,7 +131,13 @@ fn bind(reader: &mut Reader) -> Result<Bind> {
         });
     }
     let result_formats = reader.formats()?;
-    Ok(Bind { portal, statement, formats, values, result_formats })
+    Ok(Bind {
+        portal,
+        statement,
+        formats,
+        values,
+        result_formats,
+    })
 }
 
 /// Reads the fields of one message's body.
@@ -164,7 +196,9 @@ impl Reader {
         (0..count)
             .map(|_| match self.u16()? as i16 {
                 format @ (0 | 1) => Ok(format),
-                other => Err(Error::InvalidParameterValue(format!("unsupported format code: {other}"))),
+                other => Err(Error::InvalidParameterValue(format!(
+                    "unsupported format code: {other}"
+                ))),
             })
             .collect()
     }
@@ -175,12 +209,18 @@ impl Reader {
         match kind {
             b'S' => Ok(Target::Statement(name)),
             b'P' => Ok(Target::Portal(name)),
-            other => Err(Error::Protocol(format!("invalid {message} message subtype {other}"))),
+            other => Err(Error::Protocol(format!(
+                "invalid {message} message subtype {other}"
+            ))),
         }
     }
 
     pub(super) fn end(&self) -> Result<()> {
-        if self.body.is_empty() { Ok(()) } else { Err(malformed()) }
+        if self.body.is_empty() {
+            Ok(())
+        } else {
+            Err(malformed())
+        }
     }
 }
 
@@ -208,16 +248,30 @@ mod tests {
     #[test]
     fn texts_are_strict_utf8() {
         let error = decode(b'Q', Bytes::from_static(b"select '\xc3('\0")).unwrap_err();
-        assert_eq!(error.to_string(), "invalid byte sequence for encoding \"UTF8\": 0xc3 0x28");
-        assert!(matches!(decode(b'Q', Bytes::from_static(b"select")), Err(Error::Protocol(_))));
-        assert!(matches!(decode(b'Q', Bytes::from_static(b"a\0b\0")), Err(Error::Protocol(_))));
+        assert_eq!(
+            error.to_string(),
+            "invalid byte sequence for encoding \"UTF8\": 0xc3 0x28"
+        );
+        assert!(matches!(
+            decode(b'Q', Bytes::from_static(b"select")),
+            Err(Error::Protocol(_))
+        ));
+        assert!(matches!(
+            decode(b'Q', Bytes::from_static(b"a\0b\0")),
+            Err(Error::Protocol(_))
+        ));
     }
 
     #[test]
     fn no_body_makes_the_reader_panic() {
         // Every tag with every prefix of a few bodies, and with each byte at its extremes.
         for tag in 0..=255u8 {
-            for body in [&b"p\0s\0\0\x01\0\x01\0\x01\0\0\0\x02ab\0\x01\0\0"[..], b"S\0", b"", b"x\0y\0\0\x01\0\0\0\x17"] {
+            for body in [
+                &b"p\0s\0\0\x01\0\x01\0\x01\0\0\0\x02ab\0\x01\0\0"[..],
+                b"S\0",
+                b"",
+                b"x\0y\0\0\x01\0\0\0\x17",
+            ] {
                 for end in 0..=body.len() {
                     let _ = decode(tag, Bytes::copy_from_slice(&body[..end]));
                     for at in 0..end {

@@ -124,7 +124,9 @@ impl Link {
         }
         let length = (&self.input[..4]).get_u32() as usize;
         if !(8..=MAX_STARTUP_BYTES).contains(&length) {
-            return Err(Error::Protocol("invalid length of startup packet".to_owned()));
+            return Err(Error::Protocol(
+                "invalid length of startup packet".to_owned(),
+            ));
         }
         while self.input.len() < length {
             if !self.fill(READ_BYTES).await? {
@@ -158,7 +160,11 @@ impl Link {
                     }
                 }
             }
-            let wanted = if self.input.len() > READ_BYTES { BULK_READ_BYTES } else { READ_BYTES };
+            let wanted = if self.input.len() > READ_BYTES {
+                BULK_READ_BYTES
+            } else {
+                READ_BYTES
+            };
             if !self.fill(wanted).await? {
                 return Ok(None);
             }
@@ -213,7 +219,9 @@ impl Link {
         let tag = self.input[0];
         let length = (&self.input[1..5]).get_u32() as usize;
         if !frontend::is_known(tag) {
-            return Err(Error::BrokenProtocol(format!("invalid frontend message type {tag}")));
+            return Err(Error::BrokenProtocol(format!(
+                "invalid frontend message type {tag}"
+            )));
         }
         // The data of a COPY is taken in pieces, so its length is bound by the protocol alone.
         let most = if tag == b'd' && self.interrupt.is_some() {
@@ -244,7 +252,11 @@ impl Link {
 
     /// Sends what is buffered if it has grown large.
     pub(super) async fn flush_if_large(&mut self) -> Result<()> {
-        if self.out.len() >= FLUSH_BYTES { self.flush().await } else { Ok(()) }
+        if self.out.len() >= FLUSH_BYTES {
+            self.flush().await
+        } else {
+            Ok(())
+        }
     }
 
     /// Sends what is buffered, waiting as long as the client takes it slowly.
@@ -331,7 +343,11 @@ impl AsyncRead for Socket {
 }
 
 impl AsyncWrite for Socket {
-    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Plain(socket) => Pin::new(socket).poll_write(context, bytes),
             Self::Tls(stream) => Pin::new(stream).poll_write(context, bytes),

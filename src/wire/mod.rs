@@ -18,15 +18,18 @@ mod link;
 mod portal;
 mod rows;
 mod simple;
+#[cfg(test)]
+mod tests;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::net::TcpStream;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
+use crate::auth::guesses::Guesses;
 use crate::auth::{Authenticator, ConnectionLimits, Login, Slot};
 use crate::error::{Error, Result};
 use crate::session::{Engine, Peer, Session, TlsSession};
@@ -41,6 +44,7 @@ pub struct Gate {
     pub engine: Arc<Engine>,
     pub authenticator: Authenticator,
     pub limits: ConnectionLimits,
+    pub guesses: Guesses,
     pub cancel_keys: CancelKeys,
     pub tls: Option<Tls>,
     pub tls_required: bool,
@@ -80,6 +84,9 @@ pub async fn serve(
         Ok(opened) => opened,
         Err(_) => Err(Error::AuthenticationTimeout),
     };
+    if let Err(Error::InvalidPassword(_)) = &opened {
+        tokio::time::sleep(gate.guesses.refused(address.ip(), Instant::now())).await;
+    }
     drop(finished_login);
     match opened {
         Ok(Some(opened)) => {
@@ -110,8 +117,14 @@ async fn open(link: &mut Link, address: SocketAddr, gate: &Gate) -> Result<Optio
     };
     let (login, slot) = log_in(link, &startup, address, gate).await?;
     let mut session = Session::open(Arc::clone(&gate.engine), login, startup.settings).await?;
-    let key = gate.cancel_keys.register(startup.key_bytes, session.interrupt());
-    session.set_peer(Peer { pid: key.pid, address: Some(address), tls: describe_tls(link) });
+    let key = gate
+        .cancel_keys
+        .register(startup.key_bytes, session.interrupt());
+    session.set_peer(Peer {
+        pid: key.pid,
+        address: Some(address),
+        tls: describe_tls(link),
+    });
     startup::accept(link);
     for (name, value) in session.initial_parameters() {
         backend::parameter_status(&mut link.out, &name, &value);
@@ -146,13 +159,20 @@ fn describe_tls(link: &Link) -> Option<TlsSession> {
         Some(rustls::ProtocolVersion::TLSv1_3) => "TLSv1.3",
         _ => "TLSv1.2",
     };
-    let cipher = tls.negotiated_cipher_suite().map(|suite| format!("{:?}", suite.suite()));
-    Some(TlsSession { version: version.to_owned(), cipher: cipher.unwrap_or_default() })
+    let cipher = tls
+        .negotiated_cipher_suite()
+        .map(|suite| format!("{:?}", suite.suite()));
+    Some(TlsSession {
+        version: version.to_owned(),
+        cipher: cipher.unwrap_or_default(),
+    })
 }
 
 fn log_refusal(error: &Error, address: SocketAddr) {
     match error {
-        Error::Internal(cause) => tracing::error!(%address, %cause, "a login failed by a fault of ours"),
+        Error::Internal(cause) => {
+            tracing::error!(%address, %cause, "a login failed by a fault of ours")
+        }
         other => tracing::info!(%address, error = %other, "connection refused"),
     }
 }

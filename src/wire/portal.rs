@@ -26,7 +26,9 @@ pub(super) struct Portal {
 
 /// How far a portal has run.
 pub(super) enum State {
-    New { parameters: Vec<ScalarValue> },
+    New {
+        parameters: Vec<ScalarValue>,
+    },
     Running(Running),
     /// All rows were sent.
     Finished(RowsTag),
@@ -59,7 +61,8 @@ pub(super) fn encoded(
                     return encode(&encoder, &batch);
                 }
                 let task = cpu.spawn(async move { encode(&encoder, &batch) });
-                task.await.map_err(|error| Error::Internal(Box::new(error)))?
+                task.await
+                    .map_err(|error| Error::Internal(Box::new(error)))?
             }
         })
         .buffered(ENCODED_AHEAD)

@@ -19,8 +19,14 @@ pub struct RowEncoder {
 impl RowEncoder {
     /// An encoder for `columns` with the format codes of a Bind message: none, one for all, or one each.
     pub fn new(columns: Columns, formats: &[i16], display: Display) -> Self {
-        let binary = (0..columns.len()).map(|index| format_of(formats, index) == 1).collect();
-        Self { columns, binary, display }
+        let binary = (0..columns.len())
+            .map(|index| format_of(formats, index) == 1)
+            .collect();
+        Self {
+            columns,
+            binary,
+            display,
+        }
     }
 
     /// The columns of the result.

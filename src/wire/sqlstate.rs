@@ -18,8 +18,10 @@ pub fn sqlstate(error: &Error) -> &'static str {
         Error::NoSuchObject { kind, .. } => missing(kind),
         Error::AlreadyExists { kind, .. } => taken(kind),
         Error::DuplicateColumn(_) | Error::ColumnExists { .. } => "42701",
-        Error::WrongKind { .. } => "42809",
-        Error::InvalidDefinition(_) => "42P16",
+        Error::WrongKind { .. } | Error::WrongKindHint { .. } => "42809",
+        Error::InvalidDefinition(_) | Error::CommonWithoutTenant => "42P16",
+        Error::InvalidGrant(_) => "0LP01",
+        Error::InvalidCursorState(_) => "55000",
         Error::InvalidName(_) => "42602",
         Error::ReservedName(_) => "42939",
         Error::DatatypeMismatch(_) => "42804",
@@ -38,8 +40,8 @@ pub fn sqlstate(error: &Error) -> &'static str {
         Error::InvalidPassword(_) => "28P01",
         Error::InvalidAuthorization(_) => "28000",
         Error::NoSuchDatabase(_) => "3D000",
-        Error::NotNull { .. } => "23502",
-        Error::Check { .. } => "23514",
+        Error::NotNull { .. } | Error::ContainsNulls { .. } => "23502",
+        Error::Check { .. } | Error::CheckOfExisting { .. } => "23514",
         Error::Unique { .. } => "23505",
         Error::TooLong(_) => "22001",
         Error::OutOfRange(_) => "22003",
@@ -102,7 +104,9 @@ pub fn is_fatal(error: &Error) -> bool {
 
 fn missing(kind: &str) -> &'static str {
     match kind {
-        "relation" | "table" | "view" | "materialized view" | "sequence" | "foreign table" => "42P01",
+        "relation" | "table" | "view" | "materialized view" | "sequence" | "foreign table" => {
+            "42P01"
+        }
         "schema" => "3F000",
         "database" | "tenant" => "3D000",
         "function" | "aggregate" | "procedure" | "operator" => "42883",
@@ -132,15 +136,30 @@ mod tests {
 
     #[test]
     fn codes_are_those_clients_branch_on() {
-        let role = |name: &str| Error::AlreadyExists { kind: "role", name: name.to_owned() };
-        let table = Error::NoSuchObject { kind: "table", name: "t".to_owned() };
+        let role = |name: &str| Error::AlreadyExists {
+            kind: "role",
+            name: name.to_owned(),
+        };
+        let table = Error::NoSuchObject {
+            kind: "table",
+            name: "t".to_owned(),
+        };
         for (error, code) in [
-            (Error::Syntax { message: String::new(), position: None }, "42601"),
+            (
+                Error::Syntax {
+                    message: String::new(),
+                    position: None,
+                },
+                "42601",
+            ),
             (Error::NoSuchRelation("t".to_owned()), "42P01"),
             (table, "42P01"),
             (role("r"), "42710"),
             (Error::InvalidText(String::new()), "22P02"),
-            (Error::InvalidText(String::new()).at("COPY t, line 1"), "22P02"),
+            (
+                Error::InvalidText(String::new()).at("COPY t, line 1"),
+                "22P02",
+            ),
             (Error::TransactionAborted, "25P02"),
             (Error::Cancelled, "57014"),
             (Error::internal("x"), "XX000"),

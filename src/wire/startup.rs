@@ -41,7 +41,10 @@ pub struct Tls {
 /// What a connection wants.
 pub(super) enum Start {
     Session(Startup),
-    Cancel { pid: i32, key: Bytes },
+    Cancel {
+        pid: i32,
+        key: Bytes,
+    },
     /// The client left, or only looked whether someone listens.
     Gone,
 }
@@ -61,7 +64,8 @@ pub(super) struct Startup {
 /// Reads packets until one says what the connection is for; TLS begins on the way.
 pub(super) async fn start(link: &mut Link, tls: Option<&Tls>, tls_required: bool) -> Result<Start> {
     if link.peek().await? == Some(TLS_HANDSHAKE) {
-        let tls = tls.ok_or_else(|| Error::Protocol("invalid length of startup packet".to_owned()))?;
+        let tls =
+            tls.ok_or_else(|| Error::Protocol("invalid length of startup packet".to_owned()))?;
         link.start_tls(&tls.acceptor).await?;
         if link.tls().and_then(|tls| tls.alpn_protocol()) != Some(ALPN) {
             let message = "received direct TLS connection request without ALPN protocol negotiation extension";
@@ -70,7 +74,9 @@ pub(super) async fn start(link: &mut Link, tls: Option<&Tls>, tls_required: bool
     }
     let mut gss_asked = false;
     loop {
-        let Some(packet) = link.read_packet().await? else { return Ok(Start::Gone) };
+        let Some(packet) = link.read_packet().await? else {
+            return Ok(Start::Gone);
+        };
         let mut reader = Reader::new(packet);
         match reader.u32()? {
             SSL_REQUEST if link.tls().is_none() => {
@@ -99,7 +105,10 @@ pub(super) async fn start(link: &mut Link, tls: Option<&Tls>, tls_required: bool
             }
             CANCEL_REQUEST => {
                 let pid = reader.u32()? as i32;
-                return Ok(Start::Cancel { pid, key: reader.rest() });
+                return Ok(Start::Cancel {
+                    pid,
+                    key: reader.rest(),
+                });
             }
             version => {
                 let startup = read_startup(version, reader)?;
@@ -149,12 +158,18 @@ fn read_startup(version: u32, mut reader: Reader) -> Result<Startup> {
         }
     }
     reader.end().map_err(|_| {
-        Error::Protocol("invalid startup packet layout: expected terminator as last byte".to_owned())
+        Error::Protocol(
+            "invalid startup packet layout: expected terminator as last byte".to_owned(),
+        )
     })?;
     let user = user.filter(|user| !user.is_empty()).ok_or_else(|| {
-        Error::InvalidAuthorization("no PostgreSQL user name specified in startup packet".to_owned())
+        Error::InvalidAuthorization(
+            "no PostgreSQL user name specified in startup packet".to_owned(),
+        )
     })?;
-    let database = database.filter(|name| !name.is_empty()).unwrap_or_else(|| user.clone());
+    let database = database
+        .filter(|name| !name.is_empty())
+        .unwrap_or_else(|| user.clone());
     let agreed = minor.min(NEWEST_MINOR);
     // 3.1 was never made: who asks for it gets 3.0.
     let agreed = if agreed == 1 { 0 } else { agreed };
@@ -163,7 +178,11 @@ fn read_startup(version: u32, mut reader: Reader) -> Result<Startup> {
         user: truncate(user),
         database: truncate(database),
         settings,
-        key_bytes: if agreed >= 2 { LONG_KEY_BYTES } else { SHORT_KEY_BYTES },
+        key_bytes: if agreed >= 2 {
+            LONG_KEY_BYTES
+        } else {
+            SHORT_KEY_BYTES
+        },
         negotiation: negotiate.then_some(((3 << 16) | u32::from(agreed), unknown)),
     })
 }
@@ -171,7 +190,9 @@ fn read_startup(version: u32, mut reader: Reader) -> Result<Startup> {
 /// A name, cut to the length that names have.
 fn truncate(mut name: String) -> String {
     const MAX_NAME_BYTES: usize = 63;
-    let end = (0..=MAX_NAME_BYTES.min(name.len())).rev().find(|end| name.is_char_boundary(*end));
+    let end = (0..=MAX_NAME_BYTES.min(name.len()))
+        .rev()
+        .find(|end| name.is_char_boundary(*end));
     name.truncate(end.unwrap_or_default());
     name
 }
@@ -186,9 +207,15 @@ fn read_options(text: &str) -> Result<Vec<(String, String)>> {
             (Some(rest), _) | (None, Some(rest)) => Some(rest.to_owned()),
             (None, None) => None,
         };
-        let Some((name, value)) = setting.as_deref().and_then(|setting| setting.split_once('=')) else {
+        let Some((name, value)) = setting
+            .as_deref()
+            .and_then(|setting| setting.split_once('='))
+        else {
             let message = format!("invalid command-line argument for server process: {word}");
-            return Err(Error::Syntax { message, position: None });
+            return Err(Error::Syntax {
+                message,
+                position: None,
+            });
         };
         settings.push((name.replace('-', "_"), value.to_owned()));
     }
@@ -226,9 +253,16 @@ pub(super) async fn authenticate(
         backend::negotiate_protocol_version(&mut link.out, *version, unknown);
     }
     let under_tls = link.tls().is_some();
-    let end_point = tls.filter(|_| under_tls).and_then(|tls| tls.end_point.clone());
-    let channel = Channel { tls: under_tls, end_point };
-    let mut attempt = authenticator.begin(&startup.user, &startup.database, channel).await?;
+    let end_point = tls
+        .filter(|_| under_tls)
+        .and_then(|tls| tls.end_point.clone());
+    let channel = Channel {
+        tls: under_tls,
+        end_point,
+    };
+    let mut attempt = authenticator
+        .begin(&startup.user, &startup.database, channel)
+        .await?;
     if matches!(attempt.method(), Method::Password) {
         backend::authentication(&mut link.out, AUTH_CLEARTEXT, &[]);
         link.flush().await?;
@@ -239,9 +273,14 @@ pub(super) async fn authenticate(
             false => Err(attempt.refuse()),
         };
     }
-    let Method::Scram(exchange) = attempt.method() else { return Err(attempt.refuse()) };
+    let Method::Scram(exchange) = attempt.method() else {
+        return Err(attempt.refuse());
+    };
     let mut offered = Vec::new();
-    exchange.mechanisms().iter().for_each(|name| backend::cstring(&mut offered, name));
+    exchange
+        .mechanisms()
+        .iter()
+        .for_each(|name| backend::cstring(&mut offered, name));
     offered.push(0);
     backend::authentication(&mut link.out, AUTH_SASL, &offered);
     link.flush().await?;
@@ -275,9 +314,9 @@ pub(super) fn accept(link: &mut Link) {
 async fn read_password(link: &mut Link) -> Result<Bytes> {
     match link.read_message().await? {
         Some((b'p', body)) => Ok(body),
-        Some((tag, _)) => {
-            Err(Error::Protocol(format!("expected password response, got message type {tag}")))
-        }
+        Some((tag, _)) => Err(Error::Protocol(format!(
+            "expected password response, got message type {tag}"
+        ))),
         None => Err(Error::ConnectionLost),
     }
 }
@@ -293,7 +332,11 @@ mod tests {
     #[test]
     fn options_are_settings() {
         let read = read_options(r"-c search_path=a\ b -cwork_mem=1MB --enable-x=on").unwrap();
-        let expected = [("search_path", "a b"), ("work_mem", "1MB"), ("enable_x", "on")];
+        let expected = [
+            ("search_path", "a b"),
+            ("work_mem", "1MB"),
+            ("enable_x", "on"),
+        ];
         let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
         assert_eq!(read, expected);
         assert!(read_options("-x").is_err());
@@ -309,8 +352,14 @@ mod tests {
         assert_eq!((new.key_bytes, new.negotiation), (LONG_KEY_BYTES, None));
         let newer = packet(b"user\0a\0_pq_.x\0y\0application_name\0psql\0\0");
         let newer = read_startup((3 << 16) | 9999, newer).unwrap();
-        assert_eq!(newer.negotiation, Some(((3 << 16) | 2, vec!["_pq_.x".to_owned()])));
-        assert_eq!(newer.settings, [("application_name".to_owned(), "psql".to_owned())]);
+        assert_eq!(
+            newer.negotiation,
+            Some(((3 << 16) | 2, vec!["_pq_.x".to_owned()]))
+        );
+        assert_eq!(
+            newer.settings,
+            [("application_name".to_owned(), "psql".to_owned())]
+        );
         assert!(matches!(
             read_startup(2 << 16, packet(b"user\0a\0\0")),
             Err(Error::UnsupportedProtocol(_))
@@ -319,7 +368,16 @@ mod tests {
 
     #[test]
     fn broken_packets_are_refused() {
-        for text in [&b""[..], b"\0", b"user", b"user\0", b"user\0a", b"user\0a\0", b"user\0a\0\0x", b"user\0\0\0"] {
+        for text in [
+            &b""[..],
+            b"\0",
+            b"user",
+            b"user\0",
+            b"user\0a",
+            b"user\0a\0",
+            b"user\0a\0\0x",
+            b"user\0\0\0",
+        ] {
             assert!(read_startup(3 << 16, Reader::new(Bytes::copy_from_slice(text))).is_err());
         }
     }

@@ -24,8 +24,8 @@ use std::sync::{Arc, LazyLock};
 
 use datafusion::catalog::TableFunction as TableFunctionOf;
 use datafusion::execution::SessionStateBuilder;
-use datafusion::logical_expr::planner::RelationPlanner;
 use datafusion::logical_expr::UserDefinedLogicalNode;
+use datafusion::logical_expr::planner::RelationPlanner;
 use datafusion::physical_planner::ExtensionPlanner;
 use datafusion::sql::sqlparser::ast::Statement;
 

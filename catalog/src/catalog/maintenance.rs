@@ -77,7 +77,11 @@ impl Needs {
 
     fn next(&self) -> Option<(Part, Need)> {
         let mut parts = self.parts.lock();
-        if parts.is_closed { None } else { parts.waiting.pop_first() }
+        if parts.is_closed {
+            None
+        } else {
+            parts.waiting.pop_first()
+        }
     }
 }
 
@@ -122,7 +126,10 @@ async fn tend(
         // A part that was dropped has no version any more.
         if visible.is_some_and(|visible| visible >= version) {
             shared.storage.checkpoint(part, version).await?;
-            shared.storage.clean_log(part, version, shared.limits.retention).await?;
+            shared
+                .storage
+                .clean_log(part, version, shared.limits.retention)
+                .await?;
         }
     }
     Ok(())
@@ -149,11 +156,20 @@ async fn compact(
         removed: compaction.removed,
         operation: COMPACTION,
     };
-    let commit = Commit { databases: Vec::new(), parts: vec![change] };
+    let commit = Commit {
+        databases: Vec::new(),
+        parts: vec![change],
+    };
     // Without a sender the catalog is closing.
-    let Some(commits) = commits.upgrade() else { return Ok(()) };
+    let Some(commits) = commits.upgrade() else {
+        return Ok(());
+    };
     let (reply, answer) = oneshot::channel();
-    if commits.send(Request::Commit { commit, reply }).await.is_err() {
+    if commits
+        .send(Request::Commit { commit, reply })
+        .await
+        .is_err()
+    {
         return Ok(());
     }
     drop(commits);
@@ -187,7 +203,10 @@ pub(super) async fn round(shared: &Shared) {
 pub(super) async fn erase(shared: &Shared, now: i64) -> Result<()> {
     for row in shared.store.erasures_due(now, ROUND).await? {
         let what = match row.table {
-            Some(table) => Erase::Part(Part { space: row.space, table }),
+            Some(table) => Erase::Part(Part {
+                space: row.space,
+                table,
+            }),
             None => Erase::Space(row.space),
         };
         let objects = shared.storage.erase(what).await?;
@@ -200,7 +219,9 @@ pub(super) async fn erase(shared: &Shared, now: i64) -> Result<()> {
 /// Erases files that no version within the retention names.
 async fn vacuum(shared: &Shared) -> Result<()> {
     let retention = milliseconds(shared.limits.retention);
-    let until = chrono::Utc::now().timestamp_millis().saturating_sub(retention);
+    let until = chrono::Utc::now()
+        .timestamp_millis()
+        .saturating_sub(retention);
     for part in shared.store.parts_to_vacuum(until, ROUND).await? {
         vacuum_part(shared, part, until).await?;
     }
@@ -211,10 +232,17 @@ async fn vacuum_part(shared: &Shared, part: Part, until: i64) -> Result<()> {
     // In this order: a file that is removed between the two is in both.
     let snapshot = shared.snapshot(part, "").await?;
     let removed = shared.store.removed_files(part).await?;
-    let mut keep: HashSet<String> = snapshot.files.iter().map(|file| file.path.clone()).collect();
+    let mut keep: HashSet<String> = snapshot
+        .files
+        .iter()
+        .map(|file| file.path.clone())
+        .collect();
     let recent = removed.into_iter().filter(|file| file.removed_at > until);
     keep.extend(recent.map(|file| file.path));
-    let erased = shared.storage.vacuum(part, &keep, shared.limits.orphan_age).await?;
+    let erased = shared
+        .storage
+        .vacuum(part, &keep, shared.limits.orphan_age)
+        .await?;
     shared.store.vacuumed(part, until).await?;
     if erased > 0 {
         tracing::info!(?part, erased, "erased old files");
@@ -238,16 +266,34 @@ impl Sweep {
                 return Ok(());
             }
             self.last_start = Some(Instant::now());
-            self.waiting = shared.system().tenants.keys().copied().map(Space::Tenant).collect();
+            self.waiting = shared
+                .system()
+                .tenants
+                .keys()
+                .copied()
+                .map(Space::Tenant)
+                .collect();
             self.waiting.extend([Space::Shared, Space::System]);
         }
-        let Some(space) = self.waiting.pop() else { return Ok(()) };
+        let Some(space) = self.waiting.pop() else {
+            return Ok(());
+        };
         let retention = milliseconds(shared.limits.retention);
-        let until = chrono::Utc::now().timestamp_millis().saturating_sub(retention);
-        let listed = shared.storage.store(space).list_with_delimiter(None).await?;
+        let until = chrono::Utc::now()
+            .timestamp_millis()
+            .saturating_sub(retention);
+        let listed = shared
+            .storage
+            .store(space)
+            .list_with_delimiter(None)
+            .await?;
         for folder in listed.common_prefixes {
-            let name = folder.filename().and_then(|name| Uuid::parse_str(name).ok());
-            let Some(table) = name.map(TableUuid::from_uuid) else { continue };
+            let name = folder
+                .filename()
+                .and_then(|name| Uuid::parse_str(name).ok());
+            let Some(table) = name.map(TableUuid::from_uuid) else {
+                continue;
+            };
             let part = Part { space, table };
             // One that another program wrote to must not keep the others from being searched.
             if let Err(error) = vacuum_part(shared, part, until).await {

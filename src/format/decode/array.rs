@@ -16,15 +16,22 @@ pub fn elements(text: &str) -> Result<Vec<Option<String>>> {
     let trimmed = text.trim();
     let Some(inner) = trimmed.strip_prefix('{') else {
         if trimmed.starts_with('[') {
-            return Err(Error::Unsupported("an array with bounds of its own".to_owned()));
+            return Err(Error::Unsupported(
+                "an array with bounds of its own".to_owned(),
+            ));
         }
-        return Err(malformed("Array value must start with \"{\" or dimension information."));
+        return Err(malformed(
+            "Array value must start with \"{\" or dimension information.",
+        ));
     };
     let mut elements = Vec::new();
     let mut letters = inner.char_indices().peekable();
     let mut end = None;
     while end.is_none() {
-        while letters.next_if(|(_, letter)| letter.is_ascii_whitespace()).is_some() {}
+        while letters
+            .next_if(|(_, letter)| letter.is_ascii_whitespace())
+            .is_some()
+        {}
         let mut element = String::new();
         // Up to here the element is more than white space that may be cut off.
         let mut solid = 0;
@@ -37,7 +44,9 @@ pub fn elements(text: &str) -> Result<Vec<Option<String>>> {
                     loop {
                         match letters.next() {
                             Some((_, '"')) => break,
-                            Some((_, '\\')) => element.extend(letters.next().map(|(_, letter)| letter)),
+                            Some((_, '\\')) => {
+                                element.extend(letters.next().map(|(_, letter)| letter))
+                            }
                             Some((_, letter)) => element.push(letter),
                             None => return Err(malformed("Unexpected end of input.")),
                         }
@@ -46,7 +55,9 @@ pub fn elements(text: &str) -> Result<Vec<Option<String>>> {
                 }
                 Some((_, '"')) => return Err(malformed("Unexpected array element.")),
                 Some((_, '{')) if !quoted && element.is_empty() => {
-                    return Err(Error::Unsupported("an array of several dimensions as input".to_owned()));
+                    return Err(Error::Unsupported(
+                        "an array of several dimensions as input".to_owned(),
+                    ));
                 }
                 Some((_, '{')) => return Err(malformed("Unexpected \"{\" character.")),
                 Some((_, '\\')) => {

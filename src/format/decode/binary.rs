@@ -48,7 +48,10 @@ pub(super) fn interval(bytes: &[u8]) -> Result<IntervalMonthDayNano> {
     let nanos = i64::from_be_bytes(fixed(micros)?)
         .checked_mul(1000)
         .ok_or_else(|| Error::DatetimeOverflow("interval out of range".to_owned()))?;
-    let (days, months) = (i32::from_be_bytes(fixed(days)?), i32::from_be_bytes(fixed(months)?));
+    let (days, months) = (
+        i32::from_be_bytes(fixed(days)?),
+        i32::from_be_bytes(fixed(months)?),
+    );
     Ok(IntervalMonthDayNano::new(months, days, nanos))
 }
 
@@ -61,9 +64,9 @@ pub(super) fn string<'a>(bytes: &'a [u8], sql_type: &SqlType) -> Result<Cow<'a, 
         }
         SqlType::Jsonb => match bytes {
             [1, text @ ..] => utf8(text).map(Cow::Borrowed),
-            [version, ..] => {
-                Err(Error::InvalidBinary(format!("unsupported jsonb version number {version}")))
-            }
+            [version, ..] => Err(Error::InvalidBinary(format!(
+                "unsupported jsonb version number {version}"
+            ))),
             [] => Err(malformed()),
         },
         SqlType::Numeric(_) => numeric(bytes).map(Cow::Owned),
@@ -73,8 +76,13 @@ pub(super) fn string<'a>(bytes: &'a [u8], sql_type: &SqlType) -> Result<Cow<'a, 
 
 /// The text of a numeric.
 pub(super) fn numeric(bytes: &[u8]) -> Result<String> {
-    let words: Vec<u16> = bytes.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]])).collect();
-    let [count, weight, sign, scale, groups @ ..] = words.as_slice() else { return Err(malformed()) };
+    let words: Vec<u16> = bytes
+        .chunks_exact(2)
+        .map(|pair| u16::from_be_bytes([pair[0], pair[1]]))
+        .collect();
+    let [count, weight, sign, scale, groups @ ..] = words.as_slice() else {
+        return Err(malformed());
+    };
     if !bytes.len().is_multiple_of(2) || groups.len() != usize::from(*count) {
         return Err(malformed());
     }
@@ -84,24 +92,38 @@ pub(super) fn numeric(bytes: &[u8]) -> Result<String> {
         0xC000 => return Ok("NaN".to_owned()),
         0xD000 => return Ok("Infinity".to_owned()),
         0xF000 => return Ok("-Infinity".to_owned()),
-        _ => return Err(Error::InvalidBinary("invalid sign in external \"numeric\" value".to_owned())),
+        _ => {
+            return Err(Error::InvalidBinary(
+                "invalid sign in external \"numeric\" value".to_owned(),
+            ));
+        }
     };
     if *scale > 0x3fff {
-        return Err(Error::InvalidBinary("invalid scale in external \"numeric\" value".to_owned()));
+        return Err(Error::InvalidBinary(
+            "invalid scale in external \"numeric\" value".to_owned(),
+        ));
     }
     if groups.iter().any(|group| *group > 9999) {
-        return Err(Error::InvalidBinary("invalid digit in external \"numeric\" value".to_owned()));
+        return Err(Error::InvalidBinary(
+            "invalid digit in external \"numeric\" value".to_owned(),
+        ));
     }
     let weight = i32::from(*weight as i16);
     let group = |place: i32| {
-        usize::try_from(weight - place).ok().and_then(|index| groups.get(index)).copied().unwrap_or(0)
+        usize::try_from(weight - place)
+            .ok()
+            .and_then(|index| groups.get(index))
+            .copied()
+            .unwrap_or(0)
     };
     let mut text = String::new();
     if negative {
         text.push('-');
     }
     match weight {
-        0.. => (0..=weight).rev().for_each(|place| text.push_str(&format!("{:04}", group(place)))),
+        0.. => (0..=weight)
+            .rev()
+            .for_each(|place| text.push_str(&format!("{:04}", group(place)))),
         _ => text.push('0'),
     }
     if *scale > 0 {
@@ -123,13 +145,23 @@ pub(super) fn array(bytes: &[u8]) -> Result<Vec<Option<&[u8]>>> {
     let (flags, rest) = word(rest)?;
     let (_element, mut rest) = word(rest)?;
     if flags > 1 {
-        return Err(Error::InvalidBinary(format!("invalid array flags: {flags}")));
+        return Err(Error::InvalidBinary(format!(
+            "invalid array flags: {flags}"
+        )));
     }
     match dimensions {
         0 => return Ok(Vec::new()),
         1 => {}
-        2..=6 => return Err(Error::Unsupported("an array of several dimensions as input".to_owned())),
-        other => return Err(Error::InvalidBinary(format!("invalid number of dimensions: {other}"))),
+        2..=6 => {
+            return Err(Error::Unsupported(
+                "an array of several dimensions as input".to_owned(),
+            ));
+        }
+        other => {
+            return Err(Error::InvalidBinary(format!(
+                "invalid number of dimensions: {other}"
+            )));
+        }
     }
     let (size, after) = word(rest)?;
     let (_lower_bound, after) = word(after)?;
@@ -152,7 +184,11 @@ pub(super) fn array(bytes: &[u8]) -> Result<Vec<Option<&[u8]>>> {
         elements.push(Some(element));
         rest = after;
     }
-    if rest.is_empty() { Ok(elements) } else { Err(malformed()) }
+    if rest.is_empty() {
+        Ok(elements)
+    } else {
+        Err(malformed())
+    }
 }
 
 fn word(bytes: &[u8]) -> Result<(i32, &[u8])> {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use arrow::array::{
     ArrayRef, BinaryViewBuilder, BooleanBuilder, Decimal128Builder, Float32Builder, Float64Builder,
-    Int16Builder, Int32Builder, Int64Builder, IntervalMonthDayNanoBuilder, ListArray, StringViewBuilder,
-    UInt32Builder,
+    Int16Builder, Int32Builder, Int64Builder, IntervalMonthDayNanoBuilder, ListArray,
+    StringViewBuilder, UInt32Builder,
 };
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::compute::cast;
@@ -70,8 +70,11 @@ impl ColumnBuilder {
             other => other.arrow(&zone_name(display)),
         };
         let strings = || {
-            StringViewBuilder::with_capacity(capacity)
-                .with_fixed_block_size(if capacity > 1 { TEXT_BLOCK_BYTES } else { 8 * 1024 })
+            StringViewBuilder::with_capacity(capacity).with_fixed_block_size(if capacity > 1 {
+                TEXT_BLOCK_BYTES
+            } else {
+                8 * 1024
+            })
         };
         let values = match sql_type {
             SqlType::Bool => Values::Bool(BooleanBuilder::with_capacity(capacity)),
@@ -87,9 +90,11 @@ impl ColumnBuilder {
                     .map_err(|error| Error::Internal(Box::new(error)))?;
                 Values::Decimal(builder, *precision, *scale)
             }
-            SqlType::Text | SqlType::Varchar(None) | SqlType::Record | SqlType::Unknown | SqlType::Void => {
-                Values::Text(strings())
-            }
+            SqlType::Text
+            | SqlType::Varchar(None)
+            | SqlType::Record
+            | SqlType::Unknown
+            | SqlType::Void => Values::Text(strings()),
             SqlType::Numeric(None)
             | SqlType::Varchar(Some(_))
             | SqlType::Char(_)
@@ -103,12 +108,21 @@ impl ColumnBuilder {
             SqlType::Time => Values::Time(Int64Builder::with_capacity(capacity)),
             SqlType::Timestamp => Values::Timestamp(Int64Builder::with_capacity(capacity)),
             SqlType::Timestamptz => Values::Timestamptz(Int64Builder::with_capacity(capacity)),
-            SqlType::Interval => Values::Interval(IntervalMonthDayNanoBuilder::with_capacity(capacity)),
+            SqlType::Interval => {
+                Values::Interval(IntervalMonthDayNanoBuilder::with_capacity(capacity))
+            }
             SqlType::Array(item) => Values::List(Box::new(List::new(item, display, false)?)),
-            SqlType::Int2Vector => Values::List(Box::new(List::new(&SqlType::Int2, display, true)?)),
+            SqlType::Int2Vector => {
+                Values::List(Box::new(List::new(&SqlType::Int2, display, true)?))
+            }
             SqlType::OidVector => Values::List(Box::new(List::new(&SqlType::Oid, display, true)?)),
         };
-        Ok(Self { sql_type: sql_type.clone(), display: *display, arrow, values })
+        Ok(Self {
+            sql_type: sql_type.clone(),
+            display: *display,
+            arrow,
+            values,
+        })
     }
 
     /// Appends a value given as text.
@@ -154,17 +168,27 @@ impl ColumnBuilder {
     pub fn append_binary(&mut self, bytes: &[u8]) -> Result<()> {
         match &mut self.values {
             Values::Bool(builder) => builder.append_value(binary::fixed::<1>(bytes)? != [0]),
-            Values::Int2(builder) => builder.append_value(i16::from_be_bytes(binary::fixed(bytes)?)),
-            Values::Int4(builder) => builder.append_value(i32::from_be_bytes(binary::fixed(bytes)?)),
-            Values::Int8(builder) => builder.append_value(i64::from_be_bytes(binary::fixed(bytes)?)),
+            Values::Int2(builder) => {
+                builder.append_value(i16::from_be_bytes(binary::fixed(bytes)?))
+            }
+            Values::Int4(builder) => {
+                builder.append_value(i32::from_be_bytes(binary::fixed(bytes)?))
+            }
+            Values::Int8(builder) => {
+                builder.append_value(i64::from_be_bytes(binary::fixed(bytes)?))
+            }
             Values::Oid(builder) => builder.append_value(u32::from_be_bytes(binary::fixed(bytes)?)),
-            Values::Float4(builder) => builder.append_value(f32::from_be_bytes(binary::fixed(bytes)?)),
-            Values::Float8(builder) => builder.append_value(f64::from_be_bytes(binary::fixed(bytes)?)),
+            Values::Float4(builder) => {
+                builder.append_value(f32::from_be_bytes(binary::fixed(bytes)?))
+            }
+            Values::Float8(builder) => {
+                builder.append_value(f64::from_be_bytes(binary::fixed(bytes)?))
+            }
             Values::Decimal(builder, precision, scale) => {
                 let text = binary::numeric(bytes)?;
                 builder.append_value(number::decimal(&text, *precision, *scale)?);
             }
-            Values::Text(builder) => builder.append_value(crate::wire::crate::format::utf8(bytes)?),
+            Values::Text(builder) => builder.append_value(crate::format::utf8(bytes)?),
             Values::Checked(builder) => {
                 let value = binary::string(bytes, &self.sql_type)?;
                 builder.append_value(text::string(&value, &self.sql_type)?);
@@ -244,7 +268,12 @@ fn recast(array: &dyn arrow::array::Array, to: &DataType) -> Result<ArrayRef> {
 impl List {
     fn new(item: &SqlType, display: &Display, vector: bool) -> Result<Self> {
         let items = ColumnBuilder::new(item, display, 1)?;
-        Ok(Self { items, offsets: vec![0], valid: Vec::new(), vector })
+        Ok(Self {
+            items,
+            offsets: vec![0],
+            valid: Vec::new(),
+            vector,
+        })
     }
 
     /// Ends the row's elements.
@@ -290,7 +319,9 @@ impl List {
         let offsets = OffsetBuffer::new(std::mem::replace(&mut self.offsets, vec![0]).into());
         let nulls = NullBuffer::from(std::mem::take(&mut self.valid));
         let list = ListArray::try_new(Arc::clone(field), offsets, items, Some(nulls));
-        Ok(Arc::new(list.map_err(|error| Error::Internal(Box::new(error)))?))
+        Ok(Arc::new(
+            list.map_err(|error| Error::Internal(Box::new(error)))?,
+        ))
     }
 }
 

@@ -33,7 +33,9 @@ pub fn date(text: &str, display: &Display) -> Result<i32> {
         Read::Fields(fields) => fields.days(&kind)?,
     };
     if !(FIRST_DAY..=LAST_DAY).contains(&days) {
-        return Err(Error::DatetimeOverflow(format!("date out of range: \"{text}\"")));
+        return Err(Error::DatetimeOverflow(format!(
+            "date out of range: \"{text}\""
+        )));
     }
     Ok(days as i32)
 }
@@ -57,7 +59,10 @@ pub fn timestamp(text: &str, display: &Display) -> Result<i64> {
     if let Some(micros) = iso_timestamp(text.as_bytes()) {
         return Ok(micros);
     }
-    let kind = Kind { name: "timestamp", text };
+    let kind = Kind {
+        name: "timestamp",
+        text,
+    };
     match read(&kind, display)? {
         Read::Infinite { negative } => Ok(if negative { i64::MIN } else { i64::MAX }),
         Read::Moment(local) => Ok(local),
@@ -67,7 +72,10 @@ pub fn timestamp(text: &str, display: &Display) -> Result<i64> {
 
 /// Reads a `timestamp with time zone` as microseconds since 1970 in UTC.
 pub fn timestamptz(text: &str, display: &Display) -> Result<i64> {
-    let kind = Kind { name: "timestamp with time zone", text };
+    let kind = Kind {
+        name: "timestamp with time zone",
+        text,
+    };
     match read(&kind, display)? {
         Read::Infinite { negative } => Ok(if negative { i64::MIN } else { i64::MAX }),
         Read::Moment(local) if kind.is_now() => Ok(local),
@@ -79,7 +87,9 @@ pub fn timestamptz(text: &str, display: &Display) -> Result<i64> {
                 Some(Zone::Named(zone)) => offset_of_local(local, zone),
                 None => offset_of_local(local, display.zone),
             };
-            local.checked_sub(offset * 1_000_000).ok_or_else(|| kind.timestamp_out_of_range())
+            local
+                .checked_sub(offset * 1_000_000)
+                .ok_or_else(|| kind.timestamp_out_of_range())
         }
     }
 }
@@ -90,9 +100,13 @@ pub fn offset_of_local(local: i64, zone: Tz) -> i64 {
     const THREE_HOURS: i64 = 3 * 3_600_000_000;
     let at = |micros: i64| DateTime::from_timestamp_micros(micros).map(|moment| moment.naive_utc());
     let Some(moment) = at(local) else { return 0 };
-    let offset = zone.offset_from_local_datetime(&moment).latest().or_else(|| {
-        zone.offset_from_local_datetime(&at(local - THREE_HOURS)?).latest()
-    });
+    let offset = zone
+        .offset_from_local_datetime(&moment)
+        .latest()
+        .or_else(|| {
+            zone.offset_from_local_datetime(&at(local - THREE_HOURS)?)
+                .latest()
+        });
     offset.map_or(0, |offset| i64::from(offset.fix().local_minus_utc()))
 }
 
@@ -108,17 +122,38 @@ fn iso_date(text: &[u8]) -> Option<i32> {
         (digit <= 9).then_some(u32::from(digit))
     };
     let two = |at: usize| Some(digit(at)? * 10 + digit(at + 1)?);
-    let day = Day { year: (two(0)? * 100 + two(2)?) as i32, month: two(5)?, day: two(8)? };
-    is_day(day).then(|| days_of(day) as i32).filter(|_| day.year > 0)
+    let day = Day {
+        year: (two(0)? * 100 + two(2)?) as i32,
+        month: two(5)?,
+        day: two(8)?,
+    };
+    is_day(day)
+        .then(|| days_of(day) as i32)
+        .filter(|_| day.year > 0)
 }
 
 /// `YYYY-MM-DD HH:MM:SS[.ffffff]` and nothing else.
 fn iso_timestamp(text: &[u8]) -> Option<i64> {
     let (date, rest) = text.split_at_checked(10)?;
     let days = iso_date(date)?;
-    let [b' ' | b'T', h1, h2, b':', m1, m2, b':', s1, s2, fraction @ ..] = rest else { return None };
+    let [
+        b' ' | b'T',
+        h1,
+        h2,
+        b':',
+        m1,
+        m2,
+        b':',
+        s1,
+        s2,
+        fraction @ ..,
+    ] = rest
+    else {
+        return None;
+    };
     let two = |a: &u8, b: &u8| {
-        (a.is_ascii_digit() && b.is_ascii_digit()).then(|| i64::from(a - b'0') * 10 + i64::from(b - b'0'))
+        (a.is_ascii_digit() && b.is_ascii_digit())
+            .then(|| i64::from(a - b'0') * 10 + i64::from(b - b'0'))
     };
     let (hours, minutes, seconds) = (two(h1, h2)?, two(m1, m2)?, two(s1, s2)?);
     if hours > 23 || minutes > 59 || seconds > 59 {
@@ -128,7 +163,9 @@ fn iso_timestamp(text: &[u8]) -> Option<i64> {
         [] => 0,
         [b'.', digits @ ..] if !digits.is_empty() && digits.len() <= 6 => {
             let value = digits.iter().try_fold(0i64, |sum, digit| {
-                digit.is_ascii_digit().then(|| sum * 10 + i64::from(digit - b'0'))
+                digit
+                    .is_ascii_digit()
+                    .then(|| sum * 10 + i64::from(digit - b'0'))
             })?;
             value * 10i64.pow(6 - digits.len() as u32)
         }
@@ -166,7 +203,10 @@ impl Kind<'_> {
     }
 
     fn overflow(&self) -> Error {
-        Error::DatetimeOverflow(format!("date/time field value out of range: \"{}\"", self.text))
+        Error::DatetimeOverflow(format!(
+            "date/time field value out of range: \"{}\"",
+            self.text
+        ))
     }
 
     /// A month or day out of range, which may be one the other in another order.
@@ -185,7 +225,12 @@ impl Kind<'_> {
 
     fn zone_out_of_range(&self) -> Error {
         let message = format!("time zone displacement out of range: \"{}\"", self.text);
-        Error::Function { sqlstate: "22009", message, detail: None, hint: None }
+        Error::Function {
+            sqlstate: "22009",
+            message,
+            detail: None,
+            hint: None,
+        }
     }
 
     fn is_now(&self) -> bool {
@@ -195,7 +240,9 @@ impl Kind<'_> {
 
 /// What a text says.
 enum Read {
-    Infinite { negative: bool },
+    Infinite {
+        negative: bool,
+    },
     /// A moment that is not written in fields, local unless it is `now` with a zone.
     Moment(i64),
     Fields(Fields),
@@ -288,7 +335,10 @@ fn words<'a>(kind: &Kind<'a>) -> Result<Vec<Word<'a>>> {
         let (end, word): (usize, fn(&'a str) -> Word<'a>) = if byte.is_ascii_digit() {
             let digits = run(at, &digit);
             match bytes.get(digits) {
-                Some(b':') => (run(at, &|byte| digit(byte) || byte == b':' || byte == b'.'), Word::Clock),
+                Some(b':') => (
+                    run(at, &|byte| digit(byte) || byte == b':' || byte == b'.'),
+                    Word::Clock,
+                ),
                 Some(separator @ (b'-' | b'/' | b'.')) => {
                     let separator = *separator;
                     let next = bytes.get(digits + 1).copied().unwrap_or(0);
@@ -312,9 +362,12 @@ fn words<'a>(kind: &Kind<'a>) -> Result<Vec<Word<'a>>> {
         } else if byte.is_ascii_alphabetic() {
             let letters = run(at, &|byte| byte.is_ascii_alphabetic());
             match bytes.get(letters) {
-                Some(b'-' | b'/') if month(&text[at..letters]).is_some() => {
-                    (run(at, &|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'/')), Word::Date)
-                }
+                Some(b'-' | b'/') if month(&text[at..letters]).is_some() => (
+                    run(at, &|byte| {
+                        byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'/')
+                    }),
+                    Word::Date,
+                ),
                 Some(b'/' | b'_') => {
                     let part = |byte: u8| {
                         byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'_' | b'-' | b'+')
@@ -327,9 +380,10 @@ fn words<'a>(kind: &Kind<'a>) -> Result<Vec<Word<'a>>> {
         } else if matches!(byte, b'+' | b'-') {
             let spaces = run(at + 1, &|byte| byte == b' ');
             match bytes.get(spaces) {
-                Some(next) if next.is_ascii_digit() => {
-                    (run(spaces, &|byte| digit(byte) || byte == b':'), Word::Offset)
-                }
+                Some(next) if next.is_ascii_digit() => (
+                    run(spaces, &|byte| digit(byte) || byte == b':'),
+                    Word::Offset,
+                ),
                 Some(next) if next.is_ascii_alphabetic() => {
                     (run(spaces, &|byte| byte.is_ascii_alphabetic()), Word::Name)
                 }
@@ -386,7 +440,8 @@ fn read(kind: &Kind<'_>, display: &Display) -> Result<Read> {
             Word::Number(text) | Word::Decimal(text) => {
                 let whole = text.split('.').next().unwrap_or_default();
                 let has_date = fields.day.is_some() || fields.day_number.is_some();
-                let is_time = (time_marked || has_date || kind.name == "time") && fields.time.is_none();
+                let is_time =
+                    (time_marked || has_date || kind.name == "time") && fields.time.is_none();
                 if is_time && matches!(whole.len(), 4 | 6) {
                     fields.time = Some(digits_time(text, kind)?);
                 } else if is_time && meridiem_follows(&words, index) {
@@ -456,7 +511,10 @@ fn read(kind: &Kind<'_>, display: &Display) -> Result<Read> {
             }
         }
     }
-    if fields.day.is_none() && fields.day_number.is_none() && (named_month.is_some() || !loose.is_empty()) {
+    if fields.day.is_none()
+        && fields.day_number.is_none()
+        && (named_month.is_some() || !loose.is_empty())
+    {
         fields.day = Some(loose_date(&loose, named_month, kind, display)?);
     } else if !loose.is_empty() {
         return Err(kind.invalid());
@@ -476,19 +534,33 @@ fn meridiem_follows(words: &[Word<'_>], index: usize) -> bool {
 fn special(word: &str, kind: &Kind<'_>, display: &Display) -> Option<Read> {
     let with_zone = kind.name == "timestamp with time zone";
     let now = Utc::now();
-    let offset = i64::from(display.zone.offset_from_utc_datetime(&now.naive_utc()).fix().local_minus_utc());
+    let offset = i64::from(
+        display
+            .zone
+            .offset_from_utc_datetime(&now.naive_utc())
+            .fix()
+            .local_minus_utc(),
+    );
     let local = now.timestamp_micros() + offset * 1_000_000;
     let midnight = local.div_euclid(MICROS_PER_DAY) * MICROS_PER_DAY;
     let day = |days: i64| {
         let start = midnight + days * MICROS_PER_DAY;
-        let shift = if with_zone { offset_of_local(start, display.zone) * 1_000_000 } else { 0 };
+        let shift = if with_zone {
+            offset_of_local(start, display.zone) * 1_000_000
+        } else {
+            0
+        };
         Some(Read::Moment(start - shift))
     };
     match word.to_ascii_lowercase().as_str() {
         "infinity" | "+infinity" => Some(Read::Infinite { negative: false }),
         "-infinity" => Some(Read::Infinite { negative: true }),
         "epoch" if kind.name != "time" => Some(Read::Moment(0)),
-        "now" => Some(Read::Moment(if with_zone { now.timestamp_micros() } else { local })),
+        "now" => Some(Read::Moment(if with_zone {
+            now.timestamp_micros()
+        } else {
+            local
+        })),
         "today" => day(0),
         "tomorrow" => day(1),
         "yesterday" => day(-1),
@@ -506,10 +578,19 @@ fn written_date(text: &str, kind: &Kind<'_>, display: &Display) -> Result<Day> {
             if !(1..=365 + i64::from(is_leap(year))).contains(&of_year) {
                 return Err(kind.overflow());
             }
-            Ok(day_of(days_of(Day { year, month: 1, day: 1 }) + of_year - 1))
+            Ok(day_of(
+                days_of(Day {
+                    year,
+                    month: 1,
+                    day: 1,
+                }) + of_year
+                    - 1,
+            ))
         }
         [a, b, c] => {
-            let named = [a, b, c].iter().position(|part| part.starts_with(|c: char| c.is_alphabetic()));
+            let named = [a, b, c]
+                .iter()
+                .position(|part| part.starts_with(|c: char| c.is_alphabetic()));
             match named {
                 None => numbers_date(&[a, b, c], None, kind, display),
                 Some(at) => {
@@ -525,14 +606,24 @@ fn written_date(text: &str, kind: &Kind<'_>, display: &Display) -> Result<Day> {
 }
 
 /// A date of numbers, or of a named month and two numbers.
-fn loose_date(numbers: &[&str], month: Option<u32>, kind: &Kind<'_>, display: &Display) -> Result<Day> {
+fn loose_date(
+    numbers: &[&str],
+    month: Option<u32>,
+    kind: &Kind<'_>,
+    display: &Display,
+) -> Result<Day> {
     match (numbers, month) {
         ([_, _], Some(_)) | ([_, _, _], None) => numbers_date(numbers, month, kind, display),
         _ => Err(kind.invalid()),
     }
 }
 
-fn numbers_date(parts: &[&str], named: Option<u32>, kind: &Kind<'_>, display: &Display) -> Result<Day> {
+fn numbers_date(
+    parts: &[&str],
+    named: Option<u32>,
+    kind: &Kind<'_>,
+    display: &Display,
+) -> Result<Day> {
     let number = |text: &str| -> Result<u32> {
         if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(kind.invalid());
@@ -542,7 +633,8 @@ fn numbers_date(parts: &[&str], named: Option<u32>, kind: &Kind<'_>, display: &D
     let year_first = parts[0].len() >= 3;
     let (year, month, day) = match (parts, named) {
         ([a, b], Some(month)) => {
-            let second_is_year = b.len() >= 3 || (!year_first && display.date_order != DateOrder::Ymd);
+            let second_is_year =
+                b.len() >= 3 || (!year_first && display.date_order != DateOrder::Ymd);
             let (year, day) = if second_is_year { (*b, *a) } else { (*a, *b) };
             (year, month, number(day)?)
         }
@@ -573,7 +665,11 @@ fn digits_date(text: &str, kind: &Kind<'_>) -> Result<Day> {
         (2, _) => 1900 + value,
         _ => value,
     };
-    Ok(Day { year, month: number(&rest[..2])?, day: number(&rest[2..])? })
+    Ok(Day {
+        year,
+        month: number(&rest[..2])?,
+        day: number(&rest[2..])?,
+    })
 }
 
 /// `HHMM`, `HHMMSS` and `HHMMSS.ffffff`.
@@ -581,8 +677,11 @@ fn digits_time(text: &str, kind: &Kind<'_>) -> Result<i64> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let pair = |at: usize| whole.get(at..at + 2).map_or(Ok(0), str::parse::<i64>);
     let invalid = |_| kind.invalid();
-    let (hours, minutes, seconds) =
-        (pair(0).map_err(invalid)?, pair(2).map_err(invalid)?, pair(4).map_err(invalid)?);
+    let (hours, minutes, seconds) = (
+        pair(0).map_err(invalid)?,
+        pair(2).map_err(invalid)?,
+        pair(4).map_err(invalid)?,
+    );
     time_of(hours, minutes, seconds, fraction_micros(fraction), kind)
 }
 
@@ -591,7 +690,11 @@ fn clock(text: &str, kind: &Kind<'_>) -> Result<i64> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let parts: Vec<&str> = whole.split(':').collect();
     let number = |text: &str| -> Result<i64> {
-        if text.is_empty() { Err(kind.invalid()) } else { text.parse().map_err(|_| kind.overflow()) }
+        if text.is_empty() {
+            Err(kind.invalid())
+        } else {
+            text.parse().map_err(|_| kind.overflow())
+        }
     };
     let (hours, minutes, seconds) = match parts.as_slice() {
         [hours, minutes] => (number(hours)?, number(minutes)?, 0),
@@ -636,8 +739,18 @@ fn offset(text: &str, kind: &Kind<'_>) -> Result<i32> {
 
 fn month(name: &str) -> Option<u32> {
     const NAMES: [&str; 12] = [
-        "january", "february", "march", "april", "may", "june", "july", "august", "september", "october",
-        "november", "december",
+        "january",
+        "february",
+        "march",
+        "april",
+        "may",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
     ];
     let lower = name.to_ascii_lowercase();
     let found = NAMES.iter().position(|whole| {
@@ -647,21 +760,66 @@ fn month(name: &str) -> Option<u32> {
 }
 
 fn is_weekday(name: &str) -> bool {
-    const NAMES: [&str; 7] =
-        ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"];
+    const NAMES: [&str; 7] = [
+        "sunday",
+        "monday",
+        "tuesday",
+        "wednesday",
+        "thursday",
+        "friday",
+        "saturday",
+    ];
     const SHORT: [&str; 4] = ["tues", "weds", "thur", "thurs"];
-    NAMES.iter().any(|whole| *whole == name || name == &whole[..3]) || SHORT.contains(&name)
+    NAMES
+        .iter()
+        .any(|whole| *whole == name || name == &whole[..3])
+        || SHORT.contains(&name)
 }
 
 /// Abbreviations of PostgreSQL's default set, in hours east of UTC.
 const ABBREVIATIONS: [(&str, f32); 42] = [
-    ("utc", 0.0), ("gmt", 0.0), ("z", 0.0), ("zulu", 0.0), ("ut", 0.0), ("wet", 0.0), ("west", 1.0),
-    ("bst", 1.0), ("cet", 1.0), ("cest", 2.0), ("met", 1.0), ("mest", 2.0), ("eet", 2.0), ("eest", 3.0),
-    ("msk", 3.0), ("ist", 2.0), ("idt", 3.0), ("sast", 2.0), ("pkt", 5.0), ("npt", 5.75), ("ict", 7.0),
-    ("hkt", 8.0), ("sgt", 8.0), ("awst", 8.0), ("jst", 9.0), ("kst", 9.0), ("acst", 9.5), ("acdt", 10.5),
-    ("aest", 10.0), ("aedt", 11.0), ("nzst", 12.0), ("nzdt", 13.0), ("est", -5.0), ("edt", -4.0),
-    ("cst", -6.0), ("cdt", -5.0), ("mst", -7.0), ("mdt", -6.0), ("pst", -8.0), ("pdt", -7.0),
-    ("akst", -9.0), ("hst", -10.0),
+    ("utc", 0.0),
+    ("gmt", 0.0),
+    ("z", 0.0),
+    ("zulu", 0.0),
+    ("ut", 0.0),
+    ("wet", 0.0),
+    ("west", 1.0),
+    ("bst", 1.0),
+    ("cet", 1.0),
+    ("cest", 2.0),
+    ("met", 1.0),
+    ("mest", 2.0),
+    ("eet", 2.0),
+    ("eest", 3.0),
+    ("msk", 3.0),
+    ("ist", 2.0),
+    ("idt", 3.0),
+    ("sast", 2.0),
+    ("pkt", 5.0),
+    ("npt", 5.75),
+    ("ict", 7.0),
+    ("hkt", 8.0),
+    ("sgt", 8.0),
+    ("awst", 8.0),
+    ("jst", 9.0),
+    ("kst", 9.0),
+    ("acst", 9.5),
+    ("acdt", 10.5),
+    ("aest", 10.0),
+    ("aedt", 11.0),
+    ("nzst", 12.0),
+    ("nzdt", 13.0),
+    ("est", -5.0),
+    ("edt", -4.0),
+    ("cst", -6.0),
+    ("cdt", -5.0),
+    ("mst", -7.0),
+    ("mdt", -6.0),
+    ("pst", -8.0),
+    ("pdt", -7.0),
+    ("akst", -9.0),
+    ("hst", -10.0),
 ];
 
 fn zone(name: &str, kind: &Kind<'_>) -> Result<Zone> {

@@ -10,26 +10,38 @@ const DAY_MICROS: f64 = 86_400_000_000.0;
 /// Reads an `interval`.
 pub fn interval(text: &str) -> Result<IntervalMonthDayNano> {
     let trimmed = text.trim();
-    let parts = if trimmed.starts_with(['P', 'p']) { iso_8601(trimmed) } else { words(trimmed) };
+    let parts = if trimmed.starts_with(['P', 'p']) {
+        iso_8601(trimmed)
+    } else {
+        words(trimmed)
+    };
     match parts {
         Ok(parts) => parts.finish().ok_or_else(|| out_of_range(text)),
-        Err(Fault::Syntax) => {
-            Err(Error::InvalidDatetime(format!("invalid input syntax for type interval: \"{text}\"")))
-        }
+        Err(Fault::Syntax) => Err(Error::InvalidDatetime(format!(
+            "invalid input syntax for type interval: \"{text}\""
+        ))),
         Err(Fault::Range) => Err(out_of_range(text)),
     }
 }
 
 fn out_of_range(text: &str) -> Error {
     let message = format!("interval field value out of range: \"{text}\"");
-    Error::Function { sqlstate: "22015", message, detail: None, hint: None }
+    Error::Function {
+        sqlstate: "22015",
+        message,
+        detail: None,
+        hint: None,
+    }
 }
 
 /// The microseconds of a fraction's digits, rounded.
 pub(super) fn fraction_micros(digits: &str) -> i64 {
     let mut micros = 0;
     for place in 0..6 {
-        let digit = digits.as_bytes().get(place).map_or(0, |byte| i64::from(byte.wrapping_sub(b'0')));
+        let digit = digits
+            .as_bytes()
+            .get(place)
+            .map_or(0, |byte| i64::from(byte.wrapping_sub(b'0')));
         micros = micros * 10 + digit;
     }
     micros + i64::from(digits.as_bytes().get(6).is_some_and(|digit| *digit >= b'5'))
@@ -97,12 +109,10 @@ impl Parts {
 fn unit(name: &str) -> Option<Unit> {
     let lower = name.to_ascii_lowercase();
     Some(match lower.as_str() {
-        "us" | "usec" | "usecs" | "usecond" | "useconds" | "microsecond" | "microseconds" | "microsecon" => {
-            Unit::Micros(1)
-        }
-        "ms" | "msec" | "msecs" | "msecond" | "mseconds" | "millisecond" | "milliseconds" | "millisecon" => {
-            Unit::Micros(1000)
-        }
+        "us" | "usec" | "usecs" | "usecond" | "useconds" | "microsecond" | "microseconds"
+        | "microsecon" => Unit::Micros(1),
+        "ms" | "msec" | "msecs" | "msecond" | "mseconds" | "millisecond" | "milliseconds"
+        | "millisecon" => Unit::Micros(1000),
         "s" | "sec" | "secs" | "second" | "seconds" => Unit::Micros(SECOND),
         "m" | "min" | "mins" | "minute" | "minutes" => Unit::Micros(60 * SECOND),
         "h" | "hr" | "hrs" | "hour" | "hours" => Unit::Micros(3600 * SECOND),
@@ -126,9 +136,19 @@ fn number(text: &str) -> Result<(i64, f64), Fault> {
     if (whole.is_empty() && fraction.is_empty()) || !all_digits(whole) || !all_digits(fraction) {
         return Err(Fault::Syntax);
     }
-    let whole = if whole.is_empty() { 0 } else { whole.parse::<i64>().map_err(|_| Fault::Range)? };
-    let fraction = format!("0.{fraction}0").parse::<f64>().map_err(|_| Fault::Syntax)?;
-    Ok(if negative { (-whole, -fraction) } else { (whole, fraction) })
+    let whole = if whole.is_empty() {
+        0
+    } else {
+        whole.parse::<i64>().map_err(|_| Fault::Range)?
+    };
+    let fraction = format!("0.{fraction}0")
+        .parse::<f64>()
+        .map_err(|_| Fault::Syntax)?;
+    Ok(if negative {
+        (-whole, -fraction)
+    } else {
+        (whole, fraction)
+    })
 }
 
 /// `1 year 2 mons -3 days 04:05:06`, with `@` and `ago`, and the standard's `1-2` and `3 04:05:06`.
@@ -151,9 +171,10 @@ fn words(text: &str) -> Result<Parts, Fault> {
                 parts.add(whole, fraction, Unit::Days(1))?;
             }
             parts.micros = parts.micros.checked_add(clock(word)?).ok_or(Fault::Range)?;
-        } else if let Some((years, months)) = word[1..].split_once('-').map(|(years, months)| {
-            (&word[..=years.len()], months)
-        }) {
+        } else if let Some((years, months)) = word[1..]
+            .split_once('-')
+            .map(|(years, months)| (&word[..=years.len()], months))
+        {
             let (years, _) = number(years)?;
             let months: i64 = months.parse().map_err(|_| Fault::Syntax)?;
             if months > 11 {
@@ -177,7 +198,11 @@ fn words(text: &str) -> Result<Parts, Fault> {
         return Err(Fault::Syntax);
     }
     if ago {
-        parts = Parts { months: -parts.months, days: -parts.days, micros: -parts.micros };
+        parts = Parts {
+            months: -parts.months,
+            days: -parts.days,
+            micros: -parts.micros,
+        };
     }
     Ok(parts)
 }
@@ -237,7 +262,10 @@ fn iso_8601(text: &str) -> Result<Parts, Fault> {
     if date.is_empty() && time.is_none_or(str::is_empty) {
         return Err(Fault::Syntax);
     }
-    if date.len() > 1 && date[1..].contains('-') && !date.contains(|c: char| c.is_ascii_alphabetic()) {
+    if date.len() > 1
+        && date[1..].contains('-')
+        && !date.contains(|c: char| c.is_ascii_alphabetic())
+    {
         let mut fields = date.split('-');
         for unit in [Unit::Months(12), Unit::Months(1), Unit::Days(1)] {
             if let Some(field) = fields.next() {
@@ -268,10 +296,16 @@ fn iso_8601(text: &str) -> Result<Parts, Fault> {
 }
 
 /// Numbers, each followed by its unit's letter.
-fn designated(text: &str, parts: &mut Parts, unit: impl Fn(char) -> Option<Unit>) -> Result<(), Fault> {
+fn designated(
+    text: &str,
+    parts: &mut Parts,
+    unit: impl Fn(char) -> Option<Unit>,
+) -> Result<(), Fault> {
     let mut rest = text;
     while !rest.is_empty() {
-        let end = rest.find(|letter: char| letter.is_ascii_alphabetic()).ok_or(Fault::Syntax)?;
+        let end = rest
+            .find(|letter: char| letter.is_ascii_alphabetic())
+            .ok_or(Fault::Syntax)?;
         let (whole, fraction) = number(&rest[..end])?;
         let letter = char::from(rest.as_bytes()[end].to_ascii_uppercase());
         parts.add(whole, fraction, unit(letter).ok_or(Fault::Syntax)?)?;

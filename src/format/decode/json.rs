@@ -102,7 +102,11 @@ impl<'a> Parser<'a> {
     fn document(mut self) -> Result<Value<'a>> {
         let value = self.value(0)?;
         self.space();
-        if self.at < self.text.len() { Err(self.wrong()) } else { Ok(value) }
+        if self.at < self.text.len() {
+            Err(self.wrong())
+        } else {
+            Ok(value)
+        }
     }
 
     fn wrong(&self) -> Error {
@@ -144,12 +148,18 @@ impl<'a> Parser<'a> {
     }
 
     fn expect(&mut self, byte: u8) -> Result<()> {
-        if self.take(byte) { Ok(()) } else { Err(self.wrong()) }
+        if self.take(byte) {
+            Ok(())
+        } else {
+            Err(self.wrong())
+        }
     }
 
     fn value(&mut self, depth: usize) -> Result<Value<'a>> {
         if depth > MAX_DEPTH {
-            return Err(Error::TooComplex(format!("json nested deeper than {MAX_DEPTH}")));
+            return Err(Error::TooComplex(format!(
+                "json nested deeper than {MAX_DEPTH}"
+            )));
         }
         self.space();
         match self.peek() {
@@ -188,10 +198,16 @@ impl<'a> Parser<'a> {
             Some(b'-' | b'0'..=b'9') => self.number(),
             _ => {
                 let rest = &self.text[self.at..];
-                let words = [("null", Value::Null), ("true", Value::Bool(true)), ("false", Value::Bool(false))];
+                let words = [
+                    ("null", Value::Null),
+                    ("true", Value::Bool(true)),
+                    ("false", Value::Bool(false)),
+                ];
                 for (word, value) in words {
                     let after = rest.strip_prefix(word).map(|after| after.bytes().next());
-                    if after.is_some_and(|next| next.is_none_or(|byte| !byte.is_ascii_alphanumeric())) {
+                    if after
+                        .is_some_and(|next| next.is_none_or(|byte| !byte.is_ascii_alphanumeric()))
+                    {
                         self.at += word.len();
                         return Ok(value);
                     }
@@ -241,7 +257,10 @@ impl<'a> Parser<'a> {
         let mut out = String::new();
         loop {
             let from = self.at;
-            while self.peek().is_some_and(|byte| !matches!(byte, b'"' | b'\\' | 0..0x20)) {
+            while self
+                .peek()
+                .is_some_and(|byte| !matches!(byte, b'"' | b'\\' | 0..0x20))
+            {
                 self.at += 1;
             }
             out.push_str(&self.text[from..self.at]);
@@ -305,8 +324,14 @@ impl<'a> Parser<'a> {
     }
 
     fn four(&mut self) -> Result<u32> {
-        let digits = self.text.as_bytes().get(self.at..self.at + 4).ok_or_else(|| self.wrong())?;
-        let code = digits.iter().try_fold(0, |sum, digit| Some(sum * 16 + char::from(*digit).to_digit(16)?));
+        let digits = self
+            .text
+            .as_bytes()
+            .get(self.at..self.at + 4)
+            .ok_or_else(|| self.wrong())?;
+        let code = digits.iter().try_fold(0, |sum, digit| {
+            Some(sum * 16 + char::from(*digit).to_digit(16)?)
+        });
         let code = code.ok_or_else(|| self.wrong())?;
         self.at += 4;
         Ok(code)

@@ -37,9 +37,11 @@ pub fn parse_text(bytes: &[u8], sql_type: &SqlType, display: &Display) -> Result
         SqlType::Int4 => ScalarValue::Int32(Some(number::int4(text)?)),
         SqlType::Int8 => ScalarValue::Int64(Some(number::int8(text)?)),
         SqlType::Bool => ScalarValue::Boolean(Some(text::boolean(text)?)),
-        SqlType::Text | SqlType::Unknown | SqlType::Varchar(None) | SqlType::Record | SqlType::Void => {
-            ScalarValue::Utf8View(Some(text.to_owned()))
-        }
+        SqlType::Text
+        | SqlType::Unknown
+        | SqlType::Varchar(None)
+        | SqlType::Record
+        | SqlType::Void => ScalarValue::Utf8View(Some(text.to_owned())),
         SqlType::Reg(_) => match text.parse() {
             Ok(oid) => ScalarValue::UInt32(Some(oid)),
             Err(_) if text == "-" => ScalarValue::UInt32(Some(0)),
@@ -87,12 +89,15 @@ pub fn zone_name(display: &Display) -> Arc<str> {
 }
 
 fn scalar(mut builder: ColumnBuilder) -> Result<ScalarValue> {
-    ScalarValue::try_from_array(&builder.finish()?, 0).map_err(|error| Error::Internal(Box::new(error)))
+    ScalarValue::try_from_array(&builder.finish()?, 0)
+        .map_err(|error| Error::Internal(Box::new(error)))
 }
 
 /// 22P02 for a text that is not of the type.
 pub(super) fn invalid(type_name: impl std::fmt::Display, text: &str) -> Error {
-    Error::InvalidText(format!("invalid input syntax for type {type_name}: \"{text}\""))
+    Error::InvalidText(format!(
+        "invalid input syntax for type {type_name}: \"{text}\""
+    ))
 }
 
 #[cfg(test)]

@@ -44,7 +44,9 @@ pub fn oid(text: &str) -> Result<u32> {
     let value = integer(text, &SqlType::Oid)?;
     match u32::try_from(value) {
         Ok(oid) => Ok(oid),
-        Err(_) => i32::try_from(value).map(|low| low as u32).map_err(|_| out_of_range(text, &SqlType::Oid)),
+        Err(_) => i32::try_from(value)
+            .map(|low| low as u32)
+            .map_err(|_| out_of_range(text, &SqlType::Oid)),
     }
 }
 
@@ -82,7 +84,9 @@ fn integer_slow(text: &str, sql_type: &SqlType) -> Result<i64> {
 }
 
 fn out_of_range(text: &str, sql_type: &SqlType) -> Error {
-    Error::OutOfRange(format!("value \"{text}\" is out of range for type {sql_type}"))
+    Error::OutOfRange(format!(
+        "value \"{text}\" is out of range for type {sql_type}"
+    ))
 }
 
 /// White space as C's `isspace` has it.
@@ -93,7 +97,9 @@ pub(super) fn is_space(letter: char) -> bool {
 /// Reads a `double precision`.
 pub fn float8(text: &str) -> Result<f64> {
     let trimmed = text.trim_matches(is_space);
-    let value: f64 = trimmed.parse().map_err(|_| invalid(SqlType::Float8, text))?;
+    let value: f64 = trimmed
+        .parse()
+        .map_err(|_| invalid(SqlType::Float8, text))?;
     if lost(trimmed, value.is_infinite(), value == 0.0) {
         let message = format!("\"{text}\" is out of range for type double precision");
         return Err(Error::OutOfRange(message));
@@ -104,9 +110,13 @@ pub fn float8(text: &str) -> Result<f64> {
 /// Reads a `real`.
 pub fn float4(text: &str) -> Result<f32> {
     let trimmed = text.trim_matches(is_space);
-    let value: f32 = trimmed.parse().map_err(|_| invalid(SqlType::Float4, text))?;
+    let value: f32 = trimmed
+        .parse()
+        .map_err(|_| invalid(SqlType::Float4, text))?;
     if lost(trimmed, value.is_infinite(), value == 0.0) {
-        return Err(Error::OutOfRange(format!("\"{text}\" is out of range for type real")));
+        return Err(Error::OutOfRange(format!(
+            "\"{text}\" is out of range for type real"
+        )));
     }
     Ok(value)
 }
@@ -178,7 +188,11 @@ fn decimal_slow(text: &str, precision: u8, scale: i8) -> Result<i128> {
     let number = match parse_numeric(text)? {
         Numeric::Number(number) => number,
         Numeric::NaN | Numeric::Infinity { .. } => {
-            let what = if matches!(parse_numeric(text)?, Numeric::NaN) { "NaN" } else { "an infinite value" };
+            let what = if matches!(parse_numeric(text)?, Numeric::NaN) {
+                "NaN"
+            } else {
+                "an infinite value"
+            };
             return Err(overflow(format!(
                 "A field with precision {precision}, scale {scale} cannot hold {what}."
             )));
@@ -189,8 +203,14 @@ fn decimal_slow(text: &str, precision: u8, scale: i8) -> Result<i128> {
     let mut value = 0i128;
     let mut fits = true;
     for index in 0..wanted.max(0) {
-        let digit = usize::try_from(index).ok().and_then(|index| number.digits.get(index)).copied();
-        match value.checked_mul(10).and_then(|value| value.checked_add(i128::from(digit.unwrap_or(0)))) {
+        let digit = usize::try_from(index)
+            .ok()
+            .and_then(|index| number.digits.get(index))
+            .copied();
+        match value
+            .checked_mul(10)
+            .and_then(|value| value.checked_add(i128::from(digit.unwrap_or(0))))
+        {
             Some(next) => value = next,
             None => fits = false,
         }
@@ -198,13 +218,19 @@ fn decimal_slow(text: &str, precision: u8, scale: i8) -> Result<i128> {
             break;
         }
     }
-    let next = usize::try_from(wanted).ok().and_then(|index| number.digits.get(index));
+    let next = usize::try_from(wanted)
+        .ok()
+        .and_then(|index| number.digits.get(index));
     if next.is_some_and(|digit| *digit >= 5) {
         value += 1;
     }
     if !fits || value >= 10i128.pow(u32::from(precision)) {
         let whole = i32::from(precision) - i32::from(scale);
-        let bound = if whole == 0 { "1".to_owned() } else { format!("10^{whole}") };
+        let bound = if whole == 0 {
+            "1".to_owned()
+        } else {
+            format!("10^{whole}")
+        };
         return Err(overflow(format!(
             "A field with precision {precision}, scale {scale} must round to an absolute value less than {bound}."
         )));
@@ -226,7 +252,9 @@ pub fn numeric_text(text: &str) -> Result<String> {
         out.push('-');
     }
     let digit = |index: i64| {
-        let digit = usize::try_from(index).ok().and_then(|index| number.digits.get(index));
+        let digit = usize::try_from(index)
+            .ok()
+            .and_then(|index| number.digits.get(index));
         char::from(b'0' + digit.copied().unwrap_or(0))
     };
     if number.point <= 0 {
@@ -286,10 +314,21 @@ fn parse_numeric(text: &str) -> Result<Numeric> {
     let mut digits: Vec<u8> = all().map(|byte| byte - b'0').collect();
     let leading = digits.iter().take_while(|digit| **digit == 0).count();
     digits.drain(..leading);
-    let point = if digits.is_empty() { 0 } else { whole.len() as i64 - leading as i64 + exponent };
+    let point = if digits.is_empty() {
+        0
+    } else {
+        whole.len() as i64 - leading as i64 + exponent
+    };
     let scale = (fraction.len() as i64).saturating_sub(exponent).max(0);
     if point > MAX_WHOLE_DIGITS || exponent.abs() > i64::from(i32::MAX / 2) {
-        return Err(Error::OutOfRange("value overflows numeric format".to_owned()));
+        return Err(Error::OutOfRange(
+            "value overflows numeric format".to_owned(),
+        ));
     }
-    Ok(Numeric::Number(Number { negative, digits, point, scale: scale.min(MAX_FRACTION_DIGITS) }))
+    Ok(Numeric::Number(Number {
+        negative,
+        digits,
+        point,
+        scale: scale.min(MAX_FRACTION_DIGITS),
+    }))
 }

@@ -107,7 +107,11 @@ fn uuid(text: &str) -> Result<Cow<'_, str>> {
             _ => return Err(wrong()),
         }
     }
-    if count == 32 && !after_hyphen { Ok(Cow::Owned(digits)) } else { Err(wrong()) }
+    if count == 32 && !after_hyphen {
+        Ok(Cow::Owned(digits))
+    } else {
+        Err(wrong())
+    }
 }
 
 /// Reads a `bytea` in hex or in escapes.

@@ -53,7 +53,9 @@ pub(super) fn record(fields: &[Field], row: usize, display: &Display, out: &mut 
         field.column.text(row, display, out);
         let text = &out[start..];
         let special = |byte: &u8| {
-            matches!(byte, b'"' | b'\\' | b'(' | b')' | b',') || byte.is_ascii_whitespace() || *byte == 0x0b
+            matches!(byte, b'"' | b'\\' | b'(' | b')' | b',')
+                || byte.is_ascii_whitespace()
+                || *byte == 0x0b
         };
         if text.is_empty() || text.iter().any(special) {
             double(out, start);

@@ -202,7 +202,11 @@ fn decimal(value: i128, scale: i8, out: &mut Vec<u8>) {
         }
     }
     let weight = count as i32 - fraction_groups as i32 - 1;
-    let sign = if value < 0 { NUMERIC_NEGATIVE } else { NUMERIC_POSITIVE };
+    let sign = if value < 0 {
+        NUMERIC_NEGATIVE
+    } else {
+        NUMERIC_POSITIVE
+    };
     let most_first = groups[..count].iter().rev().copied();
     numeric_groups(most_first, count, weight, sign, shown_scale, out);
 }
@@ -223,10 +227,20 @@ fn numeric_text(text: &[u8], out: &mut Vec<u8>) {
     if let Some(sign) = special {
         return numeric_groups([].into_iter(), 0, 0, sign, 0, out);
     }
-    let point = digits.iter().position(|byte| *byte == b'.').unwrap_or(digits.len());
-    let (whole, fraction) = (&digits[..point], digits.get(point + 1..).unwrap_or_default());
+    let point = digits
+        .iter()
+        .position(|byte| *byte == b'.')
+        .unwrap_or(digits.len());
+    let (whole, fraction) = (
+        &digits[..point],
+        digits.get(point + 1..).unwrap_or_default(),
+    );
     let mut groups: Vec<u16> = Vec::with_capacity(digits.len() / 4 + 2);
-    let fold = |group: &[u8]| group.iter().fold(0u16, |sum, digit| sum * 10 + u16::from(digit - b'0'));
+    let fold = |group: &[u8]| {
+        group
+            .iter()
+            .fold(0u16, |sum, digit| sum * 10 + u16::from(digit - b'0'))
+    };
     let head = whole.len() % 4;
     if head > 0 {
         groups.push(fold(&whole[..head]));
@@ -236,9 +250,20 @@ fn numeric_text(text: &[u8], out: &mut Vec<u8>) {
     for chunk in fraction.chunks(4) {
         groups.push(fold(chunk) * 10u16.pow(4 - chunk.len() as u32));
     }
-    let sign = if negative { NUMERIC_NEGATIVE } else { NUMERIC_POSITIVE };
+    let sign = if negative {
+        NUMERIC_NEGATIVE
+    } else {
+        NUMERIC_POSITIVE
+    };
     let count = groups.len();
-    numeric_groups(groups.into_iter(), count, weight, sign, fraction.len() as u16, out);
+    numeric_groups(
+        groups.into_iter(),
+        count,
+        weight,
+        sign,
+        fraction.len() as u16,
+        out,
+    );
 }
 
 /// Appends a numeric's header and its groups, without zero groups at either end.
@@ -269,7 +294,11 @@ fn numeric_groups(
     let length = ((used - start - 8) / 2) as u16;
     let zero = length == 0;
     let weight = if zero { 0 } else { weight as i16 };
-    let sign = if zero && sign == NUMERIC_NEGATIVE { NUMERIC_POSITIVE } else { sign };
+    let sign = if zero && sign == NUMERIC_NEGATIVE {
+        NUMERIC_POSITIVE
+    } else {
+        sign
+    };
     out[start..start + 2].copy_from_slice(&length.to_be_bytes());
     out[start + 2..start + 4].copy_from_slice(&weight.to_be_bytes());
     out[start + 4..start + 6].copy_from_slice(&sign.to_be_bytes());

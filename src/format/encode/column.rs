@@ -97,7 +97,11 @@ impl Strings {
             DataType::Utf8 => Self::Small(array.as_string::<i32>().clone()),
             DataType::LargeUtf8 => Self::Large(array.as_string::<i64>().clone()),
             DataType::Utf8View => Self::View(array.as_string_view().clone()),
-            _ => Self::View(convert(array, &DataType::Utf8View)?.as_string_view().clone()),
+            _ => Self::View(
+                convert(array, &DataType::Utf8View)?
+                    .as_string_view()
+                    .clone(),
+            ),
         })
     }
 }
@@ -115,10 +119,16 @@ impl Column {
             _ => array,
         };
         if *array.data_type() == DataType::Null {
-            return Ok(Self { nulls: None, values: Values::AllNull });
+            return Ok(Self {
+                nulls: None,
+                values: Values::AllNull,
+            });
         }
         let values = open_values(array, sql_type)?;
-        Ok(Self { nulls: array.logical_nulls(), values })
+        Ok(Self {
+            nulls: array.logical_nulls(),
+            values,
+        })
     }
 
     /// Whether the row's value is NULL.
@@ -136,23 +146,43 @@ fn open_values(array: &ArrayRef, sql_type: &SqlType) -> Result<Values> {
     let micros = DataType::Timestamp(TimeUnit::Microsecond, None);
     Ok(match sql_type {
         SqlType::Bool => Values::Bool(convert(array, &DataType::Boolean)?.as_boolean().clone()),
-        SqlType::Int2 => Values::Int2(convert(array, &DataType::Int16)?.as_primitive::<Int16Type>().clone()),
-        SqlType::Int4 => Values::Int4(convert(array, &DataType::Int32)?.as_primitive::<Int32Type>().clone()),
+        SqlType::Int2 => Values::Int2(
+            convert(array, &DataType::Int16)?
+                .as_primitive::<Int16Type>()
+                .clone(),
+        ),
+        SqlType::Int4 => Values::Int4(
+            convert(array, &DataType::Int32)?
+                .as_primitive::<Int32Type>()
+                .clone(),
+        ),
         SqlType::Int8 if *array.data_type() == DataType::UInt64 => {
             Values::Unsigned(array.as_primitive::<UInt64Type>().clone())
         }
-        SqlType::Int8 => Values::Int8(convert(array, &DataType::Int64)?.as_primitive::<Int64Type>().clone()),
-        SqlType::Oid | SqlType::Reg(_) => {
-            Values::Oid(convert(array, &DataType::UInt32)?.as_primitive::<UInt32Type>().clone())
-        }
-        SqlType::Float4 => {
-            Values::Float4(convert(array, &DataType::Float32)?.as_primitive::<Float32Type>().clone())
-        }
-        SqlType::Float8 => {
-            Values::Float8(convert(array, &DataType::Float64)?.as_primitive::<Float64Type>().clone())
-        }
+        SqlType::Int8 => Values::Int8(
+            convert(array, &DataType::Int64)?
+                .as_primitive::<Int64Type>()
+                .clone(),
+        ),
+        SqlType::Oid | SqlType::Reg(_) => Values::Oid(
+            convert(array, &DataType::UInt32)?
+                .as_primitive::<UInt32Type>()
+                .clone(),
+        ),
+        SqlType::Float4 => Values::Float4(
+            convert(array, &DataType::Float32)?
+                .as_primitive::<Float32Type>()
+                .clone(),
+        ),
+        SqlType::Float8 => Values::Float8(
+            convert(array, &DataType::Float64)?
+                .as_primitive::<Float64Type>()
+                .clone(),
+        ),
         SqlType::Numeric(_) => open_numeric(array)?,
-        SqlType::Char(length) if *length > 0 => Values::Padded(Strings::open(array)?, *length as usize),
+        SqlType::Char(length) if *length > 0 => {
+            Values::Padded(Strings::open(array)?, *length as usize)
+        }
         SqlType::Text
         | SqlType::Varchar(_)
         | SqlType::Char(_)
@@ -161,14 +191,21 @@ fn open_values(array: &ArrayRef, sql_type: &SqlType) -> Result<Values> {
         | SqlType::Json
         | SqlType::Unknown
         | SqlType::Void => Values::Text(Strings::open(array)?),
-        SqlType::Bytea => Values::Bytea(convert(array, &DataType::BinaryView)?.as_binary_view().clone()),
+        SqlType::Bytea => Values::Bytea(
+            convert(array, &DataType::BinaryView)?
+                .as_binary_view()
+                .clone(),
+        ),
         SqlType::Date => {
             let days = convert(array, &DataType::Date32)?;
             Values::Date(days.as_primitive::<Date32Type>().reinterpret_cast())
         }
         SqlType::Time => {
             let time = convert(array, &DataType::Time64(TimeUnit::Microsecond))?;
-            Values::Time(time.as_primitive::<Time64MicrosecondType>().reinterpret_cast())
+            Values::Time(
+                time.as_primitive::<Time64MicrosecondType>()
+                    .reinterpret_cast(),
+            )
         }
         SqlType::Timestamp => Values::Timestamp(convert_moment(array, &micros)?),
         SqlType::Timestamptz => {
@@ -176,7 +213,10 @@ fn open_values(array: &ArrayRef, sql_type: &SqlType) -> Result<Values> {
                 DataType::Timestamp(_, zone) => zone.clone(),
                 _ => None,
             };
-            Values::Timestamptz(convert_moment(array, &DataType::Timestamp(TimeUnit::Microsecond, zone))?)
+            Values::Timestamptz(convert_moment(
+                array,
+                &DataType::Timestamp(TimeUnit::Microsecond, zone),
+            )?)
         }
         SqlType::Interval => {
             let interval = convert(array, &DataType::Interval(IntervalUnit::MonthDayNano))?;
@@ -223,7 +263,11 @@ impl List {
         let (offsets, items): (OffsetBuffer<i64>, ArrayRef) = match array.data_type() {
             DataType::List(_) => {
                 let list = array.as_list::<i32>();
-                let wide: Vec<i64> = list.offsets().iter().map(|offset| i64::from(*offset)).collect();
+                let wide: Vec<i64> = list
+                    .offsets()
+                    .iter()
+                    .map(|offset| i64::from(*offset))
+                    .collect();
                 (OffsetBuffer::new(wide.into()), Arc::clone(list.values()))
             }
             DataType::LargeList(_) => {
@@ -231,10 +275,16 @@ impl List {
                 (list.offsets().clone(), Arc::clone(list.values()))
             }
             DataType::FixedSizeList(field, _) => {
-                return Self::open(&convert(array, &DataType::LargeList(Arc::clone(field)))?, item_type);
+                return Self::open(
+                    &convert(array, &DataType::LargeList(Arc::clone(field)))?,
+                    item_type,
+                );
             }
             DataType::ListView(field) | DataType::LargeListView(field) => {
-                return Self::open(&convert(array, &DataType::LargeList(Arc::clone(field)))?, item_type);
+                return Self::open(
+                    &convert(array, &DataType::LargeList(Arc::clone(field)))?,
+                    item_type,
+                );
             }
             other => return Err(Error::internal(format!("an array held as {other}"))),
         };
@@ -244,11 +294,18 @@ impl List {
             DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(_, _)
         ) && !matches!(item_type, SqlType::Int2Vector | SqlType::OidVector);
         let items = if nested {
-            Column { nulls: items.logical_nulls(), values: Values::List(Self::open(&items, item_type)?) }
+            Column {
+                nulls: items.logical_nulls(),
+                values: Values::List(Self::open(&items, item_type)?),
+            }
         } else {
             Column::open(&items, item_type)?
         };
-        Ok(Self { offsets, items: Box::new(items), item_type: item_type.clone() })
+        Ok(Self {
+            offsets,
+            items: Box::new(items),
+            item_type: item_type.clone(),
+        })
     }
 
     /// The rows of `items` that are the elements of this row.
@@ -260,7 +317,9 @@ impl List {
 /// Timestamps in microseconds; the extremes of any unit mean infinity and stay so.
 fn convert_moment(array: &ArrayRef, to: &DataType) -> Result<Int64Array> {
     let moments = convert(array, to)?;
-    Ok(moments.as_primitive::<TimestampMicrosecondType>().reinterpret_cast())
+    Ok(moments
+        .as_primitive::<TimestampMicrosecondType>()
+        .reinterpret_cast())
 }
 
 fn convert(array: &ArrayRef, to: &DataType) -> Result<ArrayRef> {

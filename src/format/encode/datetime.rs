@@ -6,8 +6,9 @@ use chrono_tz::{OffsetName, Tz};
 use super::{DateOrder, DateStyle, Display, number};
 
 const MICROS_PER_DAY: i64 = 86_400_000_000;
-const MONTHS: [&str; 12] =
-    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+const MONTHS: [&str; 12] = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+];
 const WEEKDAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
 
 /// A day of the calendar; year 0 is 1 BC.
@@ -28,7 +29,11 @@ pub fn day_of(days: i64) -> Day {
     let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted_month = (5 * of_year + 2) / 153;
     let day = (of_year - (153 * shifted_month + 2) / 5 + 1) as u32;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 } as u32;
+    let month = if shifted_month < 10 {
+        shifted_month + 3
+    } else {
+        shifted_month - 9
+    } as u32;
     let year = (year_of_era + era * 400 + i64::from(month <= 2)) as i32;
     Day { year, month, day }
 }
@@ -49,7 +54,12 @@ pub fn days_of(day: Day) -> i64 {
 /// Appends a date: days since 1970, the extremes being the infinities.
 #[inline]
 pub fn date(days: i32, display: &Display, out: &mut Vec<u8>) {
-    if infinite(i64::from(days), i64::from(i32::MIN), i64::from(i32::MAX), out) {
+    if infinite(
+        i64::from(days),
+        i64::from(i32::MIN),
+        i64::from(i32::MAX),
+        out,
+    ) {
         return;
     }
     let day = day_of(i64::from(days));
@@ -78,7 +88,12 @@ pub fn timestamptz(micros: i64, display: &Display, out: &mut Vec<u8>) {
         return;
     }
     let (seconds, name) = offset(micros, display.zone);
-    moment(micros + i64::from(seconds) * 1_000_000, display, Some((seconds, name)), out);
+    moment(
+        micros + i64::from(seconds) * 1_000_000,
+        display,
+        Some((seconds, name)),
+        out,
+    );
 }
 
 /// The zone's distance to UTC in seconds, east positive, and its abbreviation, at a moment.
@@ -89,7 +104,10 @@ fn offset(micros: i64, zone: Tz) -> (i32, Option<String>) {
     match DateTime::from_timestamp_micros(micros) {
         Some(utc) => {
             let offset = zone.offset_from_utc_datetime(&utc.naive_utc());
-            (offset.fix().local_minus_utc(), offset.abbreviation().map(str::to_owned))
+            (
+                offset.fix().local_minus_utc(),
+                offset.abbreviation().map(str::to_owned),
+            )
         }
         // Beyond chrono's years there are no rules of zones either.
         None => (0, None),
@@ -174,8 +192,11 @@ fn write_day(day: Day, display: &Display, date: bool, out: &mut Vec<u8>) {
             two(day.day, out);
         }
         Some(order) => {
-            let (first, second) =
-                if order == DateOrder::Dmy { (day.day, day.month) } else { (day.month, day.day) };
+            let (first, second) = if order == DateOrder::Dmy {
+                (day.day, day.month)
+            } else {
+                (day.month, day.day)
+            };
             two(first, out);
             out.push(separator);
             two(second, out);
@@ -221,7 +242,10 @@ pub(super) fn fraction(micros: i64, out: &mut Vec<u8>) {
         *digit = b'0' + (rest % 10) as u8;
         rest /= 10;
     }
-    let length = digits.iter().rposition(|digit| *digit != b'0').map_or(0, |last| last + 1);
+    let length = digits
+        .iter()
+        .rposition(|digit| *digit != b'0')
+        .map_or(0, |last| last + 1);
     out.push(b'.');
     out.extend_from_slice(&digits[..length]);
 }

@@ -69,7 +69,11 @@ impl Fields {
 fn postgres(fields: &Fields, out: &mut Vec<u8>) {
     let mut first = true;
     let mut before_negative = false;
-    for (value, unit) in [(fields.years, "year"), (fields.months, "mon"), (fields.days, "day")] {
+    for (value, unit) in [
+        (fields.years, "year"),
+        (fields.months, "mon"),
+        (fields.days, "day"),
+    ] {
         if value == 0 {
             continue;
         }

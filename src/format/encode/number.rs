@@ -82,7 +82,11 @@ fn special(value: f64, out: &mut Vec<u8>) {
     let text: &[u8] = if value.is_nan() {
         b"NaN"
     } else if value == 0.0 {
-        if value.is_sign_negative() { b"-0" } else { b"0" }
+        if value.is_sign_negative() {
+            b"-0"
+        } else {
+            b"0"
+        }
     } else if value > 0.0 {
         b"Infinity"
     } else {
@@ -110,10 +114,23 @@ fn shortest(text: &str, limit: i32, out: &mut Vec<u8>) {
         digits[length] = byte;
         length += 1;
     }
-    let leading = digits[..length].iter().take_while(|byte| **byte == b'0').count();
+    let leading = digits[..length]
+        .iter()
+        .take_while(|byte| **byte == b'0')
+        .count();
     let point = whole.len() as i32 + exponent - leading as i32;
-    let trailing = digits[leading..length].iter().rev().take_while(|byte| **byte == b'0').count();
-    write_digits(negative, &digits[leading..length - trailing], point, limit, out);
+    let trailing = digits[leading..length]
+        .iter()
+        .rev()
+        .take_while(|byte| **byte == b'0')
+        .count();
+    write_digits(
+        negative,
+        &digits[leading..length - trailing],
+        point,
+        limit,
+        out,
+    );
 }
 
 /// The value with so many significant digits, without trailing zeros, as C's `%g` writes it.
@@ -121,7 +138,10 @@ fn rounded(value: f64, precision: usize, out: &mut Vec<u8>) {
     let text = format!("{:.*e}", precision - 1, value.abs());
     let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
     let digits: Vec<u8> = mantissa.bytes().filter(u8::is_ascii_digit).collect();
-    let length = digits.iter().rposition(|digit| *digit != b'0').map_or(1, |last| last + 1);
+    let length = digits
+        .iter()
+        .rposition(|digit| *digit != b'0')
+        .map_or(1, |last| last + 1);
     let point = exponent.parse::<i32>().unwrap_or_default() + 1;
     write_digits(value < 0.0, &digits[..length], point, precision as i32, out);
 }

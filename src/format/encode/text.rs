@@ -15,10 +15,16 @@ impl Column {
             Values::Int8(values) => number::integer(values.value(row), out),
             Values::Unsigned(values) => number::integer(values.value(row), out),
             Values::Oid(values) => number::integer(values.value(row), out),
-            Values::Float4(values) => number::float4(values.value(row), display.extra_float_digits, out),
-            Values::Float8(values) => number::float8(values.value(row), display.extra_float_digits, out),
+            Values::Float4(values) => {
+                number::float4(values.value(row), display.extra_float_digits, out)
+            }
+            Values::Float8(values) => {
+                number::float8(values.value(row), display.extra_float_digits, out)
+            }
             Values::Decimal(values, scale) => number::decimal(values.value(row), *scale, out),
-            Values::WideDecimal(values, scale) => number::wide_decimal(values.value(row), *scale, out),
+            Values::WideDecimal(values, scale) => {
+                number::wide_decimal(values.value(row), *scale, out)
+            }
             Values::Text(values)
             | Values::NumericText(values)
             | Values::Uuid(values)
@@ -29,7 +35,9 @@ impl Column {
             Values::Time(values) => datetime::time(values.value(row), out),
             Values::Timestamp(values) => datetime::timestamp(values.value(row), display, out),
             Values::Timestamptz(values) => datetime::timestamptz(values.value(row), display, out),
-            Values::Interval(values) => interval::interval(&values.value(row), display.interval_style, out),
+            Values::Interval(values) => {
+                interval::interval(&values.value(row), display.interval_style, out)
+            }
             Values::List(list) => array::array(list, row, display, out),
             Values::Vector(list) => array::vector(list, row, display, out),
             Values::Struct(fields) => array::record(fields, row, display, out),
@@ -60,7 +68,8 @@ fn bytea(bytes: &[u8], form: ByteaOutput, out: &mut Vec<u8>) {
                     b'\\' => out.extend_from_slice(b"\\\\"),
                     0x20..=0x7e => out.push(*byte),
                     other => {
-                        let octal = [other >> 6, (other >> 3) & 7, other & 7].map(|digit| b'0' + digit);
+                        let octal =
+                            [other >> 6, (other >> 3) & 7, other & 7].map(|digit| b'0' + digit);
                         out.push(b'\\');
                         out.extend_from_slice(&octal);
                     }

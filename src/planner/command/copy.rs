@@ -38,7 +38,9 @@ pub(in crate::planner) fn copy(
     }
     if !cursor.accept(&["STDIN"]) && !cursor.accept(&["STDOUT"]) {
         return match cursor.string() {
-            Ok(_) => Err(Error::Unsupported("COPY with a file of the server".to_owned())),
+            Ok(_) => Err(Error::Unsupported(
+                "COPY with a file of the server".to_owned(),
+            )),
             Err(error) => Err(error),
         };
     }
@@ -59,7 +61,12 @@ pub(in crate::planner) fn copy(
     } else {
         None
     };
-    Ok(Body::Copy(Box::new(Copy { source, from, options, filter })))
+    Ok(Body::Copy(Box::new(Copy {
+        source,
+        from,
+        options,
+        filter,
+    })))
 }
 
 fn query(

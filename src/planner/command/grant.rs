@@ -20,7 +20,11 @@ pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Option<Body>> {
             }
         }
         let grant = grant(cursor)?.ok_or_else(|| cursor.unexpected())?;
-        return Ok(Some(Body::DefaultPrivileges { roles, schemas, grant }));
+        return Ok(Some(Body::DefaultPrivileges {
+            roles,
+            schemas,
+            grant,
+        }));
     }
     Ok(grant(cursor)?.map(Body::Grant))
 }
@@ -35,7 +39,8 @@ fn grant(cursor: &mut Cursor<'_>) -> Result<Option<Grant>> {
     };
     let mut option = false;
     if revoke {
-        option = cursor.accept(&["GRANT", "OPTION", "FOR"]) || cursor.accept(&["ADMIN", "OPTION", "FOR"]);
+        option = cursor.accept(&["GRANT", "OPTION", "FOR"])
+            || cursor.accept(&["ADMIN", "OPTION", "FOR"]);
     }
     let what = what(cursor)?;
     cursor.expect(&[if revoke { "FROM" } else { "TO" }])?;
@@ -56,7 +61,13 @@ fn grant(cursor: &mut Cursor<'_>) -> Result<Option<Grant>> {
             return Err(cursor.unexpected());
         }
     }
-    Ok(Some(Grant { revoke, option, what, grantees, cascade }))
+    Ok(Some(Grant {
+        revoke,
+        option,
+        what,
+        grantees,
+        cascade,
+    }))
 }
 
 /// `[ROLE | GROUP] name [IN TENANT tenant]`.
@@ -80,7 +91,11 @@ fn what(cursor: &mut Cursor<'_>) -> Result<Granted> {
             Vec::new()
         };
         cursor.expect(&["ON"])?;
-        return Ok(Granted::Privileges { privileges: None, all_columns, on: objects(cursor)? });
+        return Ok(Granted::Privileges {
+            privileges: None,
+            all_columns,
+            on: objects(cursor)?,
+        });
     }
     let start = cursor.list(|cursor| {
         let name = cursor.role()?;
@@ -92,9 +107,14 @@ fn what(cursor: &mut Cursor<'_>) -> Result<Granted> {
         Ok((name, columns))
     })?;
     if !cursor.accept(&["ON"]) {
-        return Ok(Granted::Roles(start.into_iter().map(|(name, _)| name).collect()));
+        return Ok(Granted::Roles(
+            start.into_iter().map(|(name, _)| name).collect(),
+        ));
     }
-    let privileges = start.into_iter().map(|(name, columns)| (keyword(&name), columns)).collect();
+    let privileges = start
+        .into_iter()
+        .map(|(name, columns)| (keyword(&name), columns))
+        .collect();
     Ok(Granted::Privileges {
         privileges: Some(privileges),
         all_columns: Vec::new(),
@@ -137,7 +157,15 @@ fn objects(cursor: &mut Cursor<'_>) -> Result<Objects> {
             return Ok(Objects::Functions(cursor.list(function)?));
         }
     }
-    for kind in ["SEQUENCE", "TYPE", "DOMAIN", "LANGUAGE", "TABLESPACE", "FOREIGN", "PARAMETER"] {
+    for kind in [
+        "SEQUENCE",
+        "TYPE",
+        "DOMAIN",
+        "LANGUAGE",
+        "TABLESPACE",
+        "FOREIGN",
+        "PARAMETER",
+    ] {
         if cursor.accept(&[kind]) {
             while !cursor.is_done() && !cursor.is_at(0, "TO") && !cursor.is_at(0, "FROM") {
                 cursor.advance();
@@ -145,7 +173,14 @@ fn objects(cursor: &mut Cursor<'_>) -> Result<Objects> {
             return Ok(Objects::Other(kind.to_lowercase()));
         }
     }
-    for kind in ["TABLES", "FUNCTIONS", "ROUTINES", "SCHEMAS", "SEQUENCES", "TYPES"] {
+    for kind in [
+        "TABLES",
+        "FUNCTIONS",
+        "ROUTINES",
+        "SCHEMAS",
+        "SEQUENCES",
+        "TYPES",
+    ] {
         if cursor.is_at(0, kind) && (cursor.is_at(1, "TO") || cursor.is_at(1, "FROM")) {
             cursor.advance();
             return Ok(Objects::Kind(kind.to_owned()));

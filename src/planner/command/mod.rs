@@ -29,7 +29,10 @@ pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Option<Body>> {
     if let Some(body) = grant::read(cursor)? {
         return Ok(Some(body));
     }
-    setting(cursor).transpose().or_else(|| cursor_statement(cursor).transpose()).transpose()
+    setting(cursor)
+        .transpose()
+        .or_else(|| cursor_statement(cursor).transpose())
+        .transpose()
 }
 
 fn setting(cursor: &mut Cursor<'_>) -> Result<Option<Body>> {
@@ -40,11 +43,19 @@ fn setting(cursor: &mut Cursor<'_>) -> Result<Option<Body>> {
         }
         if cursor.accept(&["TIME", "ZONE"]) {
             let value = time_zone(cursor)?;
-            return Ok(Some(Body::Set(Set { name: "timezone".to_owned(), value, local })));
+            return Ok(Some(Body::Set(Set {
+                name: "timezone".to_owned(),
+                value,
+                local,
+            })));
         }
         if cursor.accept(&["NAMES"]) {
             let value = Some(cursor.value()?);
-            return Ok(Some(Body::Set(Set { name: "client_encoding".to_owned(), value, local })));
+            return Ok(Some(Body::Set(Set {
+                name: "client_encoding".to_owned(),
+                value,
+                local,
+            })));
         }
         let name = setting_name(cursor)?;
         if !cursor.accept(&["TO"]) {
@@ -122,7 +133,11 @@ fn cursor_statement(cursor: &mut Cursor<'_>) -> Result<Option<Body>> {
     if cursor.accept(&["DEALLOCATE"]) {
         cursor.accept(&["PREPARE"]);
         let all = cursor.accept(&["ALL"]);
-        return Ok(Some(Body::Deallocate(if all { None } else { Some(cursor.identifier()?) })));
+        return Ok(Some(Body::Deallocate(if all {
+            None
+        } else {
+            Some(cursor.identifier()?)
+        })));
     }
     if cursor.accept(&["DECLARE"]) {
         return declare(cursor).map(Some);
@@ -134,12 +149,20 @@ fn cursor_statement(cursor: &mut Cursor<'_>) -> Result<Option<Body>> {
                 cursor.accept(&["IN"]);
             }
             let name = cursor.identifier()?;
-            return Ok(Some(Body::Fetch { cursor: name, direction, discard }));
+            return Ok(Some(Body::Fetch {
+                cursor: name,
+                direction,
+                discard,
+            }));
         }
     }
     if cursor.accept(&["CLOSE"]) {
         let all = cursor.accept(&["ALL"]);
-        return Ok(Some(Body::CloseCursor(if all { None } else { Some(cursor.identifier()?) })));
+        return Ok(Some(Body::CloseCursor(if all {
+            None
+        } else {
+            Some(cursor.identifier()?)
+        })));
     }
     if cursor.accept(&["DISCARD"]) {
         return discard(cursor).map(|target| Some(Body::Discard(target)));
@@ -191,7 +214,9 @@ fn declare(cursor: &mut Cursor<'_>) -> Result<Body> {
     let mut scroll = None;
     loop {
         if cursor.accept(&["BINARY"]) {
-            return Err(crate::error::Error::Unsupported("DECLARE BINARY".to_owned()));
+            return Err(crate::error::Error::Unsupported(
+                "DECLARE BINARY".to_owned(),
+            ));
         } else if cursor.accept(&["NO", "SCROLL"]) {
             scroll = Some(false);
         } else if cursor.accept(&["SCROLL"]) {
@@ -206,5 +231,10 @@ fn declare(cursor: &mut Cursor<'_>) -> Result<Body> {
         cursor.accept(&["WITHOUT", "HOLD"]);
     }
     cursor.expect(&["FOR"])?;
-    Ok(Body::Declare { name, scroll, hold, query: cursor.query()? })
+    Ok(Body::Declare {
+        name,
+        scroll,
+        hold,
+        query: cursor.query()?,
+    })
 }

@@ -13,7 +13,11 @@ pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Option<Role>> {
             let role = cursor.role()?;
             let mut options = options(cursor)?;
             options.login = options.login.or(Some(login));
-            return Ok(Some(Role::Create { role, options, if_not_exists }));
+            return Ok(Some(Role::Create {
+                role,
+                options,
+                if_not_exists,
+            }));
         }
         if cursor.accept(&["ALTER", keyword]) {
             return alter(cursor).map(Some);
@@ -27,7 +31,10 @@ pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Option<Role>> {
     if cursor.accept(&["REASSIGN", "OWNED", "BY"]) {
         let from = cursor.list(Cursor::role)?;
         cursor.expect(&["TO"])?;
-        return Ok(Some(Role::ReassignOwned { from, to: cursor.role()? }));
+        return Ok(Some(Role::ReassignOwned {
+            from,
+            to: cursor.role()?,
+        }));
     }
     if cursor.accept(&["DROP", "OWNED", "BY"]) {
         let by = cursor.list(Cursor::role)?;
@@ -43,7 +50,10 @@ pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Option<Role>> {
 /// SET ROLE and SET SESSION AUTHORIZATION.
 fn assume(cursor: &mut Cursor<'_>) -> Result<Option<Role>> {
     if cursor.accept(&["RESET", "ROLE"]) {
-        return Ok(Some(Role::SetRole { name: None, local: false }));
+        return Ok(Some(Role::SetRole {
+            name: None,
+            local: false,
+        }));
     }
     if cursor.accept(&["RESET", "SESSION", "AUTHORIZATION"]) {
         return Ok(Some(Role::SetSessionAuthorization { name: None }));
@@ -59,7 +69,11 @@ fn assume(cursor: &mut Cursor<'_>) -> Result<Option<Role>> {
         {
             return Ok(None);
         }
-        let name = if cursor.accept(&["DEFAULT"]) { None } else { Some(name(cursor)?) };
+        let name = if cursor.accept(&["DEFAULT"]) {
+            None
+        } else {
+            Some(name(cursor)?)
+        };
         return Ok(Some(Role::SetSessionAuthorization { name }));
     }
     if !cursor.accept(&["TO"]) {
@@ -86,11 +100,22 @@ fn alter(cursor: &mut Cursor<'_>) -> Result<Role> {
         return Err(Error::Unsupported("ALTER ROLE IN DATABASE".to_owned()));
     }
     if cursor.accept(&["RENAME", "TO"]) {
-        return Ok(Role::Rename { role, to: cursor.identifier()? });
+        return Ok(Role::Rename {
+            role,
+            to: cursor.identifier()?,
+        });
     }
     if cursor.accept(&["RESET"]) {
-        let name = if cursor.accept(&["ALL"]) { None } else { Some(cursor.identifier()?) };
-        return Ok(Role::Set { role, name, value: None });
+        let name = if cursor.accept(&["ALL"]) {
+            None
+        } else {
+            Some(cursor.identifier()?)
+        };
+        return Ok(Role::Set {
+            role,
+            name,
+            value: None,
+        });
     }
     if cursor.accept(&["SET"]) {
         let mut name = cursor.identifier()?;
@@ -105,9 +130,16 @@ fn alter(cursor: &mut Cursor<'_>) -> Result<Role> {
         } else {
             Some(cursor.list(Cursor::value)?.join(", "))
         };
-        return Ok(Role::Set { role, name: Some(name), value });
+        return Ok(Role::Set {
+            role,
+            name: Some(name),
+            value,
+        });
     }
-    Ok(Role::Alter { role, options: options(cursor)? })
+    Ok(Role::Alter {
+        role,
+        options: options(cursor)?,
+    })
 }
 
 fn options(cursor: &mut Cursor<'_>) -> Result<RoleOptions> {

@@ -10,7 +10,11 @@ pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Option<Tenant>> {
     for (keyword, database) in [("TENANT", false), ("DATABASE", true)] {
         if cursor.accept(&["CREATE", keyword]) {
             let name = cursor.identifier()?;
-            return Ok(Some(Tenant::Create { name, options: created_with(cursor)?, database }));
+            return Ok(Some(Tenant::Create {
+                name,
+                options: created_with(cursor)?,
+                database,
+            }));
         }
         if cursor.accept(&["ALTER", keyword]) {
             return alter(cursor, database).map(Some);
@@ -32,7 +36,13 @@ pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Option<Tenant>> {
                     return Err(cursor.unexpected());
                 }
             }
-            return Ok(Some(Tenant::Drop { names, if_exists, cascade, force, database }));
+            return Ok(Some(Tenant::Drop {
+                names,
+                if_exists,
+                cascade,
+                force,
+                database,
+            }));
         }
     }
     Ok(None)
@@ -71,17 +81,31 @@ fn created_with(cursor: &mut Cursor<'_>) -> Result<Vec<(String, String)>> {
 fn alter(cursor: &mut Cursor<'_>, database: bool) -> Result<Tenant> {
     let name = cursor.identifier()?;
     if cursor.accept(&["RENAME", "TO"]) {
-        return Ok(Tenant::Rename { name, to: cursor.identifier()?, database });
+        return Ok(Tenant::Rename {
+            name,
+            to: cursor.identifier()?,
+            database,
+        });
     }
     if cursor.accept(&["SUSPEND"]) {
-        return Ok(Tenant::Suspend { name, suspended: true });
+        return Ok(Tenant::Suspend {
+            name,
+            suspended: true,
+        });
     }
     if cursor.accept(&["RESUME"]) {
-        return Ok(Tenant::Suspend { name, suspended: false });
+        return Ok(Tenant::Suspend {
+            name,
+            suspended: false,
+        });
     }
     if cursor.accept(&["RESET"]) {
         let setting = cursor.identifier()?;
-        return Ok(Tenant::Set { name, options: vec![(setting, None)], database });
+        return Ok(Tenant::Set {
+            name,
+            options: vec![(setting, None)],
+            database,
+        });
     }
     cursor.expect(&["SET"])?;
     if cursor.peek() == &Token::LParen {
@@ -90,7 +114,11 @@ fn alter(cursor: &mut Cursor<'_>, database: bool) -> Result<Tenant> {
             cursor.expect_token(&Token::Eq)?;
             Ok((name, Some(cursor.value()?)))
         })?;
-        return Ok(Tenant::Set { name, options, database });
+        return Ok(Tenant::Set {
+            name,
+            options,
+            database,
+        });
     }
     let setting = cursor.identifier()?;
     if !cursor.accept(&["TO"]) {
@@ -101,5 +129,9 @@ fn alter(cursor: &mut Cursor<'_>, database: bool) -> Result<Tenant> {
     } else {
         Some(cursor.list(Cursor::value)?.join(", "))
     };
-    Ok(Tenant::Set { name, options: vec![(setting, value)], database })
+    Ok(Tenant::Set {
+        name,
+        options: vec![(setting, value)],
+        database,
+    })
 }

@@ -7,19 +7,28 @@ use crate::planner::ast::{Transaction, TransactionModes};
 use crate::planner::cursor::Cursor;
 
 pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Option<Transaction>> {
-    if cursor.starts_with(&["COMMIT", "PREPARED"]) || cursor.starts_with(&["ROLLBACK", "PREPARED"]) {
+    if cursor.starts_with(&["COMMIT", "PREPARED"]) || cursor.starts_with(&["ROLLBACK", "PREPARED"])
+    {
         return Ok(None);
     }
     if cursor.accept(&["BEGIN"]) {
         work(cursor);
-        return Ok(Some(Transaction::Begin { modes: modes(cursor)?, tag: "BEGIN" }));
+        return Ok(Some(Transaction::Begin {
+            modes: modes(cursor)?,
+            tag: "BEGIN",
+        }));
     }
     if cursor.accept(&["START", "TRANSACTION"]) {
-        return Ok(Some(Transaction::Begin { modes: modes(cursor)?, tag: "START TRANSACTION" }));
+        return Ok(Some(Transaction::Begin {
+            modes: modes(cursor)?,
+            tag: "START TRANSACTION",
+        }));
     }
     if cursor.accept(&["COMMIT"]) || cursor.accept(&["END"]) {
         work(cursor);
-        return Ok(Some(Transaction::Commit { chain: chain(cursor)? }));
+        return Ok(Some(Transaction::Commit {
+            chain: chain(cursor)?,
+        }));
     }
     if cursor.accept(&["ROLLBACK"]) || cursor.accept(&["ABORT"]) {
         work(cursor);
@@ -27,7 +36,9 @@ pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Option<Transaction>> {
             cursor.accept(&["SAVEPOINT"]);
             return Ok(Some(Transaction::RollbackTo(cursor.identifier()?)));
         }
-        return Ok(Some(Transaction::Rollback { chain: chain(cursor)? }));
+        return Ok(Some(Transaction::Rollback {
+            chain: chain(cursor)?,
+        }));
     }
     if cursor.accept(&["SAVEPOINT"]) {
         return Ok(Some(Transaction::Savepoint(cursor.identifier()?)));

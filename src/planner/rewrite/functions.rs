@@ -50,7 +50,9 @@ impl VisitorMut for Calls {
 
 fn is_call(ident: &Ident) -> bool {
     ident.quote_style.is_none()
-        && WITHOUT_BRACKETS.iter().any(|name| ident.value.eq_ignore_ascii_case(name))
+        && WITHOUT_BRACKETS
+            .iter()
+            .any(|name| ident.value.eq_ignore_ascii_case(name))
 }
 
 fn no_arguments() -> FunctionArguments {

@@ -15,7 +15,9 @@ pub(in crate::planner) fn narrow_integers(plan: LogicalPlan) -> Result<LogicalPl
         let names = NamePreserver::new(&node);
         let node = node.map_expressions(|expr| {
             let name = names.save(&expr);
-            Ok(expr.transform_up(|expr| Ok(narrow(expr)))?.update_data(|expr| name.restore(expr)))
+            Ok(expr
+                .transform_up(|expr| Ok(narrow(expr)))?
+                .update_data(|expr| name.restore(expr)))
         })?;
         if !node.transformed {
             return Ok(node);
@@ -33,9 +35,7 @@ fn narrow(expr: Expr) -> Transformed<Expr> {
     match expr {
         Expr::Literal(ScalarValue::Int64(Some(value)), metadata) => match i32::try_from(value) {
             Ok(value) => Transformed::yes(Expr::Literal(ScalarValue::Int32(Some(value)), metadata)),
-            Err(_) => {
-                Transformed::no(Expr::Literal(ScalarValue::Int64(Some(value)), metadata))
-            }
+            Err(_) => Transformed::no(Expr::Literal(ScalarValue::Int64(Some(value)), metadata)),
         },
         other => Transformed::no(other),
     }

@@ -41,7 +41,10 @@ impl VisitorMut for Namer {
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
         let wild = select.projection.iter().any(|item| {
-            matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..))
+            matches!(
+                item,
+                SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..)
+            )
         });
         let mut taken = HashSet::new();
         for item in &mut select.projection {
@@ -60,7 +63,11 @@ fn name_item(item: &mut SelectItem, wild: bool, taken: &mut HashSet<String>) {
             if is_column && free && !wild {
                 return;
             }
-            let alias = if free && !is_column { name } else { distinct(&name, taken) };
+            let alias = if free && !is_column {
+                name
+            } else {
+                distinct(&name, taken)
+            };
             *item = SelectItem::ExprWithAlias {
                 expr: expr.clone(),
                 alias: Ident::with_quote('"', alias),
@@ -104,22 +111,27 @@ fn of_expression(expr: &Expr) -> Option<String> {
         Expr::Identifier(ident) => Some(folded(ident)),
         Expr::CompoundIdentifier(parts) => parts.last().map(folded),
         Expr::Function(Function { name, .. }) => last(name),
-        Expr::Cast { expr, data_type, .. } => of_expression(expr).or_else(|| {
+        Expr::Cast {
+            expr, data_type, ..
+        } => of_expression(expr).or_else(|| {
             let sql_type = crate::planner::types::sql_type(data_type).ok()?;
             Some(sql_type.typname().trim_start_matches('_').to_owned())
         }),
-        Expr::TypedString(typed) => {
-            Some(crate::planner::types::sql_type(&typed.data_type).ok()?.typname())
-        }
+        Expr::TypedString(typed) => Some(
+            crate::planner::types::sql_type(&typed.data_type)
+                .ok()?
+                .typname(),
+        ),
         Expr::Interval(_) => fixed("interval"),
         Expr::Value(value) => match value.value {
             Value::Boolean(_) => fixed("bool"),
             _ => None,
         },
         Expr::Nested(inner) | Expr::Collate { expr: inner, .. } => of_expression(inner),
-        Expr::Case { else_result, .. } => {
-            else_result.as_deref().and_then(column_name).or_else(|| fixed("case"))
-        }
+        Expr::Case { else_result, .. } => else_result
+            .as_deref()
+            .and_then(column_name)
+            .or_else(|| fixed("case")),
         Expr::Exists { .. } => fixed("exists"),
         Expr::Subquery(query) => of_query(query),
         Expr::Array(_) => fixed("array"),
@@ -153,7 +165,9 @@ fn of_expression(expr: &Expr) -> Option<String> {
 /// CASE takes the name of its ELSE only if that is a column or a function.
 fn column_name(expr: &Expr) -> Option<String> {
     match expr {
-        Expr::Identifier(_) | Expr::CompoundIdentifier(_) | Expr::Function(_) => of_expression(expr),
+        Expr::Identifier(_) | Expr::CompoundIdentifier(_) | Expr::Function(_) => {
+            of_expression(expr)
+        }
         Expr::Cast { expr, .. } => column_name(expr),
         _ => None,
     }

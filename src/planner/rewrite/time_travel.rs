@@ -35,10 +35,12 @@ pub(in crate::planner) fn unmark(name: &str) -> Result<(&str, AsOf)> {
         Some(("t", text)) => microseconds(text).map(AsOf::Timestamp),
         _ => None,
     };
-    let invalid = || Error::InvalidDatetime(format!(
-        "invalid input syntax for type timestamp: \"{}\"",
-        version.get(1..).unwrap_or_default()
-    ));
+    let invalid = || {
+        Error::InvalidDatetime(format!(
+            "invalid input syntax for type timestamp: \"{}\"",
+            version.get(1..).unwrap_or_default()
+        ))
+    };
     Ok((table, as_of.ok_or_else(invalid)?))
 }
 
@@ -54,7 +56,11 @@ fn microseconds(text: &str) -> Option<i64> {
             return Some(moment.timestamp_micros());
         }
     }
-    for format in ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M"] {
+    for format in [
+        "%Y-%m-%d %H:%M:%S%.f",
+        "%Y-%m-%dT%H:%M:%S%.f",
+        "%Y-%m-%d %H:%M",
+    ] {
         if let Ok(moment) = NaiveDateTime::parse_from_str(text, format) {
             return Some(moment.and_utc().timestamp_micros());
         }
@@ -69,7 +75,13 @@ impl VisitorMut for Marker {
     type Break = Error;
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Error> {
-        let TableFactor::Table { name, version, alias, .. } = factor else {
+        let TableFactor::Table {
+            name,
+            version,
+            alias,
+            ..
+        } = factor
+        else {
             return ControlFlow::Continue(());
         };
         let Some(version) = version.take() else {
@@ -78,14 +90,16 @@ impl VisitorMut for Marker {
         match mark(&version) {
             Ok(suffix) => {
                 if alias.is_none() {
-                    *alias = name.0.last().and_then(ObjectNamePart::as_ident).map(|ident| {
-                        TableAlias {
+                    *alias = name
+                        .0
+                        .last()
+                        .and_then(ObjectNamePart::as_ident)
+                        .map(|ident| TableAlias {
                             explicit: false,
                             name: ident.clone(),
                             columns: Vec::new(),
                             at: None,
-                        }
-                    });
+                        });
                 }
                 add_suffix(name, &suffix);
                 ControlFlow::Continue(())
@@ -109,7 +123,9 @@ fn mark(version: &TableVersion) -> Result<String> {
     match version {
         TableVersion::VersionAsOf(expr) => Ok(format!("v{}", constant(expr)?)),
         TableVersion::TimestampAsOf(expr) => Ok(format!("t{}", constant(expr)?)),
-        other => Err(Error::Unsupported(format!("time travel written as {other}"))),
+        other => Err(Error::Unsupported(format!(
+            "time travel written as {other}"
+        ))),
     }
 }
 
@@ -120,9 +136,14 @@ fn constant(expr: &Expr) -> Result<String> {
             Value::SingleQuotedString(text) => Ok(text.clone()),
             other => Err(Error::Unsupported(format!("time travel to {other}"))),
         },
-        Expr::UnaryOp { op: UnaryOperator::Minus, expr } => Ok(format!("-{}", constant(expr)?)),
+        Expr::UnaryOp {
+            op: UnaryOperator::Minus,
+            expr,
+        } => Ok(format!("-{}", constant(expr)?)),
         Expr::TypedString(typed) => constant(&Expr::Value(typed.value.clone())),
         Expr::Cast { expr, .. } | Expr::Nested(expr) => constant(expr),
-        _ => Err(Error::Unsupported("time travel to a moment that is not a constant".to_owned())),
+        _ => Err(Error::Unsupported(
+            "time travel to a moment that is not a constant".to_owned(),
+        )),
     }
 }

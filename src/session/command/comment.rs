@@ -9,7 +9,13 @@ use crate::session::Session;
 use crate::session::reply::Reply;
 
 pub(super) async fn run(session: &mut Session, statement: &ast::Statement) -> Result<Reply> {
-    let ast::Statement::Comment { object_type, object_name, comment, .. } = statement else {
+    let ast::Statement::Comment {
+        object_type,
+        object_name,
+        comment,
+        ..
+    } = statement
+    else {
         return Err(Error::internal("not a COMMENT"));
     };
     let comment = comment.clone().filter(|comment| !comment.is_empty());
@@ -38,8 +44,10 @@ pub(super) async fn run(session: &mut Session, statement: &ast::Statement) -> Re
             };
             match &mut relation.body {
                 RelationBody::Table(table) => {
-                    let target =
-                        table.columns.iter_mut().find(|c| !c.dropped && c.name == column);
+                    let target = table
+                        .columns
+                        .iter_mut()
+                        .find(|c| !c.dropped && c.name == column);
                     target.ok_or_else(missing)?.comment = comment;
                 }
                 RelationBody::View(view) => {
@@ -59,5 +67,7 @@ pub(super) async fn run(session: &mut Session, statement: &ast::Statement) -> Re
     };
     session.transaction.change(&caller.database, vec![change]);
     session.version += 1;
-    Ok(Reply::Done { tag: "COMMENT".to_owned() })
+    Ok(Reply::Done {
+        tag: "COMMENT".to_owned(),
+    })
 }

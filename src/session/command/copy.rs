@@ -10,9 +10,9 @@ use tessera_catalog::model::{Column, Privilege, RelationBody, Scope as Reach};
 use super::{default, names, query};
 use crate::error::{Error, Result};
 use crate::execute::Limits;
+use crate::planner::Scope;
 use crate::planner::ast::{Body, Copy, CopySource, CopyValue};
 use crate::planner::source::{AsOf, Found, TableRef};
-use crate::planner::Scope;
 use crate::policy::{Caller, check_columns};
 use crate::session::Session;
 use crate::session::copy_sink::{CopySink, Shape};
@@ -29,13 +29,19 @@ pub(super) async fn run(session: &mut Session, copy: &Copy, limits: Limits) -> R
     match &copy.source {
         CopySource::Query(statement) => {
             let Body::Query(written) = &statement.body else {
-                return Err(Error::Unsupported("COPY of a statement that is not a query".to_owned()));
+                return Err(Error::Unsupported(
+                    "COPY of a statement that is not a query".to_owned(),
+                ));
             };
             let (plan, _, columns) = query::plan(written, &scope, &[])?;
             check_force(&options, &columns, false)?;
             let guarded = query::guard(session, plan, &caller, &scope).await?;
             let batches = query::stream(session, guarded, &scope, limits);
-            Ok(Reply::CopyOut(CopyOut { columns, options, batches }))
+            Ok(Reply::CopyOut(CopyOut {
+                columns,
+                options,
+                batches,
+            }))
         }
         CopySource::Table { name, columns } => {
             let found = names::relation(&scope, name)?;
@@ -85,7 +91,11 @@ async fn copy_out(
         .build()?;
     let guarded = query::guard(session, plan, caller, scope).await?;
     let batches = query::stream(session, guarded, scope, limits);
-    Ok(Reply::CopyOut(CopyOut { columns, options, batches }))
+    Ok(Reply::CopyOut(CopyOut {
+        columns,
+        options,
+        batches,
+    }))
 }
 
 async fn copy_in(
@@ -118,7 +128,13 @@ async fn copy_in(
         })
         .collect();
     check_force(&options, &columns, true)?;
-    let shape = shape(&targets, stored.live_columns(), copy.filter.as_ref(), scope, stored)?;
+    let shape = shape(
+        &targets,
+        stored.live_columns(),
+        copy.filter.as_ref(),
+        scope,
+        stored,
+    )?;
     let writer = RowWriter::new(
         &granted,
         Writing {
@@ -130,9 +146,18 @@ async fn copy_in(
             operation: "WRITE",
         },
     )?;
-    let sink = CopySink { shape, writer, inbox: Arc::clone(&session.inbox) };
+    let sink = CopySink {
+        shape,
+        writer,
+        inbox: Arc::clone(&session.inbox),
+    };
     let relation = found.relation.name.clone();
-    Ok(Reply::CopyIn(CopyIn { relation, columns, options, sink }))
+    Ok(Reply::CopyIn(CopyIn {
+        relation,
+        columns,
+        options,
+        sink,
+    }))
 }
 
 fn targets<'a>(
@@ -146,9 +171,13 @@ fn targets<'a>(
     }
     let mut targets: Vec<&Column> = Vec::with_capacity(named.len());
     for name in named {
-        let column = live.iter().find(|c| c.name == *name).ok_or_else(|| {
-            Error::NoSuchColumnOf { column: name.clone(), relation: relation.to_owned() }
-        })?;
+        let column =
+            live.iter()
+                .find(|c| c.name == *name)
+                .ok_or_else(|| Error::NoSuchColumnOf {
+                    column: name.clone(),
+                    relation: relation.to_owned(),
+                })?;
         if targets.iter().any(|target| target.number == column.number) {
             return Err(Error::DuplicateColumn(name.clone()));
         }
@@ -166,8 +195,10 @@ fn shape<'a>(
     stored: &tessera_catalog::model::Table,
 ) -> Result<Shape> {
     use datafusion::arrow::datatypes::Schema;
-    let fields: Vec<_> =
-        targets.iter().map(|c| c.sql_type.field(&c.name, true, &scope.zone)).collect();
+    let fields: Vec<_> = targets
+        .iter()
+        .map(|c| c.sql_type.field(&c.name, true, &scope.zone))
+        .collect();
     let given = DFSchema::try_from(Schema::new(fields))?;
     let columns = live
         .map(|column| {
@@ -205,16 +236,20 @@ fn on_off(name: &str, value: &CopyValue) -> Result<bool> {
                 position: None,
             }),
         },
-        CopyValue::Columns(_) | CopyValue::AllColumns => {
-            Err(Error::Syntax { message: format!("{name} requires a Boolean value"), position: None })
-        }
+        CopyValue::Columns(_) | CopyValue::AllColumns => Err(Error::Syntax {
+            message: format!("{name} requires a Boolean value"),
+            position: None,
+        }),
     }
 }
 
 fn text(name: &str, value: &CopyValue) -> Result<String> {
     match value {
         CopyValue::Text(text) => Ok(text.clone()),
-        _ => Err(Error::Syntax { message: format!("{name} requires a parameter"), position: None }),
+        _ => Err(Error::Syntax {
+            message: format!("{name} requires a parameter"),
+            position: None,
+        }),
     }
 }
 
@@ -228,8 +263,16 @@ fn options(given: &[(String, CopyValue)], from: bool) -> Result<CopyOptions> {
             });
         }
     }
-    let find = |name: &str| given.iter().find(|(own, _)| own == name).map(|(_, value)| value);
-    let format = match find("format").map(|value| text("format", value)).transpose()? {
+    let find = |name: &str| {
+        given
+            .iter()
+            .find(|(own, _)| own == name)
+            .map(|(_, value)| value)
+    };
+    let format = match find("format")
+        .map(|value| text("format", value))
+        .transpose()?
+    {
         None => CopyFormat::Text,
         Some(name) => match name.to_lowercase().as_str() {
             "text" => CopyFormat::Text,
@@ -292,7 +335,9 @@ fn options(given: &[(String, CopyValue)], from: bool) -> Result<CopyOptions> {
                 let encoding = text(name, value)?;
                 let folded = encoding.to_lowercase().replace(['-', '_'], "");
                 if !matches!(folded.as_str(), "utf8" | "unicode" | "sqlascii") {
-                    return Err(Error::Unsupported(format!("COPY with ENCODING '{encoding}'")));
+                    return Err(Error::Unsupported(format!(
+                        "COPY with ENCODING '{encoding}'"
+                    )));
                 }
             }
             "freeze" if !on_off(name, value)? => {}
@@ -300,15 +345,22 @@ fn options(given: &[(String, CopyValue)], from: bool) -> Result<CopyOptions> {
                 "stop" => {}
                 "ignore" if from && format != CopyFormat::Binary => options.on_error_ignore = true,
                 "ignore" => {
-                    return Err(Error::Unsupported("ON_ERROR ignore with this COPY".to_owned()));
+                    return Err(Error::Unsupported(
+                        "ON_ERROR ignore with this COPY".to_owned(),
+                    ));
                 }
                 other => return Err(invalid(format!("COPY ON_ERROR \"{other}\" not recognized"))),
             },
             "reject_limit" => {
                 let limit = text(name, value)?;
-                let limit: u64 = limit.parse().ok().filter(|limit| *limit > 0).ok_or_else(|| {
-                    invalid(format!("REJECT_LIMIT ({limit}) must be greater than zero"))
-                })?;
+                let limit: u64 =
+                    limit
+                        .parse()
+                        .ok()
+                        .filter(|limit| *limit > 0)
+                        .ok_or_else(|| {
+                            invalid(format!("REJECT_LIMIT ({limit}) must be greater than zero"))
+                        })?;
                 options.reject_limit = Some(limit);
             }
             "log_verbosity" => {
@@ -317,7 +369,9 @@ fn options(given: &[(String, CopyValue)], from: bool) -> Result<CopyOptions> {
                     "default" => LogVerbosity::Default,
                     "verbose" => LogVerbosity::Verbose,
                     other => {
-                        return Err(invalid(format!("COPY LOG_VERBOSITY \"{other}\" not recognized")));
+                        return Err(invalid(format!(
+                            "COPY LOG_VERBOSITY \"{other}\" not recognized"
+                        )));
                     }
                 };
             }
@@ -336,12 +390,18 @@ fn options(given: &[(String, CopyValue)], from: bool) -> Result<CopyOptions> {
 
 fn delimiter(character: &str, format: CopyFormat) -> Result<u8> {
     let &[byte] = character.as_bytes() else {
-        return Err(invalid("COPY delimiter must be a single one-byte character"));
+        return Err(invalid(
+            "COPY delimiter must be a single one-byte character",
+        ));
     };
     if matches!(byte, b'\r' | b'\n') {
-        return Err(invalid("COPY delimiter cannot be newline or carriage return"));
+        return Err(invalid(
+            "COPY delimiter cannot be newline or carriage return",
+        ));
     }
-    if format == CopyFormat::Text && (byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'\\' | b'.')) {
+    if format == CopyFormat::Text
+        && (byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'\\' | b'.'))
+    {
         return Err(invalid(format!("COPY delimiter cannot be \"{character}\"")));
     }
     Ok(byte)
@@ -363,7 +423,10 @@ fn force(
         CopyValue::AllColumns => Ok(ForceColumns::All),
         CopyValue::Columns(columns) => Ok(ForceColumns::Some(columns.clone())),
         _ => Err(Error::Syntax {
-            message: format!("argument to option \"{}\" must be a list of column names", name.to_lowercase()),
+            message: format!(
+                "argument to option \"{}\" must be a list of column names",
+                name.to_lowercase()
+            ),
             position: None,
         }),
     }
@@ -384,18 +447,24 @@ fn check_together(options: &CopyOptions, given: &[(String, CopyValue)]) -> Resul
         return Ok(());
     }
     if options.null.as_bytes().contains(&options.delimiter) {
-        return Err(invalid("COPY delimiter character must not appear in the NULL specification"));
+        return Err(invalid(
+            "COPY delimiter character must not appear in the NULL specification",
+        ));
     }
     if options.format == CopyFormat::Csv {
         if options.quote == options.delimiter {
             return Err(invalid("COPY delimiter and quote must be different"));
         }
         if options.null.as_bytes().contains(&options.quote) {
-            return Err(invalid("CSV quote character must not appear in the NULL specification"));
+            return Err(invalid(
+                "CSV quote character must not appear in the NULL specification",
+            ));
         }
     }
     if options.reject_limit.is_some() && !options.on_error_ignore {
-        return Err(invalid("COPY REJECT_LIMIT requires ON_ERROR to be set to IGNORE"));
+        return Err(invalid(
+            "COPY REJECT_LIMIT requires ON_ERROR to be set to IGNORE",
+        ));
     }
     Ok(())
 }
@@ -403,13 +472,21 @@ fn check_together(options: &CopyOptions, given: &[(String, CopyValue)]) -> Resul
 /// Columns of FORCE options must be among those copied.
 fn check_force(options: &CopyOptions, columns: &Columns, from: bool) -> Result<()> {
     let lists: &[(&ForceColumns, &str)] = if from {
-        &[(&options.force_not_null, "FORCE_NOT_NULL"), (&options.force_null, "FORCE_NULL")]
+        &[
+            (&options.force_not_null, "FORCE_NOT_NULL"),
+            (&options.force_null, "FORCE_NULL"),
+        ]
     } else {
         &[(&options.force_quote, "FORCE_QUOTE")]
     };
     for (list, name) in lists {
-        let ForceColumns::Some(named) = list else { continue };
-        if let Some(missing) = named.iter().find(|n| !columns.iter().any(|c| c.name == **n)) {
+        let ForceColumns::Some(named) = list else {
+            continue;
+        };
+        if let Some(missing) = named
+            .iter()
+            .find(|n| !columns.iter().any(|c| c.name == **n))
+        {
             return Err(Error::InvalidDefinition(format!(
                 "{name} column \"{missing}\" not referenced by COPY"
             )));

@@ -33,7 +33,9 @@ pub(super) async fn declare(
     // A cursor outlives the statement's own time limit; each FETCH has one.
     let batches = query::stream(session, guarded, &scope, Limits::default());
     session.cursors.open(name, columns, batches, hold)?;
-    Ok(Reply::Done { tag: "DECLARE CURSOR".to_owned() })
+    Ok(Reply::Done {
+        tag: "DECLARE CURSOR".to_owned(),
+    })
 }
 
 pub(super) async fn fetch(
@@ -58,11 +60,17 @@ pub(super) async fn fetch(
     let batches = cursor.forward(take).await?;
     if discard {
         let rows: usize = batches.iter().map(|batch| batch.num_rows()).sum();
-        return Ok(Reply::Done { tag: format!("MOVE {rows}") });
+        return Ok(Reply::Done {
+            tag: format!("MOVE {rows}"),
+        });
     }
     let columns = Arc::clone(&cursor.columns);
     let batches = Box::pin(futures::stream::iter(batches.into_iter().map(Ok)));
-    Ok(Reply::Rows(Rows { columns, batches, tag: RowsTag::Counted("FETCH") }))
+    Ok(Reply::Rows(Rows {
+        columns,
+        batches,
+        tag: RowsTag::Counted("FETCH"),
+    }))
 }
 
 pub(super) fn close(session: &mut Session, name: Option<&str>) -> Result<Reply> {
@@ -76,5 +84,7 @@ pub(super) fn close(session: &mut Session, name: Option<&str>) -> Result<Reply> 
             "CLOSE CURSOR"
         }
     };
-    Ok(Reply::Done { tag: tag.to_owned() })
+    Ok(Reply::Done {
+        tag: tag.to_owned(),
+    })
 }

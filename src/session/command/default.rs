@@ -14,14 +14,19 @@ use crate::session::write::{CompiledCheck, table_schema};
 /// Reads an expression that the catalog keeps as text.
 pub(super) fn parse(text: &str) -> Result<ast::Expr> {
     let statements = planner::parse(&format!("SELECT {text}"))?;
-    let body = statements.into_iter().next().map(|statement| statement.body);
+    let body = statements
+        .into_iter()
+        .next()
+        .map(|statement| statement.body);
     if let Some(planner::ast::Body::Query(query)) = body
         && let ast::SetExpr::Select(select) = *query.body
         && let Some(ast::SelectItem::UnnamedExpr(expr)) = select.projection.into_iter().next()
     {
         return Ok(expr);
     }
-    Err(Error::internal("an expression of the catalog cannot be read"))
+    Err(Error::internal(
+        "an expression of the catalog cannot be read",
+    ))
 }
 
 /// What a column holds when nothing is said: its default, the session's tenant, or NULL; in the
@@ -36,21 +41,34 @@ pub(super) fn of_column(column: &Column, scope: &Scope) -> Result<Expr> {
         return Ok(lit(null));
     };
     let expr = planner::expression(parse(text)?, &DFSchema::empty(), scope, &[])?;
-    planner::assign(expr, &DFSchema::empty(), &column.sql_type, &scope.zone, &column.name)
+    planner::assign(
+        expr,
+        &DFSchema::empty(),
+        &column.sql_type,
+        &scope.zone,
+        &column.name,
+    )
 }
 
 /// Checks a default's expression and gives its text for the catalog.
 pub(super) fn check(expr: &ast::Expr, column: &Column, scope: &Scope) -> Result<String> {
     let text = expr.to_string();
-    let planned = planner::expression(expr.clone(), &DFSchema::empty(), scope, &[]).map_err(
-        |error| match error {
-            Error::NoSuchColumn(_) => {
-                Error::InvalidDefinition("cannot use column reference in DEFAULT expression".into())
+    let planned =
+        planner::expression(expr.clone(), &DFSchema::empty(), scope, &[]).map_err(|error| {
+            match error {
+                Error::NoSuchColumn(_) => Error::InvalidDefinition(
+                    "cannot use column reference in DEFAULT expression".into(),
+                ),
+                other => other,
             }
-            other => other,
-        },
+        })?;
+    planner::assign(
+        planned,
+        &DFSchema::empty(),
+        &column.sql_type,
+        &scope.zone,
+        &column.name,
     )?;
-    planner::assign(planned, &DFSchema::empty(), &column.sql_type, &scope.zone, &column.name)?;
     Ok(text)
 }
 
@@ -63,7 +81,10 @@ pub(super) fn compile_checks(table: &Table, scope: &Scope) -> Result<Arc<[Compil
         .map(|check| {
             let condition = condition(&parse(&check.expression)?, &schema, scope)?;
             let condition = scope.state.create_physical_expr(condition, &schema)?;
-            Ok(CompiledCheck { name: check.name.clone(), condition })
+            Ok(CompiledCheck {
+                name: check.name.clone(),
+                condition,
+            })
         })
         .collect()
 }

@@ -47,15 +47,28 @@ pub(in crate::session) async fn prepare(
         },
         Body::Explain(explain) => {
             // Parameters are those of the statement that is explained.
-            let inner = Box::pin(prepare(session, explain.statement.as_ref().clone(), declared));
+            let inner = Box::pin(prepare(
+                session,
+                explain.statement.as_ref().clone(),
+                declared,
+            ));
             parameters = inner.await?.parameters;
             Some(explain_columns())
         }
         Body::Execute { name, .. } => session.prepared(name)?.columns.clone(),
-        Body::Fetch { cursor, discard: false, .. } => Some(session.cursors.columns(cursor)?),
+        Body::Fetch {
+            cursor,
+            discard: false,
+            ..
+        } => Some(session.cursors.columns(cursor)?),
         _ => None,
     };
-    Ok(Prepared { statement, parameters, columns, plan })
+    Ok(Prepared {
+        statement,
+        parameters,
+        columns,
+        plan,
+    })
 }
 
 pub(super) fn explain_columns() -> Columns {

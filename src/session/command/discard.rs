@@ -27,5 +27,7 @@ pub(super) fn run(session: &mut Session, what: Discard) -> Result<Reply> {
         Discard::Sequences => "DISCARD SEQUENCES",
         Discard::Temporary => "DISCARD TEMP",
     };
-    Ok(Reply::Done { tag: tag.to_owned() })
+    Ok(Reply::Done {
+        tag: tag.to_owned(),
+    })
 }

@@ -52,16 +52,23 @@ pub(super) async fn run(
             .to_string();
         let mut lines: Vec<String> = text.lines().map(clean).collect();
         lines.push(format!("Rows: {rows}"));
-        lines.push(format!("Execution Time: {:.3} ms", elapsed.as_secs_f64() * 1e3));
+        lines.push(format!(
+            "Execution Time: {:.3} ms",
+            elapsed.as_secs_f64() * 1e3
+        ));
         lines
     } else {
         let physical = execute::physical(guarded, &scope.state).await?;
-        let text = DisplayableExecutionPlan::new(physical.as_ref()).indent(explain.verbose).to_string();
+        let text = DisplayableExecutionPlan::new(physical.as_ref())
+            .indent(explain.verbose)
+            .to_string();
         text.lines().map(clean).collect()
     };
     let lines = if json {
-        let nodes: Vec<_> =
-            lines.iter().map(|line| serde_json::json!({ "Node Type": line.trim() })).collect();
+        let nodes: Vec<_> = lines
+            .iter()
+            .map(|line| serde_json::json!({ "Node Type": line.trim() }))
+            .collect();
         let document = serde_json::json!([{ "Plan": { "Node Type": "Plan", "Plans": nodes } }]);
         let text = serde_json::to_string_pretty(&document)
             .map_err(|error| Error::Internal(Box::new(error)))?;
@@ -89,7 +96,9 @@ fn clean(line: &str) -> String {
         cleaned.push_str(before);
         // The groups are in braces and brackets: `file_groups={2 groups: [[…], […]]}`.
         let end = after.find("]]}").map_or(after.len(), |end| end + 3);
-        let count = after.get("file_groups={".len()..).and_then(|s| s.split(':').next());
+        let count = after
+            .get("file_groups={".len()..)
+            .and_then(|s| s.split(':').next());
         cleaned.push_str("files={");
         cleaned.push_str(count.unwrap_or_default());
         cleaned.push('}');

@@ -19,7 +19,11 @@ use crate::session::reply::{Notice, Reply};
 
 /// The owner of what the caller makes: in a tenant, what an operator makes is its admin's.
 pub(super) fn creator(caller: &Caller) -> Oid {
-    if caller.operator && !caller.is_system() { Oid::TENANT_ADMIN } else { caller.role }
+    if caller.operator && !caller.is_system() {
+        Oid::TENANT_ADMIN
+    } else {
+        caller.role
+    }
 }
 
 /// The list that a new object of an owner starts with, after ALTER DEFAULT PRIVILEGES.
@@ -29,7 +33,11 @@ pub(super) fn default_acl(
     schema: Oid,
     all: Privileges,
 ) -> Option<Acl> {
-    let kind = if all == Privileges::of_schema() { DefaultAclKind::Schema } else { DefaultAclKind::Table };
+    let kind = if all == Privileges::of_schema() {
+        DefaultAclKind::Schema
+    } else {
+        DefaultAclKind::Table
+    };
     let mut found = caller
         .database
         .default_acls
@@ -54,25 +62,44 @@ pub(super) async fn run(session: &mut Session, grant: &Grant) -> Result<Reply> {
             session.version += 1;
             return Ok(Reply::Done { tag });
         }
-        Granted::Privileges { privileges, all_columns, on } => {
+        Granted::Privileges {
+            privileges,
+            all_columns,
+            on,
+        } => {
             for grantee in &grant.grantees {
-                on_objects(session, grant, privileges.as_deref(), all_columns, on, grantee).await?;
+                on_objects(
+                    session,
+                    grant,
+                    privileges.as_deref(),
+                    all_columns,
+                    on,
+                    grantee,
+                )
+                .await?;
             }
         }
     }
     session.version += 1;
-    Ok(Reply::Done { tag: tag.to_owned() })
+    Ok(Reply::Done {
+        tag: tag.to_owned(),
+    })
 }
 
 async fn membership(session: &mut Session, grant: &Grant, groups: &[Name]) -> Result<()> {
     for group_name in groups {
         for member_name in &grant.grantees {
-            let tenant = group_name.tenant.as_deref().or(member_name.tenant.as_deref());
+            let tenant = group_name
+                .tenant
+                .as_deref()
+                .or(member_name.tenant.as_deref());
             let (caller, database) = place(session, tenant).await?;
             let group = resolve(&caller, &database, group_name)?;
             let member = resolve(&caller, &database, member_name)?;
             if group == Oid::PUBLIC || member == Oid::PUBLIC {
-                return Err(Error::ReservedName("role \"public\" has no members".to_owned()));
+                return Err(Error::ReservedName(
+                    "role \"public\" has no members".to_owned(),
+                ));
             }
             check_membership(&caller, &database, group)?;
             let change = if grant.revoke {
@@ -83,11 +110,17 @@ async fn membership(session: &mut Session, grant: &Grant, groups: &[Name]) -> Re
                         .find(|m| m.role == group && m.member == member)
                         .copied();
                     match former {
-                        Some(m) => Change::PutMembership(Membership { admin_option: false, ..m }),
+                        Some(m) => Change::PutMembership(Membership {
+                            admin_option: false,
+                            ..m
+                        }),
                         None => continue,
                     }
                 } else {
-                    Change::DropMembership { role: group, member }
+                    Change::DropMembership {
+                        role: group,
+                        member,
+                    }
                 }
             } else {
                 if database.is_member(group, member) {
@@ -167,7 +200,8 @@ async fn on_objects(
                     .filter_map(|relation| scope.relation_by_oid(relation.oid))
                     .collect();
                 for found in tables {
-                    on_relation(session, &caller, grant, words, all_columns, &found, grantee).await?;
+                    on_relation(session, &caller, grant, words, all_columns, &found, grantee)
+                        .await?;
                 }
             }
         }
@@ -177,7 +211,10 @@ async fn on_objects(
                 let mut object = schema::named(&caller, name)?.as_ref().clone();
                 let wanted = privileges(words, Privileges::of_schema())?;
                 let role = resolve(&caller, &caller.database, grantee)?;
-                let held = object.acl.as_ref().map_or(Privileges::NONE, |a| a.grantable_by(&caller.roles));
+                let held = object
+                    .acl
+                    .as_ref()
+                    .map_or(Privileges::NONE, |a| a.grantable_by(&caller.roles));
                 let owner = caller.has_role(object.owner);
                 let may = if owner { Privileges::of_schema() } else { held };
                 let wanted = allowed(session, wanted, may, grant, "schema", name)?;
@@ -188,7 +225,9 @@ async fn on_objects(
                     .unwrap_or_else(|| Acl::of_owner(object.owner, Privileges::of_schema()));
                 change(&mut acl, grant, role, grantor, wanted);
                 object.acl = Some(acl);
-                session.transaction.change(&caller.database, vec![Change::PutSchema(object)]);
+                session
+                    .transaction
+                    .change(&caller.database, vec![Change::PutSchema(object)]);
             }
         }
         Objects::Databases(databases) => {
@@ -196,10 +235,15 @@ async fn on_objects(
                 let caller = session.caller().await?;
                 let admin = caller.superuser || caller.roles.contains(&Oid::TENANT_ADMIN);
                 if !admin {
-                    return Err(Error::PermissionDenied { kind: "database", name: name.clone() });
+                    return Err(Error::PermissionDenied {
+                        kind: "database",
+                        name: name.clone(),
+                    });
                 }
                 if name == "tessera" && caller.is_system() {
-                    return Err(Error::Unsupported("GRANT on the system database".to_owned()));
+                    return Err(Error::Unsupported(
+                        "GRANT on the system database".to_owned(),
+                    ));
                 }
                 let wanted = privileges(words, Privileges::of_database())?;
                 let role = resolve(&caller, &caller.database, grantee)?;
@@ -214,7 +258,9 @@ async fn on_objects(
             }
         }
         Objects::AllFunctionsInSchemas(_) => {
-            return Err(Error::Unsupported("GRANT on all functions of a schema".to_owned()));
+            return Err(Error::Unsupported(
+                "GRANT on all functions of a schema".to_owned(),
+            ));
         }
         Objects::Other(kind) => return Err(Error::Unsupported(format!("GRANT on {kind}"))),
         Objects::Kind(kind) => {
@@ -236,19 +282,34 @@ async fn on_function(
 ) -> Result<()> {
     let caller = session.caller().await?;
     let wanted = privileges(words, Privileges::of_function())?;
-    let owner = if caller.is_system() { Oid::OPERATOR } else { Oid::TENANT_ADMIN };
+    let owner = if caller.is_system() {
+        Oid::OPERATOR
+    } else {
+        Oid::TENANT_ADMIN
+    };
     if !(caller.superuser || caller.roles.contains(&owner)) {
-        return Err(Error::PermissionDenied { kind: "function", name: function.to_owned() });
+        return Err(Error::PermissionDenied {
+            kind: "function",
+            name: function.to_owned(),
+        });
     }
     let role = grantee_of(&caller, grantee)?;
-    let mut acl = caller.database.function_acls.get(function).cloned().unwrap_or_else(|| {
-        let mut acl = Acl::of_owner(owner, Privileges::of_function());
-        acl.grant(Oid::PUBLIC, owner, Privileges::of_function(), false);
-        acl
-    });
+    let mut acl = caller
+        .database
+        .function_acls
+        .get(function)
+        .cloned()
+        .unwrap_or_else(|| {
+            let mut acl = Acl::of_owner(owner, Privileges::of_function());
+            acl.grant(Oid::PUBLIC, owner, Privileges::of_function(), false);
+            acl
+        });
     change(&mut acl, grant, role, owner, wanted);
     let function = function.to_owned();
-    session.transaction.change(&caller.database, vec![Change::PutFunctionAcl { function, acl }]);
+    session.transaction.change(
+        &caller.database,
+        vec![Change::PutFunctionAcl { function, acl }],
+    );
     Ok(())
 }
 
@@ -274,7 +335,10 @@ fn allowed(
         return Ok(wanted);
     }
     if granted.is_empty() {
-        return Err(Error::PermissionDenied { kind, name: name.to_owned() });
+        return Err(Error::PermissionDenied {
+            kind,
+            name: name.to_owned(),
+        });
     }
     let doing = if grant.revoke { "revoked" } else { "granted" };
     session.notice(Notice::warning(
@@ -319,12 +383,24 @@ async fn on_relation(
     let target = if let Some(tenant) = &grantee.tenant {
         // The operator's grant to one tenant's role lies in that tenant's database.
         let (_, database) = place(session, Some(tenant)).await?;
-        let role = Name { name: grantee.name.clone(), tenant: None };
+        let role = Name {
+            name: grantee.name.clone(),
+            tenant: None,
+        };
         let grantee = resolve(caller, &database, &role)?;
-        Target { database, grantee, grantor: Oid::OPERATOR, borrowed: true }
+        Target {
+            database,
+            grantee,
+            grantor: Oid::OPERATOR,
+            borrowed: true,
+        }
     } else {
         let borrowed = found.home != caller.database.id;
-        let grantor = if owner && !borrowed { found.relation.owner } else { caller.role };
+        let grantor = if owner && !borrowed {
+            found.relation.owner
+        } else {
+            caller.role
+        };
         Target {
             database: Arc::clone(&caller.database),
             grantee: grantee_of(caller, grantee)?,
@@ -333,11 +409,20 @@ async fn on_relation(
         }
     };
     let whole: Vec<(String, Vec<String>)> = words
-        .map(|words| words.iter().filter(|(_, columns)| columns.is_empty()).cloned().collect())
+        .map(|words| {
+            words
+                .iter()
+                .filter(|(_, columns)| columns.is_empty())
+                .cloned()
+                .collect()
+        })
         .unwrap_or_default();
     let all_whole = words.is_none() && all_columns.is_empty();
     if all_whole || !whole.is_empty() {
-        let wanted = privileges((!all_whole).then_some(whole.as_slice()), Privileges::of_table())?;
+        let wanted = privileges(
+            (!all_whole).then_some(whole.as_slice()),
+            Privileges::of_table(),
+        )?;
         let wanted = allowed(session, wanted, may, grant, "table", &name)?;
         put(session, &target, found, 0, grant, wanted)?;
     }
@@ -349,7 +434,10 @@ async fn on_relation(
             .filter(|(_, columns)| !columns.is_empty())
             .map(|(word, columns)| {
                 let one = [(word.clone(), Vec::new())];
-                Ok((privileges(Some(&one), Privileges::of_column())?, columns.as_slice()))
+                Ok((
+                    privileges(Some(&one), Privileges::of_column())?,
+                    columns.as_slice(),
+                ))
             })
             .collect::<Result<_>>()?,
     };
@@ -390,9 +478,17 @@ fn put(
     let oid = found.relation.oid;
     let newest = session.transaction.seen(&target.database);
     if target.borrowed {
-        let mut acl = newest.borrowed_acls.get(&(oid, column)).cloned().unwrap_or_default();
+        let mut acl = newest
+            .borrowed_acls
+            .get(&(oid, column))
+            .cloned()
+            .unwrap_or_default();
         change(&mut acl, grant, target.grantee, target.grantor, wanted);
-        let changed = Change::PutBorrowedAcl { relation: oid, column, acl };
+        let changed = Change::PutBorrowedAcl {
+            relation: oid,
+            column,
+            acl,
+        };
         session.transaction.change(&newest, vec![changed]);
         return Ok(());
     }
@@ -403,12 +499,16 @@ fn put(
         (_, 0) => &mut relation.acl,
         (RelationBody::Table(table), number) => {
             let column = table.columns.iter_mut().find(|c| c.number == number);
-            &mut column.ok_or_else(|| Error::internal("a column has gone"))?.acl
+            &mut column
+                .ok_or_else(|| Error::internal("a column has gone"))?
+                .acl
         }
         (RelationBody::View(view), number) => {
             let index = usize::try_from(number - 1).unwrap_or_default();
             let column = view.columns.get_mut(index);
-            &mut column.ok_or_else(|| Error::internal("a column has gone"))?.acl
+            &mut column
+                .ok_or_else(|| Error::internal("a column has gone"))?
+                .acl
         }
     };
     let mut acl = slot.take().unwrap_or_else(|| match column {
@@ -416,8 +516,14 @@ fn put(
         _ => Acl::default(),
     });
     change(&mut acl, grant, target.grantee, target.grantor, wanted);
-    *slot = if column != 0 && acl.0.is_empty() { None } else { Some(acl) };
-    session.transaction.change(&newest, vec![Change::PutRelation(relation)]);
+    *slot = if column != 0 && acl.0.is_empty() {
+        None
+    } else {
+        Some(acl)
+    };
+    session
+        .transaction
+        .change(&newest, vec![Change::PutRelation(relation)]);
     Ok(())
 }
 
@@ -429,7 +535,12 @@ pub(super) async fn default_privileges(
     grant: &Grant,
 ) -> Result<Reply> {
     let caller = session.caller().await?;
-    let Granted::Privileges { privileges: words, on: Objects::Kind(kind), .. } = &grant.what else {
+    let Granted::Privileges {
+        privileges: words,
+        on: Objects::Kind(kind),
+        ..
+    } = &grant.what
+    else {
         return Err(Error::Syntax {
             message: "ALTER DEFAULT PRIVILEGES names a kind of object".to_owned(),
             position: None,
@@ -457,7 +568,9 @@ pub(super) async fn default_privileges(
                 if caller.superuser || caller.database.is_member(caller.role, oid) {
                     return Ok(oid);
                 }
-                Err(Error::InsufficientPrivilege("must be a member of that role".to_owned()))
+                Err(Error::InsufficientPrivilege(
+                    "must be a member of that role".to_owned(),
+                ))
             })
             .collect::<Result<_>>()?
     };
@@ -483,12 +596,23 @@ pub(super) async fn default_privileges(
                 change(&mut acl, grant, grantee, owner, wanted);
             }
             changes.push(if acl.0.is_empty() {
-                Change::DropDefaultAcl { role: owner, schema: *schema, kind }
+                Change::DropDefaultAcl {
+                    role: owner,
+                    schema: *schema,
+                    kind,
+                }
             } else {
-                Change::PutDefaultAcl(DefaultAcl { role: owner, schema: *schema, kind, acl })
+                Change::PutDefaultAcl(DefaultAcl {
+                    role: owner,
+                    schema: *schema,
+                    kind,
+                    acl,
+                })
             });
         }
     }
     session.transaction.change(&caller.database, changes);
-    Ok(Reply::Done { tag: "ALTER DEFAULT PRIVILEGES".to_owned() })
+    Ok(Reply::Done {
+        tag: "ALTER DEFAULT PRIVILEGES".to_owned(),
+    })
 }

@@ -88,13 +88,19 @@ pub(super) async fn run(
         session.transaction.write(part);
     }
     match planned.returning {
-        None => Ok(Reply::Done { tag: format!("INSERT 0 {rows}") }),
+        None => Ok(Reply::Done {
+            tag: format!("INSERT 0 {rows}"),
+        }),
         Some(returning) => {
             let plan = returning.over(returned)?;
             let guarded = crate::policy::guard_own(plan, &caller)?;
             let batches = query::stream(session, guarded, &scope, limits);
             let tag = RowsTag::Counted("INSERT 0");
-            Ok(Reply::Rows(Rows { columns: returning.columns, batches, tag }))
+            Ok(Reply::Rows(Rows {
+                columns: returning.columns,
+                batches,
+                tag,
+            }))
         }
     }
 }
@@ -103,7 +109,10 @@ pub(super) async fn run(
 pub(super) fn check_lent(caller: &Caller, found: &Found) -> Result<()> {
     use tessera_catalog::model::Scope as Reach;
     if caller.lends(found) == Some(Reach::Shared) {
-        return Err(Error::PermissionDenied { kind: "table", name: found.relation.name.clone() });
+        return Err(Error::PermissionDenied {
+            kind: "table",
+            name: found.relation.name.clone(),
+        });
     }
     Ok(())
 }
@@ -128,7 +137,10 @@ fn plan(insert: &Insert, scope: &Scope, declared: &[u32]) -> Result<Planned> {
     };
     let found = relation(scope, name)?;
     if found.relation.view().is_some() {
-        return Err(Error::Unsupported(format!("INSERT INTO the view \"{}\"", found.relation.name)));
+        return Err(Error::Unsupported(format!(
+            "INSERT INTO the view \"{}\"",
+            found.relation.name
+        )));
     }
     let relation = Arc::clone(&found.relation);
     let live: Vec<&Column> = table(&relation)?.live_columns().collect();
@@ -143,9 +155,17 @@ fn plan(insert: &Insert, scope: &Scope, declared: &[u32]) -> Result<Planned> {
         None => LogicalPlanBuilder::empty(true).build()?,
     };
     let (plan, parameters) = parameters.resolve(plan, &scope.zone)?;
-    let given = if insert.source.is_some() { plan.schema().fields().len() } else { 0 };
+    let given = if insert.source.is_some() {
+        plan.schema().fields().len()
+    } else {
+        0
+    };
     check_arity(given, &targets, insert)?;
-    let named = targets.iter().take(given.max(insert.columns.len())).map(|c| c.number).collect();
+    let named = targets
+        .iter()
+        .take(given.max(insert.columns.len()))
+        .map(|c| c.number)
+        .collect();
     let plan = shaped(plan, &targets[..given], &live, scope)?;
     let qualifier = match &insert.table_alias {
         Some(alias) => folded(&alias.alias),
@@ -158,7 +178,13 @@ fn plan(insert: &Insert, scope: &Scope, declared: &[u32]) -> Result<Planned> {
         }
         None => None,
     };
-    Ok(Planned { found, named, plan, parameters, returning })
+    Ok(Planned {
+        found,
+        named,
+        plan,
+        parameters,
+        returning,
+    })
 }
 
 fn refuse(insert: &Insert) -> Result<()> {
@@ -172,20 +198,20 @@ fn refuse(insert: &Insert) -> Result<()> {
 }
 
 /// The columns that the statement fills, in its order.
-fn targets<'a>(
-    insert: &Insert,
-    live: &[&'a Column],
-    relation: &str,
-) -> Result<Vec<&'a Column>> {
+fn targets<'a>(insert: &Insert, live: &[&'a Column], relation: &str) -> Result<Vec<&'a Column>> {
     if insert.columns.is_empty() {
         return Ok(live.to_vec());
     }
     let mut targets: Vec<&Column> = Vec::with_capacity(insert.columns.len());
     for name in &insert.columns {
         let name = super::names::parts(name).pop().unwrap_or_default();
-        let column = live.iter().find(|column| column.name == name).ok_or_else(|| {
-            Error::NoSuchColumnOf { column: name.clone(), relation: relation.to_owned() }
-        })?;
+        let column = live
+            .iter()
+            .find(|column| column.name == name)
+            .ok_or_else(|| Error::NoSuchColumnOf {
+                column: name.clone(),
+                relation: relation.to_owned(),
+            })?;
         if targets.iter().any(|target| target.number == column.number) {
             return Err(Error::DuplicateColumn(name));
         }
@@ -196,7 +222,10 @@ fn targets<'a>(
 
 fn check_arity(given: usize, targets: &[&Column], insert: &Insert) -> Result<()> {
     let syntax = |message: &str| {
-        Err(Error::Syntax { message: message.to_owned(), position: None })
+        Err(Error::Syntax {
+            message: message.to_owned(),
+            position: None,
+        })
     };
     if given > targets.len() {
         return syntax("INSERT has more expressions than target columns");
@@ -220,7 +249,9 @@ fn with_defaults(
     };
     for row in &mut values.rows {
         for (index, value) in row.content.iter_mut().enumerate() {
-            let Some(column) = targets.get(index) else { continue };
+            let Some(column) = targets.get(index) else {
+                continue;
+            };
             if let Some(number) = params::number(value) {
                 parameters.suggest(number, &column.sql_type);
             } else if is_default(value) {
@@ -252,7 +283,9 @@ fn shaped(
     let schema = Arc::clone(plan.schema());
     let mut list = Vec::with_capacity(live.len());
     for column in live {
-        let given = targets.iter().position(|target| target.number == column.number);
+        let given = targets
+            .iter()
+            .position(|target| target.number == column.number);
         let value = match given {
             Some(index) => {
                 let (qualifier, field) = schema.qualified_field(index);

@@ -57,8 +57,12 @@ pub(super) async fn run(
         },
         Body::Define(statement) => define(session, statement, limits).await,
         Body::DefineShared(statement) => match statement.as_ref() {
-            ast::Statement::CreateTable(create) => table::create(session, create, true, limits).await,
-            _ => Err(Error::Unsupported("CREATE SHARED of anything but a table".to_owned())),
+            ast::Statement::CreateTable(create) => {
+                table::create(session, create, true, limits).await
+            }
+            _ => Err(Error::Unsupported(
+                "CREATE SHARED of anything but a table".to_owned(),
+            )),
         },
         Body::Transaction(statement) => transaction::run(session, statement).await,
         Body::Set(set) => set::set(session, set).await,
@@ -73,27 +77,39 @@ pub(super) async fn run(
         }
         Body::Role(statement) => role::run(session, statement).await,
         Body::Grant(statement) => grant::run(session, statement).await,
-        Body::DefaultPrivileges { roles, schemas, grant } => {
-            grant::default_privileges(session, roles, schemas, grant).await
-        }
+        Body::DefaultPrivileges {
+            roles,
+            schemas,
+            grant,
+        } => grant::default_privileges(session, roles, schemas, grant).await,
         Body::Copy(copy) => copy::run(session, copy, limits).await,
-        Body::Prepare { name, types, statement } => {
-            prepare::prepare(session, name, types, statement).await
-        }
-        Body::Execute { name, parameters: written } => {
-            prepare::execute(session, name, written, limits).await
-        }
+        Body::Prepare {
+            name,
+            types,
+            statement,
+        } => prepare::prepare(session, name, types, statement).await,
+        Body::Execute {
+            name,
+            parameters: written,
+        } => prepare::execute(session, name, written, limits).await,
         Body::Deallocate(name) => prepare::deallocate(session, name.as_deref()),
-        Body::Declare { name, scroll, hold, query } => {
-            cursor::declare(session, name, *scroll, *hold, query, limits).await
-        }
-        Body::Fetch { cursor, direction, discard } => {
-            cursor::fetch(session, cursor, *direction, *discard).await
-        }
+        Body::Declare {
+            name,
+            scroll,
+            hold,
+            query,
+        } => cursor::declare(session, name, *scroll, *hold, query, limits).await,
+        Body::Fetch {
+            cursor,
+            direction,
+            discard,
+        } => cursor::fetch(session, cursor, *direction, *discard).await,
         Body::CloseCursor(name) => cursor::close(session, name.as_deref()),
         Body::Discard(what) => discard::run(session, *what),
         Body::Comment(statement) => comment::run(session, statement).await,
-        Body::NoOp(tag) => Ok(Reply::Done { tag: (*tag).to_owned() }),
+        Body::NoOp(tag) => Ok(Reply::Done {
+            tag: (*tag).to_owned(),
+        }),
         Body::Unsupported(what) => Err(Error::Unsupported(what.clone())),
     }
 }
@@ -113,8 +129,12 @@ async fn define(
         S::AlterSchema(alter) => schema::alter(session, alter).await,
         S::Drop { .. } => names::drop(session, statement).await,
         other => {
-            let words: Vec<String> =
-                other.to_string().split_whitespace().take(2).map(str::to_uppercase).collect();
+            let words: Vec<String> = other
+                .to_string()
+                .split_whitespace()
+                .take(2)
+                .map(str::to_uppercase)
+                .collect();
             Err(Error::Unsupported(words.join(" ")))
         }
     }
@@ -122,8 +142,8 @@ async fn define(
 
 /// What a read-only transaction refuses, by the word that PostgreSQL uses.
 fn check_read_only(session: &Session, body: &Body) -> Result<()> {
-    let read_only = session.transaction.read_only
-        || session.settings.lock().is_on("transaction_read_only");
+    let read_only =
+        session.transaction.read_only || session.settings.lock().is_on("transaction_read_only");
     if !read_only {
         return Ok(());
     }
@@ -150,5 +170,8 @@ fn check_read_only(session: &Session, body: &Body) -> Result<()> {
 
 /// A statement's text planned from outside the client's own: for sub-statements.
 fn statement_of(body: Body) -> Statement {
-    Statement { text: Arc::from(""), body }
+    Statement {
+        text: Arc::from(""),
+        body,
+    }
 }

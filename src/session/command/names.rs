@@ -23,13 +23,19 @@ pub(super) fn folded(ident: &ast::Ident) -> String {
 
 /// The parts of a name, folded.
 pub(super) fn parts(name: &ObjectName) -> Vec<String> {
-    name.0.iter().filter_map(ObjectNamePart::as_ident).map(folded).collect()
+    name.0
+        .iter()
+        .filter_map(ObjectNamePart::as_ident)
+        .map(folded)
+        .collect()
 }
 
 /// Schema and name; a third part in front must be the session's own database.
 pub(super) fn qualified(name: &ObjectName, database: &str) -> Result<(Option<String>, String)> {
     let mut parts = parts(name);
-    let last = parts.pop().ok_or_else(|| Error::InvalidName("empty name".to_owned()))?;
+    let last = parts
+        .pop()
+        .ok_or_else(|| Error::InvalidName("empty name".to_owned()))?;
     let schema = parts.pop();
     match parts.pop() {
         Some(other) if other != database => Err(Error::Unsupported(format!(
@@ -57,14 +63,23 @@ pub(super) fn check_owner(caller: &Caller, found: &Found) -> Result<()> {
     if caller.owns(found) {
         return Ok(());
     }
-    let kind = if found.relation.view().is_some() { "view" } else { "table" };
-    Err(Error::MustOwn { kind, name: found.relation.name.clone() })
+    let kind = if found.relation.view().is_some() {
+        "view"
+    } else {
+        "table"
+    };
+    Err(Error::MustOwn {
+        kind,
+        name: found.relation.name.clone(),
+    })
 }
 
 /// A name that a client may give to an object.
 pub(super) fn check_new_name(name: &str) -> Result<()> {
     if name.is_empty() {
-        return Err(Error::InvalidName("zero-length delimited identifier".to_owned()));
+        return Err(Error::InvalidName(
+            "zero-length delimited identifier".to_owned(),
+        ));
     }
     if name.len() > 63 {
         return Err(Error::InvalidName(format!(
@@ -82,7 +97,14 @@ pub(super) fn check_new_name(name: &str) -> Result<()> {
 
 /// DROP of tables, views and schemas.
 pub(super) async fn drop(session: &mut Session, statement: &ast::Statement) -> Result<Reply> {
-    let ast::Statement::Drop { object_type, if_exists, names, cascade, .. } = statement else {
+    let ast::Statement::Drop {
+        object_type,
+        if_exists,
+        names,
+        cascade,
+        ..
+    } = statement
+    else {
         return Err(Error::internal("not a DROP"));
     };
     let kind = match object_type {
@@ -100,23 +122,33 @@ pub(super) async fn drop(session: &mut Session, statement: &ast::Statement) -> R
         let (schema, table) = qualified(name, &scope.database.name)?;
         match scope.find(schema.as_deref(), &table) {
             Some(found) if kind_of(&found.relation) != kind => {
-                return Err(Error::WrongKind { name: table, wanted: kind });
+                return Err(Error::WrongKind {
+                    name: table,
+                    wanted: kind,
+                });
             }
             Some(found) => {
                 check_owner(&caller, &found)?;
-                if !targets.iter().any(|target| target.relation.oid == found.relation.oid) {
+                if !targets
+                    .iter()
+                    .any(|target| target.relation.oid == found.relation.oid)
+                {
                     targets.push(found);
                 }
             }
             None if *if_exists => {
-                session.notice(Notice::notice(format!("{kind} \"{table}\" does not exist, skipping")));
+                session.notice(Notice::notice(format!(
+                    "{kind} \"{table}\" does not exist, skipping"
+                )));
             }
             None => return Err(Error::NoSuchObject { kind, name: table }),
         }
     }
     let oids: Vec<Oid> = targets.iter().map(|found| found.relation.oid).collect();
     drop_relations(session, &caller, &oids, *cascade).await?;
-    Ok(Reply::Done { tag: format!("DROP {}", kind.to_uppercase()) })
+    Ok(Reply::Done {
+        tag: format!("DROP {}", kind.to_uppercase()),
+    })
 }
 
 fn kind_of(relation: &Relation) -> &'static str {
@@ -139,9 +171,19 @@ pub(super) async fn drop_relations(
     while next < doomed.len() {
         let reading = readers(&database, doomed[next]);
         next += 1;
-        for reader in reading.into_iter().filter(|reader| !doomed.contains(reader)).collect::<Vec<_>>() {
+        for reader in reading
+            .into_iter()
+            .filter(|reader| !doomed.contains(reader))
+            .collect::<Vec<_>>()
+        {
             if !cascade {
-                let name = |oid: &Oid| database.relations.get(oid).map_or("", |r| &r.name).to_owned();
+                let name = |oid: &Oid| {
+                    database
+                        .relations
+                        .get(oid)
+                        .map_or("", |r| &r.name)
+                        .to_owned()
+                };
                 return Err(Error::DependentObjects {
                     object: format!("table {}", name(&doomed[next - 1])),
                     detail: format!(
@@ -156,7 +198,9 @@ pub(super) async fn drop_relations(
     }
     let mut changes = Vec::new();
     for oid in &doomed {
-        let Some(relation) = database.relations.get(oid) else { continue };
+        let Some(relation) = database.relations.get(oid) else {
+            continue;
+        };
         if let Some(table) = relation.table() {
             if table.scope != Reach::Own {
                 check_tenant_dependants(session, relation, cascade).await?;
@@ -179,7 +223,10 @@ async fn check_tenant_dependants(
     cascade: bool,
 ) -> Result<()> {
     let dependants = session.engine.catalog.dependants_of(relation.oid).await?;
-    let of_tenants = dependants.iter().filter(|(db, _)| *db != DatabaseId::System).count();
+    let of_tenants = dependants
+        .iter()
+        .filter(|(db, _)| *db != DatabaseId::System)
+        .count();
     if of_tenants == 0 {
         return Ok(());
     }
@@ -201,7 +248,9 @@ fn forget_rows(session: &mut Session, table: &tessera_catalog::model::Table, dat
         .filter(|pending| pending.part.table == table.uuid)
         .map(|pending| pending.part)
         .collect();
-    debug_assert!(database == DatabaseId::System || spaces.iter().all(|p| p.space != Space::System));
+    debug_assert!(
+        database == DatabaseId::System || spaces.iter().all(|p| p.space != Space::System)
+    );
     for part in spaces {
         session.transaction.forget(&part);
     }
@@ -213,7 +262,9 @@ fn readers(database: &Database, oid: Oid) -> Vec<Oid> {
         .relations
         .values()
         .filter(|relation| {
-            relation.view().is_some_and(|v| v.references.iter().any(|r| r.relation == oid))
+            relation
+                .view()
+                .is_some_and(|v| v.references.iter().any(|r| r.relation == oid))
         })
         .map(|relation| relation.oid)
         .collect()
@@ -243,7 +294,10 @@ pub(super) fn creation(
             .schema_named(schema)
             .map(Arc::clone)
             .ok_or_else(|| match scope.has_schema(schema) {
-                true => Error::PermissionDenied { kind: "schema", name: schema.clone() },
+                true => Error::PermissionDenied {
+                    kind: "schema",
+                    name: schema.clone(),
+                },
                 false => Error::NoSuchSchema(schema.clone()),
             })?,
         None => scope
@@ -251,11 +305,16 @@ pub(super) fn creation(
             .iter()
             .find_map(|schema| scope.database.schema_named(schema))
             .map(Arc::clone)
-            .ok_or_else(|| Error::NoSuchSchema("no schema has been selected to create in".to_owned()))?,
+            .ok_or_else(|| {
+                Error::NoSuchSchema("no schema has been selected to create in".to_owned())
+            })?,
     };
     check(caller, Privilege::Create, Object::Schema(&own))?;
     if scope.find(Some(&own.name), &name).is_some() {
-        return Err(Error::AlreadyExists { kind: "relation", name });
+        return Err(Error::AlreadyExists {
+            kind: "relation",
+            name,
+        });
     }
     Ok((own, name))
 }

@@ -19,13 +19,19 @@ pub(super) async fn prepare(
     statement: &Statement,
 ) -> Result<Reply> {
     if !matches!(statement.body, Body::Query(_) | Body::Write(_)) {
-        return Err(Error::Unsupported("PREPARE of a statement that is not a query".to_owned()));
+        return Err(Error::Unsupported(
+            "PREPARE of a statement that is not a query".to_owned(),
+        ));
     }
-    let declared =
-        types.iter().map(|t| sql_type(t).map(|t| t.oid())).collect::<Result<Vec<u32>>>()?;
+    let declared = types
+        .iter()
+        .map(|t| sql_type(t).map(|t| t.oid()))
+        .collect::<Result<Vec<u32>>>()?;
     let prepared = Box::pin(super::prepare(session, statement.clone(), &declared)).await?;
     session.store_prepared(name, Arc::new(prepared))?;
-    Ok(Reply::Done { tag: "PREPARE".to_owned() })
+    Ok(Reply::Done {
+        tag: "PREPARE".to_owned(),
+    })
 }
 
 pub(super) async fn execute(
@@ -63,5 +69,7 @@ pub(super) fn deallocate(session: &mut Session, name: Option<&str>) -> Result<Re
         Some(name) if session.prepared.remove(name) => "DEALLOCATE",
         Some(name) => return Err(Error::NoSuchStatement(name.to_owned())),
     };
-    Ok(Reply::Done { tag: tag.to_owned() })
+    Ok(Reply::Done {
+        tag: tag.to_owned(),
+    })
 }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use datafusion::common::{ParamValues, ScalarValue};
 use datafusion::common::metadata::ScalarAndMetadata;
+use datafusion::common::{ParamValues, ScalarValue};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::sqlparser::ast;
 use tessera_catalog::sql_type::SqlType;
@@ -71,14 +71,25 @@ pub(super) async fn run(
     let plan = bind(plan, parameters)?;
     let guarded = guard(session, plan, &caller, &scope).await?;
     let batches = execute::run(guarded, &session.execution(&scope.state, limits));
-    Ok(Reply::Rows(Rows { columns, batches, tag: RowsTag::Counted("SELECT") }))
+    Ok(Reply::Rows(Rows {
+        columns,
+        batches,
+        tag: RowsTag::Counted("SELECT"),
+    }))
 }
 
 /// A client that was told other columns must prepare again.
 fn check_same(told: &Columns, now: &Columns) -> Result<()> {
     let same = told.len() == now.len()
-        && told.iter().zip(now.iter()).all(|(a, b)| a.sql_type.oid() == b.sql_type.oid());
-    if same { Ok(()) } else { Err(crate::error::Error::ResultTypeChanged) }
+        && told
+            .iter()
+            .zip(now.iter())
+            .all(|(a, b)| a.sql_type.oid() == b.sql_type.oid());
+    if same {
+        Ok(())
+    } else {
+        Err(crate::error::Error::ResultTypeChanged)
+    }
 }
 
 /// The state of the world that a plan made now is for.
@@ -96,7 +107,10 @@ pub(super) fn bind(plan: LogicalPlan, parameters: Vec<ScalarValue>) -> Result<Lo
     if parameters.is_empty() {
         return Ok(plan);
     }
-    let values = parameters.into_iter().map(ScalarAndMetadata::from).collect();
+    let values = parameters
+        .into_iter()
+        .map(ScalarAndMetadata::from)
+        .collect();
     Ok(plan.with_param_values(ParamValues::List(values))?)
 }
 
@@ -108,8 +122,14 @@ pub(super) async fn guard(
     scope: &Scope,
 ) -> Result<GuardedPlan> {
     let engine = Arc::clone(&session.engine);
-    let opened =
-        Opened::load(&engine, &mut session.transaction, &[&plan], caller, &scope.zone).await?;
+    let opened = Opened::load(
+        &engine,
+        &mut session.transaction,
+        &[&plan],
+        caller,
+        &scope.zone,
+    )
+    .await?;
     policy::guard(plan, caller, &opened)
 }
 

@@ -6,8 +6,8 @@ use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::MemTable;
 use datafusion::common::DFSchema;
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::datasource::provider_as_source;
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::sql::sqlparser::ast::{SelectItem, Statement};
 
 use crate::error::{Error, Result};
@@ -68,16 +68,22 @@ impl Returning {
     pub(super) fn over(&self, rows: Vec<RecordBatch>) -> Result<LogicalPlan> {
         let table = MemTable::try_new(Arc::clone(&self.schema), vec![rows])?;
         let source = provider_as_source(Arc::new(table));
-        Ok(LogicalPlanBuilder::scan(self.qualifier.clone(), source, None)?
-            .project(self.list.clone())?
-            .build()?)
+        Ok(
+            LogicalPlanBuilder::scan(self.qualifier.clone(), source, None)?
+                .project(self.list.clone())?
+                .build()?,
+        )
     }
 
     /// The columns that the list names, for the right to read them.
     pub(super) fn reads(&self) -> Vec<String> {
         let mut names = Vec::new();
         for expr in &self.list {
-            names.extend(expr.column_refs().into_iter().map(|column| column.name.clone()));
+            names.extend(
+                expr.column_refs()
+                    .into_iter()
+                    .map(|column| column.name.clone()),
+            );
         }
         names
     }

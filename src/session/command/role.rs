@@ -14,7 +14,11 @@ use crate::session::reply::{Notice, Reply};
 
 pub(super) async fn run(session: &mut Session, statement: &RoleStatement) -> Result<Reply> {
     let tag = match statement {
-        RoleStatement::Create { role, options, if_not_exists } => {
+        RoleStatement::Create {
+            role,
+            options,
+            if_not_exists,
+        } => {
             create(session, role, options, *if_not_exists).await?;
             "CREATE ROLE"
         }
@@ -30,7 +34,9 @@ pub(super) async fn run(session: &mut Session, statement: &RoleStatement) -> Res
             check_fixed(&changed)?;
             check_free(session, &database, to).await?;
             changed.name = to.clone();
-            session.transaction.change(&database, vec![Change::PutRole(changed)]);
+            session
+                .transaction
+                .change(&database, vec![Change::PutRole(changed)]);
             "ALTER ROLE"
         }
         RoleStatement::Set { role, name, value } => {
@@ -52,7 +58,9 @@ pub(super) async fn run(session: &mut Session, statement: &RoleStatement) -> Res
         }
     };
     session.version += 1;
-    Ok(Reply::Done { tag: tag.to_owned() })
+    Ok(Reply::Done {
+        tag: tag.to_owned(),
+    })
 }
 
 /// The database whose role is meant: the session's, or a tenant's when an operator names it.
@@ -70,23 +78,36 @@ pub(super) async fn place(
             "only an operator in the system database names a tenant's role".to_owned(),
         ));
     }
-    let id = caller.system.tenant_named(tenant).map(|tenant| tenant.id).ok_or_else(|| {
-        Error::NoSuchObject { kind: "tenant", name: tenant.to_owned() }
-    })?;
+    let id = caller
+        .system
+        .tenant_named(tenant)
+        .map(|tenant| tenant.id)
+        .ok_or_else(|| Error::NoSuchObject {
+            kind: "tenant",
+            name: tenant.to_owned(),
+        })?;
     let catalog = session.engine.catalog.clone();
-    let database = session.transaction.database(&catalog, DatabaseId::Tenant(id)).await?;
+    let database = session
+        .transaction
+        .database(&catalog, DatabaseId::Tenant(id))
+        .await?;
     Ok((caller, database))
 }
 
 /// Whether the caller may make and change roles.
 fn may_manage(caller: &Caller) -> Result<()> {
-    let create_role =
-        caller.database.roles.get(&caller.role).is_some_and(|role| role.create_role);
+    let create_role = caller
+        .database
+        .roles
+        .get(&caller.role)
+        .is_some_and(|role| role.create_role);
     let admin = !caller.is_system() && caller.roles.contains(&Oid::TENANT_ADMIN);
     if caller.superuser || create_role || admin {
         return Ok(());
     }
-    Err(Error::InsufficientPrivilege("permission denied to create role".to_owned()))
+    Err(Error::InsufficientPrivilege(
+        "permission denied to create role".to_owned(),
+    ))
 }
 
 /// The role of a name in a database.
@@ -97,14 +118,20 @@ pub(super) fn resolve(caller: &Caller, database: &Database, name: &Name) -> Resu
         RoleName::Named(name) => database
             .role_named(name)
             .map(|role| role.oid)
-            .ok_or_else(|| Error::NoSuchObject { kind: "role", name: name.clone() }),
+            .ok_or_else(|| Error::NoSuchObject {
+                kind: "role",
+                name: name.clone(),
+            }),
     }
 }
 
 fn existing(caller: &Caller, database: &Database, name: &Name) -> Result<Role> {
     let oid = resolve(caller, database, name)?;
     let role = database.roles.get(&oid).map(|role| role.as_ref().clone());
-    role.ok_or_else(|| Error::NoSuchObject { kind: "role", name: "public".to_owned() })
+    role.ok_or_else(|| Error::NoSuchObject {
+        kind: "role",
+        name: "public".to_owned(),
+    })
 }
 
 /// `tenant_admin` and the first operator are what everything else stands on.
@@ -120,21 +147,32 @@ fn check_fixed(role: &Role) -> Result<()> {
 
 async fn check_free(session: &Session, database: &Database, name: &str) -> Result<()> {
     if name.starts_with("pg_") || matches!(name, "public" | "none" | "tessera") {
-        return Err(Error::ReservedName(format!("role name \"{name}\" is reserved")));
+        return Err(Error::ReservedName(format!(
+            "role name \"{name}\" is reserved"
+        )));
     }
     if database.role_named(name).is_some() {
-        return Err(Error::AlreadyExists { kind: "role", name: name.to_owned() });
+        return Err(Error::AlreadyExists {
+            kind: "role",
+            name: name.to_owned(),
+        });
     }
     match database.id {
         DatabaseId::System => {
             let tenants = session.engine.catalog.tenants_with_role(name).await?;
             if !tenants.is_empty() {
-                return Err(Error::NameUsedByTenants { name: name.to_owned(), tenants });
+                return Err(Error::NameUsedByTenants {
+                    name: name.to_owned(),
+                    tenants,
+                });
             }
         }
         DatabaseId::Tenant(_) => {
             if session.engine.catalog.system().role_named(name).is_some() {
-                return Err(Error::AlreadyExists { kind: "role", name: name.to_owned() });
+                return Err(Error::AlreadyExists {
+                    kind: "role",
+                    name: name.to_owned(),
+                });
             }
         }
     }
@@ -150,11 +188,15 @@ async fn create(
     let (caller, database) = place(session, name.tenant.as_deref()).await?;
     may_manage(&caller)?;
     let RoleName::Named(new) = &name.name else {
-        return Err(Error::ReservedName("role name \"public\" is reserved".to_owned()));
+        return Err(Error::ReservedName(
+            "role name \"public\" is reserved".to_owned(),
+        ));
     };
     check_new_name(new)?;
     if if_not_exists && database.role_named(new).is_some() {
-        session.notice(Notice::notice(format!("role \"{new}\" already exists, skipping")));
+        session.notice(Notice::notice(format!(
+            "role \"{new}\" already exists, skipping"
+        )));
         return Ok(());
     }
     check_free(session, &database, new).await?;
@@ -163,7 +205,12 @@ async fn create(
     apply(session, &caller, &database, &mut role, options).await?;
     let mut changes = vec![Change::PutRole(role), Change::NextOid(oid.0 + 1)];
     let member = |role: Oid, member: Oid, admin_option: bool| {
-        Change::PutMembership(Membership { role, member, grantor: caller.role, admin_option })
+        Change::PutMembership(Membership {
+            role,
+            member,
+            grantor: caller.role,
+            admin_option,
+        })
     };
     for group in &options.in_roles {
         let group = resolve(&caller, &database, group)?;
@@ -182,20 +229,33 @@ async fn create(
 
 /// A group that the caller may put others into.
 pub(super) fn check_membership(caller: &Caller, database: &Database, group: Oid) -> Result<()> {
-    let name = database.roles.get(&group).map_or("", |role| role.name.as_str());
+    let name = database
+        .roles
+        .get(&group)
+        .map_or("", |role| role.name.as_str());
     let admin_of = database
         .memberships
         .iter()
         .any(|m| m.role == group && caller.roles.contains(&m.member) && m.admin_option);
     let tenant_admin = !caller.is_system() && caller.roles.contains(&Oid::TENANT_ADMIN);
-    let create_role = caller.database.roles.get(&caller.role).is_some_and(|r| r.create_role);
+    let create_role = caller
+        .database
+        .roles
+        .get(&caller.role)
+        .is_some_and(|r| r.create_role);
     // Whoever may only make roles must not make itself an admin by way of a group.
-    let weak = create_role && group != Oid::TENANT_ADMIN
-        && database.roles.get(&group).is_some_and(|role| !role.superuser);
+    let weak = create_role
+        && group != Oid::TENANT_ADMIN
+        && database
+            .roles
+            .get(&group)
+            .is_some_and(|role| !role.superuser);
     if caller.superuser || admin_of || tenant_admin || weak {
         return Ok(());
     }
-    Err(Error::InsufficientPrivilege(format!("must have admin option on role \"{name}\"")))
+    Err(Error::InsufficientPrivilege(format!(
+        "must have admin option on role \"{name}\""
+    )))
 }
 
 async fn apply(
@@ -206,7 +266,9 @@ async fn apply(
     options: &RoleOptions,
 ) -> Result<()> {
     if options.replication == Some(true) {
-        return Err(Error::InsufficientPrivilege("REPLICATION cannot be given".to_owned()));
+        return Err(Error::InsufficientPrivilege(
+            "REPLICATION cannot be given".to_owned(),
+        ));
     }
     let in_tenant = database.id != DatabaseId::System;
     let beyond = options.superuser == Some(true) || options.create_db == Some(true);
@@ -236,7 +298,9 @@ async fn apply(
     set(&mut role.bypass_rls, options.bypass_rls);
     if let Some(limit) = options.connection_limit {
         if limit < -1 {
-            return Err(Error::InvalidParameterValue(format!("invalid connection limit: {limit}")));
+            return Err(Error::InvalidParameterValue(format!(
+                "invalid connection limit: {limit}"
+            )));
         }
         role.connection_limit = limit;
     }
@@ -278,7 +342,11 @@ async fn alter(session: &mut Session, name: &Name, options: &RoleOptions) -> Res
     let mut role = existing(&caller, &database, name)?;
     let only_own_password = role.oid == caller.role
         && name.tenant.is_none()
-        && *options == RoleOptions { password: options.password.clone(), ..RoleOptions::default() };
+        && *options
+            == RoleOptions {
+                password: options.password.clone(),
+                ..RoleOptions::default()
+            };
     if !only_own_password {
         may_manage(&caller)?;
         if (role.superuser || role.oid == Oid::TENANT_ADMIN)
@@ -326,10 +394,13 @@ async fn set(
                 false,
                 caller.superuser,
             )?;
-            role.settings.insert(setting.to_lowercase(), value.to_owned());
+            role.settings
+                .insert(setting.to_lowercase(), value.to_owned());
         }
     }
-    session.transaction.change(&database, vec![Change::PutRole(role)]);
+    session
+        .transaction
+        .change(&database, vec![Change::PutRole(role)]);
     Ok(())
 }
 
@@ -338,7 +409,9 @@ async fn drop_role(session: &mut Session, name: &Name, if_exists: bool) -> Resul
     may_manage(&caller)?;
     let role = match existing(&caller, &database, name) {
         Err(Error::NoSuchObject { kind, name }) if if_exists => {
-            session.notice(Notice::notice(format!("{kind} \"{name}\" does not exist, skipping")));
+            session.notice(Notice::notice(format!(
+                "{kind} \"{name}\" does not exist, skipping"
+            )));
             return Ok(());
         }
         other => other?,
@@ -351,7 +424,9 @@ async fn drop_role(session: &mut Session, name: &Name, if_exists: bool) -> Resul
         });
     }
     if role.superuser && !caller.superuser {
-        return Err(Error::InsufficientPrivilege("must be superuser to drop superusers".to_owned()));
+        return Err(Error::InsufficientPrivilege(
+            "must be superuser to drop superusers".to_owned(),
+        ));
     }
     let held = objects_of(&database, role.oid);
     if !held.is_empty() {
@@ -360,13 +435,21 @@ async fn drop_role(session: &mut Session, name: &Name, if_exists: bool) -> Resul
             detail: held.join("\n"),
         });
     }
-    session.transaction.change(&database, vec![Change::DropRole(role.oid)]);
+    session
+        .transaction
+        .change(&database, vec![Change::DropRole(role.oid)]);
     Ok(())
 }
 
 /// What hangs on a role, in PostgreSQL's words.
 fn objects_of(database: &Database, role: Oid) -> Vec<String> {
-    let kind = |relation: &Relation| if relation.view().is_some() { "view" } else { "table" };
+    let kind = |relation: &Relation| {
+        if relation.view().is_some() {
+            "view"
+        } else {
+            "table"
+        }
+    };
     let mut found = Vec::new();
     for relation in database.relations.values() {
         let (kind, name) = (kind(relation), &relation.name);
@@ -396,10 +479,15 @@ pub(super) fn new_owner(caller: &Caller, name: &str) -> Result<Oid> {
             .database
             .role_named(written)
             .map(|role| role.oid)
-            .ok_or_else(|| Error::NoSuchObject { kind: "role", name: written.to_owned() })?,
+            .ok_or_else(|| Error::NoSuchObject {
+                kind: "role",
+                name: written.to_owned(),
+            })?,
     };
     if caller.superuser || caller.database.is_member(caller.role, oid) {
         return Ok(oid);
     }
-    Err(Error::InsufficientPrivilege(format!("must be member of role \"{written}\"")))
+    Err(Error::InsufficientPrivilege(format!(
+        "must be member of role \"{written}\""
+    )))
 }

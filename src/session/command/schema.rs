@@ -17,7 +17,13 @@ use crate::session::Session;
 use crate::session::reply::{Notice, Reply};
 
 pub(super) async fn create(session: &mut Session, statement: &ast::Statement) -> Result<Reply> {
-    let ast::Statement::CreateSchema { schema_name, if_not_exists, with, options, .. } = statement
+    let ast::Statement::CreateSchema {
+        schema_name,
+        if_not_exists,
+        with,
+        options,
+        ..
+    } = statement
     else {
         return Err(Error::internal("not a CREATE SCHEMA"));
     };
@@ -41,9 +47,14 @@ pub(super) async fn create(session: &mut Session, statement: &ast::Statement) ->
                 sqlstate: "42P06",
                 ..Notice::notice(format!("schema \"{name}\" already exists, skipping"))
             });
-            return Ok(Reply::Done { tag: "CREATE SCHEMA".to_owned() });
+            return Ok(Reply::Done {
+                tag: "CREATE SCHEMA".to_owned(),
+            });
         }
-        return Err(Error::AlreadyExists { kind: "schema", name });
+        return Err(Error::AlreadyExists {
+            kind: "schema",
+            name,
+        });
     }
     let owner = match owner {
         Some(owner) => role::new_owner(&caller, &owner)?,
@@ -51,17 +62,27 @@ pub(super) async fn create(session: &mut Session, statement: &ast::Statement) ->
     };
     let oid = session.engine.catalog.next_oid(&scope.database);
     let acl = grant::default_acl(&caller, owner, Oid(0), Privileges::of_schema());
-    let schema = Schema { oid, name, owner, acl, comment: None };
+    let schema = Schema {
+        oid,
+        name,
+        owner,
+        acl,
+        comment: None,
+    };
     let changes = vec![Change::PutSchema(schema), Change::NextOid(oid.0 + 1)];
     session.transaction.change(&scope.database, changes);
     session.version += 1;
-    Ok(Reply::Done { tag: "CREATE SCHEMA".to_owned() })
+    Ok(Reply::Done {
+        tag: "CREATE SCHEMA".to_owned(),
+    })
 }
 
 fn check_schema_name(name: &str) -> Result<()> {
     check_new_name(name)?;
     if name.starts_with("pg_") || SYSTEM_SCHEMAS.contains(&name) {
-        return Err(Error::ReservedName(format!("unacceptable schema name \"{name}\"")));
+        return Err(Error::ReservedName(format!(
+            "unacceptable schema name \"{name}\""
+        )));
     }
     Ok(())
 }
@@ -77,7 +98,10 @@ pub(super) async fn alter(session: &mut Session, alter: &AlterSchema) -> Result<
                 check_schema_name(&name)?;
                 let scope = session.scope(&caller).await?;
                 if scope.has_schema(&name) {
-                    return Err(Error::AlreadyExists { kind: "schema", name });
+                    return Err(Error::AlreadyExists {
+                        kind: "schema",
+                        name,
+                    });
                 }
                 schema.name = name;
             }
@@ -87,22 +111,32 @@ pub(super) async fn alter(session: &mut Session, alter: &AlterSchema) -> Result<
             other => return Err(Error::Unsupported(format!("ALTER SCHEMA {other}"))),
         }
     }
-    session.transaction.change(&caller.database, vec![Change::PutSchema(schema)]);
+    session
+        .transaction
+        .change(&caller.database, vec![Change::PutSchema(schema)]);
     session.version += 1;
-    Ok(Reply::Done { tag: "ALTER SCHEMA".to_owned() })
+    Ok(Reply::Done {
+        tag: "ALTER SCHEMA".to_owned(),
+    })
 }
 
 /// A schema that the caller owns.
 pub(super) fn owned(caller: &Caller, name: &str) -> Result<Schema> {
     if SYSTEM_SCHEMAS.contains(&name) {
-        return Err(Error::MustOwn { kind: "schema", name: name.to_owned() });
+        return Err(Error::MustOwn {
+            kind: "schema",
+            name: name.to_owned(),
+        });
     }
     let schema = caller
         .database
         .schema_named(name)
         .ok_or_else(|| Error::NoSuchSchema(name.to_owned()))?;
     if !caller.has_role(schema.owner) {
-        return Err(Error::MustOwn { kind: "schema", name: name.to_owned() });
+        return Err(Error::MustOwn {
+            kind: "schema",
+            name: name.to_owned(),
+        });
     }
     Ok(schema.as_ref().clone())
 }
@@ -118,7 +152,9 @@ pub(super) async fn drop(
         let name = parts(name).pop().unwrap_or_default();
         let schema = match owned(&caller, &name) {
             Err(Error::NoSuchSchema(name)) if if_exists => {
-                session.notice(Notice::notice(format!("schema \"{name}\" does not exist, skipping")));
+                session.notice(Notice::notice(format!(
+                    "schema \"{name}\" does not exist, skipping"
+                )));
                 continue;
             }
             other => other?,
@@ -132,7 +168,9 @@ pub(super) async fn drop(
             .collect();
         if !inside.is_empty() {
             if !cascade {
-                let names = inside.iter().filter_map(|oid| caller.database.relations.get(oid));
+                let names = inside
+                    .iter()
+                    .filter_map(|oid| caller.database.relations.get(oid));
                 let names: Vec<&str> = names.map(|relation| relation.name.as_str()).collect();
                 return Err(Error::DependentObjects {
                     object: format!("schema {name}"),
@@ -142,10 +180,14 @@ pub(super) async fn drop(
             drop_relations(session, &caller, &inside, true).await?;
         }
         let database = session.caller().await?.database;
-        session.transaction.change(&database, vec![Change::DropSchema(schema.oid)]);
+        session
+            .transaction
+            .change(&database, vec![Change::DropSchema(schema.oid)]);
         session.version += 1;
     }
-    Ok(Reply::Done { tag: "DROP SCHEMA".to_owned() })
+    Ok(Reply::Done {
+        tag: "DROP SCHEMA".to_owned(),
+    })
 }
 
 /// The schema of this name in the caller's own database.

@@ -29,8 +29,13 @@ pub(super) async fn set(session: &mut Session, set: &Set) -> Result<Reply> {
             let on = matches!(set.value.as_deref(), Some("on" | "true" | "1" | "yes"));
             session.transaction.read_only = on;
         }
-        session.settings.lock().set(&set.name, set.value.as_deref(), true, operator)?;
-        return Ok(Reply::Done { tag: "SET".to_owned() });
+        session
+            .settings
+            .lock()
+            .set(&set.name, set.value.as_deref(), true, operator)?;
+        return Ok(Reply::Done {
+            tag: "SET".to_owned(),
+        });
     }
     {
         let mut settings = session.settings.lock();
@@ -39,7 +44,9 @@ pub(super) async fn set(session: &mut Session, set: &Set) -> Result<Reply> {
     }
     session.version += 1;
     show_name(session, &set.name);
-    Ok(Reply::Done { tag: "SET".to_owned() })
+    Ok(Reply::Done {
+        tag: "SET".to_owned(),
+    })
 }
 
 pub(super) fn reset(session: &mut Session, name: Option<&str>) -> Result<Reply> {
@@ -50,7 +57,9 @@ pub(super) fn reset(session: &mut Session, name: Option<&str>) -> Result<Reply> 
         settings.reset(name, operator)?;
     }
     session.version += 1;
-    Ok(Reply::Done { tag: "RESET".to_owned() })
+    Ok(Reply::Done {
+        tag: "RESET".to_owned(),
+    })
 }
 
 /// Keeps the activity's application name true.
@@ -78,20 +87,31 @@ pub(super) fn show(session: &mut Session, name: Option<&str>) -> Result<Reply> {
     let (columns, arrays): (Columns, Vec<ArrayRef>) = match name {
         Some(name) => {
             let (shown, value) = settings.show(name)?;
-            let value = if shown == "role" && value.is_empty() { "none".to_owned() } else { value };
+            let value = if shown == "role" && value.is_empty() {
+                "none".to_owned()
+            } else {
+                value
+            };
             (show_columns(Some(&shown)), vec![text([value])])
         }
         None => {
             let all = settings.all();
             let names = text(all.iter().map(|s| s.name.clone()));
             let values = text(all.iter().map(|s| {
-                settings.show(&s.name).map_or_else(|_| s.value.clone(), |(_, value)| value)
+                settings
+                    .show(&s.name)
+                    .map_or_else(|_| s.value.clone(), |(_, value)| value)
             }));
-            (show_columns(None), vec![names, values, text(all.iter().map(|s| s.text.to_owned()))])
+            (
+                show_columns(None),
+                vec![names, values, text(all.iter().map(|s| s.text.to_owned()))],
+            )
         }
     };
-    let fields: Vec<Field> =
-        columns.iter().map(|c| Field::new(&c.name, DataType::Utf8View, true)).collect();
+    let fields: Vec<Field> = columns
+        .iter()
+        .map(|c| Field::new(&c.name, DataType::Utf8View, true))
+        .collect();
     let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
         .map_err(|error| Error::Internal(Box::new(error)))?;
     Ok(Reply::Rows(Rows {
@@ -116,12 +136,17 @@ pub(super) async fn set_role(
         None => (session.login.role, session.login.user.clone()),
         Some(name) => {
             if session.login.operator && !session.is_system() {
-                return Err(Error::Unsupported("SET ROLE by an operator inside a tenant".to_owned()));
+                return Err(Error::Unsupported(
+                    "SET ROLE by an operator inside a tenant".to_owned(),
+                ));
             }
-            let role = caller.database.role_named(name).ok_or_else(|| Error::NoSuchObject {
-                kind: "role",
-                name: name.to_owned(),
-            })?;
+            let role = caller
+                .database
+                .role_named(name)
+                .ok_or_else(|| Error::NoSuchObject {
+                    kind: "role",
+                    name: name.to_owned(),
+                })?;
             let member = caller.database.is_member(session.login.role, role.oid);
             if !member && !(session.login.superuser && session.is_system()) {
                 return Err(Error::InsufficientPrivilege(format!(
@@ -143,7 +168,9 @@ pub(super) async fn set_role(
         settings.set("role", Some(name.unwrap_or("none")), false, true)?;
     }
     session.version += 1;
-    Ok(Reply::Done { tag: if name.is_some() { "SET" } else { "RESET" }.to_owned() })
+    Ok(Reply::Done {
+        tag: if name.is_some() { "SET" } else { "RESET" }.to_owned(),
+    })
 }
 
 /// Only going back to who logged in: another login needs its own password.
@@ -152,8 +179,12 @@ pub(super) async fn set_session_authorization(
     name: Option<&str>,
 ) -> Result<Reply> {
     if name.is_some_and(|name| name != session.login.user) {
-        return Err(Error::Unsupported("SET SESSION AUTHORIZATION to another role".to_owned()));
+        return Err(Error::Unsupported(
+            "SET SESSION AUTHORIZATION to another role".to_owned(),
+        ));
     }
     set_role(session, None, false).await?;
-    Ok(Reply::Done { tag: "SET".to_owned() })
+    Ok(Reply::Done {
+        tag: "SET".to_owned(),
+    })
 }

@@ -6,8 +6,8 @@ use tessera_catalog::model::{
 };
 
 use super::names::check_new_name;
-use super::transaction::outside_block;
 use super::role;
+use super::transaction::outside_block;
 use crate::error::{Error, Result};
 use crate::planner::ast::Tenant as Statement;
 use crate::policy::Caller;
@@ -24,7 +24,9 @@ const LIMITS: [&str; 2] = ["max_connections", "memory_limit"];
 pub(super) async fn run(session: &mut Session, statement: &Statement) -> Result<Reply> {
     let (verb, database) = match statement {
         Statement::Create { database, .. } => ("CREATE", *database),
-        Statement::Set { database, .. } | Statement::Rename { database, .. } => ("ALTER", *database),
+        Statement::Set { database, .. } | Statement::Rename { database, .. } => {
+            ("ALTER", *database)
+        }
         Statement::Suspend { .. } => ("ALTER", false),
         Statement::Drop { database, .. } => ("DROP", *database),
     };
@@ -33,17 +35,29 @@ pub(super) async fn run(session: &mut Session, statement: &Statement) -> Result<
     let caller = session.caller().await?;
     let may = caller.superuser
         || (verb == "CREATE"
-            && caller.database.roles.get(&caller.role).is_some_and(|role| role.create_db));
+            && caller
+                .database
+                .roles
+                .get(&caller.role)
+                .is_some_and(|role| role.create_db));
     if !caller.is_system() || !may {
         let doing = verb.to_lowercase();
-        return Err(Error::InsufficientPrivilege(format!("permission denied to {doing} database")));
+        return Err(Error::InsufficientPrivilege(format!(
+            "permission denied to {doing} database"
+        )));
     }
     match statement {
         Statement::Create { name, options, .. } => create(session, &caller, name, options).await?,
         Statement::Set { name, options, .. } => set(session, &caller, name, options)?,
         Statement::Rename { name, to, .. } => rename(session, &caller, name, to)?,
         Statement::Suspend { name, suspended } => suspend(session, &caller, name, *suspended)?,
-        Statement::Drop { names, if_exists, cascade, force, .. } => {
+        Statement::Drop {
+            names,
+            if_exists,
+            cascade,
+            force,
+            ..
+        } => {
             for name in names {
                 drop_tenant(session, name, *if_exists, *cascade, *force).await?;
             }
@@ -64,10 +78,16 @@ fn existing(caller: &Caller, name: &str) -> Result<Tenant> {
 fn check_name(caller: &Caller, name: &str) -> Result<()> {
     check_new_name(name)?;
     if RESERVED.contains(&name) {
-        return Err(Error::AlreadyExists { kind: "database", name: name.to_owned() });
+        return Err(Error::AlreadyExists {
+            kind: "database",
+            name: name.to_owned(),
+        });
     }
     if caller.system.tenant_named(name).is_some() {
-        return Err(Error::AlreadyExists { kind: "database", name: name.to_owned() });
+        return Err(Error::AlreadyExists {
+            kind: "database",
+            name: name.to_owned(),
+        });
     }
     Ok(())
 }
@@ -102,14 +122,19 @@ async fn create(
         }
     }
     if password.is_some() && admin.is_none() {
-        return Err(Error::InvalidParameterValue("a password needs an admin".to_owned()));
+        return Err(Error::InvalidParameterValue(
+            "a password needs an admin".to_owned(),
+        ));
     }
     let own = Database::empty(DatabaseId::Tenant(tenant.id), name);
     let mut changes = Database::birth_of_tenant();
     if let Some(admin) = admin {
         check_new_name(&admin)?;
         if caller.system.role_named(&admin).is_some() {
-            return Err(Error::AlreadyExists { kind: "role", name: admin });
+            return Err(Error::AlreadyExists {
+                kind: "role",
+                name: admin,
+            });
         }
         let oid = Oid(own.next_oid);
         let password = match password {
@@ -133,7 +158,9 @@ async fn create(
     let next = tenant.oid.0 + 1;
     let put = vec![Change::PutTenant(tenant), Change::NextOid(next)];
     session.transaction.change(&caller.system, put);
-    session.transaction.change(&std::sync::Arc::new(own), changes);
+    session
+        .transaction
+        .change(&std::sync::Arc::new(own), changes);
     Ok(())
 }
 
@@ -173,9 +200,13 @@ fn set(
     }
     if let Some(limit) = tenant.settings.get("memory_limit") {
         let bytes = crate::session::settings::bytes(limit)?;
-        session.engine.set_memory_limit(DatabaseId::Tenant(tenant.id), bytes);
+        session
+            .engine
+            .set_memory_limit(DatabaseId::Tenant(tenant.id), bytes);
     }
-    session.transaction.change(&caller.system, vec![Change::PutTenant(tenant)]);
+    session
+        .transaction
+        .change(&caller.system, vec![Change::PutTenant(tenant)]);
     Ok(())
 }
 
@@ -185,8 +216,13 @@ fn check_unused(session: &Session, tenant: &Tenant) -> Result<()> {
         return Ok(());
     }
     Err(Error::ObjectInUse {
-        message: format!("database \"{}\" is being accessed by other users", tenant.name),
-        detail: Some(format!("There are {sessions} other sessions using the database.")),
+        message: format!(
+            "database \"{}\" is being accessed by other users",
+            tenant.name
+        ),
+        detail: Some(format!(
+            "There are {sessions} other sessions using the database."
+        )),
     })
 }
 
@@ -195,7 +231,9 @@ fn rename(session: &mut Session, caller: &Caller, name: &str, to: &str) -> Resul
     check_name(caller, to)?;
     check_unused(session, &tenant)?;
     tenant.name = to.to_owned();
-    session.transaction.change(&caller.system, vec![Change::PutTenant(tenant)]);
+    session
+        .transaction
+        .change(&caller.system, vec![Change::PutTenant(tenant)]);
     Ok(())
 }
 
@@ -203,9 +241,14 @@ fn suspend(session: &mut Session, caller: &Caller, name: &str, suspended: bool) 
     let mut tenant = existing(caller, name)?;
     tenant.suspended = suspended;
     if suspended {
-        session.engine.registry.terminate(DatabaseId::Tenant(tenant.id));
+        session
+            .engine
+            .registry
+            .terminate(DatabaseId::Tenant(tenant.id));
     }
-    session.transaction.change(&caller.system, vec![Change::PutTenant(tenant)]);
+    session
+        .transaction
+        .change(&caller.system, vec![Change::PutTenant(tenant)]);
     Ok(())
 }
 
@@ -219,7 +262,9 @@ async fn drop_tenant(
     let caller = session.caller().await?;
     let tenant = match existing(&caller, name) {
         Err(Error::NoSuchDatabase(name)) if if_exists => {
-            session.notice(Notice::notice(format!("database \"{name}\" does not exist, skipping")));
+            session.notice(Notice::notice(format!(
+                "database \"{name}\" does not exist, skipping"
+            )));
             return Ok(());
         }
         other => other?,
@@ -233,7 +278,10 @@ async fn drop_tenant(
         if rows > 0 || !database.relations.is_empty() {
             return Err(Error::DependentObjects {
                 object: format!("database \"{name}\""),
-                detail: format!("It has {} tables and views of its own and {rows} rows.", database.relations.len()),
+                detail: format!(
+                    "It has {} tables and views of its own and {rows} rows.",
+                    database.relations.len()
+                ),
             });
         }
     }
@@ -242,7 +290,9 @@ async fn drop_tenant(
     } else {
         check_unused(session, &tenant)?;
     }
-    session.transaction.change(&caller.system, vec![Change::DropTenant(tenant.id)]);
+    session
+        .transaction
+        .change(&caller.system, vec![Change::DropTenant(tenant.id)]);
     session.engine.forget(id);
     Ok(())
 }
@@ -260,12 +310,16 @@ pub(super) fn granted(
     let mut tenant = existing(caller, name)?;
     let mut acl = tenant.acl.take().unwrap_or_else(|| {
         let mut acl = Acl::of_owner(Oid::TENANT_ADMIN, Privileges::of_database());
-        let public = [Privilege::Temporary, Privilege::Connect].into_iter().collect();
+        let public = [Privilege::Temporary, Privilege::Connect]
+            .into_iter()
+            .collect();
         acl.grant(Oid::PUBLIC, Oid::TENANT_ADMIN, public, false);
         acl
     });
     change(&mut acl);
     tenant.acl = Some(acl);
-    session.transaction.change(&caller.system, vec![Change::PutTenant(tenant)]);
+    session
+        .transaction
+        .change(&caller.system, vec![Change::PutTenant(tenant)]);
     Ok(())
 }

@@ -55,20 +55,39 @@ pub(super) async fn run(session: &mut Session, statement: &Transaction) -> Resul
             }
             let on_off = |on: bool| Some(if on { "on" } else { "off" });
             if let Some(read_only) = modes.read_only {
-                settings.set("default_transaction_read_only", on_off(read_only), false, false)?;
+                settings.set(
+                    "default_transaction_read_only",
+                    on_off(read_only),
+                    false,
+                    false,
+                )?;
             }
             if let Some(deferrable) = modes.deferrable {
-                settings.set("default_transaction_deferrable", on_off(deferrable), false, false)?;
+                settings.set(
+                    "default_transaction_deferrable",
+                    on_off(deferrable),
+                    false,
+                    false,
+                )?;
             }
             "SET"
         }
     };
-    Ok(Reply::Done { tag: tag.to_owned() })
+    Ok(Reply::Done {
+        tag: tag.to_owned(),
+    })
 }
 
-fn begin(session: &mut Session, modes: &TransactionModes, tag: &'static str) -> Result<&'static str> {
+fn begin(
+    session: &mut Session,
+    modes: &TransactionModes,
+    tag: &'static str,
+) -> Result<&'static str> {
     if session.transaction.status == Status::Open {
-        session.notice(Notice::warning("25001", "there is already a transaction in progress"));
+        session.notice(Notice::warning(
+            "25001",
+            "there is already a transaction in progress",
+        ));
     }
     // The statements before BEGIN in the same message belong to the block, as in PostgreSQL.
     session.transaction.status = Status::Open;
@@ -97,7 +116,12 @@ fn apply(session: &mut Session, modes: &TransactionModes) -> Result<()> {
     }
     if let Some(read_only) = modes.read_only {
         session.transaction.read_only = read_only;
-        settings.set("transaction_read_only", Some(if read_only { "on" } else { "off" }), true, true)?;
+        settings.set(
+            "transaction_read_only",
+            Some(if read_only { "on" } else { "off" }),
+            true,
+            true,
+        )?;
     }
     if let Some(deferrable) = modes.deferrable {
         let value = if deferrable { "on" } else { "off" };
@@ -124,7 +148,9 @@ async fn commit(session: &mut Session, chain: bool) -> Result<Reply> {
         }
     };
     again(session, chain, level, read_only);
-    Ok(Reply::Done { tag: tag.to_owned() })
+    Ok(Reply::Done {
+        tag: tag.to_owned(),
+    })
 }
 
 /// AND CHAIN: the next transaction begins at once, in the same mode.

@@ -12,7 +12,9 @@ use crate::session::reply::Reply;
 
 pub(super) async fn create(session: &mut Session, create: &CreateView) -> Result<Reply> {
     if create.materialized || create.temporary {
-        return Err(Error::Unsupported("views that are materialized or temporary".to_owned()));
+        return Err(Error::Unsupported(
+            "views that are materialized or temporary".to_owned(),
+        ));
     }
     let caller = session.caller().await?;
     let scope = session.scope(&caller).await?;
@@ -27,7 +29,10 @@ pub(super) async fn create(session: &mut Session, create: &CreateView) -> Result
             super::names::check_owner(&caller, found)?;
             if found.relation.view().is_none() {
                 let name = found.relation.name.clone();
-                return Err(Error::WrongKind { name, wanted: "view" });
+                return Err(Error::WrongKind {
+                    name,
+                    wanted: "view",
+                });
             }
             (found.relation.schema, found.relation.name.clone())
         }
@@ -38,7 +43,9 @@ pub(super) async fn create(session: &mut Session, create: &CreateView) -> Result
     };
     let (plan, parameters, columns) = query::plan(&create.query, &scope, &[])?;
     if !parameters.is_empty() {
-        return Err(Error::InvalidDefinition("views must not contain parameters".to_owned()));
+        return Err(Error::InvalidDefinition(
+            "views must not contain parameters".to_owned(),
+        ));
     }
     // What the view reads is checked when it is read, with its owner's rights of then.
     drop(plan);
@@ -49,16 +56,27 @@ pub(super) async fn create(session: &mut Session, create: &CreateView) -> Result
             position: None,
         });
     }
-    let named = create.columns.iter().map(|column| Some(folded(&column.name)));
+    let named = create
+        .columns
+        .iter()
+        .map(|column| Some(folded(&column.name)));
     let mut view_columns = Vec::with_capacity(columns.len());
     for (column, named) in columns.iter().zip(named.chain(std::iter::repeat(None))) {
         let name = named.unwrap_or_else(|| column.name.clone());
         check_new_name(&name)?;
-        if view_columns.iter().any(|other: &ViewColumn| other.name == name) {
+        if view_columns
+            .iter()
+            .any(|other: &ViewColumn| other.name == name)
+        {
             return Err(Error::DuplicateColumn(name));
         }
         let sql_type = column.sql_type.clone();
-        view_columns.push(ViewColumn { name, sql_type, acl: None, comment: None });
+        view_columns.push(ViewColumn {
+            name,
+            sql_type,
+            acl: None,
+            comment: None,
+        });
     }
     let (security_invoker, security_barrier) = options(&create.options)?;
     let view = View {
@@ -78,13 +96,23 @@ pub(super) async fn create(session: &mut Session, create: &CreateView) -> Result
             let owner = grant::creator(&caller);
             let acl = grant::default_acl(&caller, owner, schema, Privileges::of_table());
             let body = RelationBody::View(view);
-            Relation { oid, schema, name, owner, acl, comment: None, body }
+            Relation {
+                oid,
+                schema,
+                name,
+                owner,
+                acl,
+                comment: None,
+                body,
+            }
         }
     };
     changes.insert(0, Change::PutRelation(relation));
     session.transaction.change(&scope.database, changes);
     session.version += 1;
-    Ok(Reply::Done { tag: "CREATE VIEW".to_owned() })
+    Ok(Reply::Done {
+        tag: "CREATE VIEW".to_owned(),
+    })
 }
 
 /// OR REPLACE may add columns at the end and nothing else.
@@ -93,7 +121,9 @@ fn replaced(mut relation: Relation, mut view: View) -> Result<Relation> {
         return Err(Error::internal("not a view"));
     };
     if view.columns.len() < former.columns.len() {
-        return Err(Error::InvalidDefinition("cannot drop columns from view".to_owned()));
+        return Err(Error::InvalidDefinition(
+            "cannot drop columns from view".to_owned(),
+        ));
     }
     for (new, old) in view.columns.iter_mut().zip(&former.columns) {
         if new.name != old.name {
@@ -126,7 +156,10 @@ fn options(options: &CreateTableOptions) -> Result<(bool, bool)> {
         let (name, on) = match option {
             SqlOption::KeyValue { key, value } => {
                 let value = value.to_string().to_lowercase();
-                (folded(key), !matches!(value.trim_matches('\''), "false" | "off" | "0"))
+                (
+                    folded(key),
+                    !matches!(value.trim_matches('\''), "false" | "off" | "0"),
+                )
             }
             SqlOption::Ident(name) => (folded(name), true),
             other => return Err(Error::Unsupported(format!("the view option {other}"))),

@@ -24,8 +24,11 @@ pub(super) fn header_length(data: &[u8]) -> Result<Option<usize>> {
     if data[..known] != BINARY_HEADER[..known] {
         return Err(bad_copy("COPY file signature not recognized"));
     }
-    let Some(fixed) = data.first_chunk::<19>() else { return Ok(None) };
-    let word = |at: usize| u32::from_be_bytes([fixed[at], fixed[at + 1], fixed[at + 2], fixed[at + 3]]);
+    let Some(fixed) = data.first_chunk::<19>() else {
+        return Ok(None);
+    };
+    let word =
+        |at: usize| u32::from_be_bytes([fixed[at], fixed[at + 1], fixed[at + 2], fixed[at + 3]]);
     let (flags, extension) = (word(SIGNATURE_BYTES), word(SIGNATURE_BYTES + 4) as usize);
     if flags & HAS_OIDS != 0 {
         return Err(bad_copy("invalid COPY file header (WITH OIDS)"));
@@ -48,11 +51,15 @@ pub(super) fn header_length(data: &[u8]) -> Result<Option<usize>> {
 pub(super) fn whole_rows(data: &[u8], from: usize) -> Result<usize> {
     let mut at = from;
     'rows: loop {
-        let Some(count) = data.get(at..at + 2) else { return Ok(at) };
+        let Some(count) = data.get(at..at + 2) else {
+            return Ok(at);
+        };
         let count = i16::from_be_bytes([count[0], count[1]]);
         let mut end = at + 2;
         for _ in 0..count.max(0) {
-            let Some(length) = data.get(end..end + 4) else { break 'rows };
+            let Some(length) = data.get(end..end + 4) else {
+                break 'rows;
+            };
             let length = i32::from_be_bytes([length[0], length[1], length[2], length[3]]);
             if length < -1 {
                 return Err(bad_copy("invalid field size"));
@@ -71,7 +78,11 @@ pub(super) fn whole_rows(data: &[u8], from: usize) -> Result<usize> {
 pub(super) fn decode(source: &Source, block: &[u8]) -> Result<Decoded, Fault> {
     let mut rows = 0;
     let mut ended = false;
-    let fault = |error, rows: u64, place: &str| Fault { error, line: rows + 1, place: place.to_owned() };
+    let fault = |error, rows: u64, place: &str| Fault {
+        error,
+        line: rows + 1,
+        place: place.to_owned(),
+    };
     let mut builders = Vec::new();
     for column in source.columns.iter() {
         let builder = ColumnBuilder::new(&column.sql_type, &source.display, block.len() / 64 + 1);
@@ -99,19 +110,29 @@ pub(super) fn decode(source: &Source, block: &[u8]) -> Result<Decoded, Fault> {
                 Err(_) => builder.append_null(),
                 Ok(length) => {
                     let value = &block[at..at + length];
-                    builder.append_binary(value).map_err(|error| fault(error, rows, &place()))?;
+                    builder
+                        .append_binary(value)
+                        .map_err(|error| fault(error, rows, &place()))?;
                     at += length;
                 }
             }
         }
         rows += 1;
     }
-    let arrays = builders.iter_mut().map(ColumnBuilder::finish).collect::<Result<Vec<_>>>();
+    let arrays = builders
+        .iter_mut()
+        .map(ColumnBuilder::finish)
+        .collect::<Result<Vec<_>>>();
     let options = RecordBatchOptions::new().with_row_count(Some(rows as usize));
     let batch = arrays.and_then(|arrays| {
         RecordBatch::try_new_with_options(Arc::clone(&schema(source)), arrays, &options)
             .map_err(|error| Error::Internal(Box::new(error)))
     });
     let batch = batch.map_err(|error| fault(error, rows, ""))?;
-    Ok(Decoded { batch, lines: rows, skipped: Vec::new(), ended })
+    Ok(Decoded {
+        batch,
+        lines: rows,
+        skipped: Vec::new(),
+        ended,
+    })
 }

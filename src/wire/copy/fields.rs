@@ -3,8 +3,8 @@
 use super::bad_copy;
 use super::split::LineEnd;
 use crate::error::{Error, Result};
-use crate::session::{CopyFormat, CopyOptions};
 use crate::format::utf8;
+use crate::session::{CopyFormat, CopyOptions};
 
 /// Cuts records into fields.
 #[derive(Debug, Clone)]
@@ -47,7 +47,12 @@ impl Scanner {
     pub(super) fn new(options: &CopyOptions, line_end: LineEnd) -> Self {
         let csv = options.format == CopyFormat::Csv;
         let mut stops = Box::new([false; 256]);
-        for byte in [options.delimiter, b'\n', b'\r', if csv { options.quote } else { b'\\' }] {
+        for byte in [
+            options.delimiter,
+            b'\n',
+            b'\r',
+            if csv { options.quote } else { b'\\' },
+        ] {
             stops[usize::from(byte)] = true;
         }
         Self {
@@ -74,7 +79,13 @@ impl Scanner {
             Some(_) => return self.escaped(block, from, stop, scratch),
         };
         let is_null = bytes[from..stop] == self.null[..];
-        Ok(Field { value: Place::Block(from, stop), is_null, quoted: false, last, next })
+        Ok(Field {
+            value: Place::Block(from, stop),
+            is_null,
+            quoted: false,
+            last,
+            next,
+        })
     }
 
     /// Whether the record that begins at `from` is the end marker `\.`.
@@ -83,7 +94,9 @@ impl Scanner {
     ///
     /// 22P04 if it begins as one in the text format and is more.
     pub(super) fn is_end_marker(&self, bytes: &[u8], from: usize) -> Result<bool> {
-        let [b'\\', b'.', rest @ ..] = &bytes[from..] else { return Ok(false) };
+        let [b'\\', b'.', rest @ ..] = &bytes[from..] else {
+            return Ok(false);
+        };
         match rest.first() {
             None | Some(b'\n' | b'\r') => Ok(true),
             Some(_) if self.csv => Ok(false),
@@ -93,13 +106,19 @@ impl Scanner {
 
     /// How many lines end within the range, which is part of a quoted field.
     pub(super) fn line_ends(&self, bytes: &[u8]) -> u64 {
-        let byte = if self.line_end == LineEnd::Newline { b'\n' } else { b'\r' };
+        let byte = if self.line_end == LineEnd::Newline {
+            b'\n'
+        } else {
+            b'\r'
+        };
         memchr::memchr_iter(byte, bytes).count() as u64
     }
 
     #[inline]
     fn stop(&self, bytes: &[u8], from: usize) -> usize {
-        let found = bytes[from..].iter().position(|byte| self.stops[usize::from(*byte)]);
+        let found = bytes[from..]
+            .iter()
+            .position(|byte| self.stops[usize::from(*byte)]);
         found.map_or(bytes.len(), |length| from + length)
     }
 
@@ -115,7 +134,11 @@ impl Scanner {
 
     #[cold]
     fn stray(&self, byte: u8) -> Error {
-        let (name, letter) = if byte == b'\n' { ("newline", "n") } else { ("carriage return", "r") };
+        let (name, letter) = if byte == b'\n' {
+            ("newline", "n")
+        } else {
+            ("carriage return", "r")
+        };
         let (message, hint) = if self.csv {
             (
                 format!("unquoted {name} found in data"),
@@ -127,11 +150,22 @@ impl Scanner {
                 format!("Use \"\\{letter}\" to represent {name}."),
             )
         };
-        Error::Function { sqlstate: "22P04", message, detail: None, hint: Some(hint) }
+        Error::Function {
+            sqlstate: "22P04",
+            message,
+            detail: None,
+            hint: Some(hint),
+        }
     }
 
     /// A field of the text format with a backslash at `stop`.
-    fn escaped(&self, block: &str, from: usize, stop: usize, scratch: &mut String) -> Result<Field> {
+    fn escaped(
+        &self,
+        block: &str,
+        from: usize,
+        stop: usize,
+        scratch: &mut String,
+    ) -> Result<Field> {
         let bytes = block.as_bytes();
         let mut stop = stop;
         let (last, next) = loop {
@@ -147,7 +181,13 @@ impl Scanner {
         if !is_null {
             *scratch = unescape(raw)?;
         }
-        Ok(Field { value: Place::Scratch, is_null, quoted: false, last, next })
+        Ok(Field {
+            value: Place::Scratch,
+            is_null,
+            quoted: false,
+            last,
+            next,
+        })
     }
 
     /// A csv field with a quote at `stop`.
@@ -167,7 +207,13 @@ impl Scanner {
             };
             if let Some((last, next)) = end {
                 let value = Place::Block(from + 1, close);
-                return Ok(Field { value, is_null: false, quoted: true, last, next });
+                return Ok(Field {
+                    value,
+                    is_null: false,
+                    quoted: true,
+                    last,
+                    next,
+                });
             }
         }
         self.quoted_anew(block, from, scratch)
@@ -189,7 +235,9 @@ impl Scanner {
             };
             if in_quotes {
                 let after = bytes.get(at + 1).copied();
-                if byte == self.escape && after.is_some_and(|next| next == self.quote || next == self.escape) {
+                if byte == self.escape
+                    && after.is_some_and(|next| next == self.quote || next == self.escape)
+                {
                     value.extend(after);
                     at += 2;
                     continue;
@@ -211,7 +259,13 @@ impl Scanner {
             at += 1;
         };
         *scratch = utf8(&value)?.to_owned();
-        Ok(Field { value: Place::Scratch, is_null: false, quoted: true, last, next })
+        Ok(Field {
+            value: Place::Scratch,
+            is_null: false,
+            quoted: true,
+            last,
+            next,
+        })
     }
 
     /// Whether a quoted value is the NULL marker, for FORCE_NULL.
@@ -237,8 +291,13 @@ fn unescape(raw: &[u8]) -> Result<String> {
         at += 1;
         let digits = |from: usize, most: usize, radix: u32| {
             let run = raw[from..].iter().take(most);
-            let run: Vec<u32> = run.map_while(|byte| char::from(*byte).to_digit(radix)).collect();
-            (run.iter().fold(0, |sum, digit| sum * radix + digit), run.len())
+            let run: Vec<u32> = run
+                .map_while(|byte| char::from(*byte).to_digit(radix))
+                .collect();
+            (
+                run.iter().fold(0, |sum, digit| sum * radix + digit),
+                run.len(),
+            )
         };
         out.push(match letter {
             b'b' => 8,

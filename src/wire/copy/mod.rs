@@ -17,8 +17,8 @@ mod tests;
 pub(super) use output::{Output, encode};
 pub(super) use receive::receive;
 
-use crate::format::encode::Display;
 use crate::error::Error;
+use crate::format::encode::Display;
 use crate::session::{Columns, CopyOptions};
 
 /// Where rows come from and what they are.

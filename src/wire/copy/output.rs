@@ -5,8 +5,8 @@ use futures::{Stream, StreamExt};
 use tokio::runtime::Handle;
 
 use super::super::backend;
-use crate::format::encode::{self, Column, Display};
 use crate::error::{Error, Result};
+use crate::format::encode::{Column, Display};
 use crate::session::{
     BatchStream, Columns, CopyFormat, CopyHeader, CopyOptions, CopyOut, ForceColumns,
 };
@@ -46,9 +46,19 @@ enum Class {
 impl Output {
     pub(in crate::wire) fn new(copy: &CopyOut, display: Display) -> Result<Self> {
         let options = copy.options.clone();
-        let quoted = copy.columns.iter().map(|column| names(&options.force_quote, &column.name)).collect();
+        let quoted = copy
+            .columns
+            .iter()
+            .map(|column| names(&options.force_quote, &column.name))
+            .collect();
         let classes = Box::new(classes(&options));
-        Ok(Self { columns: copy.columns.clone(), options, display, quoted, classes })
+        Ok(Self {
+            columns: copy.columns.clone(),
+            options,
+            display,
+            quoted,
+            classes,
+        })
     }
 
     pub(in crate::wire) fn is_binary(&self) -> bool {
@@ -82,7 +92,8 @@ impl Output {
             return;
         }
         rows.splice(5..5, BINARY_HEADER.iter().copied());
-        let length = u32::from_be_bytes([rows[1], rows[2], rows[3], rows[4]]) + BINARY_HEADER.len() as u32;
+        let length =
+            u32::from_be_bytes([rows[1], rows[2], rows[3], rows[4]]) + BINARY_HEADER.len() as u32;
         rows[1..5].copy_from_slice(&length.to_be_bytes());
     }
 
@@ -100,7 +111,7 @@ impl Output {
 
     /// Appends one CopyData message for each row.
     fn encode(&self, batch: &RecordBatch, out: &mut Vec<u8>) -> Result<()> {
-        let columns = rows::open(batch, &self.columns)?;
+        let columns = super::super::rows::open(batch, &self.columns)?;
         out.reserve(batch.num_rows() * (6 + 10 * columns.len()));
         for row in 0..batch.num_rows() {
             let start = open_message(out);
@@ -133,7 +144,10 @@ impl Output {
     /// Escapes what was written since `at`.
     #[inline]
     fn finish_text(&self, out: &mut Vec<u8>, at: usize) {
-        if out[at..].iter().all(|byte| self.classes[usize::from(*byte)] == Class::Plain) {
+        if out[at..]
+            .iter()
+            .all(|byte| self.classes[usize::from(*byte)] == Class::Plain)
+        {
             return;
         }
         let value = out.split_off(at);
@@ -169,7 +183,10 @@ impl Output {
         let value = &out[at..];
         let plain = !force
             && value.iter().all(|byte| {
-                matches!(self.classes[usize::from(*byte)], Class::Plain | Class::EscapeInQuotes)
+                matches!(
+                    self.classes[usize::from(*byte)],
+                    Class::Plain | Class::EscapeInQuotes
+                )
             })
             && value != self.options.null.as_bytes();
         if plain {
@@ -178,7 +195,10 @@ impl Output {
         let value = out.split_off(at);
         out.push(self.options.quote);
         for byte in value {
-            if matches!(self.classes[usize::from(byte)], Class::Escape | Class::EscapeInQuotes) {
+            if matches!(
+                self.classes[usize::from(byte)],
+                Class::Escape | Class::EscapeInQuotes
+            ) {
                 out.push(self.options.escape);
             }
             out.push(byte);
@@ -204,7 +224,8 @@ pub(in crate::wire) fn encode(
                     output.encode(&batch, &mut out)?;
                     Ok((out, batch.num_rows() as u64))
                 });
-                task.await.map_err(|error| Error::Internal(Box::new(error)))?
+                task.await
+                    .map_err(|error| Error::Internal(Box::new(error)))?
             }
         })
         .buffered(ENCODED_AHEAD)
@@ -225,9 +246,14 @@ fn classes(options: &CopyOptions) -> [Class; 256] {
     match options.format {
         CopyFormat::Binary => {}
         CopyFormat::Text => {
-            for (byte, letter) in
-                [(8, b'b'), (b'\t', b't'), (b'\n', b'n'), (11, b'v'), (12, b'f'), (b'\r', b'r')]
-            {
+            for (byte, letter) in [
+                (8, b'b'),
+                (b'\t', b't'),
+                (b'\n', b'n'),
+                (11, b'v'),
+                (12, b'f'),
+                (b'\r', b'r'),
+            ] {
                 set(byte, Class::Letter(letter));
             }
             set(b'\\', Class::Escape);
@@ -269,4 +295,22 @@ fn binary_row(columns: &[Column], row: usize, out: &mut Vec<u8>) -> Result<()> {
         out[start..start + 4].copy_from_slice(&length.to_be_bytes());
     }
     Ok(())
+}
+
+/// The bytes that the batches become.
+#[cfg(test)]
+pub(super) fn speed(batches: &[RecordBatch], columns: &Columns, options: CopyOptions) -> usize {
+    let batches_out: BatchStream = Box::pin(futures::stream::empty());
+    let copy = CopyOut {
+        columns: columns.clone(),
+        options,
+        batches: batches_out,
+    };
+    let output = Output::new(&copy, Display::default()).unwrap();
+    let encode = |batch: &RecordBatch| {
+        let mut out = Vec::new();
+        output.encode(batch, &mut out).unwrap();
+        out.len()
+    };
+    batches.iter().map(encode).sum()
 }

@@ -84,10 +84,16 @@ struct Input {
 enum Format {
     /// Text or csv, before its first line end.
     Unknown,
-    Lines { decoder: Arc<RowDecoder>, line_end: LineEnd },
+    Lines {
+        decoder: Arc<RowDecoder>,
+        line_end: LineEnd,
+    },
     BinaryHeader,
     /// Rows, found whole up to this place in what is pending.
-    Binary { source: Arc<Source>, whole: usize },
+    Binary {
+        source: Arc<Source>,
+        whole: usize,
+    },
 }
 
 impl Input {
@@ -173,7 +179,9 @@ impl Input {
                 check_closed(&self.splitter, &self.pending)?;
                 Ok(self.pending.len())
             }
-            Format::Lines { line_end, .. } => Ok(self.splitter.whole_records(&self.pending, *line_end)),
+            Format::Lines { line_end, .. } => {
+                Ok(self.splitter.whole_records(&self.pending, *line_end))
+            }
             Format::Unknown | Format::BinaryHeader => Ok(0),
         }
     }
@@ -196,7 +204,10 @@ impl Input {
             return Ok(());
         }
         let rest = self.pending.split_off(length);
-        let mut block = std::mem::replace(&mut self.pending, Vec::with_capacity(BLOCK_BYTES + rest.len()));
+        let mut block = std::mem::replace(
+            &mut self.pending,
+            Vec::with_capacity(BLOCK_BYTES + rest.len()),
+        );
         self.pending.extend_from_slice(&rest);
         block.shrink_to(BLOCK_BYTES);
         self.wanted = BLOCK_BYTES;
@@ -209,7 +220,8 @@ impl Input {
             Format::Binary { source, whole } => {
                 *whole = 0;
                 let source = Arc::clone(source);
-                self.cpu.spawn(async move { binary::decode(&source, &block) })
+                self.cpu
+                    .spawn(async move { binary::decode(&source, &block) })
             }
             Format::Unknown | Format::BinaryHeader => return Ok(()),
         };
@@ -219,12 +231,18 @@ impl Input {
 
     /// Hands the oldest block's rows on.
     async fn take_block(&mut self, link: &Link, watch: &Watch) -> Result<()> {
-        let Some(task) = self.blocks.pop_front() else { return Ok(()) };
-        let decoded = watch.run(link, task).await.map_err(|error| Error::Internal(Box::new(error)))?;
+        let Some(task) = self.blocks.pop_front() else {
+            return Ok(());
+        };
+        let decoded = watch
+            .run(link, task)
+            .await
+            .map_err(|error| Error::Internal(Box::new(error)))?;
         if self.ended {
             return Ok(());
         }
-        let decoded = decoded.map_err(|fault| fault.into_error(&self.source.relation, self.lines))?;
+        let decoded =
+            decoded.map_err(|fault| fault.into_error(&self.source.relation, self.lines))?;
         self.note_skipped(&decoded)?;
         self.lines += decoded.lines;
         self.ended = decoded.ended;
@@ -240,8 +258,14 @@ impl Input {
         for skipped in &decoded.skipped {
             self.skipped += 1;
             let line = self.lines + skipped.line;
-            let (column, value) = (&skipped.column, skipped.value.as_deref().unwrap_or_default());
-            if options.reject_limit.is_some_and(|limit| self.skipped > limit) {
+            let (column, value) = (
+                &skipped.column,
+                skipped.value.as_deref().unwrap_or_default(),
+            );
+            if options
+                .reject_limit
+                .is_some_and(|limit| self.skipped > limit)
+            {
                 let limit = options.reject_limit.unwrap_or_default();
                 let message = format!(
                     "skipped more than REJECT_LIMIT ({limit}) rows due to data type incompatibility"
@@ -252,7 +276,9 @@ impl Input {
                 );
                 return Err(Error::InvalidText(message).at(place));
             }
-            if options.log_verbosity == LogVerbosity::Verbose && self.notices.len() < MAX_ROW_NOTICES {
+            if options.log_verbosity == LogVerbosity::Verbose
+                && self.notices.len() < MAX_ROW_NOTICES
+            {
                 self.notices.push(notice(format!(
                     "skipping row due to data type incompatibility at line {line} for column \"{column}\": \"{value}\""
                 )));
@@ -263,7 +289,8 @@ impl Input {
 
     async fn finish(mut self, link: &Link, watch: &Watch) -> Result<(u64, Vec<Notice>)> {
         if !self.ended {
-            let place = |input: &Self| format!("COPY {}, line {}", input.source.relation, input.lines + 1);
+            let place =
+                |input: &Self| format!("COPY {}, line {}", input.source.relation, input.lines + 1);
             match self.whole(true) {
                 Ok(0) => {}
                 Ok(length) => self.start_block(length, link, watch).await?,
@@ -280,8 +307,15 @@ impl Input {
             self.take_block(link, watch).await?;
         }
         if self.skipped > 0 && self.source.options.log_verbosity != LogVerbosity::Silent {
-            let rows = if self.skipped == 1 { "row was" } else { "rows were" };
-            let text = format!("{} {rows} skipped due to data type incompatibility", self.skipped);
+            let rows = if self.skipped == 1 {
+                "row was"
+            } else {
+                "rows were"
+            };
+            let text = format!(
+                "{} {rows} skipped due to data type incompatibility",
+                self.skipped
+            );
             self.notices.push(notice(text));
         }
         let finish = self.sink.finish();
@@ -291,5 +325,11 @@ impl Input {
 }
 
 fn notice(message: String) -> Notice {
-    Notice { severity: "NOTICE", sqlstate: "00000", message, detail: None, hint: None }
+    Notice {
+        severity: "NOTICE",
+        sqlstate: "00000",
+        message,
+        detail: None,
+        hint: None,
+    }
 }

@@ -11,8 +11,8 @@ use super::output::names;
 use super::split::LineEnd;
 use super::{Source, bad_copy};
 use crate::error::{Error, Result};
-use crate::session::CopyHeader;
 use crate::format::decode::{ColumnBuilder, zone_name};
+use crate::session::CopyHeader;
 use crate::wire::sqlstate::sqlstate;
 
 /// The most characters of a value that a context shows.
@@ -52,7 +52,8 @@ impl Fault {
     /// The error as the client sees it; `before` lines came in earlier blocks.
     pub(super) fn into_error(self, relation: &str, before: u64) -> Error {
         let line = before + self.line;
-        self.error.at(format!("COPY {relation}, line {line}{}", self.place))
+        self.error
+            .at(format!("COPY {relation}, line {line}{}", self.place))
     }
 }
 
@@ -68,13 +69,26 @@ pub(super) struct RowDecoder {
 /// The schema of batches with the columns of a COPY.
 pub(super) fn schema(source: &Source) -> SchemaRef {
     let zone = zone_name(&source.display);
-    let fields = source.columns.iter().map(|column| column.sql_type.field(&column.name, true, &zone));
-    Arc::new(Schema::new(fields.map(|field| ArrowField::clone(&field)).collect::<Vec<_>>()))
+    let fields = source
+        .columns
+        .iter()
+        .map(|column| column.sql_type.field(&column.name, true, &zone));
+    Arc::new(Schema::new(
+        fields
+            .map(|field| ArrowField::clone(&field))
+            .collect::<Vec<_>>(),
+    ))
 }
 
 impl RowDecoder {
     pub(super) fn new(source: Source, line_end: LineEnd) -> Self {
-        let force = |option| source.columns.iter().map(|column| names(option, &column.name)).collect();
+        let force = |option| {
+            source
+                .columns
+                .iter()
+                .map(|column| names(option, &column.name))
+                .collect()
+        };
         Self {
             scanner: Scanner::new(&source.options, line_end),
             schema: schema(&source),
@@ -86,20 +100,29 @@ impl RowDecoder {
 
     /// Decodes a block; `first` says whether it is the one that may begin with a header.
     pub(super) fn decode(&self, block: &[u8], first: bool) -> Result<Decoded, Fault> {
-        let fault = |error, line| Fault { error, line, place: String::new() };
-        let block = crate::wire::frontend::utf8(block).map_err(|error| {
+        let fault = |error, line| Fault {
+            error,
+            line,
+            place: String::new(),
+        };
+        let block = crate::format::utf8(block).map_err(|error| {
             let valid = match std::str::from_utf8(block) {
                 Ok(_) => memchr::memchr(0, block).unwrap_or(0),
                 Err(error) => error.valid_up_to(),
             };
-            fault(error, 1 + memchr::memchr_iter(b'\n', &block[..valid]).count() as u64)
+            fault(
+                error,
+                1 + memchr::memchr_iter(b'\n', &block[..valid]).count() as u64,
+            )
         })?;
         let mut run = Run {
             decoder: self,
             block,
             scratch: String::new(),
             // Records of a hundred bytes and more are the rule.
-            builders: self.builders(block.len() / 64 + 1).map_err(|error| fault(error, 1))?,
+            builders: self
+                .builders(block.len() / 64 + 1)
+                .map_err(|error| fault(error, 1))?,
             rows: 0,
             line: 0,
             skipped: Vec::new(),
@@ -113,7 +136,10 @@ impl RowDecoder {
         while at < block.len() {
             run.line += 1;
             if block.as_bytes()[at] == b'\\'
-                && self.scanner.is_end_marker(block.as_bytes(), at).map_err(|error| run.fault(error, at))?
+                && self
+                    .scanner
+                    .is_end_marker(block.as_bytes(), at)
+                    .map_err(|error| run.fault(error, at))?
             {
                 ended = true;
                 run.line -= 1;
@@ -127,7 +153,9 @@ impl RowDecoder {
 
     fn builders(&self, capacity: usize) -> Result<Vec<ColumnBuilder>> {
         let columns = self.source.columns.iter();
-        columns.map(|column| ColumnBuilder::new(&column.sql_type, &self.source.display, capacity)).collect()
+        columns
+            .map(|column| ColumnBuilder::new(&column.sql_type, &self.source.display, capacity))
+            .collect()
     }
 }
 
@@ -159,7 +187,11 @@ impl Run<'_> {
             if field.quoted {
                 // The line end of the record is not one of the value.
                 let written = self.block[at..field.next].trim_end_matches(['\r', '\n']);
-                let written = if field.last { written } else { &self.block[at..field.next] };
+                let written = if field.last {
+                    written
+                } else {
+                    &self.block[at..field.next]
+                };
                 self.line += decoder.scanner.line_ends(written.as_bytes());
             }
             let value = match field.value {
@@ -176,7 +208,11 @@ impl Run<'_> {
                 builder.append_null();
             } else {
                 // Where a NULL marker is no NULL it is a text, though it was cut off as a marker.
-                let value = if field.is_null { decoder.source.options.null.as_str() } else { value };
+                let value = if field.is_null {
+                    decoder.source.options.null.as_str()
+                } else {
+                    value
+                };
                 if let Err(error) = builder.append_text(value) {
                     if !(decoder.source.options.on_error_ignore && is_of_the_data(&error)) {
                         let value = shown(value);
@@ -185,14 +221,21 @@ impl Run<'_> {
                     builder.append_null();
                     skip = true;
                     let column = decoder.source.columns[index].name.clone();
-                    self.skipped.push(Skipped { line: self.line, column, value: Some(shown(value)) });
+                    self.skipped.push(Skipped {
+                        line: self.line,
+                        column,
+                        value: Some(shown(value)),
+                    });
                     self.skipped_rows.push(self.rows);
                 }
             }
             at = field.next;
             if field.last && index + 1 < count {
                 let name = &decoder.source.columns[index + 1].name;
-                return Err(self.fault(bad_copy(format!("missing data for column \"{name}\"")), from));
+                return Err(self.fault(
+                    bad_copy(format!("missing data for column \"{name}\"")),
+                    from,
+                ));
             }
             if !field.last && index + 1 == count {
                 return Err(self.fault(bad_copy("extra data after last expected column"), from));
@@ -207,7 +250,11 @@ impl Run<'_> {
 
     /// A record of a table without columns is an empty line.
     fn empty_record(&mut self, from: usize) -> Result<usize, Fault> {
-        match self.decoder.scanner.field(self.block, from, &mut self.scratch) {
+        match self
+            .decoder
+            .scanner
+            .field(self.block, from, &mut self.scratch)
+        {
             Ok(field) if field.last && field.value == Place::Block(from, from) => Ok(field.next),
             Ok(_) => Err(self.fault(bad_copy("extra data after last expected column"), from)),
             Err(error) => Err(self.fault(error, from)),
@@ -275,28 +322,46 @@ impl Run<'_> {
         let rest = &self.block[from.min(self.block.len())..];
         let end = rest.find(['\n', '\r']).unwrap_or(rest.len());
         let place = format!(": \"{}\"", shown(&rest[..end]));
-        Fault { error, line: self.line, place }
+        Fault {
+            error,
+            line: self.line,
+            place,
+        }
     }
 
     /// An error of a value.
     #[cold]
     fn fault_of(&self, error: Error, column: usize, value: &str) -> Fault {
         let name = &self.decoder.source.columns[column].name;
-        Fault { error, line: self.line, place: format!(", column {name}: \"{value}\"") }
+        Fault {
+            error,
+            line: self.line,
+            place: format!(", column {name}: \"{value}\""),
+        }
     }
 
     fn finish(mut self, ended: bool) -> Result<Decoded> {
-        let arrays = self.builders.iter_mut().map(ColumnBuilder::finish).collect::<Result<Vec<_>>>()?;
+        let arrays = self
+            .builders
+            .iter_mut()
+            .map(ColumnBuilder::finish)
+            .collect::<Result<Vec<_>>>()?;
         let options = RecordBatchOptions::new().with_row_count(Some(self.rows));
         let schema = Arc::clone(&self.decoder.schema);
         let internal = |error| Error::Internal(Box::new(error));
-        let mut batch = RecordBatch::try_new_with_options(schema, arrays, &options).map_err(internal)?;
+        let mut batch =
+            RecordBatch::try_new_with_options(schema, arrays, &options).map_err(internal)?;
         if !self.skipped_rows.is_empty() {
             let mut keep = vec![true; self.rows];
             self.skipped_rows.iter().for_each(|row| keep[*row] = false);
             batch = filter_record_batch(&batch, &BooleanArray::from(keep)).map_err(internal)?;
         }
-        Ok(Decoded { batch, lines: self.line, skipped: self.skipped, ended })
+        Ok(Decoded {
+            batch,
+            lines: self.line,
+            skipped: self.skipped,
+            ended,
+        })
     }
 }
 

@@ -100,7 +100,13 @@ fn last_text_end(data: &[u8], last: u8) -> usize {
         if last == b'\n' && before > 0 && data[before - 1] == b'\r' {
             before -= 1;
         }
-        let escapes = |end: usize| data[..end].iter().rev().take_while(|byte| **byte == b'\\').count();
+        let escapes = |end: usize| {
+            data[..end]
+                .iter()
+                .rev()
+                .take_while(|byte| **byte == b'\\')
+                .count()
+        };
         if escapes(at) % 2 == 0 && (before == at || escapes(before) % 2 == 0) {
             return at + 1;
         }
@@ -140,5 +146,9 @@ pub(super) fn check_closed(splitter: &Splitter, rest: &[u8]) -> Result<()> {
     for byte in rest {
         state.is_line_end(splitter, *byte);
     }
-    if state.in_quotes { Err(bad_copy("unterminated CSV quoted field")) } else { Ok(()) }
+    if state.in_quotes {
+        Err(bad_copy("unterminated CSV quoted field"))
+    } else {
+        Ok(())
+    }
 }

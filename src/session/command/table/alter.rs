@@ -21,7 +21,11 @@ pub(in crate::session::command) async fn alter(
     session: &mut Session,
     alter: &AlterTable,
 ) -> Result<Reply> {
-    let done = || Ok(Reply::Done { tag: "ALTER TABLE".to_owned() });
+    let done = || {
+        Ok(Reply::Done {
+            tag: "ALTER TABLE".to_owned(),
+        })
+    };
     for operation in &alter.operations {
         let caller = session.caller().await?;
         let scope = session.scope(&caller).await?;
@@ -33,9 +37,10 @@ pub(in crate::session::command) async fn alter(
                 )));
                 return done();
             }
-            return Err(scope.relation(schema.as_deref(), &name).err().unwrap_or_else(|| {
-                Error::NoSuchRelation(name.clone())
-            }));
+            return Err(scope
+                .relation(schema.as_deref(), &name)
+                .err()
+                .unwrap_or_else(|| Error::NoSuchRelation(name.clone())));
         };
         check_owner(&caller, &found)?;
         let mut relation = found.relation.as_ref().clone();
@@ -50,7 +55,10 @@ pub(in crate::session::command) async fn alter(
             }
             other => {
                 let RelationBody::Table(table) = &mut relation.body else {
-                    return Err(Error::WrongKind { name: relation.name, wanted: "table" });
+                    return Err(Error::WrongKind {
+                        name: relation.name,
+                        wanted: "table",
+                    });
                 };
                 change(session, table, other, &found, &scope).await?;
                 table.schema_version += 1;
@@ -62,14 +70,19 @@ pub(in crate::session::command) async fn alter(
 }
 
 fn put(session: &mut Session, caller: &Caller, relation: Relation) {
-    session.transaction.change(&caller.database, vec![Change::PutRelation(relation)]);
+    session
+        .transaction
+        .change(&caller.database, vec![Change::PutRelation(relation)]);
     session.version += 1;
 }
 
 fn new_name(scope: &Scope, found: &Found, name: &str) -> Result<String> {
     check_new_name(name)?;
     if scope.find(Some(&found.schema_name), name).is_some() {
-        return Err(Error::AlreadyExists { kind: "relation", name: name.to_owned() });
+        return Err(Error::AlreadyExists {
+            kind: "relation",
+            name: name.to_owned(),
+        });
     }
     Ok(name.to_owned())
 }
@@ -83,24 +96,41 @@ async fn change(
 ) -> Result<()> {
     let relation = found.relation.name.clone();
     match operation {
-        AlterTableOperation::AddColumn { column_def, if_not_exists, column_position, .. } => {
+        AlterTableOperation::AddColumn {
+            column_def,
+            if_not_exists,
+            column_position,
+            ..
+        } => {
             if column_position.is_some() {
                 return Err(Error::Unsupported("ADD COLUMN at a position".to_owned()));
             }
             add_column(session, table, column_def, *if_not_exists, found, scope).await
         }
-        AlterTableOperation::DropColumn { column_names, if_exists, drop_behavior, .. } => {
+        AlterTableOperation::DropColumn {
+            column_names,
+            if_exists,
+            drop_behavior,
+            ..
+        } => {
             for name in column_names {
-                let cascade = drop_behavior
-                    .is_some_and(|b| matches!(b, datafusion::sql::sqlparser::ast::DropBehavior::Cascade));
+                let cascade = drop_behavior.is_some_and(|b| {
+                    matches!(b, datafusion::sql::sqlparser::ast::DropBehavior::Cascade)
+                });
                 let of = (found, scope.database.as_ref());
                 drop_column(session, table, &folded(name), *if_exists, cascade, of)?;
             }
             Ok(())
         }
-        AlterTableOperation::RenameColumn { old_column_name, new_column_name } => {
-            rename_column(table, &folded(old_column_name), &folded(new_column_name), &relation)
-        }
+        AlterTableOperation::RenameColumn {
+            old_column_name,
+            new_column_name,
+        } => rename_column(
+            table,
+            &folded(old_column_name),
+            &folded(new_column_name),
+            &relation,
+        ),
         AlterTableOperation::AlterColumn { column_name, op } => {
             alter_column(session, table, &folded(column_name), op, found, scope).await
         }
@@ -119,7 +149,9 @@ async fn change(
             }
             Ok(())
         }
-        AlterTableOperation::DropConstraint { name, if_exists, .. } => {
+        AlterTableOperation::DropConstraint {
+            name, if_exists, ..
+        } => {
             let name = folded(name);
             let before = (table.checks.len(), table.keys.len());
             table.checks.retain(|check| check.name != name);
@@ -131,7 +163,10 @@ async fn change(
                     )));
                     return Ok(());
                 }
-                return Err(Error::NoSuchObject { kind: "constraint", name });
+                return Err(Error::NoSuchObject {
+                    kind: "constraint",
+                    name,
+                });
             }
             Ok(())
         }
@@ -145,13 +180,23 @@ async fn change(
                     *name = new;
                     Ok(())
                 }
-                None => Err(Error::NoSuchObject { kind: "constraint", name: old }),
+                None => Err(Error::NoSuchObject {
+                    kind: "constraint",
+                    name: old,
+                }),
             }
         }
         other => {
-            let words: Vec<String> =
-                other.to_string().split_whitespace().take(3).map(str::to_owned).collect();
-            Err(Error::Unsupported(format!("ALTER TABLE … {}", words.join(" "))))
+            let words: Vec<String> = other
+                .to_string()
+                .split_whitespace()
+                .take(3)
+                .map(str::to_owned)
+                .collect();
+            Err(Error::Unsupported(format!(
+                "ALTER TABLE … {}",
+                words.join(" ")
+            )))
         }
     }
 }
@@ -166,7 +211,11 @@ async fn add_column(
 ) -> Result<()> {
     let relation = &found.relation.name;
     let number = table.columns.len() + 1;
-    let Defined { mut column, checks, keys } = column::read(definition, number, scope)?;
+    let Defined {
+        mut column,
+        checks,
+        keys,
+    } = column::read(definition, number, scope)?;
     if table.column(&column.name).is_some() {
         if if_not_exists {
             session.notice(Notice {
@@ -178,7 +227,10 @@ async fn add_column(
             });
             return Ok(());
         }
-        return Err(Error::ColumnExists { column: column.name, relation: relation.clone() });
+        return Err(Error::ColumnExists {
+            column: column.name,
+            relation: relation.clone(),
+        });
     }
     column.physical = column::physical_name(table, &column.name);
     if column.default.is_some() {
@@ -193,7 +245,10 @@ async fn add_column(
     }
     let missing_null = column.missing_default.is_none();
     if !column.nullable && missing_null && column::any_row(session, found, "true").await? {
-        return Err(Error::ContainsNulls { column: column.name, relation: relation.clone() });
+        return Err(Error::ContainsNulls {
+            column: column.name,
+            relation: relation.clone(),
+        });
     }
     table.columns.push(column);
     let number = i16::try_from(number).unwrap_or(i16::MAX);
@@ -204,7 +259,9 @@ async fn add_column(
     }
     for kind in keys {
         let oid = session.engine.catalog.next_oid(&scope.database);
-        table.keys.push(column::key(None, kind, vec![number], table, relation, oid)?);
+        table
+            .keys
+            .push(column::key(None, kind, vec![number], table, relation, oid)?);
     }
     Ok(())
 }
@@ -234,7 +291,9 @@ fn drop_column(
     let number = table.column(name).map_or(0, |column| column.number);
     if let Some(view) = reader_of(database, found, number) {
         if cascade {
-            return Err(Error::Unsupported("DROP COLUMN … CASCADE over views".to_owned()));
+            return Err(Error::Unsupported(
+                "DROP COLUMN … CASCADE over views".to_owned(),
+            ));
         }
         return Err(Error::DependentObjects {
             object: format!("column {name} of table {relation}"),
@@ -243,8 +302,14 @@ fn drop_column(
     }
     // Constraints that name the column go with it, as in PostgreSQL.
     let word = format!("\"{name}\"");
-    table.checks.retain(|check| !names_column(&check.expression, name) && !check.expression.contains(&word));
-    let Some(column) = table.columns.iter_mut().find(|c| !c.dropped && c.name == name) else {
+    table.checks.retain(|check| {
+        !names_column(&check.expression, name) && !check.expression.contains(&word)
+    });
+    let Some(column) = table
+        .columns
+        .iter_mut()
+        .find(|c| !c.dropped && c.name == name)
+    else {
         return Ok(());
     };
     column.dropped = true;
@@ -263,11 +328,18 @@ fn reader_of(database: &Database, found: &Found, number: i16) -> Option<String> 
         relation.view().is_some_and(|view| {
             view.references.iter().any(|reference| {
                 reference.relation == found.relation.oid
-                    && reference.columns.iter().any(|(column, _)| *column == number)
+                    && reference
+                        .columns
+                        .iter()
+                        .any(|(column, _)| *column == number)
             })
         })
     };
-    database.relations.values().find(|relation| reads(relation)).map(|r| r.name.clone())
+    database
+        .relations
+        .values()
+        .find(|relation| reads(relation))
+        .map(|r| r.name.clone())
 }
 
 /// Whether an expression's text has the column's name as a word.
@@ -294,12 +366,25 @@ fn rename_column(table: &mut Table, from: &str, to: &str, relation: &str) -> Res
     }
     check_not_tenant(table, from)?;
     if table.column(to).is_some() {
-        return Err(Error::ColumnExists { column: to.to_owned(), relation: relation.to_owned() });
+        return Err(Error::ColumnExists {
+            column: to.to_owned(),
+            relation: relation.to_owned(),
+        });
     }
-    if table.checks.iter().any(|check| names_column(&check.expression, from)) {
-        return Err(Error::Unsupported("renaming a column that a CHECK constraint names".to_owned()));
+    if table
+        .checks
+        .iter()
+        .any(|check| names_column(&check.expression, from))
+    {
+        return Err(Error::Unsupported(
+            "renaming a column that a CHECK constraint names".to_owned(),
+        ));
     }
-    if let Some(column) = table.columns.iter_mut().find(|c| !c.dropped && c.name == from) {
+    if let Some(column) = table
+        .columns
+        .iter_mut()
+        .find(|c| !c.dropped && c.name == from)
+    {
         column.name = to.to_owned();
     }
     Ok(())
@@ -327,7 +412,10 @@ async fn alter_column(
         AlterColumnOperation::SetNotNull => {
             let quoted = name.replace('"', "\"\"");
             if column::any_row(session, found, &format!("\"{quoted}\" IS NULL")).await? {
-                return Err(Error::ContainsNulls { column: name.to_owned(), relation });
+                return Err(Error::ContainsNulls {
+                    column: name.to_owned(),
+                    relation,
+                });
             }
             column.nullable = false;
         }
@@ -336,7 +424,11 @@ async fn alter_column(
             column.default = Some(default::check(value, column, scope)?);
         }
         AlterColumnOperation::DropDefault => column.default = None,
-        AlterColumnOperation::SetDataType { data_type, using: None, .. } => {
+        AlterColumnOperation::SetDataType {
+            data_type,
+            using: None,
+            ..
+        } => {
             let wanted = crate::planner::sql_type(data_type)?;
             if !widens(&column.sql_type, &wanted) {
                 return Err(Error::Unsupported(format!(

@@ -61,7 +61,11 @@ pub(super) fn read(definition: &ColumnDef, number: usize, scope: &Scope) -> Resu
             other => return Err(Error::Unsupported(format!("the column option {other}"))),
         }
     }
-    Ok(Defined { column, checks, keys })
+    Ok(Defined {
+        column,
+        checks,
+        keys,
+    })
 }
 
 fn is_own_collation(name: &ast::ObjectName) -> bool {
@@ -94,7 +98,11 @@ pub(super) fn new_column(name: String, sql_type: SqlType, number: usize) -> Resu
 /// The column of a common table that no file holds.
 pub(super) fn tenant_column(number: usize) -> Result<Column> {
     let column = new_column(TENANT_COLUMN.to_owned(), SqlType::Text, number)?;
-    Ok(Column { physical: String::new(), nullable: false, ..column })
+    Ok(Column {
+        physical: String::new(),
+        nullable: false,
+        ..column
+    })
 }
 
 /// The name of a column in files: its own unless a former column of the table had it.
@@ -103,7 +111,9 @@ pub(super) fn physical_name(table: &Table, name: &str) -> String {
     if !taken(name) {
         return name.to_owned();
     }
-    let free = (2..).map(|n| format!("{name}_{n}")).find(|candidate| !taken(candidate));
+    let free = (2..)
+        .map(|n| format!("{name}_{n}"))
+        .find(|candidate| !taken(candidate));
     free.unwrap_or_default()
 }
 
@@ -156,11 +166,16 @@ pub(super) fn check(
     };
     let name = match name {
         Some(name) if taken(&name) => {
-            return Err(Error::AlreadyExists { kind: "constraint", name });
+            return Err(Error::AlreadyExists {
+                kind: "constraint",
+                name,
+            });
         }
         Some(name) => name,
         None => {
-            let single = (columns.len() == 1).then(|| columns.iter().next()).flatten();
+            let single = (columns.len() == 1)
+                .then(|| columns.iter().next())
+                .flatten();
             let base = match single {
                 Some(column) => format!("{relation}_{}_check", column.name),
                 None => format!("{relation}_check"),
@@ -168,7 +183,11 @@ pub(super) fn check(
             free_name(base, taken)
         }
     };
-    Ok(Check { oid, name, expression: expression.to_string() })
+    Ok(Check {
+        oid,
+        name,
+        expression: expression.to_string(),
+    })
 }
 
 /// A key that is declared and not checked.
@@ -197,14 +216,23 @@ pub(super) fn key(
         KeyKind::Foreign { .. } => format!("{relation}_{}_fkey", names.join("_")),
     };
     let name = name.unwrap_or_else(|| free_name(base, taken));
-    Ok(Key { oid, name, kind, columns, enforced: false })
+    Ok(Key {
+        oid,
+        name,
+        kind,
+        columns,
+        enforced: false,
+    })
 }
 
 fn free_name(base: String, taken: impl Fn(&str) -> bool) -> String {
     if !taken(&base) {
         return base;
     }
-    (1..).map(|n| format!("{base}{n}")).find(|name| !taken(name)).unwrap_or(base)
+    (1..)
+        .map(|n| format!("{base}{n}"))
+        .find(|name| !taken(name))
+        .unwrap_or(base)
 }
 
 /// The numbers of columns by name.
@@ -213,7 +241,9 @@ pub(super) fn numbers(names: &[String], table: &Table) -> Result<Vec<i16>> {
         .iter()
         .map(|name| {
             let column = table.column(name);
-            column.map(|column| column.number).ok_or_else(|| Error::NoSuchColumn(name.clone()))
+            column
+                .map(|column| column.number)
+                .ok_or_else(|| Error::NoSuchColumn(name.clone()))
         })
         .collect()
 }
@@ -254,7 +284,9 @@ pub(super) fn key_names(columns: &[ast::IndexColumn]) -> Result<Vec<String>> {
         .iter()
         .map(|column| match &column.column.expr {
             ast::Expr::Identifier(ident) => Ok(folded(ident)),
-            other => Err(Error::Unsupported(format!("a key over the expression {other}"))),
+            other => Err(Error::Unsupported(format!(
+                "a key over the expression {other}"
+            ))),
         })
         .collect()
 }

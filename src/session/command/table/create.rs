@@ -44,7 +44,9 @@ pub(in crate::session::command) async fn create(
                 sqlstate: "42P07",
                 ..Notice::notice(format!("{kind} \"{name}\" already exists, skipping"))
             });
-            return Ok(Reply::Done { tag: "CREATE TABLE".to_owned() });
+            return Ok(Reply::Done {
+                tag: "CREATE TABLE".to_owned(),
+            });
         }
         other => other?,
     };
@@ -90,7 +92,9 @@ pub(in crate::session::command) async fn create(
     session.transaction.change(&scope.database, changes);
     session.version += 1;
     match source {
-        None => Ok(Reply::Done { tag: "CREATE TABLE".to_owned() }),
+        None => Ok(Reply::Done {
+            tag: "CREATE TABLE".to_owned(),
+        }),
         Some((plan, _, _)) => fill(session, &found, plan, &scope, limits).await,
     }
 }
@@ -102,10 +106,16 @@ fn refuse(create: &CreateTable) -> Result<()> {
         (create.external, "CREATE EXTERNAL TABLE"),
         (create.like.is_some(), "CREATE TABLE … LIKE"),
         (create.inherits.is_some(), "INHERITS"),
-        (create.partition_by.is_some() || create.partition_of.is_some(), "PARTITION BY"),
+        (
+            create.partition_by.is_some() || create.partition_of.is_some(),
+            "PARTITION BY",
+        ),
         (create.on_commit.is_some(), "ON COMMIT"),
         (create.clone.is_some(), "CLONE"),
-        (!matches!(create.table_options, ast::CreateTableOptions::None), "WITH (…) of a table"),
+        (
+            !matches!(create.table_options, ast::CreateTableOptions::None),
+            "WITH (…) of a table",
+        ),
     ];
     match refused.iter().find(|(found, _)| *found) {
         Some((_, what)) => Err(Error::Unsupported((*what).to_owned())),
@@ -128,7 +138,11 @@ fn add_columns(
     if create.query.is_none() {
         for definition in &create.columns {
             let number = table.columns.len() + 1;
-            let Defined { column, checks, keys } = column::read(definition, number, scope)?;
+            let Defined {
+                column,
+                checks,
+                keys,
+            } = column::read(definition, number, scope)?;
             if common && column.name == TENANT_COLUMN {
                 check_tenant_column(&column, number)?;
                 continue;
@@ -174,7 +188,11 @@ pub(super) fn add_constraint(
         TableConstraint::PrimaryKey(key) => {
             column::not_enforced(key.characteristics.as_ref(), "PRIMARY KEY")?;
             let numbers = column::numbers(&column::key_names(&key.columns)?, table)?;
-            for column in table.columns.iter_mut().filter(|c| numbers.contains(&c.number)) {
+            for column in table
+                .columns
+                .iter_mut()
+                .filter(|c| numbers.contains(&c.number))
+            {
                 column.nullable = false;
             }
             let name = key.name.as_ref().map(folded);
@@ -223,8 +241,15 @@ fn add_query_columns(
             });
         }
         named => {
-            let rest = given.iter().skip(named.len()).map(|column| column.name.clone());
-            named.iter().map(|column| folded(&column.name)).chain(rest).collect()
+            let rest = given
+                .iter()
+                .skip(named.len())
+                .map(|column| column.name.clone());
+            named
+                .iter()
+                .map(|column| folded(&column.name))
+                .chain(rest)
+                .collect()
         }
     };
     if reach == Reach::Common {
@@ -246,7 +271,9 @@ fn add_query_columns(
             other => other.clone(),
         };
         let number = table.columns.len() + 1;
-        table.columns.push(column::new_column(name, sql_type, number)?);
+        table
+            .columns
+            .push(column::new_column(name, sql_type, number)?);
     }
     Ok(())
 }
@@ -272,7 +299,10 @@ async fn fill(
             Reach::Own | Reach::Shared => index,
         };
         let (qualifier, field) = schema.qualified_field(position);
-        let from = Expr::Column(datafusion::common::Column::new(qualifier.cloned(), field.name()));
+        let from = Expr::Column(datafusion::common::Column::new(
+            qualifier.cloned(),
+            field.name(),
+        ));
         let zone = &scope.zone;
         let value = crate::planner::assign(from, &schema, &column.sql_type, zone, &column.name)?;
         list.push(value.alias(&column.name));
@@ -301,7 +331,9 @@ async fn fill(
     for part in writer.finish().await? {
         session.transaction.write(part);
     }
-    Ok(Reply::Done { tag: format!("SELECT {rows}") })
+    Ok(Reply::Done {
+        tag: format!("SELECT {rows}"),
+    })
 }
 
 /// The privileges that a new table starts with.
@@ -313,10 +345,14 @@ fn first_acl(caller: &Caller, reach: Reach, schema: Oid) -> Option<Acl> {
     }
     // Every tenant's admin holds these on a common table, unless the operator takes them away.
     let mut acl = own.unwrap_or_else(|| Acl::of_owner(owner, Privileges::of_table()));
-    let lent: Privileges =
-        [Privilege::Select, Privilege::Insert, Privilege::Update, Privilege::Delete]
-            .into_iter()
-            .collect();
+    let lent: Privileges = [
+        Privilege::Select,
+        Privilege::Insert,
+        Privilege::Update,
+        Privilege::Delete,
+    ]
+    .into_iter()
+    .collect();
     acl.0.push(AclItem {
         grantee: Oid::TENANT_ADMIN,
         grantor: owner,

@@ -24,7 +24,10 @@ pub(in crate::session::command) async fn truncate(
     for target in &truncate.table_names {
         let found = relation(&scope, &target.name)?;
         if found.relation.view().is_some() {
-            return Err(Error::WrongKind { name: found.relation.name.clone(), wanted: "table" });
+            return Err(Error::WrongKind {
+                name: found.relation.name.clone(),
+                wanted: "table",
+            });
         }
         check(&caller, Privilege::Truncate, Object::Relation(&found))?;
         super::super::insert::check_lent(&caller, &found)?;
@@ -37,10 +40,17 @@ pub(in crate::session::command) async fn truncate(
                 sizes.into_iter().map(|size| size.space).collect()
             }
         };
-        let parts: Vec<Part> =
-            spaces.into_iter().map(|space| Part { space, table: stored.uuid }).collect();
-        let wanted: Vec<(Part, &str)> =
-            parts.iter().map(|part| (*part, found.relation.name.as_str())).collect();
+        let parts: Vec<Part> = spaces
+            .into_iter()
+            .map(|space| Part {
+                space,
+                table: stored.uuid,
+            })
+            .collect();
+        let wanted: Vec<(Part, &str)> = parts
+            .iter()
+            .map(|part| (*part, found.relation.name.as_str()))
+            .collect();
         let catalog = session.engine.catalog.clone();
         let snapshots = session.transaction.snapshots(&catalog, &wanted).await?;
         for (part, snapshot) in parts.into_iter().zip(snapshots) {
@@ -61,5 +71,7 @@ pub(in crate::session::command) async fn truncate(
             });
         }
     }
-    Ok(Reply::Done { tag: "TRUNCATE TABLE".to_owned() })
+    Ok(Reply::Done {
+        tag: "TRUNCATE TABLE".to_owned(),
+    })
 }
