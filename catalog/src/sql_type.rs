@@ -399,6 +399,9 @@ impl SqlType {
     fn holds(&self, data_type: &DataType) -> bool {
         let zone: Arc<str> = Arc::from("UTC");
         let own = self.arrow(&zone);
+        if *self == Self::Numeric(None) && matches!(data_type, DataType::Decimal128(..)) {
+            return true;
+        }
         match (&own, data_type) {
             (DataType::Utf8View, other) => matches!(
                 other,

@@ -17,7 +17,7 @@ use password::Hasher;
 use scram::{Exchange, Verifier};
 
 pub use limits::{ConnectionLimits, Slot};
-pub use password::{PasswordEncryption, make_verifier};
+pub use password::{PasswordEncryption, keep_password, make_verifier};
 
 /// Where names are looked up.
 #[async_trait]

@@ -46,6 +46,26 @@ pub fn make_verifier(password: &str, encryption: PasswordEncryption) -> Result<S
     }
 }
 
+/// What to store for a password, by the name that `password_encryption` gives the way; off the
+/// network's threads, since it takes a while.
+///
+/// # Errors
+///
+/// When the password could not be hashed.
+pub async fn keep_password(password: &str, encryption: &str) -> Result<String> {
+    let encryption = match encryption {
+        "argon2id" => PasswordEncryption::Argon2id,
+        _ => PasswordEncryption::ScramSha256 { iterations: DEFAULT_ITERATIONS },
+    };
+    let password = password.to_owned();
+    tokio::task::spawn_blocking(move || make_verifier(&password, encryption))
+        .await
+        .map_err(|error| Error::Internal(Box::new(error)))?
+}
+
+/// Rounds of a new SCRAM verifier, as PostgreSQL's.
+const DEFAULT_ITERATIONS: u32 = 4096;
+
 /// Whether the stored text is an argon2id hash.
 pub fn is_argon2id(stored: &str) -> bool {
     stored.starts_with("$argon2id$") && PasswordHash::new(stored).is_ok()

@@ -1,12 +1,31 @@
 //! Casts as PostgreSQL does them, where the engine's own differ.
+//!
+//! The engine reads and writes text in Arrow's forms, cuts where PostgreSQL rounds, and knows no
+//! `varchar(3)`. An analyzer rule, which runs after the engine has added its own casts, replaces
+//! those that differ by a function that goes through `format`.
 
 use std::sync::Arc;
 
-use datafusion::common::DFSchema;
-use datafusion::logical_expr::{Cast, Expr};
+use datafusion::arrow::array::{Array, ArrayRef, StringViewBuilder};
+use datafusion::arrow::compute;
+use datafusion::arrow::datatypes::{DataType, FieldRef};
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{DFSchema, Result as EngineResult, ScalarValue};
+use datafusion::error::DataFusionError;
+use datafusion::logical_expr::expr::{Cast, ScalarFunction};
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::utils::merge_schema;
+use datafusion::logical_expr::{
+    ColumnarValue, Expr, ExprSchemable, LogicalPlan, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF,
+    ScalarUDFImpl, Signature, Volatility,
+};
+use datafusion::optimizer::AnalyzerRule;
 use tessera_catalog::sql_type::SqlType;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::format::decode::ColumnBuilder;
+use crate::format::encode::{Column, Display};
 
 /// A value on its way into a column: cast as in an assignment, where a text that is too long is an
 /// error and not cut.
@@ -15,10 +34,330 @@ use crate::error::Result;
 /// A type that cannot become the column's.
 pub fn assign(
     expr: Expr,
-    _schema: &DFSchema,
+    schema: &DFSchema,
     sql_type: &SqlType,
     zone: &Arc<str>,
-    _column: &str,
+    column: &str,
 ) -> Result<Expr> {
-    Ok(Expr::Cast(Cast::new_from_field(Box::new(expr), sql_type.field("", true, zone))))
+    let (_, from) = expr.to_field(schema)?;
+    let source = SqlType::of(&from);
+    let field = sql_type.field("", true, zone);
+    if source == *sql_type && from.data_type() == field.data_type() {
+        return Ok(expr);
+    }
+    if !is_assignable(&source, sql_type) {
+        return Err(Error::DatatypeMismatch(format!(
+            "column \"{column}\" is of type {} but expression is of type {}",
+            plain(sql_type),
+            plain(&source)
+        )));
+    }
+    let display = Display { zone: zone.parse().unwrap_or_default(), ..Display::default() };
+    if differs(&source, from.data_type(), sql_type, field.data_type()) {
+        return Ok(call(expr, field, sql_type.clone(), display, true));
+    }
+    Ok(Expr::Cast(Cast::new_from_field(Box::new(expr), field)))
+}
+
+/// A type without its modifier, as messages name it.
+fn plain(sql_type: &SqlType) -> SqlType {
+    match sql_type {
+        SqlType::Numeric(_) => SqlType::Numeric(None),
+        SqlType::Varchar(_) => SqlType::Varchar(None),
+        other => other.clone(),
+    }
+}
+
+/// Whether values of a type go into a column without an explicit cast.
+fn is_assignable(from: &SqlType, to: &SqlType) -> bool {
+    let number = |t: &SqlType| {
+        matches!(
+            t,
+            SqlType::Int2
+                | SqlType::Int4
+                | SqlType::Int8
+                | SqlType::Float4
+                | SqlType::Float8
+                | SqlType::Numeric(_)
+                | SqlType::Oid
+        )
+    };
+    let moment = |t: &SqlType| matches!(t, SqlType::Date | SqlType::Timestamp | SqlType::Timestamptz);
+    match (from, to) {
+        // A text may be an untyped literal, which has every type.
+        (from, _) if is_text(from) || *from == SqlType::Unknown => true,
+        (_, to) if matches!(to, SqlType::Text | SqlType::Varchar(_) | SqlType::Char(_)) => true,
+        (from, to) if number(from) && number(to) => true,
+        (from, to) if moment(from) && moment(to) => true,
+        (SqlType::Json | SqlType::Jsonb, SqlType::Json | SqlType::Jsonb) => true,
+        (SqlType::Timestamp | SqlType::Timestamptz | SqlType::Interval, SqlType::Time) => true,
+        (SqlType::Time, SqlType::Interval) => true,
+        (SqlType::Array(from), SqlType::Array(to)) => is_assignable(from, to),
+        (from, to) => plain(from) == plain(to),
+    }
+}
+
+fn is_text(sql_type: &SqlType) -> bool {
+    matches!(
+        sql_type,
+        SqlType::Text | SqlType::Varchar(_) | SqlType::Char(_) | SqlType::Name | SqlType::InternalChar
+    )
+}
+
+/// Whether values of this type lie in string arrays.
+fn is_string(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
+}
+
+/// Whether the engine's own cast does something else than PostgreSQL's.
+fn differs(from: &SqlType, held: &DataType, to: &SqlType, wanted: &DataType) -> bool {
+    if matches!(held, DataType::Null) || matches!(to, SqlType::Unknown | SqlType::Void | SqlType::Record)
+    {
+        return false;
+    }
+    let integer = matches!(to, SqlType::Int2 | SqlType::Int4 | SqlType::Int8);
+    let fraction = matches!(from, SqlType::Float4 | SqlType::Float8 | SqlType::Numeric(_));
+    match (is_string(held), is_string(wanted)) {
+        // Text becomes a value: PostgreSQL's forms and errors.
+        (true, false) => true,
+        // Value becomes text: PostgreSQL's forms, but whole numbers are the same everywhere.
+        (false, true) => {
+            !matches!(from, SqlType::Int2 | SqlType::Int4 | SqlType::Int8 | SqlType::Oid)
+                || !matches!(to, SqlType::Text | SqlType::Varchar(None))
+        }
+        // Text becomes a text of another kind.
+        (true, true) => from != to && !matches!(to, SqlType::Text | SqlType::Varchar(None)),
+        (false, false) => integer && fraction,
+    }
+}
+
+fn call(expr: Expr, field: FieldRef, target: SqlType, display: Display, assignment: bool) -> Expr {
+    let function = PostgresCast {
+        field,
+        target,
+        display,
+        assignment,
+        signature: Signature::any(1, Volatility::Immutable),
+    };
+    let function = Arc::new(ScalarUDF::new_from_impl(function));
+    Expr::ScalarFunction(ScalarFunction::new_udf(function, vec![expr]))
+}
+
+/// The rule that puts PostgreSQL's casts in place of the engine's.
+#[derive(Debug)]
+pub(super) struct PostgresCasts {
+    pub(super) display: Display,
+}
+
+impl AnalyzerRule for PostgresCasts {
+    fn name(&self) -> &str {
+        "postgres_casts"
+    }
+
+    fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> EngineResult<LogicalPlan> {
+        plan.transform_up_with_subqueries(|node| {
+            let mut schema = merge_schema(&node.inputs());
+            if let LogicalPlan::TableScan(scan) = &node {
+                let source = DFSchema::try_from_qualified_schema(
+                    scan.table_name.clone(),
+                    &scan.source.schema(),
+                )?;
+                schema.merge(&source);
+            }
+            let names = NamePreserver::new(&node);
+            let node = node.map_expressions(|expr| {
+                let name = names.save(&expr);
+                let replaced = expr.transform_up(|expr| self.replace(expr, &schema))?;
+                Ok(replaced.update_data(|expr| name.restore(expr)))
+            })?;
+            if !node.transformed {
+                return Ok(node);
+            }
+            Ok(Transformed::yes(node.data.recompute_schema()?))
+        })
+        .map(|plan| plan.data)
+    }
+}
+
+impl PostgresCasts {
+    fn replace(&self, expr: Expr, schema: &DFSchema) -> EngineResult<Transformed<Expr>> {
+        let Expr::Cast(cast) = expr else {
+            return Ok(Transformed::no(expr));
+        };
+        let Ok((_, from)) = cast.expr.to_field(schema) else {
+            return Ok(Transformed::no(Expr::Cast(cast)));
+        };
+        let (source, target) = (SqlType::of(&from), SqlType::of(&cast.field));
+        if !differs(&source, from.data_type(), &target, cast.field.data_type()) {
+            return Ok(Transformed::no(Expr::Cast(cast)));
+        }
+        Ok(Transformed::yes(call(*cast.expr, cast.field, target, self.display, false)))
+    }
+}
+
+/// A cast through PostgreSQL's text forms and roundings.
+#[derive(Debug, PartialEq, Eq)]
+struct PostgresCast {
+    field: FieldRef,
+    target: SqlType,
+    display: Display,
+    assignment: bool,
+    signature: Signature,
+}
+
+impl std::hash::Hash for PostgresCast {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.target.hash(state);
+        self.assignment.hash(state);
+    }
+}
+
+impl ScalarUDFImpl for PostgresCast {
+    fn name(&self) -> &str {
+        "cast"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _arguments: &[DataType]) -> EngineResult<DataType> {
+        Ok(self.field.data_type().clone())
+    }
+
+    fn return_field_from_args(&self, _args: ReturnFieldArgs<'_>) -> EngineResult<FieldRef> {
+        Ok(Arc::clone(&self.field))
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> EngineResult<ColumnarValue> {
+        let source = args.arg_fields.first().map(|field| SqlType::of(field));
+        let source = source.unwrap_or(SqlType::Text);
+        let Some(value) = args.args.into_iter().next() else {
+            return Err(DataFusionError::Internal("a cast of nothing".to_owned()));
+        };
+        match value {
+            ColumnarValue::Scalar(scalar) => {
+                let cast = self.cast(&scalar.to_array()?, &source)?;
+                Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&cast, 0)?))
+            }
+            ColumnarValue::Array(array) => Ok(ColumnarValue::Array(self.cast(&array, &source)?)),
+        }
+    }
+}
+
+impl PostgresCast {
+    fn cast(&self, array: &ArrayRef, source: &SqlType) -> Result<ArrayRef> {
+        let wanted = self.field.data_type();
+        if is_string(array.data_type()) && !is_string(wanted) {
+            return self.typed(self.from_text(array)?);
+        }
+        if is_string(wanted) {
+            let text = self.to_text(array, source)?;
+            return match &self.target {
+                SqlType::Text | SqlType::Varchar(None) | SqlType::Numeric(None) => self.typed(text),
+                SqlType::Varchar(Some(length)) | SqlType::Char(length) if !self.assignment => {
+                    let blanks = matches!(self.target, SqlType::Char(_));
+                    self.typed(cut(&text, *length as usize, blanks)?)
+                }
+                _ => self.typed(self.from_text(&text)?),
+            };
+        }
+        self.typed(rounded(array, wanted)?)
+    }
+
+    fn typed(&self, array: ArrayRef) -> Result<ArrayRef> {
+        if array.data_type() == self.field.data_type() {
+            return Ok(array);
+        }
+        Ok(compute::cast(&array, self.field.data_type()).map_err(DataFusionError::from)?)
+    }
+
+    /// Reads texts as PostgreSQL's input functions do.
+    fn from_text(&self, array: &ArrayRef) -> Result<ArrayRef> {
+        let texts = compute::cast(array, &DataType::Utf8View).map_err(DataFusionError::from)?;
+        let texts = datafusion::common::cast::as_string_view_array(&texts)?;
+        let target = match &self.target {
+            // In expressions numbers without a precision are decimals.
+            SqlType::Numeric(None) => match self.field.data_type() {
+                DataType::Decimal128(precision, scale) => SqlType::Numeric(Some((*precision, *scale))),
+                _ => SqlType::Numeric(None),
+            },
+            other => other.clone(),
+        };
+        let mut builder = ColumnBuilder::new(&target, &self.display, texts.len())?;
+        for text in texts {
+            match text {
+                Some(text) => builder.append_text(text)?,
+                None => builder.append_null(),
+            }
+        }
+        builder.finish()
+    }
+
+    /// Writes values as PostgreSQL's output functions do.
+    fn to_text(&self, array: &ArrayRef, source: &SqlType) -> Result<ArrayRef> {
+        if is_string(array.data_type()) && !matches!(source, SqlType::Char(_)) {
+            return Ok(compute::cast(array, &DataType::Utf8View).map_err(DataFusionError::from)?);
+        }
+        // As text a `char(n)` loses its padding, and true is `true`.
+        let source = if matches!(source, SqlType::Char(_)) { &SqlType::Text } else { source };
+        let column = Column::open(array, source)?;
+        let mut builder = StringViewBuilder::with_capacity(array.len());
+        let mut out = Vec::new();
+        for row in 0..array.len() {
+            if column.is_null(row) {
+                builder.append_null();
+                continue;
+            }
+            out.clear();
+            column.text(row, &self.display, &mut out);
+            let text = match (source, out.as_slice()) {
+                (SqlType::Bool, b"t") => "true",
+                (SqlType::Bool, _) => "false",
+                (_, bytes) => std::str::from_utf8(bytes)
+                    .map_err(|error| Error::Internal(Box::new(error)))?,
+            };
+            builder.append_value(text);
+        }
+        Ok(Arc::new(builder.finish()))
+    }
+}
+
+/// An explicit cast cuts a text to its length, in characters.
+fn cut(texts: &ArrayRef, length: usize, trim: bool) -> Result<ArrayRef> {
+    let texts = datafusion::common::cast::as_string_view_array(texts)?;
+    let mut builder = StringViewBuilder::with_capacity(texts.len());
+    for text in texts {
+        builder.append_option(text.map(|text| {
+            let end = text.char_indices().nth(length).map_or(text.len(), |(byte, _)| byte);
+            let cut = &text[..end];
+            if trim { cut.trim_end_matches(' ') } else { cut }
+        }));
+    }
+    Ok(Arc::new(builder.finish()))
+}
+
+/// A fraction becomes a whole number: floating point rounds half to even, decimals half away.
+fn rounded(array: &ArrayRef, wanted: &DataType) -> Result<ArrayRef> {
+    use datafusion::arrow::array::{AsArray, Float64Array};
+    use datafusion::arrow::compute::CastOptions;
+    use datafusion::arrow::datatypes::Float64Type;
+    let whole = match array.data_type() {
+        DataType::Float16 | DataType::Float32 | DataType::Float64 => {
+            let floats = compute::cast(array, &DataType::Float64).map_err(DataFusionError::from)?;
+            let floats = floats.as_primitive::<Float64Type>();
+            let rounded: Float64Array = floats.unary(f64::round_ties_even);
+            Arc::new(rounded) as ArrayRef
+        }
+        DataType::Decimal128(precision, _) => {
+            let whole = DataType::Decimal128(*precision, 0);
+            compute::cast(array, &whole).map_err(DataFusionError::from)?
+        }
+        _ => Arc::clone(array),
+    };
+    let options = CastOptions { safe: false, ..CastOptions::default() };
+    compute::cast_with_options(&whole, wanted, &options).map_err(|_| {
+        let name = SqlType::from_arrow(wanted);
+        Error::OutOfRange(format!("{name} out of range"))
+    })
 }

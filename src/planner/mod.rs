@@ -19,6 +19,12 @@ mod types;
 pub mod view;
 mod failure;
 
+use std::sync::Arc;
+
+use datafusion::execution::SessionState;
+
+use crate::format::Display;
+
 pub use failure::engine_error;
 pub use parse::parse;
 pub use params::Parameters;
@@ -28,5 +34,7 @@ pub use cast::assign;
 pub use scope::{Scope, SessionNames};
 pub use types::sql_type;
 
-/// Adds our rules to the engine's.
-pub fn register_rules(_state: &mut datafusion::execution::SessionState) {}
+/// Adds our rules to the engine's, after those that add casts of their own.
+pub fn register_rules(state: &mut SessionState, display: Display) {
+    state.add_analyzer_rule(Arc::new(cast::PostgresCasts { display }));
+}

@@ -20,7 +20,16 @@ pub(super) struct Types {
 
 impl TypePlanner for Types {
     fn plan_type_field(&self, written: &DataType) -> EngineResult<Option<FieldRef>> {
-        Ok(Some(sql_type(written)?.field("", true, &self.zone)))
+        let sql_type = sql_type(written)?;
+        let field = sql_type.field("", true, &self.zone);
+        Ok(Some(match sql_type {
+            // Stored as its exact text, calculated with as a wide decimal.
+            SqlType::Numeric(None) => {
+                let wide = datafusion::arrow::datatypes::DataType::Decimal128(38, 10);
+                Arc::new(field.as_ref().clone().with_data_type(wide))
+            }
+            _ => field,
+        }))
     }
 }
 

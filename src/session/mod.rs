@@ -37,6 +37,7 @@ pub use crate::planner::ast::Statement;
 use crate::auth::Login;
 use crate::error::{Error, Result};
 use crate::execute::{Execution, Limits};
+use crate::format::Display;
 use crate::planner::ast::{Body, Transaction as TransactionStatement};
 use crate::planner::{self, Scope};
 use crate::policy::Caller;
@@ -79,7 +80,7 @@ pub struct Session {
     interrupt: Interrupt,
     peer: Peer,
     entry: Option<Arc<Entry>>,
-    state: Option<(Arc<str>, Arc<SessionState>)>,
+    state: Option<(Display, Arc<SessionState>)>,
     /// Grows whenever names may mean something else than before.
     version: u64,
 }
@@ -310,6 +311,11 @@ impl Session {
         self.settings.lock().value(name)
     }
 
+    /// How values are written and read.
+    pub fn display(&self) -> Display {
+        self.settings.lock().display()
+    }
+
     /// The handle by which others end what the session does.
     pub fn interrupt(&self) -> Interrupt {
         self.interrupt.clone()
@@ -441,12 +447,12 @@ impl Session {
 
     /// What names mean to the next statement.
     async fn scope(&mut self, caller: &Caller) -> Result<Scope> {
-        let (zone, search_path, settings) = {
+        let (zone, search_path, display) = {
             let settings = self.settings.lock();
-            let path = settings.search_path(&self.role_name);
-            (settings.zone(), path, Arc::clone(&self.settings))
+            (settings.zone(), settings.search_path(&self.role_name), settings.display())
         };
-        let state = self.engine_state(&zone)?;
+        let settings = Arc::clone(&self.settings);
+        let state = self.engine_state(display)?;
         let mut scope = Scope {
             system: Arc::clone(&caller.system),
             database: Arc::clone(&caller.database),
@@ -475,15 +481,15 @@ impl Session {
         Ok(scope)
     }
 
-    fn engine_state(&mut self, zone: &Arc<str>) -> Result<Arc<SessionState>> {
+    fn engine_state(&mut self, display: Display) -> Result<Arc<SessionState>> {
         if let Some((made_for, state)) = &self.state
-            && made_for == zone
+            && *made_for == display
         {
             return Ok(Arc::clone(state));
         }
         let runtime = self.engine.environment(self.login.database)?;
-        let state = state::build(runtime, &self.engine.limits, zone)?;
-        self.state = Some((Arc::clone(zone), Arc::clone(&state)));
+        let state = state::build(runtime, &self.engine.limits, display)?;
+        self.state = Some((display, Arc::clone(&state)));
         Ok(state)
     }
 

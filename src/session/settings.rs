@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
+use crate::format::encode::{ByteaOutput, DateOrder, DateStyle, Display, IntervalStyle};
 
 /// What a setting's value may be.
 #[derive(Debug, Clone, Copy)]
@@ -260,6 +261,37 @@ impl Settings {
         self.value(name) == "on"
     }
 
+    /// How the session wants values written and read.
+    pub fn display(&self) -> Display {
+        let style = self.value("DateStyle");
+        let (style, order) = style.split_once(", ").unwrap_or(("ISO", "MDY"));
+        Display {
+            date_style: match style {
+                "SQL" => DateStyle::Sql,
+                "Postgres" => DateStyle::Postgres,
+                "German" => DateStyle::German,
+                _ => DateStyle::Iso,
+            },
+            date_order: match order {
+                "DMY" => DateOrder::Dmy,
+                "YMD" => DateOrder::Ymd,
+                _ => DateOrder::Mdy,
+            },
+            interval_style: match self.value("IntervalStyle").as_str() {
+                "postgres_verbose" => IntervalStyle::PostgresVerbose,
+                "sql_standard" => IntervalStyle::SqlStandard,
+                "iso_8601" => IntervalStyle::Iso8601,
+                _ => IntervalStyle::Postgres,
+            },
+            zone: self.value("TimeZone").parse().unwrap_or_default(),
+            extra_float_digits: i32::try_from(self.number("extra_float_digits")).unwrap_or(1),
+            bytea_output: match self.value("bytea_output").as_str() {
+                "escape" => ByteaOutput::Escape,
+                _ => ByteaOutput::Hex,
+            },
+        }
+    }
+
     /// The session's time zone.
     pub fn zone(&self) -> Arc<str> {
         Arc::from(self.value("TimeZone"))
@@ -491,14 +523,12 @@ fn time_zone(value: &str) -> Option<String> {
     if let Ok(zone) = chrono_tz::Tz::from_str_insensitive(value) {
         return Some(zone.name().to_owned());
     }
-    // A bare number is hours east of UTC.
-    let hours: f64 = value.parse().ok()?;
-    let minutes = (hours * 60.0).round() as i64;
-    if minutes.abs() > 15 * 60 + 59 {
-        return None;
-    }
-    let sign = if minutes < 0 { '-' } else { '+' };
-    Some(format!("{sign}{:02}:{:02}", minutes.abs() / 60, minutes.abs() % 60))
+    // A bare number is whole hours east of UTC; POSIX's names count them westwards.
+    let hours: i32 = value.parse().ok().filter(|hours| (-12..=14).contains(hours))?;
+    Some(match hours {
+        0 => "UTC".to_owned(),
+        hours => format!("Etc/GMT{:+}", -hours),
+    })
 }
 
 /// `style, order`, with what is not named as it is by default.

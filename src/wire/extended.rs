@@ -6,8 +6,8 @@ use datafusion::common::ScalarValue;
 
 use super::backend;
 use super::connection::Connection;
-use super::decode;
-use super::encode::{RowEncoder, format_of};
+use crate::format::decode;
+use crate::format::encode::{RowEncoder, format_of};
 use super::frontend::{Bind, Target};
 use super::portal::{self, Portal, Running, State};
 use super::simple::complete;

@@ -147,7 +147,7 @@ impl Reader {
             .ok_or_else(|| Error::Protocol("invalid string in message".to_owned()))?;
         let text = self.body.split_to(end);
         self.body.advance(1);
-        utf8(&text).map(str::to_owned)
+        crate::format::utf8(&text).map(str::to_owned)
     }
 
     /// A count of items that take at least `size` bytes each.
@@ -182,27 +182,6 @@ impl Reader {
     pub(super) fn end(&self) -> Result<()> {
         if self.body.is_empty() { Ok(()) } else { Err(malformed()) }
     }
-}
-
-/// The bytes as a text, or 22021 with the bytes at fault as PostgreSQL writes them.
-pub(super) fn utf8(bytes: &[u8]) -> Result<&str> {
-    let error = match std::str::from_utf8(bytes) {
-        Ok(_) if memchr::memchr(0, bytes).is_some() => {
-            return Err(Error::InvalidEncoding("0x00".to_owned()));
-        }
-        Ok(text) => return Ok(text),
-        Err(error) => error,
-    };
-    let from = error.valid_up_to();
-    let width = match bytes[from] {
-        0xc0..=0xdf => 2,
-        0xe0..=0xef => 3,
-        0xf0..=0xf7 => 4,
-        _ => 1,
-    };
-    let fault = &bytes[from..(from + width).min(bytes.len())];
-    let hex: Vec<String> = fault.iter().map(|byte| format!("0x{byte:02x}")).collect();
-    Err(Error::InvalidEncoding(hex.join(" ")))
 }
 
 fn short() -> Error {

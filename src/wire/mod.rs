@@ -6,8 +6,6 @@
 
 pub mod cancel;
 pub mod copy;
-pub mod decode;
-pub mod encode;
 pub mod sqlstate;
 pub mod startup;
 

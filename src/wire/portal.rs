@@ -7,7 +7,7 @@ use datafusion::common::ScalarValue;
 use futures::{Stream, StreamExt};
 use tokio::runtime::Handle;
 
-use super::encode::RowEncoder;
+use crate::format::encode::RowEncoder;
 use crate::error::{Error, Result};
 use crate::session::{BatchStream, Prepared, RowsTag};
 

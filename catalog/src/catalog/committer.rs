@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::group::Group;
+use super::group::{COMPACTION, Group};
 use super::shared::Shared;
 use crate::commit::Commit;
 use crate::error::Result;
@@ -48,8 +48,9 @@ pub(super) async fn run(shared: Arc<Shared>, mut queue: mpsc::Receiver<Request>)
             Request::Commit { commit, reply } => Waiting { commit, reply },
             Request::Close { reply } => break Some(reply),
         };
+        let max = if is_alone(&first.commit) { 1 } else { shared.limits.max_group };
         let mut group = vec![first];
-        while group.len() < shared.limits.max_group {
+        while group.len() < max {
             match queue.try_recv() {
                 Ok(Request::Commit { commit, reply }) if !leads(&commit) => {
                     group.push(Waiting { commit, reply });
@@ -79,7 +80,13 @@ pub(super) async fn run(shared: Arc<Shared>, mut queue: mpsc::Receiver<Request>)
 /// Whether a commit must be the first of its group: names that the system takes are compared with
 /// the tenants' in the database, which must then hold all that came before.
 fn leads(commit: &Commit) -> bool {
-    commit.databases.iter().any(|change| change.base.id == DatabaseId::System)
+    is_alone(commit) || commit.databases.iter().any(|change| change.base.id == DatabaseId::System)
+}
+
+/// Whether a commit must be a version of its own: the log says of a version as a whole that it only
+/// rewrites files.
+fn is_alone(commit: &Commit) -> bool {
+    commit.parts.iter().any(|change| change.operation == COMPACTION)
 }
 
 async fn commit_group(shared: &Shared, group: Vec<Waiting>) {

@@ -23,6 +23,9 @@ use crate::model::{Change, Database, Relation, Scope};
 use crate::storage::{DataFile, LogEntry, Snapshot};
 use crate::store::{Batch, CounterRow, DatabaseBatch, PartRow, RedoRow, RemovedFileRow};
 
+/// What the log calls a commit that rewrites files and changes no row.
+pub(super) const COMPACTION: &str = "OPTIMIZE";
+
 /// Transactions that become durable together.
 pub(super) struct Group<'a> {
     shared: &'a Shared,
@@ -380,6 +383,7 @@ impl<'a> Group<'a> {
                 base: former.as_deref().unwrap_or(&outline),
                 added: &advance.added,
                 removed: &advance.removed,
+                data_change: work.operation != COMPACTION,
             })?;
             let entry = Arc::new(PendingEntry {
                 number: self.shared.next_redo.fetch_add(1, Ordering::Relaxed),

@@ -9,13 +9,14 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc, oneshot};
+use uuid::Uuid;
 
 use super::committer::Request;
-use super::group::milliseconds;
+use super::group::{COMPACTION, milliseconds};
 use super::shared::Shared;
 use crate::commit::{Commit, PartChange};
 use crate::error::{Error, Result};
-use crate::id::{DatabaseId, Part, Space};
+use crate::id::{DatabaseId, Part, Space, TableUuid};
 use crate::model::{Relation, Scope};
 use crate::storage::Erase;
 
@@ -83,11 +84,15 @@ impl Needs {
 /// Works until the catalog closes.
 pub(super) async fn run(shared: Arc<Shared>, commits: mpsc::WeakSender<Request>) {
     let mut last_round: Option<Instant> = None;
+    let mut sweep = Sweep::default();
     loop {
         let interval = shared.limits.maintenance_interval;
         if last_round.is_none_or(|last| last.elapsed() >= interval) {
             last_round = Some(Instant::now());
             round(&shared).await;
+            if let Err(error) = sweep.step(&shared).await {
+                tracing::warn!(%error, "a space could not be searched for lost files yet");
+            }
         }
         while let Some((part, need)) = shared.needs.next() {
             if let Err(error) = tend(&shared, &commits, part, &need).await {
@@ -142,7 +147,7 @@ async fn compact(
         added: compaction.added,
         rows: Vec::new(),
         removed: compaction.removed,
-        operation: "OPTIMIZE",
+        operation: COMPACTION,
     };
     let commit = Commit { databases: Vec::new(), parts: vec![change] };
     // Without a sender the catalog is closing.
@@ -211,6 +216,44 @@ async fn vacuum_part(shared: &Shared, part: Part, until: i64) -> Result<()> {
     keep.extend(recent.map(|file| file.path));
     let erased = shared.storage.vacuum(part, &keep, shared.limits.orphan_age).await?;
     shared.store.vacuumed(part, until).await?;
-    tracing::info!(?part, erased, "erased old files");
+    if erased > 0 {
+        tracing::info!(?part, erased, "erased old files");
+    }
     Ok(())
+}
+
+/// Goes through all spaces, one a step, for files that a crash left without a commit.
+#[derive(Debug, Default)]
+pub(super) struct Sweep {
+    waiting: Vec<Space>,
+    last_start: Option<Instant>,
+}
+
+impl Sweep {
+    /// Searches the next space; begins anew when the last search is long ago.
+    pub(super) async fn step(&mut self, shared: &Shared) -> Result<()> {
+        if self.waiting.is_empty() {
+            let pause = shared.limits.orphan_age;
+            if self.last_start.is_some_and(|last| last.elapsed() < pause) {
+                return Ok(());
+            }
+            self.last_start = Some(Instant::now());
+            self.waiting = shared.system().tenants.keys().copied().map(Space::Tenant).collect();
+            self.waiting.extend([Space::Shared, Space::System]);
+        }
+        let Some(space) = self.waiting.pop() else { return Ok(()) };
+        let retention = milliseconds(shared.limits.retention);
+        let until = chrono::Utc::now().timestamp_millis().saturating_sub(retention);
+        let listed = shared.storage.store(space).list_with_delimiter(None).await?;
+        for folder in listed.common_prefixes {
+            let name = folder.filename().and_then(|name| Uuid::parse_str(name).ok());
+            let Some(table) = name.map(TableUuid::from_uuid) else { continue };
+            let part = Part { space, table };
+            // One that another program wrote to must not keep the others from being searched.
+            if let Err(error) = vacuum_part(shared, part, until).await {
+                tracing::warn!(%error, ?part, "a part could not be searched for lost files yet");
+            }
+        }
+        Ok(())
+    }
 }

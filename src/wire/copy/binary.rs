@@ -8,7 +8,7 @@ use super::output::BINARY_HEADER;
 use super::rows::{Decoded, Fault, schema};
 use super::{Source, bad_copy};
 use crate::error::{Error, Result};
-use crate::wire::decode::ColumnBuilder;
+use crate::format::decode::ColumnBuilder;
 
 /// The flag of rows with OIDs, which are no more.
 const HAS_OIDS: u32 = 1 << 16;

@@ -17,7 +17,7 @@ mod tests;
 pub(super) use output::{Output, encode};
 pub(super) use receive::receive;
 
-use super::encode::Display;
+use crate::format::encode::Display;
 use crate::error::Error;
 use crate::session::{Columns, CopyOptions};
 

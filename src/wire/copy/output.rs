@@ -5,7 +5,7 @@ use futures::{Stream, StreamExt};
 use tokio::runtime::Handle;
 
 use super::super::backend;
-use super::super::encode::{self, Column, Display};
+use crate::format::encode::{self, Column, Display};
 use crate::error::{Error, Result};
 use crate::session::{
     BatchStream, Columns, CopyFormat, CopyHeader, CopyOptions, CopyOut, ForceColumns,

@@ -12,7 +12,7 @@ use super::split::LineEnd;
 use super::{Source, bad_copy};
 use crate::error::{Error, Result};
 use crate::session::CopyHeader;
-use crate::wire::decode::{ColumnBuilder, zone_name};
+use crate::format::decode::{ColumnBuilder, zone_name};
 use crate::wire::sqlstate::sqlstate;
 
 /// The most characters of a value that a context shows.

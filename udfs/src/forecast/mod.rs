@@ -89,7 +89,7 @@ static SIGNATURE: Signature = Signature {
 };
 
 /// Models that are known by name and not built.
-const PLANNED_MODELS: &[&str] = &["arima", "prophet"];
+const PLANNED_MODELS: &[&str] = &["prophet"];
 
 /// The table function `forecast`.
 #[derive(Debug, Default)]

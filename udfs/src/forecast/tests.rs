@@ -337,3 +337,14 @@ async fn seasonal_periods_may_be_a_word_a_number_or_a_list() {
         assert_eq!(server.rows(&sql).await.len(), 20, "{periods}");
     }
 }
+
+#[tokio::test]
+async fn partitions_change_no_forecast() {
+    let sql = "SELECT * FROM forecast(
+                 (SELECT i % 5 AS shop, TIMESTAMP '2024-01-01 00:00:00' + (i / 5 || ' hours')::interval AS ts,
+                         100 + (i * 37) % 11 + i / 9.0 AS value FROM generate_series(0, 399) AS g(i)),
+                 id_cols => shop, horizon => 3, seed => 7) ORDER BY shop, forecast_timestamp";
+    let one = Server::new(1).rows(sql).await;
+    assert_eq!(one.len(), 15);
+    assert_eq!(one, Server::new(4).rows(sql).await);
+}

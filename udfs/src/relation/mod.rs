@@ -19,12 +19,14 @@
 mod arguments;
 mod call;
 mod group;
+mod inputs;
 mod layout;
 mod node;
 mod operator;
 mod planner;
 mod rewrite;
 mod rows;
+mod run;
 mod signature;
 mod value;
 

@@ -6,36 +6,28 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, RecordBatch, StringArray, UInt32Array, new_null_array,
-};
-use datafusion::arrow::compute::{BatchCoalescer, concat_batches, take};
-use datafusion::arrow::datatypes::{DataType, FieldRef, Int8Type, SchemaRef};
-use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::compute::concat_batches;
+use datafusion::arrow::datatypes::{FieldRef, SchemaRef};
 use datafusion::catalog::Session;
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{Result, ScalarValue, internal_err};
+use datafusion::common::{Result, internal_err};
 use datafusion::error::DataFusionError;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::{LogicalPlan, UserDefinedLogicalNode};
-use datafusion::physical_expr::expressions::{Column, Literal};
+use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{
     Distribution, EquivalenceProperties, LexOrdering, OrderingRequirements, Partitioning,
     PhysicalExpr, PhysicalSortExpr,
 };
 use datafusion::physical_plan::coop::make_cooperative;
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, SchedulingType};
-use datafusion::physical_plan::metrics::{
-    BaselineMetrics, Count, ExecutionPlanMetricsSet, MetricBuilder, MetricsSet,
-};
-use datafusion::physical_plan::projection::ProjectionExec;
+use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricsSet};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::union::UnionExec;
 use datafusion::physical_plan::{
     ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties,
     InputDistributionRequirements, PlanProperties, ReplaceChildrenOptions,
@@ -45,18 +37,13 @@ use futures::{StreamExt, TryStreamExt};
 use tokio::sync::OnceCell;
 
 use super::call::{Call, Options};
-use super::group::{Failure, Group, Output};
+use super::inputs::{Main, grouped_and_shared};
 use super::layout::Layout;
 use super::node::TableFunctionNode;
 use super::rows::{ASCENDING, Groups, canonical};
+use super::run::Run;
 use super::signature::Rows;
 use super::{Bound, TableFunction};
-use crate::error::Error;
-
-/// Groups are computed this long before other tasks of the runtime get their turn.
-const TURN: Duration = Duration::from_millis(5);
-/// Rows that are ready wait at most this long for a full batch.
-const MAX_DELAY: Duration = Duration::from_millis(200);
 
 /// Makes the operator of a [`TableFunctionNode`].
 #[derive(Debug, Default)]
@@ -65,15 +52,15 @@ pub struct TableFunctionPlanner;
 /// A table function over its inputs.
 #[derive(Debug, Clone)]
 pub struct TableFunctionExec {
-    call: Call,
-    layout: Arc<Layout>,
-    bound: Arc<dyn Bound>,
-    aborts: bool,
+    pub(super) call: Call,
+    pub(super) layout: Arc<Layout>,
+    pub(super) bound: Arc<dyn Bound>,
+    pub(super) aborts: bool,
     /// The grouped inputs as one, then the shared ones.
     inputs: Vec<Arc<dyn ExecutionPlan>>,
     shared: Arc<OnceCell<Shared>>,
     properties: Arc<PlanProperties>,
-    metrics: ExecutionPlanMetricsSet,
+    pub(super) metrics: ExecutionPlanMetricsSet,
 }
 
 /// The rows of the shared inputs, in memory as long as the operator is.
@@ -328,25 +315,13 @@ impl ExecutionPlan for TableFunctionExec {
         let input = self.inputs[0].execute(partition, Arc::clone(&context))?;
         let reservation = MemoryConsumer::new(format!("{}[{partition}]", self.call.function))
             .register(context.memory_pool());
-        let groups = MetricBuilder::new(&self.metrics).counter("groups", partition);
-        let refused = MetricBuilder::new(&self.metrics).counter("refused_groups", partition);
-        let run = Run {
-            exec: self.clone(),
-            main: Main::new(&self.layout),
-            rows: Groups::new(input, self.layout.ids().len(), reservation),
-            shared: Vec::new(),
-            ready: BatchCoalescer::new(self.schema(), context.session_config().batch_size()),
-            turn: Instant::now(),
-            delayed: Instant::now(),
-            ended: false,
-            baseline: BaselineMetrics::new(&self.metrics, partition),
-            groups,
-            refused,
-        };
+        let rows = Groups::new(input, self.layout.ids().len(), reservation);
+        let batch_size = context.session_config().batch_size();
+        let run = Run::new(self.clone(), rows, partition, batch_size);
         let exec = self.clone();
         let stream = futures::stream::once(async move {
             let shared = exec.shared(&context).await?;
-            Ok::<_, DataFusionError>(Run { shared, ..run })
+            Ok::<_, DataFusionError>(run.with_shared(shared))
         })
         .map_ok(|run| futures::stream::try_unfold(run, Run::next))
         .try_flatten();
@@ -395,300 +370,4 @@ impl TableFunctionExec {
         });
         Ok(shared.await?.relations.clone())
     }
-}
-
-/// One partition's work.
-struct Run {
-    exec: TableFunctionExec,
-    main: Main,
-    rows: Groups,
-    shared: Vec<RecordBatch>,
-    ready: BatchCoalescer,
-    /// When this task last let others run.
-    turn: Instant,
-    /// When rows were last returned.
-    delayed: Instant,
-    ended: bool,
-    baseline: BaselineMetrics,
-    groups: Count,
-    refused: Count,
-}
-
-impl Run {
-    async fn next(mut self) -> Result<Option<(RecordBatch, Self)>> {
-        loop {
-            if let Some(batch) = self.ready.next_completed_batch() {
-                self.delayed = Instant::now();
-                self.baseline.record_output(batch.num_rows());
-                return Ok(Some((batch, self)));
-            }
-            if self.ended {
-                self.baseline.done();
-                return Ok(None);
-            }
-            match self.rows.next().await? {
-                Some(rows) => {
-                    let rows = self.compute(rows)?;
-                    self.ready.push_batch(rows)?;
-                    self.rows.release();
-                    if self.delayed.elapsed() >= MAX_DELAY {
-                        self.ready.finish_buffered_batch()?;
-                    }
-                    self.give_way().await;
-                }
-                None => {
-                    self.ended = true;
-                    self.ready.finish_buffered_batch()?;
-                }
-            }
-        }
-    }
-
-    /// Lets other tasks run, and this one be dropped, between groups.
-    async fn give_way(&mut self) {
-        tokio::task::consume_budget().await;
-        if self.turn.elapsed() >= TURN {
-            tokio::task::yield_now().await;
-            self.turn = Instant::now();
-        }
-    }
-
-    fn compute(&self, rows: RecordBatch) -> Result<RecordBatch> {
-        let timer = self.baseline.elapsed_compute().timer();
-        let bytes = rows.get_array_memory_size().min(bytes_of(&rows));
-        let working = self.exec.bound.working_bytes(rows.num_rows());
-        // The rows, and at most a reordered copy with its sort keys.
-        self.rows
-            .reserve(bytes.saturating_mul(3).saturating_add(working))?;
-        self.groups.add(1);
-
-        let relations = self.main.split(&self.exec.layout, &rows, &self.shared)?;
-        let result = match self.exec.bound.run_group(&Group::new(&relations)) {
-            Ok(output) => self.fine(&rows, output),
-            Err(Failure::Broken(error)) => Err(error),
-            Err(Failure::Refused(reason)) if self.exec.aborts => Err(Error::Group {
-                function: self.exec.call.function.clone(),
-                group: self.describe(&rows)?,
-                reason,
-            }
-            .into()),
-            Err(Failure::Refused(reason)) => {
-                self.refused.add(1);
-                self.refused_row(&rows, reason)
-            }
-        };
-        timer.done();
-        result
-    }
-
-    fn fine(&self, group: &RecordBatch, output: Output) -> Result<RecordBatch> {
-        let count = output.columns.first().map_or(0, |column| column.len());
-        let mut columns = self.id_values(group, count)?;
-        columns.extend(output.columns);
-        columns.push(
-            output
-                .status
-                .unwrap_or_else(|| new_null_array(&DataType::Utf8, count)),
-        );
-        Ok(RecordBatch::try_new(self.exec.schema(), columns)?)
-    }
-
-    /// One row: the group, nothing, and why.
-    fn refused_row(&self, group: &RecordBatch, reason: String) -> Result<RecordBatch> {
-        let schema = self.exec.schema();
-        let mut columns = self.id_values(group, 1)?;
-        for field in &schema.fields()[columns.len()..schema.fields().len() - 1] {
-            columns.push(new_null_array(field.data_type(), 1));
-        }
-        columns.push(Arc::new(StringArray::from(vec![reason])));
-        Ok(RecordBatch::try_new(schema, columns)?)
-    }
-
-    fn id_values(&self, group: &RecordBatch, count: usize) -> Result<Vec<ArrayRef>> {
-        let first = UInt32Array::from(vec![0; count]);
-        let ids = group.columns().iter().take(self.exec.layout.ids().len());
-        ids.map(|id| Ok(take(id, &first, None)?)).collect()
-    }
-
-    /// The group in words, for an error's detail.
-    fn describe(&self, group: &RecordBatch) -> Result<String> {
-        let options = FormatOptions::new().with_null("NULL");
-        let mut parts = Vec::new();
-        for (field, id) in self.exec.layout.ids().iter().zip(group.columns()) {
-            let value = ArrayFormatter::try_new(id, &options)?.value(0).to_string();
-            parts.push(format!("{} = {value}", field.name()));
-        }
-        Ok(parts.join(", "))
-    }
-}
-
-/// What a batch's rows take, when they are a slice of something larger.
-fn bytes_of(rows: &RecordBatch) -> usize {
-    let sizes = rows.columns().iter().map(|column| {
-        column
-            .to_data()
-            .get_slice_memory_size()
-            .unwrap_or_else(|_| column.get_array_memory_size())
-    });
-    sizes.sum()
-}
-
-/// Where the columns of the grouped relations stand in the one input that holds them all.
-#[derive(Debug)]
-struct Main {
-    ids: usize,
-    /// The column that tells the relations apart, if there are several.
-    tag: Option<usize>,
-    relations: Vec<MainRelation>,
-}
-
-#[derive(Debug)]
-struct MainRelation {
-    /// Which of the call's relations it is.
-    relation: usize,
-    /// The place of each of its columns.
-    columns: Vec<usize>,
-    order: Vec<usize>,
-}
-
-impl Main {
-    fn new(layout: &Layout) -> Self {
-        let ids = layout.ids().len();
-        let grouped = layout
-            .relations()
-            .iter()
-            .filter(|r| r.rows == Rows::Grouped)
-            .count();
-        let tag = (grouped > 1).then_some(ids);
-        let mut next = ids + usize::from(tag.is_some());
-        let mut relations = Vec::with_capacity(grouped);
-        for (relation, columns) in layout.relations().iter().enumerate() {
-            if columns.rows == Rows::Shared {
-                continue;
-            }
-            let others = columns.fields.len() - ids;
-            let places: Vec<usize> = (0..ids).chain(next..next + others).collect();
-            next += others;
-            let order = columns.order.iter().map(|index| places[*index]).collect();
-            relations.push(MainRelation {
-                relation,
-                columns: places,
-                order,
-            });
-        }
-        Self {
-            ids,
-            tag,
-            relations,
-        }
-    }
-
-    /// The order that the input must have.
-    fn order(&self) -> Vec<usize> {
-        let ordering = self
-            .relations
-            .iter()
-            .flat_map(|relation| relation.order.iter().copied());
-        (0..self.ids).chain(self.tag).chain(ordering).collect()
-    }
-
-    /// A group's rows of each of the call's relations.
-    fn split(
-        &self,
-        layout: &Layout,
-        rows: &RecordBatch,
-        shared: &[RecordBatch],
-    ) -> Result<Vec<RecordBatch>> {
-        let mut shared = shared.iter();
-        let mut relations = Vec::with_capacity(layout.relations().len());
-        for (index, columns) in layout.relations().iter().enumerate() {
-            let place = self
-                .relations
-                .iter()
-                .position(|relation| relation.relation == index);
-            match place {
-                Some(place) => {
-                    let part = self
-                        .part(rows, place)
-                        .project(&self.relations[place].columns)?;
-                    relations.push(canonical(part, self.ids, &columns.order)?);
-                }
-                None => match shared.next() {
-                    Some(rows) => relations.push(rows.clone()),
-                    None => return internal_err!("relation {} was not read", columns.name),
-                },
-            }
-        }
-        Ok(relations)
-    }
-
-    /// The rows of one relation: the group is ordered by the tag.
-    fn part(&self, rows: &RecordBatch, place: usize) -> RecordBatch {
-        let Some(tag) = self.tag else {
-            return rows.clone();
-        };
-        let tags = rows.column(tag).as_primitive::<Int8Type>().values();
-        let start = tags.partition_point(|tag| usize::try_from(*tag).is_ok_and(|tag| tag < place));
-        let end = tags.partition_point(|tag| usize::try_from(*tag).is_ok_and(|tag| tag <= place));
-        rows.slice(start, end - start)
-    }
-}
-
-/// The inputs of the operator: one for all grouped relations, then the shared ones.
-fn grouped_and_shared(
-    layout: &Layout,
-    inputs: &[Arc<dyn ExecutionPlan>],
-) -> Result<Vec<Arc<dyn ExecutionPlan>>> {
-    let main = Main::new(layout);
-    let mut grouped = Vec::new();
-    let mut shared = Vec::new();
-    for (relation, input) in layout.relations().iter().zip(inputs) {
-        match relation.rows {
-            Rows::Grouped => grouped.push(Arc::clone(input)),
-            Rows::Shared => shared.push(Arc::clone(input)),
-        }
-    }
-    let first = match grouped.len() {
-        1 => grouped.swap_remove(0),
-        _ => {
-            let tagged = (0..grouped.len())
-                .map(|place| tagged(&main, &grouped, place))
-                .collect::<Result<Vec<_>>>()?;
-            UnionExec::try_new(tagged)?
-        }
-    };
-    Ok(std::iter::once(first).chain(shared).collect())
-}
-
-/// A relation with its tag and with NULLs in the columns of the others.
-fn tagged(
-    main: &Main,
-    grouped: &[Arc<dyn ExecutionPlan>],
-    place: usize,
-) -> Result<Arc<dyn ExecutionPlan>> {
-    let input = &grouped[place];
-    let mut columns: Vec<(Arc<dyn PhysicalExpr>, String)> = Vec::new();
-    for (index, field) in input.schema().fields().iter().take(main.ids).enumerate() {
-        columns.push((
-            Arc::new(Column::new(field.name(), index)),
-            field.name().clone(),
-        ));
-    }
-    let tag = ScalarValue::Int8(i8::try_from(place).ok());
-    columns.push((Arc::new(Literal::new(tag)), "relation".to_owned()));
-    for (other, relation) in grouped.iter().enumerate() {
-        for (index, field) in relation.schema().fields().iter().enumerate().skip(main.ids) {
-            let name = format!("{other}.{}", field.name());
-            let column: Arc<dyn PhysicalExpr> = if other == place {
-                Arc::new(Column::new(field.name(), index))
-            } else {
-                Arc::new(Literal::new(ScalarValue::try_from(field.data_type())?))
-            };
-            columns.push((column, name));
-        }
-    }
-    Ok(Arc::new(ProjectionExec::try_new(
-        columns,
-        Arc::clone(input),
-    )?))
 }

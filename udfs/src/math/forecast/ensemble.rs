@@ -1,11 +1,12 @@
 //! The models behind `auto`, fitted together, and their combination.
 //!
 //! ETS, the Theta pair and, with a season, both once more on the series that loess has freed of its seasons.
-//! Of several seasons the first two see only the shortest: loess takes the others out. The forecast of a step
-//! is the median of the members' forecasts.
+//! Of several seasons the first two see only the shortest: loess takes the others out. ARIMA joins without a
+//! season and with several. The forecast of a step is the median of the members' forecasts, as in Petropoulos
+//! and Svetunkov (2020), "A simple combination of univariate models".
 
 use super::mstl::{self, Decomposition};
-use super::{ets, theta};
+use super::{arima, ets, theta};
 
 const THETA: &[theta::Kind] = &[theta::Kind::Optimised, theta::Kind::Dynamic];
 
@@ -16,6 +17,7 @@ pub(super) struct Ensemble {
     theta: Option<theta::Fitted>,
     adjusted_ets: Option<ets::Fitted>,
     adjusted_theta: Option<theta::Fitted>,
+    arima: Option<arima::Fitted>,
 }
 
 /// Combined point forecasts and model standard deviations.
@@ -34,6 +36,7 @@ impl Ensemble {
             periods,
             |values, period| ets::select(values, period, ets::Form::ALL),
             |adjusted| ets::select(adjusted, 1, ets::Form::NON_SEASONAL),
+            arima::select,
         )
     }
 
@@ -48,6 +51,7 @@ impl Ensemble {
             periods,
             |values, period| again(values, period, &self.ets),
             |adjusted| again(adjusted, 1, &self.adjusted_ets),
+            |adjusted| arima::refit(adjusted, self.arima.as_ref()?),
         )
     }
 
@@ -56,31 +60,48 @@ impl Ensemble {
         periods: &[usize],
         fit_ets: impl Fn(&[f64], usize) -> Option<ets::Fitted>,
         fit_adjusted: impl Fn(&[f64]) -> Option<ets::Fitted>,
+        fit_arima: impl Fn(&[f64]) -> Option<arima::Fitted>,
     ) -> Option<Self> {
         let period = periods.first().copied().unwrap_or(1);
         let decomposition = mstl::decompose(values, periods);
-        let (mut adjusted_ets, mut adjusted_theta) = (None, None);
         let mut base = values.to_vec();
+        let mut adjusted = None;
         if let Some(parts) = &decomposition {
             base.iter_mut()
                 .enumerate()
                 .for_each(|(t, y)| *y -= parts.season_at(t, 1));
-            let adjusted = parts.adjusted();
-            adjusted_ets = fit_adjusted(&adjusted);
-            adjusted_theta = theta::fit(&adjusted, 1, THETA);
+            adjusted = Some(parts.adjusted());
         }
+        let adjusted_ets = adjusted.as_deref().and_then(fit_adjusted);
+        let adjusted_theta = adjusted
+            .as_deref()
+            .and_then(|values| theta::fit(values, 1, THETA));
+        // Of one season there are four members already; a fifth makes their median worse.
+        let arima = if periods.len() == 1 {
+            None
+        } else {
+            fit_arima(adjusted.as_deref().unwrap_or(values))
+        };
         // A season too long for states is left out of the first member; the median bears one that misses it.
         let ets = fit_ets(&base, if period <= ets::MAX_SEASON { period } else { 1 });
         let theta = theta::fit(&base, period, THETA);
-        let any =
-            ets.is_some() || theta.is_some() || adjusted_ets.is_some() || adjusted_theta.is_some();
-        any.then_some(Self {
+        let ensemble = Self {
             decomposition,
             ets,
             theta,
             adjusted_ets,
             adjusted_theta,
-        })
+            arima,
+        };
+        ensemble.has_members().then_some(ensemble)
+    }
+
+    fn has_members(&self) -> bool {
+        self.ets.is_some()
+            || self.theta.is_some()
+            || self.adjusted_ets.is_some()
+            || self.adjusted_theta.is_some()
+            || self.arima.is_some()
     }
 
     /// The members, as in `ETS(M,Ad,M) + OTM + DOTM + MSTL(12)`.
@@ -88,7 +109,8 @@ impl Ensemble {
         let ets = self.ets.as_ref().map(|m| m.form.to_string());
         let theta = self.theta.as_ref().map(theta::Fitted::name);
         let decomposition = self.decomposition.as_ref().map(Decomposition::name);
-        [ets, theta, decomposition]
+        let arima = self.arima.as_ref().map(arima::Fitted::name);
+        [ets, theta, decomposition, arima]
             .into_iter()
             .flatten()
             .collect::<Vec<_>>()
@@ -99,13 +121,15 @@ impl Ensemble {
     pub(super) fn outlook(&self, horizon: usize, seed: u64) -> Outlook {
         let ets = |model: &ets::Fitted| (model.mean(horizon), model.deviation(horizon, seed));
         let theta = |model: &theta::Fitted| (model.mean(horizon), model.deviation(horizon));
+        let arima = |model: &arima::Fitted| (model.mean(horizon), model.deviation(horizon));
         let members = [
             (self.ets.as_ref().map(ets), 1),
             (self.theta.as_ref().map(theta), 1),
             (self.adjusted_ets.as_ref().map(ets), 0),
             (self.adjusted_theta.as_ref().map(theta), 0),
+            (self.arima.as_ref().map(arima), 0),
         ];
-        let (mut means, mut deviations) = (Vec::with_capacity(4), Vec::with_capacity(4));
+        let (mut means, mut deviations) = (Vec::with_capacity(5), Vec::with_capacity(5));
         for (member, seasons_within) in members {
             let Some((mut mean, deviation)) = member else {
                 continue;
@@ -130,8 +154,9 @@ impl Ensemble {
             (self.theta.as_ref().map(theta::Fitted::fitted), 1),
             (self.adjusted_ets.as_ref().map(|m| m.fitted.clone()), 0),
             (self.adjusted_theta.as_ref().map(theta::Fitted::fitted), 0),
+            (self.arima.as_ref().map(|m| m.fitted().to_vec()), 0),
         ];
-        let mut rows = Vec::with_capacity(4);
+        let mut rows = Vec::with_capacity(5);
         for (member, seasons_within) in members {
             let Some(mut fitted) = member else { continue };
             if let Some(parts) = &self.decomposition {

@@ -6,6 +6,7 @@
 mod model;
 mod refusal;
 
+pub mod arima;
 mod auto;
 mod croston;
 mod ensemble;
@@ -176,6 +177,7 @@ fn run(request: &Request<'_>, periods: &[usize]) -> Result<Forecast, Refusal> {
         Model::ThetaStandard => theta(values, periods, horizon, &[Kind::Standard])?,
         Model::ThetaOptimised => theta(values, periods, horizon, &[Kind::Optimised])?,
         Model::ThetaDynamic => theta(values, periods, horizon, &[Kind::Dynamic])?,
+        Model::Arima => arima(values, periods, horizon)?,
         Model::Mstl => decomposed(request, periods)?,
         Model::SeasonalNaive => {
             simple::seasonal_naive(values, one_season(request, periods)?, horizon)
@@ -259,41 +261,51 @@ fn theta(
     horizon: usize,
     kinds: &[Kind],
 ) -> Result<Prediction, Refusal> {
-    let few = Refusal::TooFewObservations {
-        got: values.len(),
-        need: theta::MIN_OBSERVATIONS,
-    };
-    let several = if periods.len() > 1 {
+    let parts = if periods.len() > 1 {
         mstl::decompose(values, periods)
     } else {
         None
     };
-    let Some(parts) = several else {
-        let fitted = theta::fit(values, periods.first().copied().unwrap_or(1), kinds).ok_or(few)?;
-        return Ok(Prediction {
-            mean: fitted.mean(horizon),
-            deviation: fitted.deviation(horizon),
-            fitted: fitted.fitted(),
-            name: fitted.name(),
-        });
+    let adjusted = parts.as_ref().map(mstl::Decomposition::adjusted);
+    let (series, period) = match &adjusted {
+        Some(adjusted) => (adjusted.as_slice(), 1),
+        None => (values, periods.first().copied().unwrap_or(1)),
     };
-    let fitted = theta::fit(&parts.adjusted(), 1, kinds).ok_or(few)?;
-    let season = parts.season_ahead(horizon, 0);
-    Ok(Prediction {
-        mean: fitted
-            .mean(horizon)
-            .iter()
-            .zip(season)
-            .map(|(m, s)| m + s)
-            .collect(),
+    let few = Refusal::TooFewObservations {
+        got: values.len(),
+        need: theta::MIN_OBSERVATIONS,
+    };
+    let fitted = theta::fit(series, period, kinds).ok_or(few)?;
+    let plain = Prediction {
+        mean: fitted.mean(horizon),
         deviation: fitted.deviation(horizon),
-        fitted: fitted
-            .fitted()
-            .iter()
-            .enumerate()
-            .map(|(t, f)| f + parts.season_at(t, 0))
-            .collect(),
-        name: format!("{} + {}", parts.name(), fitted.name()),
+        fitted: fitted.fitted(),
+        name: fitted.name(),
+    };
+    Ok(match parts {
+        Some(parts) => plain.with_season(&parts),
+        None => plain,
+    })
+}
+
+/// ARIMA on the series, or on what decomposition leaves where there is a season.
+fn arima(values: &[f64], periods: &[usize], horizon: usize) -> Result<Prediction, Refusal> {
+    let (got, need) = (values.len(), arima::MIN_OBSERVATIONS);
+    if got < need {
+        return Err(Refusal::TooFewObservations { got, need });
+    }
+    let parts = mstl::decompose(values, periods);
+    let adjusted = parts.as_ref().map(mstl::Decomposition::adjusted);
+    let fitted = arima::select(adjusted.as_deref().unwrap_or(values)).ok_or(Refusal::NoFit)?;
+    let plain = Prediction {
+        mean: fitted.mean(horizon),
+        deviation: fitted.deviation(horizon),
+        fitted: fitted.fitted().to_vec(),
+        name: fitted.name(),
+    };
+    Ok(match parts {
+        Some(parts) => plain.with_season(&parts),
+        None => plain,
     })
 }
 
@@ -351,6 +363,18 @@ struct Prediction {
 }
 
 impl Prediction {
+    /// Adds the seasons of a decomposition to a forecast of the adjusted series.
+    fn with_season(mut self, parts: &mstl::Decomposition) -> Self {
+        let season = parts.season_ahead(self.mean.len(), 0);
+        self.mean.iter_mut().zip(season).for_each(|(m, s)| *m += s);
+        self.fitted
+            .iter_mut()
+            .enumerate()
+            .for_each(|(t, f)| *f += parts.season_at(t, 0));
+        self.name = format!("{} + {}", parts.name(), self.name);
+        self
+    }
+
     fn with_level(self, level: f64) -> Forecast {
         let (lower, upper) = interval::normal_interval(&self.mean, &self.deviation, level);
         Forecast {

@@ -3,7 +3,7 @@
 /// A forecasting method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Model {
-    /// The combination of ETS, Theta and MSTL with calibrated intervals.
+    /// The combination of ETS, Theta, MSTL and ARIMA with calibrated intervals.
     Auto,
     /// Exponential smoothing, its form chosen by AICc.
     Ets,
@@ -15,6 +15,8 @@ pub enum Model {
     ThetaOptimised,
     /// The Theta model with estimated weight and running trend.
     ThetaDynamic,
+    /// ARIMA, its orders chosen by AICc, on what loess leaves where there is a season.
+    Arima,
     /// Loess decomposition by several seasons, the rest by ETS.
     Mstl,
     /// The last cycle again.
@@ -48,6 +50,7 @@ impl Model {
         "theta_standard",
         "theta_optimised",
         "theta_dynamic",
+        "arima",
         "mstl",
         "seasonal_naive",
         "naive",
@@ -69,6 +72,7 @@ impl Model {
         Model::ThetaStandard,
         Model::ThetaOptimised,
         Model::ThetaDynamic,
+        Model::Arima,
         Model::Mstl,
         Model::SeasonalNaive,
         Model::Naive,
@@ -99,6 +103,7 @@ impl Model {
             | Model::ThetaStandard
             | Model::ThetaOptimised
             | Model::ThetaDynamic
+            | Model::Arima
             | Model::Mstl
             | Model::Ses
             | Model::Holt

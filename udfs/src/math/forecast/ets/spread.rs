@@ -7,11 +7,12 @@ use super::super::interval::{normal_interval, quantile_sorted};
 use super::Fitted;
 use super::form::{ErrorKind, SeasonKind, TrendKind};
 
-/// Simulated paths, halved for pairs of opposite errors.
+/// Simulated paths for quantiles, in pairs of opposite errors.
 const MAX_PATHS: usize = 2_000;
 /// Simulated values in all, which bounds the work of long horizons.
 const MAX_DRAWS: usize = 400_000;
-const MIN_PATHS: usize = 200;
+/// Paths that a standard deviation needs, and that quantiles of long horizons are left with.
+const MIN_PATHS: usize = 400;
 
 pub(super) fn interval(
     model: &Fitted,
@@ -24,7 +25,7 @@ pub(super) fn interval(
     }
     let mut lower = Vec::with_capacity(mean.len());
     let mut upper = Vec::with_capacity(mean.len());
-    for mut step in paths(model, mean.len(), seed) {
+    for mut step in paths(model, mean.len(), seed, MAX_PATHS) {
         step.sort_unstable_by(f64::total_cmp);
         lower.push(quantile_sorted(&step, 0.5 - level / 2.0));
         upper.push(quantile_sorted(&step, 0.5 + level / 2.0));
@@ -88,7 +89,7 @@ fn relative(model: &Fitted, horizon: usize) -> Vec<f64> {
 
 fn simulated(model: &Fitted, horizon: usize, seed: u64) -> Vec<f64> {
     let mean = model.mean(horizon);
-    paths(model, horizon, seed)
+    paths(model, horizon, seed, MIN_PATHS)
         .iter()
         .zip(&mean)
         .map(|(step, mu)| {
@@ -98,8 +99,8 @@ fn simulated(model: &Fitted, horizon: usize, seed: u64) -> Vec<f64> {
 }
 
 /// Values of simulated paths, one vector a step; relative errors are normal and come in opposite pairs.
-fn paths(model: &Fitted, horizon: usize, seed: u64) -> Vec<Vec<f64>> {
-    let count = (MAX_DRAWS / horizon.max(1)).clamp(MIN_PATHS, MAX_PATHS);
+fn paths(model: &Fitted, horizon: usize, seed: u64, most: usize) -> Vec<Vec<f64>> {
+    let count = (MAX_DRAWS / horizon.max(1)).clamp(MIN_PATHS, most);
     let p = model.parameters;
     let sigma = model.variance.sqrt();
     let mut rng = Rng::new(seed);

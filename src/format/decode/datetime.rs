@@ -8,8 +8,8 @@ use chrono_tz::Tz;
 
 use super::interval::fraction_micros;
 use crate::error::{Error, Result};
-use crate::wire::encode::datetime::{Day, day_of, days_of};
-use crate::wire::encode::{DateOrder, Display};
+use crate::format::encode::datetime::{Day, day_of, days_of};
+use crate::format::encode::{DateOrder, Display};
 
 const MICROS_PER_DAY: i64 = 86_400_000_000;
 

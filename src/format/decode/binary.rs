@@ -6,8 +6,8 @@ use arrow::datatypes::IntervalMonthDayNano;
 use tessera_catalog::sql_type::SqlType;
 
 use crate::error::{Error, Result};
-use crate::wire::encode::binary::{EPOCH_DAYS, EPOCH_MICROS};
-use crate::wire::frontend::utf8;
+use crate::format::encode::binary::{EPOCH_DAYS, EPOCH_MICROS};
+use crate::wire::crate::format::utf8;
 
 /// Exactly so many bytes.
 pub(super) fn fixed<const N: usize>(bytes: &[u8]) -> Result<[u8; N]> {

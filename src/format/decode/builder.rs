@@ -14,7 +14,7 @@ use tessera_catalog::sql_type::SqlType;
 
 use super::{array, binary, datetime, interval, number, text, zone_name};
 use crate::error::{Error, Result};
-use crate::wire::encode::Display;
+use crate::format::encode::Display;
 
 /// The size of the blocks that hold the texts of a column.
 const TEXT_BLOCK_BYTES: u32 = 1 << 20;
@@ -164,7 +164,7 @@ impl ColumnBuilder {
                 let text = binary::numeric(bytes)?;
                 builder.append_value(number::decimal(&text, *precision, *scale)?);
             }
-            Values::Text(builder) => builder.append_value(crate::wire::frontend::utf8(bytes)?),
+            Values::Text(builder) => builder.append_value(crate::wire::crate::format::utf8(bytes)?),
             Values::Checked(builder) => {
                 let value = binary::string(bytes, &self.sql_type)?;
                 builder.append_value(text::string(&value, &self.sql_type)?);

@@ -20,7 +20,6 @@ use tessera_catalog::sql_type::SqlType;
 pub use builder::ColumnBuilder;
 
 use super::encode::Display;
-use super::frontend;
 use crate::error::{Error, Result};
 
 /// Reads the text form of a value, as a quoted literal or a text parameter has it.
@@ -32,7 +31,7 @@ use crate::error::{Error, Result};
 ///
 /// PostgreSQL's error for a text that is not of the type.
 pub fn parse_text(bytes: &[u8], sql_type: &SqlType, display: &Display) -> Result<ScalarValue> {
-    let text = frontend::utf8(bytes)?;
+    let text = crate::format::utf8(bytes)?;
     Ok(match sql_type {
         SqlType::Int2 => ScalarValue::Int16(Some(number::int2(text)?)),
         SqlType::Int4 => ScalarValue::Int32(Some(number::int4(text)?)),
