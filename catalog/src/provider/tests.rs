@@ -519,29 +519,34 @@ async fn filters_mean_the_same_on_files() {
             let value = ScalarValue::try_from_array(batch.column(index), row).unwrap();
             let value = || lit(value.clone());
             filters.push(name().eq(value()));
-            filters.push(name().gt(value()));
-            filters.push(name().not_eq(value()).or(ident("c1").is_null()));
+            if row == 1 {
+                filters.push(name().gt(value()));
+                filters.push(name().not_eq(value()).or(ident("c1").is_null()));
+            }
         }
+    }
+    let wanted = [ident("c5"), ident("c6"), ident("c39"), ident("c22")];
+    let read = |frame: DataFrame, filter: &Expr| {
+        let frame = frame.filter(filter.clone()).unwrap();
+        let frame = frame.select(wanted.to_vec()).unwrap();
+        text(frame.sort_by(wanted.to_vec()).unwrap())
+    };
+    let mut expected = Vec::new();
+    for filter in &filters {
+        let frame = world
+            .session()
+            .read_table(Arc::clone(&memory) as _)
+            .unwrap();
+        expected.push(read(frame, filter).await);
     }
     for reloaded in [false, true] {
         if reloaded {
             world.reload().await;
         }
-        for pushdown in [false, true] {
-            world.pushdown = pushdown;
-            for filter in &filters {
-                let wanted = [ident("c5"), ident("c6"), ident("c39"), ident("c22")];
-                let read = |frame: DataFrame| {
-                    let frame = frame.filter(filter.clone()).unwrap();
-                    let frame = frame.select(wanted.to_vec()).unwrap();
-                    frame.sort_by(wanted.to_vec()).unwrap()
-                };
-                let session = world.session();
-                let expected =
-                    text(read(session.read_table(Arc::clone(&memory) as _).unwrap())).await;
-                let found = text(read(world.frame(&relation))).await;
-                assert_eq!(found, expected, "{filter}, pushdown {pushdown}, {reloaded}");
-            }
+        world.pushdown = !reloaded;
+        for (filter, expected) in filters.iter().zip(&expected) {
+            let found = read(world.frame(&relation), filter).await;
+            assert_eq!(found, *expected, "{filter}, reloaded {reloaded}");
         }
     }
 }

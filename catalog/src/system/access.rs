@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use super::names::quote_acl_name;
 use super::scene::{Attribute, Class, Namespace, Scene, attributes};
 use crate::id::Oid;
-use crate::model::{Acl, AclItem, Privilege, Privileges, Relation, Tenant};
+use crate::model::{Acl, AclItem, Database, Privilege, Privileges, Relation, Tenant};
 
 /// A role with the roles whose rights it has.
 #[derive(Debug, Clone)]
@@ -100,8 +100,24 @@ impl Scene {
     pub(super) fn held_on_function(&self, who: &Who<'_>, name: &str) -> Held {
         let all = Privileges::of_function();
         let default = function_acl(self.bootstrap_role());
-        let acl = self.database.function_acls.get(name).unwrap_or(&default);
-        who.held(Some(acl), self.bootstrap_role(), all)
+        let on = |database: &Database, who: &Who<'_>| {
+            let acl = database.function_acls.get(name).unwrap_or(&default);
+            who.held(Some(acl), self.bootstrap_role(), all)
+        };
+        let held = on(&self.database, who);
+        if !self.in_tenant() || who.superuser {
+            return held;
+        }
+        // What the operator takes from tenants no grant of a tenant gives back.
+        let mut lent = who.clone();
+        lent.roles
+            .to_mut()
+            .retain(|role| *role == Oid::TENANT_ADMIN);
+        let limit = on(&self.system, &lent).privileges;
+        Held {
+            privileges: held.privileges.intersection(limit),
+            grantable: held.grantable.intersection(limit),
+        }
     }
 
     /// What `who` holds on the session's database.
@@ -155,7 +171,7 @@ impl Scene {
 
     /// One `aclitem`, such as `alice=r*w/bob`.
     pub(super) fn acl_text(&self, item: &AclItem) -> String {
-        let name = |role: Oid| match role {
+        let name = |role: Oid| match self.shown(role) {
             Oid::PUBLIC => Cow::Borrowed(""),
             role => match self.role_name(role) {
                 Some(name) => quote_acl_name(name),

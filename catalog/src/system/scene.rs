@@ -246,6 +246,16 @@ impl Scene {
         }
     }
 
+    /// The role that the session may be told of: in a tenant all operators are one.
+    pub fn shown(&self, role: Oid) -> Oid {
+        let own = role.is_of_tenant() || role == Oid::TENANT_ADMIN || role == Oid::PUBLIC;
+        if self.in_tenant() && !own {
+            Oid::OPERATOR
+        } else {
+            role
+        }
+    }
+
     /// A role's name, or PostgreSQL's text for one that is gone.
     pub fn role_label(&self, role: Oid) -> Cow<'_, str> {
         match self.role_name(role) {
@@ -288,7 +298,7 @@ impl Scene {
         found.extend(self.database.schemas.values().map(|schema| Namespace {
             oid: schema.oid,
             name: &schema.name,
-            owner: schema.owner,
+            owner: self.shown(schema.owner),
             acl: schema.acl.as_ref().map(Cow::Borrowed),
             comment: schema.comment.as_deref(),
         }));
@@ -432,11 +442,7 @@ impl Scene {
 
     /// The owner that the session sees.
     pub fn owner_of(&self, relation: &Relation) -> Oid {
-        if self.is_lent(relation) {
-            Oid::OPERATOR
-        } else {
-            relation.owner
-        }
+        self.shown(relation.owner)
     }
 
     /// The relation or index of this name in a schema.
@@ -570,7 +576,7 @@ impl Scene {
         }
         let start = match &relation.acl {
             Some(acl) => lent_acl(acl, relation.owner),
-            None => default_lent_acl(relation),
+            None => Acl::of_owner(Oid::OPERATOR, Privileges::of_table()),
         };
         Some(Cow::Owned(self.with_borrowed(start, relation.oid, 0)))
     }
@@ -592,34 +598,39 @@ impl Scene {
         (!all.0.is_empty()).then_some(Cow::Owned(all))
     }
 
-    /// Adds the tenant's own grants, as far as `tenant_admin` may still make them.
+    /// Adds what was granted in the tenant, as far as its grantors may still grant it: what the
+    /// operator gave `tenant_admin` or one of the tenant's roles to pass on.
     fn with_borrowed(&self, mut acl: Acl, relation: Oid, column: i16) -> Acl {
-        let whole = self.relation(relation).map(|found| match &found.acl {
-            Some(acl) => acl.grantable_by(&[Oid::TENANT_ADMIN]),
-            None => default_lent_acl(found).grantable_by(&[Oid::TENANT_ADMIN]),
-        });
-        let limit = acl
-            .grantable_by(&[Oid::TENANT_ADMIN])
-            .union(whole.unwrap_or_default());
-        if let Some(borrowed) = self.database.borrowed_acls.get(&(relation, column)) {
-            for item in &borrowed.0 {
-                let by_operator = !item.grantor.is_of_tenant() && item.grantor != Oid::TENANT_ADMIN;
-                let limit = if by_operator { item.privileges } else { limit };
-                let privileges = item.privileges.intersection(limit);
-                if !privileges.is_empty() {
-                    let grantor = if by_operator {
-                        Oid::OPERATOR
-                    } else {
-                        item.grantor
-                    };
-                    let grantable = item.grantable.intersection(limit);
-                    acl.0.push(AclItem {
-                        grantee: item.grantee,
-                        grantor,
-                        privileges,
-                        grantable,
-                    });
-                }
+        let admin = |acl: &Acl| acl.grantable_by(&[Oid::TENANT_ADMIN]);
+        let of_operator =
+            |item: &AclItem| !item.grantor.is_of_tenant() && item.grantor != Oid::TENANT_ADMIN;
+        let borrowed = |column: i16| self.database.borrowed_acls.get(&(relation, column));
+        let whole = self.relation(relation).and_then(|found| found.acl.as_ref());
+        let passed_on = [borrowed(0), borrowed(column)]
+            .into_iter()
+            .flatten()
+            .flat_map(|acl| &acl.0);
+        let limit = passed_on.filter(|item| of_operator(item)).fold(
+            admin(&acl).union(whole.map(admin).unwrap_or_default()),
+            |all, item| all.union(item.grantable),
+        );
+        for item in borrowed(column).into_iter().flat_map(|acl| &acl.0) {
+            let by_operator = of_operator(item);
+            let limit = if by_operator { item.privileges } else { limit };
+            let privileges = item.privileges.intersection(limit);
+            if !privileges.is_empty() {
+                let grantor = if by_operator {
+                    Oid::OPERATOR
+                } else {
+                    item.grantor
+                };
+                let grantable = item.grantable.intersection(limit);
+                acl.0.push(AclItem {
+                    grantee: item.grantee,
+                    grantor,
+                    privileges,
+                    grantable,
+                });
             }
         }
         acl
@@ -865,20 +876,6 @@ fn lent_acl(acl: &Acl, owner: Oid) -> Acl {
 
 fn reaches_tenants(grantee: Oid) -> bool {
     grantee == Oid::PUBLIC || grantee == Oid::TENANT_ADMIN
-}
-
-/// A lent table without a list: its owner's, and a common one's rows are `tenant_admin`'s to use.
-fn default_lent_acl(relation: &Relation) -> Acl {
-    use Privilege::{Delete, Insert, Select, Update};
-    let mut acl = Acl::of_owner(Oid::OPERATOR, Privileges::of_table());
-    let common = relation
-        .table()
-        .is_some_and(|table| table.scope == Scope::Common);
-    if common {
-        let rows = [Insert, Select, Update, Delete].into_iter().collect();
-        acl.grant(Oid::TENANT_ADMIN, Oid::OPERATOR, rows, true);
-    }
-    acl
 }
 
 impl fmt::Debug for Scene {

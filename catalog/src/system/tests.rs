@@ -145,6 +145,15 @@ fn system() -> (Arc<Database>, Tenant, Tenant) {
     table_mut(&mut orders)
         .keys
         .push(key(Oid(16_403), "orders_pkey", KeyKind::Primary, &[2]));
+    let mut acl = Acl::of_owner(ANALYST, Privileges::of_table());
+    let lent = [
+        Privilege::Select,
+        Privilege::Insert,
+        Privilege::Update,
+        Privilege::Delete,
+    ];
+    acl.grant(Oid::TENANT_ADMIN, ANALYST, lent.into_iter().collect(), true);
+    orders.acl = Some(acl);
     orders.comment = Some("orders of all tenants".to_owned());
     changes.push(Change::PutRelation(orders));
     let columns = vec![
@@ -202,7 +211,7 @@ fn acme(tenant: &Tenant) -> Arc<Database> {
     changes.push(Change::PutMembership(Membership {
         role: Oid::TENANT_ADMIN,
         member: ALICE,
-        grantor: Oid::OPERATOR,
+        grantor: ANALYST,
         admin_option: false,
     }));
     let mut acl = Acl::of_owner(ALICE, Privileges::of_schema());
@@ -539,7 +548,8 @@ async fn no_relation_tells_of_others() {
         (
             scene(ALICE),
             vec![
-                "globex", "gustav", "takeover", "secret", "analyst", "internal", "16500", "16501",
+                "globex", "gustav", "takeover", "secret", "analyst", "internal", "16391", "16500",
+                "16501",
             ],
         ),
         (

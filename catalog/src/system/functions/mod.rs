@@ -202,7 +202,7 @@ impl ScalarUDFImpl for CatalogUdf {
         let columns = args
             .args
             .iter()
-            .map(|arg| Carried::new(arg))
+            .map(Carried::new)
             .collect::<Result<Vec<_>>>()?;
         let mut builder = Builder::new(args.return_field.data_type());
         let mut row = Vec::with_capacity(columns.len());

@@ -51,6 +51,6 @@ pub(super) fn grants(
 pub(super) fn grantee(scene: &Scene, role: Oid) -> String {
     match role {
         Oid::PUBLIC => "PUBLIC".to_owned(),
-        role => scene.role_label(role).into_owned(),
+        role => scene.role_label(scene.shown(role)).into_owned(),
     }
 }

@@ -31,7 +31,7 @@ fn rows(scene: &Scene, rows: &mut Rows) {
             for Grant { item, privilege } in whole.iter().chain(&own) {
                 row!(
                     rows,
-                    grantor: scene.role_label(item.grantor),
+                    grantor: scene.role_label(scene.shown(item.grantor)),
                     grantee: grantee(scene, item.grantee),
                     table_catalog: &scene.database.name,
                     table_schema: scene.schema_name(scene.schema_of(relation)),

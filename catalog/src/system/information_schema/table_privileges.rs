@@ -31,7 +31,7 @@ fn rows(scene: &Scene, rows: &mut Rows) {
         {
             row!(
                 rows,
-                grantor: scene.role_label(item.grantor),
+                grantor: scene.role_label(scene.shown(item.grantor)),
                 grantee: grantee(scene, item.grantee),
                 table_catalog: &scene.database.name,
                 table_schema: scene.schema_name(class.schema(scene)),

@@ -19,7 +19,7 @@ fn rows(scene: &Scene, rows: &mut Rows) {
             rows,
             roleid: membership.role,
             member: membership.member,
-            grantor: membership.grantor,
+            grantor: scene.shown(membership.grantor),
             admin_option: membership.admin_option,
         );
     }

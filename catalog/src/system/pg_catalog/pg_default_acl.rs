@@ -20,7 +20,7 @@ fn rows(scene: &Scene, rows: &mut Rows) {
         row!(
             rows,
             oid: number,
-            defaclrole: default.role,
+            defaclrole: scene.shown(default.role),
             defaclnamespace: default.schema.unwrap_or(Oid(0)),
             defaclobjtype: match default.kind {
                 DefaultAclKind::Table => 'r',
