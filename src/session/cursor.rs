@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
 use futures::StreamExt;
+use parking_lot::Mutex;
 
 use super::reply::{BatchStream, Columns};
 use crate::error::{Error, Result};
@@ -20,7 +21,8 @@ pub(super) struct Cursors {
 
 pub(super) struct Cursor {
     pub(super) columns: Columns,
-    batches: BatchStream,
+    /// In a lock, so that a session with cursors can be looked at from two threads.
+    batches: Mutex<BatchStream>,
     /// Of the newest batch, what was not fetched yet.
     rest: Option<RecordBatch>,
     /// Rows fetched so far.
@@ -47,7 +49,7 @@ impl Cursors {
         }
         let cursor = Cursor {
             columns,
-            batches,
+            batches: Mutex::new(batches),
             rest: None,
             position: 0,
             hold,
@@ -94,7 +96,7 @@ impl Cursor {
         while wanted > 0 && !self.done {
             let batch = match self.rest.take() {
                 Some(rest) => rest,
-                None => match self.batches.next().await {
+                None => match self.batches.get_mut().next().await {
                     Some(batch) => batch?,
                     None => {
                         self.done = true;

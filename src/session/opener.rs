@@ -261,14 +261,14 @@ impl Opened {
                 Ok(with_pending(&snapshot, pending.get(&part)))
             })
         });
-        Arc::new(UnionTable::new(UnionTableOptions {
+        Ok(Arc::new(UnionTable::new(UnionTableOptions {
             relation: Arc::clone(&reference.found.relation),
             branches,
             open,
             zone: Arc::clone(&self.zone),
             defaults: self.defaults(table),
             statistics,
-        }))
+        })?))
     }
 }
 
@@ -310,7 +310,7 @@ impl Opener for Opened {
             .ok_or_else(|| Error::internal("not a table"))?;
         match space(&reference.found, table, self.database) {
             Some(space) => self.one(reference, table, part(space, table), statistics),
-            None => Ok(self.union(reference, table, statistics)),
+            None => self.union(reference, table, statistics),
         }
     }
 }
