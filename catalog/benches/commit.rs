@@ -2,7 +2,11 @@
 //!
 //! `cargo bench -p tessera-catalog --bench commit`
 
-#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "it prints what it measures")]
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "it prints what it measures"
+)]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,7 +29,10 @@ const ALONE: usize = 500;
 #[tokio::main]
 async fn main() {
     let folder = tempfile::tempdir().unwrap();
-    let options = CatalogOptions { data: folder.path().to_owned(), ..CatalogOptions::default() };
+    let options = CatalogOptions {
+        data: folder.path().to_owned(),
+        ..CatalogOptions::default()
+    };
     let catalog = Catalog::open(options.clone()).await.unwrap();
     let (space, relation) = prepare(&catalog).await;
 
@@ -36,7 +43,11 @@ async fn main() {
         times.push(start.elapsed());
     }
     times.sort();
-    println!("alone: median {:?}, p99 {:?}", times[ALONE / 2], times[ALONE * 99 / 100]);
+    println!(
+        "alone: median {:?}, p99 {:?}",
+        times[ALONE / 2],
+        times[ALONE * 99 / 100]
+    );
 
     let start = Instant::now();
     let callers = (0..CALLERS).map(|_| {
@@ -52,12 +63,22 @@ async fn main() {
     }
     let seconds = start.elapsed().as_secs_f64();
     let commits = CALLERS * COMMITS_EACH;
-    println!("{CALLERS} callers: {:.0} commits/s", f64::from(u32::try_from(commits).unwrap()) / seconds);
+    println!(
+        "{CALLERS} callers: {:.0} commits/s",
+        f64::from(u32::try_from(commits).unwrap()) / seconds
+    );
 
-    let part = Part { space, table: relation.table().unwrap().uuid };
+    let part = Part {
+        space,
+        table: relation.table().unwrap().uuid,
+    };
     let snapshot = catalog.snapshot(part, "t").await.unwrap();
     assert_eq!(usize::try_from(snapshot.rows()).unwrap(), commits + ALONE);
-    println!("versions {:?}, files {}", snapshot.version, snapshot.files.len());
+    println!(
+        "versions {:?}, files {}",
+        snapshot.version,
+        snapshot.files.len()
+    );
     catalog.close().await;
 
     let start = Instant::now();
@@ -65,7 +86,11 @@ async fn main() {
     println!("open: {:?}", start.elapsed());
     let start = Instant::now();
     let snapshot = catalog.snapshot(part, "t").await.unwrap();
-    println!("first read of the part: {:?}, {} files", start.elapsed(), snapshot.files.len());
+    println!(
+        "first read of the part: {:?}, {} files",
+        start.elapsed(),
+        snapshot.files.len()
+    );
     catalog.close().await;
 }
 
@@ -89,10 +114,22 @@ async fn prepare(catalog: &Catalog) -> (Space, Arc<Relation>) {
     let mut changes = Database::birth_of_tenant();
     changes.push(Change::PutRelation(relation));
     let databases = vec![
-        DatabaseChange { base: system, changes: vec![Change::PutTenant(tenant)] },
-        DatabaseChange { base: empty, changes },
+        DatabaseChange {
+            base: system,
+            changes: vec![Change::PutTenant(tenant)],
+        },
+        DatabaseChange {
+            base: empty,
+            changes,
+        },
     ];
-    catalog.commit(Commit { databases, parts: Vec::new() }).await.unwrap();
+    catalog
+        .commit(Commit {
+            databases,
+            parts: Vec::new(),
+        })
+        .await
+        .unwrap();
     let relation = Arc::clone(&catalog.database(id).await.unwrap().relations[&oid]);
     (space, relation)
 }
@@ -119,14 +156,25 @@ fn table(oid: Oid) -> Relation {
         schema_version: 1,
     });
     let (schema, owner) = (Oid::PUBLIC_SCHEMA, Oid::TENANT_ADMIN);
-    Relation { oid, schema, name: "t".to_owned(), owner, acl: None, comment: None, body }
+    Relation {
+        oid,
+        schema,
+        name: "t".to_owned(),
+        owner,
+        acl: None,
+        comment: None,
+        body,
+    }
 }
 
 async fn insert(catalog: &Catalog, space: Space, relation: &Arc<Relation>) {
     let schema = Arc::new(Schema::new(vec![Field::new("a", DataType::Int64, true)]));
     let row = RecordBatch::try_new(schema, vec![Arc::new(Int64Array::from(vec![1]))]).unwrap();
     let change = PartChange {
-        part: Part { space, table: relation.table().unwrap().uuid },
+        part: Part {
+            space,
+            table: relation.table().unwrap().uuid,
+        },
         database: DatabaseId::from_uuid(match space {
             Space::Tenant(tenant) => tenant.as_uuid(),
             Space::System | Space::Shared => uuid::Uuid::nil(),
@@ -137,5 +185,11 @@ async fn insert(catalog: &Catalog, space: Space, relation: &Arc<Relation>) {
         removed: Vec::new(),
         operation: "WRITE",
     };
-    catalog.commit(Commit { databases: Vec::new(), parts: vec![change] }).await.unwrap();
+    catalog
+        .commit(Commit {
+            databases: Vec::new(),
+            parts: vec![change],
+        })
+        .await
+        .unwrap();
 }

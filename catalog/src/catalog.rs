@@ -148,7 +148,11 @@ impl Catalog {
             tokio::spawn(log_writer::run(Arc::clone(&shared), log)),
             tokio::spawn(upkeep),
         ];
-        Ok(Self { shared, commits, tasks: Arc::new(Mutex::new(tasks)) })
+        Ok(Self {
+            shared,
+            commits,
+            tasks: Arc::new(Mutex::new(tasks)),
+        })
     }
 
     /// The system's database as last committed.
@@ -246,7 +250,10 @@ impl Catalog {
     /// transaction came first; then, as with every other error, nothing of it becomes visible.
     pub async fn commit(&self, commit: Commit) -> Result<()> {
         let (reply, answer) = oneshot::channel();
-        self.commits.send(Request::Commit { commit, reply }).await.map_err(|_| closed())?;
+        self.commits
+            .send(Request::Commit { commit, reply })
+            .await
+            .map_err(|_| closed())?;
         answer.await.map_err(|_| closed())?
     }
 
@@ -273,7 +280,14 @@ impl Catalog {
     pub async fn parts_in(&self, space: Space) -> Result<Vec<(TableUuid, PartSize)>> {
         let rows = self.shared.store.parts_in(space).await?;
         let size = |row: crate::store::PartRow| {
-            (row.part.table, PartSize { space, rows: row.rows, bytes: row.bytes })
+            (
+                row.part.table,
+                PartSize {
+                    space,
+                    rows: row.rows,
+                    bytes: row.bytes,
+                },
+            )
         };
         Ok(rows.into_iter().map(size).collect())
     }

@@ -63,20 +63,26 @@ pub(super) fn taken_by_system(
             Change::PutRelation(relation) => taken.relations.extend(lent_name(next, relation)),
             Change::PutSchema(schema) => {
                 let inside = next.relations.values().filter(|r| r.schema == schema.oid);
-                taken.relations.extend(inside.filter_map(|relation| lent_name(next, relation)));
+                taken
+                    .relations
+                    .extend(inside.filter_map(|relation| lent_name(next, relation)));
             }
             _ => {}
         }
     }
     taken.relations.sort();
     taken.relations.dedup();
-    taken.relations.retain(|(schema, name)| lent_relation(former, schema, name).is_none());
+    taken
+        .relations
+        .retain(|(schema, name)| lent_relation(former, schema, name).is_none());
     taken
 }
 
 /// Whether the relation still is the table as rows were written for it.
 pub(super) fn is_same_table(newest: &Relation, written: &Relation) -> bool {
-    let (Some(newest), Some(written)) = (newest.table(), written.table()) else { return false };
+    let (Some(newest), Some(written)) = (newest.table(), written.table()) else {
+        return false;
+    };
     let shape = |table: &Table| (table.uuid, table.schema_version, table.scope);
     if shape(newest) != shape(written) {
         return false;
@@ -90,7 +96,10 @@ pub(super) fn is_same_table(newest: &Relation, written: &Relation) -> bool {
 
 fn is_unchanged(base: &Database, current: &Database, change: &Change) -> bool {
     match change {
-        Change::PutTenant(tenant) => same(base.tenants.get(&tenant.id), current.tenants.get(&tenant.id)),
+        Change::PutTenant(tenant) => same(
+            base.tenants.get(&tenant.id),
+            current.tenants.get(&tenant.id),
+        ),
         Change::DropTenant(id) => same(base.tenants.get(id), current.tenants.get(id)),
         Change::PutRole(Role { oid, .. }) | Change::DropRole(oid) => {
             same(base.roles.get(oid), current.roles.get(oid))
@@ -117,7 +126,9 @@ fn is_unchanged(base: &Database, current: &Database, change: &Change) -> bool {
         Change::PutFunctionAcl { function, .. } => {
             base.function_acls.get(function) == current.function_acls.get(function)
         }
-        Change::PutBorrowedAcl { relation, column, .. } => {
+        Change::PutBorrowedAcl {
+            relation, column, ..
+        } => {
             let key = (*relation, *column);
             base.borrowed_acls.get(&key) == current.borrowed_acls.get(&key)
         }
@@ -136,7 +147,11 @@ fn same<T: PartialEq>(base: Option<&Arc<T>>, current: Option<&Arc<T>>) -> bool {
 
 fn is_same_membership(base: &Database, current: &Database, role: Oid, member: Oid) -> bool {
     let find = |database: &Database| {
-        database.memberships.iter().find(|m| (m.role, m.member) == (role, member)).copied()
+        database
+            .memberships
+            .iter()
+            .find(|m| (m.role, m.member) == (role, member))
+            .copied()
     };
     find(base) == find(current)
 }
@@ -145,7 +160,10 @@ type DefaultAclKey = (Oid, Option<Oid>, crate::model::DefaultAclKind);
 
 fn is_same_default_acl(base: &Database, current: &Database, key: DefaultAclKey) -> bool {
     fn find(database: &Database, key: DefaultAclKey) -> Option<&crate::model::DefaultAcl> {
-        database.default_acls.iter().find(|acl| (acl.role, acl.schema, acl.kind) == key)
+        database
+            .default_acls
+            .iter()
+            .find(|acl| (acl.role, acl.schema, acl.kind) == key)
     }
     find(base, key) == find(current, key)
 }
@@ -155,37 +173,62 @@ fn check_name(database: &Database, change: &Change) -> Result<()> {
     let (kind, name, is_taken) = match change {
         Change::PutTenant(tenant) => {
             let holder = database.tenant_named(&tenant.name);
-            ("tenant", &tenant.name, holder.is_some_and(|holder| holder.id != tenant.id))
+            (
+                "tenant",
+                &tenant.name,
+                holder.is_some_and(|holder| holder.id != tenant.id),
+            )
         }
         Change::PutRole(role) => {
             let holder = database.role_named(&role.name);
-            ("role", &role.name, holder.is_some_and(|holder| holder.oid != role.oid))
+            (
+                "role",
+                &role.name,
+                holder.is_some_and(|holder| holder.oid != role.oid),
+            )
         }
         Change::PutSchema(schema) => {
             let holder = database.schema_named(&schema.name);
-            ("schema", &schema.name, holder.is_some_and(|holder| holder.oid != schema.oid))
+            (
+                "schema",
+                &schema.name,
+                holder.is_some_and(|holder| holder.oid != schema.oid),
+            )
         }
         Change::PutRelation(relation) => {
             let holder = database.relation_named(relation.schema, &relation.name);
-            ("relation", &relation.name, holder.is_some_and(|holder| holder.oid != relation.oid))
+            (
+                "relation",
+                &relation.name,
+                holder.is_some_and(|holder| holder.oid != relation.oid),
+            )
         }
         _ => return Ok(()),
     };
-    if is_taken { Err(Error::NameTaken { kind, name: name.clone() }) } else { Ok(()) }
+    if is_taken {
+        Err(Error::NameTaken {
+            kind,
+            name: name.clone(),
+        })
+    } else {
+        Ok(())
+    }
 }
 
 /// Whether the name that a tenant's change gives is free among what the system lends it.
 fn check_name_in_system(system: &Database, tenant: &Database, change: &Change) -> Result<()> {
     match change {
-        Change::PutRole(role) if system.role_named(&role.name).is_some() => {
-            Err(Error::NameTaken { kind: "role", name: role.name.clone() })
-        }
+        Change::PutRole(role) if system.role_named(&role.name).is_some() => Err(Error::NameTaken {
+            kind: "role",
+            name: role.name.clone(),
+        }),
         Change::PutRelation(relation) => {
             let schema = schema_name(tenant, system, relation.schema);
             match schema.and_then(|schema| lent_relation(system, schema, &relation.name)) {
-                Some(_) => {
-                    Err(Error::NameTaken { kind: "relation", name: relation.name.clone() })
-                }
+                Some(_) => Err(Error::NameTaken {
+                    kind: "relation",
+                    name: relation.name.clone(),
+                }),
                 None => Ok(()),
             }
         }
@@ -200,27 +243,43 @@ fn check_schema_in_system(system: &Database, tenant: &Database, schema: &Schema)
         return Ok(());
     }
     // A schema that holds lent tables exists in every tenant.
-    let Some(lent) = system.schema_named(&schema.name) else { return Ok(()) };
-    let holds_lent = system.relations.values().any(|r| r.schema == lent.oid && is_lent(r));
+    let Some(lent) = system.schema_named(&schema.name) else {
+        return Ok(());
+    };
+    let holds_lent = system
+        .relations
+        .values()
+        .any(|r| r.schema == lent.oid && is_lent(r));
     if holds_lent {
-        return Err(Error::NameTaken { kind: "schema", name: schema.name.clone() });
+        return Err(Error::NameTaken {
+            kind: "schema",
+            name: schema.name.clone(),
+        });
     }
     Ok(())
 }
 
 fn schema_name<'a>(tenant: &'a Database, system: &'a Database, schema: Oid) -> Option<&'a str> {
-    let schema = tenant.schemas.get(&schema).or_else(|| system.schemas.get(&schema))?;
+    let schema = tenant
+        .schemas
+        .get(&schema)
+        .or_else(|| system.schemas.get(&schema))?;
     Some(&schema.name)
 }
 
 /// The common or shared table of this name.
 fn lent_relation<'a>(system: &'a Database, schema: &str, name: &str) -> Option<&'a Arc<Relation>> {
     let schema = system.schema_named(schema)?;
-    system.relation_named(schema.oid, name).filter(|relation| is_lent(relation))
+    system
+        .relation_named(schema.oid, name)
+        .filter(|relation| is_lent(relation))
 }
 
 fn lent_name(system: &Database, relation: &Relation) -> Option<(String, String)> {
-    let schema = system.schemas.get(&relation.schema).filter(|_| is_lent(relation))?;
+    let schema = system
+        .schemas
+        .get(&relation.schema)
+        .filter(|_| is_lent(relation))?;
     Some((schema.name.clone(), relation.name.clone()))
 }
 
@@ -256,12 +315,18 @@ fn check_references(
         }
         Change::DropSchema(oid) => !next.relations.values().any(|r| r.schema == *oid),
         Change::DropRole(oid) => {
-            !next.relations.values().any(|relation| relation.owner == *oid)
+            !next
+                .relations
+                .values()
+                .any(|relation| relation.owner == *oid)
                 && !next.schemas.values().any(|schema| schema.owner == *oid)
         }
         Change::DropRelation(oid) => {
             next.relations.contains_key(oid)
-                || !next.relations.values().any(|relation| reads(relation, *oid))
+                || !next
+                    .relations
+                    .values()
+                    .any(|relation| reads(relation, *oid))
         }
         Change::PutBorrowedAcl { relation, acl, .. } => {
             acl.0.is_empty()
@@ -293,12 +358,17 @@ fn reads_what_exists(
     system: &Database,
     relation: &Relation,
 ) -> bool {
-    let Some(view) = relation.view() else { return true };
-    view.references.iter().map(|reference| reference.relation).all(|oid| {
-        let is_of_system = (Oid::FIRST_OF_SYSTEM..Oid::FIRST_OF_TENANT).contains(&oid.0);
-        if next.id != DatabaseId::System && is_of_system {
-            return system.relations.contains_key(&oid);
-        }
-        next.relations.contains_key(&oid) || !base.relations.contains_key(&oid)
-    })
+    let Some(view) = relation.view() else {
+        return true;
+    };
+    view.references
+        .iter()
+        .map(|reference| reference.relation)
+        .all(|oid| {
+            let is_of_system = (Oid::FIRST_OF_SYSTEM..Oid::FIRST_OF_TENANT).contains(&oid.0);
+            if next.id != DatabaseId::System && is_of_system {
+                return system.relations.contains_key(&oid);
+            }
+            next.relations.contains_key(&oid) || !base.relations.contains_key(&oid)
+        })
 }

@@ -22,7 +22,10 @@ const MAX_LOG_WAIT: Duration = Duration::from_secs(1);
 /// What the committer is asked.
 #[derive(Debug)]
 pub(super) enum Request {
-    Commit { commit: Commit, reply: oneshot::Sender<Result<()>> },
+    Commit {
+        commit: Commit,
+        reply: oneshot::Sender<Result<()>>,
+    },
     /// Commit what was queued before, then end.
     Close { reply: oneshot::Sender<()> },
 }
@@ -48,7 +51,11 @@ pub(super) async fn run(shared: Arc<Shared>, mut queue: mpsc::Receiver<Request>)
             Request::Commit { commit, reply } => Waiting { commit, reply },
             Request::Close { reply } => break Some(reply),
         };
-        let max = if is_alone(&first.commit) { 1 } else { shared.limits.max_group };
+        let max = if is_alone(&first.commit) {
+            1
+        } else {
+            shared.limits.max_group
+        };
         let mut group = vec![first];
         while group.len() < max {
             match queue.try_recv() {
@@ -80,13 +87,20 @@ pub(super) async fn run(shared: Arc<Shared>, mut queue: mpsc::Receiver<Request>)
 /// Whether a commit must be the first of its group: names that the system takes are compared with
 /// the tenants' in the database, which must then hold all that came before.
 fn leads(commit: &Commit) -> bool {
-    is_alone(commit) || commit.databases.iter().any(|change| change.base.id == DatabaseId::System)
+    is_alone(commit)
+        || commit
+            .databases
+            .iter()
+            .any(|change| change.base.id == DatabaseId::System)
 }
 
 /// Whether a commit must be a version of its own: the log says of a version as a whole that it only
 /// rewrites files.
 fn is_alone(commit: &Commit) -> bool {
-    commit.parts.iter().any(|change| change.operation == COMPACTION)
+    commit
+        .parts
+        .iter()
+        .any(|change| change.operation == COMPACTION)
 }
 
 async fn commit_group(shared: &Shared, group: Vec<Waiting>) {
@@ -105,7 +119,9 @@ async fn commit_group(shared: &Shared, group: Vec<Waiting>) {
             return;
         }
         match done {
-            Ok(()) => admitted.into_iter().for_each(|waiting| waiting.answer(Ok(()))),
+            Ok(()) => admitted
+                .into_iter()
+                .for_each(|waiting| waiting.answer(Ok(()))),
             Err(error) if admitted.len() > 1 => {
                 // One of them may be at fault: each gets its own group, and its own error.
                 tracing::warn!(%error, "a group of commits failed and is tried one by one");

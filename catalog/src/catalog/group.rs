@@ -85,13 +85,17 @@ impl<'a> Group<'a> {
             for change in changes {
                 self.note_drop(base, change);
             }
-            self.changes.entry(base.id).or_default().extend_from_slice(changes);
+            self.changes
+                .entry(base.id)
+                .or_default()
+                .extend_from_slice(changes);
         }
         for (change, (pin, head)) in commit.parts.iter().zip(heads) {
             self.take_part(change, pin, head);
         }
         let (tables, tenants) = (&self.dropped_tables, &self.dropped_tenants);
-        self.parts.retain(|part, _| !is_dropped(part, tables, tenants));
+        self.parts
+            .retain(|part, _| !is_dropped(part, tables, tenants));
         Ok(())
     }
 
@@ -111,7 +115,10 @@ impl<'a> Group<'a> {
     }
 
     /// The databases as they are after this transaction.
-    async fn check_databases(&self, commit: &Commit) -> Result<BTreeMap<DatabaseId, Arc<Database>>> {
+    async fn check_databases(
+        &self,
+        commit: &Commit,
+    ) -> Result<BTreeMap<DatabaseId, Arc<Database>>> {
         let mut ordered: Vec<&DatabaseChange> = commit.databases.iter().collect();
         // The system's first: a tenant is born there.
         ordered.sort_by_key(|change| change.base.id);
@@ -128,12 +135,15 @@ impl<'a> Group<'a> {
                     Some(tenant) => self.current_of_tenant(base.id, &tenant.name).await?,
                 },
             };
-            let next = trial.remove(&base.id).unwrap_or_else(|| Arc::clone(&current));
+            let next = trial
+                .remove(&base.id)
+                .unwrap_or_else(|| Arc::clone(&current));
             let mut next = Arc::unwrap_or_clone(next);
             check::apply(base, &current, &system, &mut next, changes)?;
             if base.id == DatabaseId::System {
                 self.check_border(&current, &next, changes).await?;
-                self.rename_tenants(&current, &next, changes, &mut trial).await?;
+                self.rename_tenants(&current, &next, changes, &mut trial)
+                    .await?;
             }
             next.version = current.version + 1;
             next.next_oid = next.next_oid.max(self.shared.drawn_oids(base.id));
@@ -174,8 +184,13 @@ impl<'a> Group<'a> {
         trial: &mut BTreeMap<DatabaseId, Arc<Database>>,
     ) -> Result<()> {
         for change in changes {
-            let Change::PutTenant(tenant) = change else { continue };
-            let (former, newest) = (current.tenants.get(&tenant.id), next.tenants.get(&tenant.id));
+            let Change::PutTenant(tenant) = change else {
+                continue;
+            };
+            let (former, newest) = (
+                current.tenants.get(&tenant.id),
+                next.tenants.get(&tenant.id),
+            );
             if let (Some(former), Some(newest)) = (former, newest)
                 && former.name != newest.name
             {
@@ -217,7 +232,11 @@ impl<'a> Group<'a> {
             if let Space::Tenant(tenant) = change.part.space {
                 let exists = match trial.get(&DatabaseId::System) {
                     Some(system) => system.tenants.contains_key(&tenant),
-                    None => self.current(DatabaseId::System).await?.tenants.contains_key(&tenant),
+                    None => self
+                        .current(DatabaseId::System)
+                        .await?
+                        .tenants
+                        .contains_key(&tenant),
                 };
                 if !exists {
                     return Err(Error::Conflict);
@@ -250,7 +269,11 @@ impl<'a> Group<'a> {
         let is_same = database.relations.get(&oid).is_some_and(|newest| {
             Arc::ptr_eq(newest, &change.relation) || check::is_same_table(newest, &change.relation)
         });
-        if is_same { Ok(()) } else { Err(Error::Conflict) }
+        if is_same {
+            Ok(())
+        } else {
+            Err(Error::Conflict)
+        }
     }
 
     /// Whether the files that go are all still there.
@@ -262,8 +285,15 @@ impl<'a> Group<'a> {
         if change.removed.is_empty() {
             return Ok(());
         }
-        let snapshot = self.shared.snapshot(change.part, &change.relation.name).await?;
-        let visible: HashSet<&str> = snapshot.files.iter().map(|file| file.path.as_str()).collect();
+        let snapshot = self
+            .shared
+            .snapshot(change.part, &change.relation.name)
+            .await?;
+        let visible: HashSet<&str> = snapshot
+            .files
+            .iter()
+            .map(|file| file.path.as_str())
+            .collect();
         let work = self.parts.get(&change.part);
         for file in &change.removed {
             let is_gone = work.is_some_and(|work| work.removed_paths.contains(&file.path));
@@ -297,14 +327,23 @@ impl<'a> Group<'a> {
         work.relation = Arc::clone(relation);
         if has_rows {
             let version = schema_version(relation);
-            let rows = change.rows.iter().filter(|batch| batch.num_rows() > 0).cloned();
-            match work.rows.iter_mut().find(|(known, _)| schema_version(known) == version) {
+            let rows = change
+                .rows
+                .iter()
+                .filter(|batch| batch.num_rows() > 0)
+                .cloned();
+            match work
+                .rows
+                .iter_mut()
+                .find(|(known, _)| schema_version(known) == version)
+            {
                 Some((_, batches)) => batches.extend(rows),
                 None => work.rows.push((Arc::clone(relation), rows.collect())),
             }
         }
         work.added.extend(change.added.iter().map(Arc::clone));
-        work.removed_paths.extend(change.removed.iter().map(|file| file.path.clone()));
+        work.removed_paths
+            .extend(change.removed.iter().map(|file| file.path.clone()));
         work.removed.extend(change.removed.iter().map(Arc::clone));
     }
 
@@ -330,7 +369,11 @@ impl<'a> Group<'a> {
     async fn write_rows(&mut self) -> Result<()> {
         let mut rows = Vec::new();
         for (part, work) in &mut self.parts {
-            rows.extend(std::mem::take(&mut work.rows).into_iter().map(|rows| (*part, rows)));
+            rows.extend(
+                std::mem::take(&mut work.rows)
+                    .into_iter()
+                    .map(|rows| (*part, rows)),
+            );
         }
         let shared = self.shared;
         let written: Vec<(Part, Vec<Arc<DataFile>>)> = stream::iter(rows)
@@ -355,7 +398,10 @@ impl<'a> Group<'a> {
         let mut versions = Vec::with_capacity(self.parts.len());
         for (part, work) in &mut self.parts {
             let before = work.head;
-            let (added, removed) = (std::mem::take(&mut work.added), std::mem::take(&mut work.removed));
+            let (added, removed) = (
+                std::mem::take(&mut work.added),
+                std::mem::take(&mut work.removed),
+            );
             let head = Head {
                 version: Some(before.next_version()),
                 schema_version: before.schema_version.max(schema_version(&work.relation)),
@@ -364,10 +410,16 @@ impl<'a> Group<'a> {
                 // Time travel needs times that never go back, whatever the clock does.
                 updated_at: now.max(before.updated_at),
             };
-            let advance = Advance { head, added: added.into(), removed: removed.into() };
+            let advance = Advance {
+                head,
+                added: added.into(),
+                removed: removed.into(),
+            };
             let former = {
                 let state = self.shared.state.read();
-                state.part(*part).and_then(|state| state.snapshot.as_ref().map(Arc::clone))
+                state
+                    .part(*part)
+                    .and_then(|state| state.snapshot.as_ref().map(Arc::clone))
             };
             let outline = Snapshot {
                 version: before.version,
@@ -397,7 +449,13 @@ impl<'a> Group<'a> {
                 (former, next)
             });
             let relation = Arc::clone(&work.relation);
-            versions.push(NextVersion { part: *part, advance, relation, entry, ready });
+            versions.push(NextVersion {
+                part: *part,
+                advance,
+                relation,
+                entry,
+                ready,
+            });
         }
         Ok(versions)
     }
@@ -410,11 +468,26 @@ impl<'a> Group<'a> {
             ..Batch::default()
         };
         for (id, changes) in &self.changes {
-            let Some(database) = self.databases.get(id) else { continue };
-            let counter = CounterRow { next_oid: database.next_oid, version: database.version };
-            batch.databases.push(DatabaseBatch { id: *id, changes: changes.clone(), counter });
+            let Some(database) = self.databases.get(id) else {
+                continue;
+            };
+            let counter = CounterRow {
+                next_oid: database.next_oid,
+                version: database.version,
+            };
+            batch.databases.push(DatabaseBatch {
+                id: *id,
+                changes: changes.clone(),
+                counter,
+            });
         }
-        for NextVersion { part, advance, entry, .. } in versions {
+        for NextVersion {
+            part,
+            advance,
+            entry,
+            ..
+        } in versions
+        {
             let head = advance.head;
             batch.parts.push(PartRow {
                 part: *part,
@@ -432,11 +505,13 @@ impl<'a> Group<'a> {
                 table_name: entry.table_name.clone(),
                 entry: entry.entry.clone(),
             });
-            batch.removed_files.extend(advance.removed.iter().map(|file| RemovedFileRow {
-                part: *part,
-                path: file.path.clone(),
-                removed_at: head.updated_at,
-            }));
+            batch
+                .removed_files
+                .extend(advance.removed.iter().map(|file| RemovedFileRow {
+                    part: *part,
+                    path: file.path.clone(),
+                    removed_at: head.updated_at,
+                }));
         }
         batch
     }
@@ -453,19 +528,34 @@ impl<'a> Group<'a> {
             }
         }
         if !self.dropped_tenants.is_empty() || !self.dropped_tables.is_empty() {
-            let is_gone = |part: &Part| is_dropped(part, &self.dropped_tables, &self.dropped_tenants);
+            let is_gone =
+                |part: &Part| is_dropped(part, &self.dropped_tables, &self.dropped_tenants);
             let lost = state.remove_parts(is_gone);
-            self.shared.pending_entries.fetch_sub(lost, Ordering::Relaxed);
+            self.shared
+                .pending_entries
+                .fetch_sub(lost, Ordering::Relaxed);
             for tenant in &self.dropped_tenants {
                 state.remove_database(DatabaseId::Tenant(*tenant));
             }
         }
-        for NextVersion { part, advance, relation, entry, ready } in versions {
+        for NextVersion {
+            part,
+            advance,
+            relation,
+            entry,
+            ready,
+        } in versions
+        {
             if state.part(part).is_none() {
                 state.put_part(part, PartState::new(None), limits.max_parts);
             }
-            let Some(found) = state.part_mut(part) else { continue };
-            let small = advance.added.iter().filter(|file| file.size < limits.small_file_bytes);
+            let Some(found) = state.part_mut(part) else {
+                continue;
+            };
+            let small = advance
+                .added
+                .iter()
+                .filter(|file| file.size < limits.small_file_bytes);
             found.small_files += small.count();
             let version = entry.version;
             found.pending.push_back(entry);
@@ -477,12 +567,19 @@ impl<'a> Group<'a> {
                 found.small_files = 0;
             }
             if is_checkpoint || is_compaction {
-                needs.push((part, relation, is_checkpoint.then_some(version), is_compaction));
+                needs.push((
+                    part,
+                    relation,
+                    is_checkpoint.then_some(version),
+                    is_compaction,
+                ));
             }
             written.push(part);
         }
         drop(state);
-        written.into_iter().for_each(|part| self.shared.queue_log(part));
+        written
+            .into_iter()
+            .for_each(|part| self.shared.queue_log(part));
         for (part, relation, checkpoint, compact) in needs {
             self.shared.needs.add(part, relation, checkpoint, compact);
         }
@@ -504,7 +601,10 @@ fn check_place(change: &PartChange) -> Result<()> {
     if is_right {
         Ok(())
     } else {
-        Err(Error::Unusable(format!("rows of \"{}\" are out of place", change.relation.name)))
+        Err(Error::Unusable(format!(
+            "rows of \"{}\" are out of place",
+            change.relation.name
+        )))
     }
 }
 
@@ -519,11 +619,7 @@ pub(super) enum FaultPoint {
     EntryWritten,
 }
 
-fn is_dropped(
-    part: &Part,
-    tables: &HashSet<TableUuid>,
-    tenants: &BTreeSet<TenantId>,
-) -> bool {
+fn is_dropped(part: &Part, tables: &HashSet<TableUuid>, tenants: &BTreeSet<TenantId>) -> bool {
     let is_of_dropped_tenant = match part.space {
         Space::Tenant(tenant) => tenants.contains(&tenant),
         Space::System | Space::Shared => false,
@@ -535,9 +631,10 @@ fn one_batch(batches: Vec<RecordBatch>) -> Result<RecordBatch> {
     match <[RecordBatch; 1]>::try_from(batches) {
         Ok([batch]) => Ok(batch),
         Err(batches) => {
-            let schema = batches.first().map(RecordBatch::schema).unwrap_or_else(|| {
-                Arc::new(arrow::datatypes::Schema::empty())
-            });
+            let schema = batches
+                .first()
+                .map(RecordBatch::schema)
+                .unwrap_or_else(|| Arc::new(arrow::datatypes::Schema::empty()));
             Ok(concat_batches(&schema, &batches)?)
         }
     }

@@ -65,7 +65,11 @@ async fn write(shared: &Shared, parts: BTreeSet<Part>) -> BTreeSet<Part> {
             }
         }
     });
-    written.buffer_unordered(PARALLEL_PARTS).filter_map(futures::future::ready).collect().await
+    written
+        .buffer_unordered(PARALLEL_PARTS)
+        .filter_map(futures::future::ready)
+        .collect()
+        .await
 }
 
 async fn forget_redone(shared: &Shared) {

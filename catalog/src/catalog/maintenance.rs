@@ -18,10 +18,13 @@ use crate::commit::{Commit, PartChange};
 use crate::error::{Error, Result};
 use crate::id::{DatabaseId, Part, Space, TableUuid};
 use crate::model::{Relation, Scope};
-use crate::storage::Erase;
+use crate::storage::{Compaction, Erase, Snapshot};
 
 /// Erasures and parts to vacuum that one round takes on.
 const ROUND: i64 = 64;
+/// Files below a size are joined when there are so many of them. Each size is joined for itself, so
+/// that a row is rewritten a few times on its way to a big file, whatever the number of commits.
+const COMPACTED_SIZES: [(u64, usize); 3] = [(256 << 10, 32), (4 << 20, 16), (64 << 20, 16)];
 
 /// What parts need.
 #[derive(Debug, Default)]
@@ -77,7 +80,11 @@ impl Needs {
 
     fn next(&self) -> Option<(Part, Need)> {
         let mut parts = self.parts.lock();
-        if parts.is_closed { None } else { parts.waiting.pop_first() }
+        if parts.is_closed {
+            None
+        } else {
+            parts.waiting.pop_first()
+        }
     }
 }
 
@@ -122,24 +129,53 @@ async fn tend(
         // A part that was dropped has no version any more.
         if visible.is_some_and(|visible| visible >= version) {
             shared.storage.checkpoint(part, version).await?;
-            shared.storage.clean_log(part, version, shared.limits.retention).await?;
+            shared
+                .storage
+                .clean_log(part, version, shared.limits.retention)
+                .await?;
         }
     }
     Ok(())
 }
 
-/// Puts fewer, bigger files in the place of small ones.
+/// Puts fewer, bigger files in the place of small ones, size by size.
 async fn compact(
     shared: &Shared,
     commits: &mpsc::WeakSender<Request>,
     part: Part,
     relation: &Arc<Relation>,
 ) -> Result<()> {
-    let snapshot = shared.snapshot(part, &relation.name).await?;
-    let compaction = shared.storage.compact(part, relation, &snapshot).await?;
-    if compaction.removed.is_empty() {
-        return Ok(());
+    let mut least_bytes = 0;
+    for (below_bytes, at_files) in COMPACTED_SIZES {
+        let snapshot = shared.snapshot(part, &relation.name).await?;
+        let sizes = least_bytes..below_bytes;
+        least_bytes = below_bytes;
+        let files = snapshot
+            .files
+            .iter()
+            .filter(|file| sizes.contains(&file.size));
+        let files: Vec<_> = files.map(Arc::clone).collect();
+        if files.len() < at_files.min(shared.limits.compact_at_files) {
+            continue;
+        }
+        let alike = Snapshot {
+            files,
+            ..(*snapshot).clone()
+        };
+        let compaction = shared.storage.compact(part, relation, &alike).await?;
+        if !compaction.removed.is_empty() {
+            commit_compaction(commits, part, relation, compaction).await?;
+        }
     }
+    Ok(())
+}
+
+async fn commit_compaction(
+    commits: &mpsc::WeakSender<Request>,
+    part: Part,
+    relation: &Arc<Relation>,
+    compaction: Compaction,
+) -> Result<()> {
     let change = PartChange {
         part,
         database: database_of(part, relation),
@@ -149,11 +185,20 @@ async fn compact(
         removed: compaction.removed,
         operation: COMPACTION,
     };
-    let commit = Commit { databases: Vec::new(), parts: vec![change] };
+    let commit = Commit {
+        databases: Vec::new(),
+        parts: vec![change],
+    };
     // Without a sender the catalog is closing.
-    let Some(commits) = commits.upgrade() else { return Ok(()) };
+    let Some(commits) = commits.upgrade() else {
+        return Ok(());
+    };
     let (reply, answer) = oneshot::channel();
-    if commits.send(Request::Commit { commit, reply }).await.is_err() {
+    if commits
+        .send(Request::Commit { commit, reply })
+        .await
+        .is_err()
+    {
         return Ok(());
     }
     drop(commits);
@@ -187,7 +232,10 @@ pub(super) async fn round(shared: &Shared) {
 pub(super) async fn erase(shared: &Shared, now: i64) -> Result<()> {
     for row in shared.store.erasures_due(now, ROUND).await? {
         let what = match row.table {
-            Some(table) => Erase::Part(Part { space: row.space, table }),
+            Some(table) => Erase::Part(Part {
+                space: row.space,
+                table,
+            }),
             None => Erase::Space(row.space),
         };
         let objects = shared.storage.erase(what).await?;
@@ -200,7 +248,9 @@ pub(super) async fn erase(shared: &Shared, now: i64) -> Result<()> {
 /// Erases files that no version within the retention names.
 async fn vacuum(shared: &Shared) -> Result<()> {
     let retention = milliseconds(shared.limits.retention);
-    let until = chrono::Utc::now().timestamp_millis().saturating_sub(retention);
+    let until = chrono::Utc::now()
+        .timestamp_millis()
+        .saturating_sub(retention);
     for part in shared.store.parts_to_vacuum(until, ROUND).await? {
         vacuum_part(shared, part, until).await?;
     }
@@ -211,10 +261,17 @@ async fn vacuum_part(shared: &Shared, part: Part, until: i64) -> Result<()> {
     // In this order: a file that is removed between the two is in both.
     let snapshot = shared.snapshot(part, "").await?;
     let removed = shared.store.removed_files(part).await?;
-    let mut keep: HashSet<String> = snapshot.files.iter().map(|file| file.path.clone()).collect();
+    let mut keep: HashSet<String> = snapshot
+        .files
+        .iter()
+        .map(|file| file.path.clone())
+        .collect();
     let recent = removed.into_iter().filter(|file| file.removed_at > until);
     keep.extend(recent.map(|file| file.path));
-    let erased = shared.storage.vacuum(part, &keep, shared.limits.orphan_age).await?;
+    let erased = shared
+        .storage
+        .vacuum(part, &keep, shared.limits.orphan_age)
+        .await?;
     shared.store.vacuumed(part, until).await?;
     if erased > 0 {
         tracing::info!(?part, erased, "erased old files");
@@ -238,16 +295,34 @@ impl Sweep {
                 return Ok(());
             }
             self.last_start = Some(Instant::now());
-            self.waiting = shared.system().tenants.keys().copied().map(Space::Tenant).collect();
+            self.waiting = shared
+                .system()
+                .tenants
+                .keys()
+                .copied()
+                .map(Space::Tenant)
+                .collect();
             self.waiting.extend([Space::Shared, Space::System]);
         }
-        let Some(space) = self.waiting.pop() else { return Ok(()) };
+        let Some(space) = self.waiting.pop() else {
+            return Ok(());
+        };
         let retention = milliseconds(shared.limits.retention);
-        let until = chrono::Utc::now().timestamp_millis().saturating_sub(retention);
-        let listed = shared.storage.store(space).list_with_delimiter(None).await?;
+        let until = chrono::Utc::now()
+            .timestamp_millis()
+            .saturating_sub(retention);
+        let listed = shared
+            .storage
+            .store(space)
+            .list_with_delimiter(None)
+            .await?;
         for folder in listed.common_prefixes {
-            let name = folder.filename().and_then(|name| Uuid::parse_str(name).ok());
-            let Some(table) = name.map(TableUuid::from_uuid) else { continue };
+            let name = folder
+                .filename()
+                .and_then(|name| Uuid::parse_str(name).ok());
+            let Some(table) = name.map(TableUuid::from_uuid) else {
+                continue;
+            };
             let part = Part { space, table };
             // One that another program wrote to must not keep the others from being searched.
             if let Err(error) = vacuum_part(shared, part, until).await {

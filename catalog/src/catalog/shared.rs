@@ -12,8 +12,8 @@ use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Notify, mpsc};
 use url::Url;
 
-use super::maintenance::Needs;
 use super::group::FaultPoint;
+use super::maintenance::Needs;
 use super::state::{Head, PartState, PendingEntry, State};
 use super::{AsOf, CatalogLimits, CatalogOptions};
 use crate::error::{Error, Result};
@@ -72,7 +72,9 @@ impl Shared {
         let data = options.data.clone();
         let lock = tokio::task::spawn_blocking(move || lock_folder(&data))
             .await
-            .map_err(|error| Error::Unusable(format!("could not lock the data folder: {error}")))??;
+            .map_err(|error| {
+                Error::Unusable(format!("could not lock the data folder: {error}"))
+            })??;
         let store = Store::open(&options.data.join("catalog.db")).await?;
         sync_folder(&options.data)?;
         let url = match &options.storage_url {
@@ -136,7 +138,10 @@ impl Shared {
                     self.queue_log(part);
                 }
             });
-            written.buffer_unordered(PARALLEL_PARTS).collect::<()>().await;
+            written
+                .buffer_unordered(PARALLEL_PARTS)
+                .collect::<()>()
+                .await;
         }
         self.next_redo.store(last + 1, Ordering::Relaxed);
         self.forget_redone().await
@@ -164,11 +169,15 @@ impl Shared {
                 if let Some(database) = state.database(id) {
                     return Ok(Arc::clone(database));
                 }
-                let tenant = id.tenant().and_then(|tenant| state.system.tenants.get(&tenant));
+                let tenant = id
+                    .tenant()
+                    .and_then(|tenant| state.system.tenants.get(&tenant));
                 (tenant.map(|tenant| tenant.name.clone()), state.removals)
             };
             // A tenant that is gone has no objects, and is not worth keeping.
-            let Some(name) = name else { return Ok(Arc::new(Database::empty(id, ""))) };
+            let Some(name) = name else {
+                return Ok(Arc::new(Database::empty(id, "")));
+            };
             let loaded = self.store.load(id, &name).await?;
             let database = Arc::new(loaded.unwrap_or_else(|| Database::empty(id, name)));
             let mut state = self.state.write();
@@ -213,7 +222,10 @@ impl Shared {
                 return Ok(Pin { shared: self, part });
             }
             if state.removals == removals {
-                let pinned = PartState { pins: 1, ..PartState::new(row) };
+                let pinned = PartState {
+                    pins: 1,
+                    ..PartState::new(row)
+                };
                 state.put_part(part, pinned, self.limits.max_parts);
                 return Ok(Pin { shared: self, part });
             }
@@ -223,7 +235,9 @@ impl Shared {
     /// The visible version of a pinned part.
     pub(super) fn visible(&self, part: Part, table: &str) -> Result<Head> {
         let state = self.state.read();
-        let Some(state) = state.part(part) else { return Ok(Head::default()) };
+        let Some(state) = state.part(part) else {
+            return Ok(Head::default());
+        };
         check_foreign(state, table)?;
         Ok(state.head)
     }
@@ -264,9 +278,13 @@ impl Shared {
         let state = self.state.read();
         let mut found = Vec::with_capacity(parts.len());
         for (part, table) in parts {
-            let Some(part) = state.part(*part) else { return Ok(None) };
+            let Some(part) = state.part(*part) else {
+                return Ok(None);
+            };
             check_foreign(part, table)?;
-            let Some(snapshot) = &part.snapshot else { return Ok(None) };
+            let Some(snapshot) = &part.snapshot else {
+                return Ok(None);
+            };
             found.push(Arc::clone(snapshot));
         }
         Ok(Some(found))
@@ -274,7 +292,12 @@ impl Shared {
 
     /// Reads a pinned part, unless someone did.
     async fn load_snapshot(&self, part: Part, table: &str) -> Result<Arc<Snapshot>> {
-        let Some(log) = self.state.read().part(part).map(|state| Arc::clone(&state.log)) else {
+        let Some(log) = self
+            .state
+            .read()
+            .part(part)
+            .map(|state| Arc::clone(&state.log))
+        else {
             return Ok(Arc::new(Snapshot::empty()));
         };
         let _log = log.lock().await;
@@ -282,7 +305,9 @@ impl Shared {
         let version = loop {
             self.write_pending_locked(part).await?;
             let mut state = self.state.write();
-            let Some(found) = state.part_mut(part) else { return Ok(Arc::new(Snapshot::empty())) };
+            let Some(found) = state.part_mut(part) else {
+                return Ok(Arc::new(Snapshot::empty()));
+            };
             check_foreign(found, table)?;
             if let Some(snapshot) = &found.snapshot {
                 return Ok(Arc::clone(snapshot));
@@ -296,12 +321,18 @@ impl Shared {
         let mut snapshot = self.storage.load(part, version, table).await?;
         let small_bytes = self.limits.small_file_bytes;
         let mut state = self.state.write();
-        let Some(found) = state.part_mut(part) else { return Ok(Arc::new(Snapshot::empty())) };
+        let Some(found) = state.part_mut(part) else {
+            return Ok(Arc::new(Snapshot::empty()));
+        };
         for advance in found.advances.take().unwrap_or_default() {
             snapshot = advance.apply(&snapshot);
         }
         let snapshot = Arc::new(snapshot);
-        found.small_files = snapshot.files.iter().filter(|file| file.size < small_bytes).count();
+        found.small_files = snapshot
+            .files
+            .iter()
+            .filter(|file| file.size < small_bytes)
+            .count();
         found.snapshot = Some(Arc::clone(&snapshot));
         Ok(snapshot)
     }
@@ -314,8 +345,16 @@ impl Shared {
         table: &str,
     ) -> Result<Arc<Snapshot>> {
         let _pin = self.pin(part).await?;
-        let head = self.state.read().part(part).map(|state| state.head).unwrap_or_default();
-        let missing = |version: String| Error::NoSuchVersion { table: table.to_owned(), version };
+        let head = self
+            .state
+            .read()
+            .part(part)
+            .map(|state| state.head)
+            .unwrap_or_default();
+        let missing = |version: String| Error::NoSuchVersion {
+            table: table.to_owned(),
+            version,
+        };
         let Some(visible) = head.version else {
             return match as_of {
                 AsOf::Version(version) => Err(missing(version.to_string())),
@@ -339,7 +378,9 @@ impl Shared {
         self.write_pending(part).await?;
         let snapshot = match (as_of, moment_ms) {
             (AsOf::Version(version), _) => {
-                self.storage.load_version(part, version, visible, table).await?
+                self.storage
+                    .load_version(part, version, visible, table)
+                    .await?
             }
             (AsOf::Timestamp(micros), moment) => {
                 let moment = moment.unwrap_or(micros.div_euclid(1_000));
@@ -359,7 +400,12 @@ impl Shared {
 
     /// Writes a part's waiting log entries, in order.
     pub(super) async fn write_pending(&self, part: Part) -> Result<()> {
-        let Some(log) = self.state.read().part(part).map(|state| Arc::clone(&state.log)) else {
+        let Some(log) = self
+            .state
+            .read()
+            .part(part)
+            .map(|state| Arc::clone(&state.log))
+        else {
             return Ok(());
         };
         let _log = log.lock().await;
@@ -377,9 +423,17 @@ impl Shared {
             if self.is_halted() {
                 return Err(Error::Unusable("the catalog is closed".to_owned()));
             }
-            let PendingEntry { version, commit_id, entry, table_name, .. } = &*next;
-            let written =
-                self.storage.write_log_entry(part, *version, entry, *commit_id, table_name).await;
+            let PendingEntry {
+                version,
+                commit_id,
+                entry,
+                table_name,
+                ..
+            } = &*next;
+            let written = self
+                .storage
+                .write_log_entry(part, *version, entry, *commit_id, table_name)
+                .await;
             if let Err(error) = written {
                 if matches!(error, Error::ForeignCommit { .. })
                     && let Some(state) = self.state.write().part_mut(part)
@@ -420,7 +474,10 @@ impl Shared {
 
     /// Deletes the redo records that may go.
     pub(super) async fn forget_redone(&self) -> Result<()> {
-        let batch = Batch { redone: self.take_redone(), ..Batch::default() };
+        let batch = Batch {
+            redone: self.take_redone(),
+            ..Batch::default()
+        };
         if batch.redone.is_empty() {
             return Ok(());
         }
@@ -490,7 +547,9 @@ impl Drop for Loading<'_> {
 
 fn check_foreign(state: &PartState, table: &str) -> Result<()> {
     if state.is_foreign {
-        return Err(Error::ForeignCommit { table: table.to_owned() });
+        return Err(Error::ForeignCommit {
+            table: table.to_owned(),
+        });
     }
     Ok(())
 }
@@ -528,7 +587,9 @@ fn sync_folder(data: &Path) -> Result<()> {
 fn folder_url(folder: &Path) -> Result<String> {
     let unusable = || Error::Unusable(format!("unusable folder \"{}\"", folder.display()));
     let absolute = std::path::absolute(folder).map_err(|_| unusable())?;
-    Url::from_directory_path(absolute).map(String::from).map_err(|()| unusable())
+    Url::from_directory_path(absolute)
+        .map(String::from)
+        .map_err(|()| unusable())
 }
 
 async fn first_system(store: &Store, admin_password: Option<String>) -> Result<Database> {
@@ -538,8 +599,20 @@ async fn first_system(store: &Store, admin_password: Option<String>) -> Result<D
         system.apply(change);
     }
     system.version = 1;
-    let counter = CounterRow { next_oid: system.next_oid, version: system.version };
-    let batch = DatabaseBatch { id: DatabaseId::System, changes, counter };
-    store.persist(&Batch { databases: vec![batch], ..Batch::default() }).await?;
+    let counter = CounterRow {
+        next_oid: system.next_oid,
+        version: system.version,
+    };
+    let batch = DatabaseBatch {
+        id: DatabaseId::System,
+        changes,
+        counter,
+    };
+    store
+        .persist(&Batch {
+            databases: vec![batch],
+            ..Batch::default()
+        })
+        .await?;
     Ok(system)
 }

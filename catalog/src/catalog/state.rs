@@ -109,7 +109,13 @@ impl State {
                     self.removals += 1;
                 }
                 let used = self.tick();
-                self.tenants.insert(id, Used { value: database, used });
+                self.tenants.insert(
+                    id,
+                    Used {
+                        value: database,
+                        used,
+                    },
+                );
             }
         }
     }
@@ -128,7 +134,8 @@ impl State {
     pub(super) fn put_part(&mut self, part: Part, state: PartState, max: usize) {
         if self.parts.len() >= max && !self.parts.contains_key(&part) {
             let oldest = nth_use(self.parts.values().map(|entry| entry.used()));
-            self.parts.retain(|_, entry| entry.used() > oldest || entry.value.is_needed());
+            self.parts
+                .retain(|_, entry| entry.used() > oldest || entry.value.is_needed());
             self.removals += 1;
         }
         let used = self.tick();
@@ -160,7 +167,10 @@ impl State {
     }
 
     fn touch<'a, T>(&self, entry: &'a Used<T>) -> &'a T {
-        entry.used.store(self.clock.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+        entry.used.store(
+            self.clock.fetch_add(1, Ordering::Relaxed),
+            Ordering::Relaxed,
+        );
         &entry.value
     }
 }

@@ -45,13 +45,19 @@ pub(super) fn read_space(text: &str) -> Result<Space> {
         "system" => Ok(Space::System),
         "shared" => Ok(Space::Shared),
         _ => {
-            let id = text.strip_prefix(TENANT_PREFIX).ok_or_else(|| unreadable("space", text))?;
+            let id = text
+                .strip_prefix(TENANT_PREFIX)
+                .ok_or_else(|| unreadable("space", text))?;
             let tenant = DatabaseId::from_uuid(read_uuid(id)?).tenant();
-            tenant.map(Space::Tenant).ok_or_else(|| unreadable("space", text))
+            tenant
+                .map(Space::Tenant)
+                .ok_or_else(|| unreadable("space", text))
         }
     }
 }
 
 fn unreadable(kind: &str, text: &str) -> Error {
-    Error::Unusable(format!("the catalog holds an unreadable {kind}: \"{text}\""))
+    Error::Unusable(format!(
+        "the catalog holds an unreadable {kind}: \"{text}\""
+    ))
 }

@@ -21,7 +21,9 @@ impl Store {
     pub(crate) async fn load(&self, id: DatabaseId, name: &str) -> Result<Option<Database>> {
         // One transaction, so that all tables are seen at the same moment.
         let mut reader = self.readers().begin().await?;
-        let Some(counter) = counter(&mut reader, id).await? else { return Ok(None) };
+        let Some(counter) = counter(&mut reader, id).await? else {
+            return Ok(None);
+        };
         let mut database = Database::empty(id, name);
         if id == DatabaseId::System {
             for tenant in bodies::<Tenant>(&mut reader, "tenant", TENANTS, None).await? {
@@ -65,10 +67,16 @@ const DEFAULT_ACLS: &str =
 
 async fn counter(from: &mut SqliteConnection, id: DatabaseId) -> Result<Option<CounterRow>> {
     let sql = "SELECT next_oid, version FROM counter WHERE database_id = $1";
-    let row = sqlx::query(sql).bind(key::database(id)).fetch_optional(from).await?;
+    let row = sqlx::query(sql)
+        .bind(key::database(id))
+        .fetch_optional(from)
+        .await?;
     let Some(row) = row else { return Ok(None) };
     let next_oid = key::read_oid(row.try_get(0)?)?.0;
-    Ok(Some(CounterRow { next_oid, version: key::read_count(row.try_get(1)?) }))
+    Ok(Some(CounterRow {
+        next_oid,
+        version: key::read_count(row.try_get(1)?),
+    }))
 }
 
 async fn bodies<T: DeserializeOwned>(
@@ -95,10 +103,12 @@ async fn load_acls(from: &mut SqliteConnection, into: &mut Database) -> Result<(
     let sql = "SELECT relation_oid, column_number, acl FROM borrowed_acl WHERE database_id = $1";
     for row in sqlx::query(sql).bind(&id).fetch_all(from).await? {
         let column: i64 = row.try_get(1)?;
-        let column = i16::try_from(column)
-            .map_err(|_| Error::Unusable(format!("the catalog holds an unreadable column {column}")))?;
+        let column = i16::try_from(column).map_err(|_| {
+            Error::Unusable(format!("the catalog holds an unreadable column {column}"))
+        })?;
         let acl: Acl = read("privilege", row.try_get(2)?)?;
-        into.borrowed_acls.insert((key::read_oid(row.try_get(0)?)?, column), acl);
+        into.borrowed_acls
+            .insert((key::read_oid(row.try_get(0)?)?, column), acl);
     }
     Ok(())
 }

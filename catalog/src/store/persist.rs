@@ -48,7 +48,9 @@ impl Store {
     /// [`Error::Database`] when the database fails.
     pub(crate) async fn persist(&self, batch: &Batch) -> Result<()> {
         let mut writer = self.writer().lock().await;
-        let writer = writer.as_mut().ok_or_else(|| Error::Unusable("the catalog is closed".into()))?;
+        let writer = writer
+            .as_mut()
+            .ok_or_else(|| Error::Unusable("the catalog is closed".into()))?;
         let mut transaction = writer.begin().await?;
         for database in &batch.databases {
             put_database(&mut transaction, database, batch.due_at).await?;
@@ -80,7 +82,9 @@ impl Store {
     /// [`Error::Database`] when the database fails.
     pub(crate) async fn erased(&self, row: &ErasureRow) -> Result<()> {
         let mut writer = self.writer().lock().await;
-        let writer = writer.as_mut().ok_or_else(|| Error::Unusable("the catalog is closed".into()))?;
+        let writer = writer
+            .as_mut()
+            .ok_or_else(|| Error::Unusable("the catalog is closed".into()))?;
         sqlx::query("DELETE FROM erasure WHERE space = $1 AND table_uuid = $2")
             .bind(row.space.prefix())
             .bind(row.table.map(key::table).unwrap_or_default())
@@ -96,7 +100,9 @@ impl Store {
     /// [`Error::Database`] when the database fails.
     pub(crate) async fn vacuumed(&self, part: Part, removed_until: i64) -> Result<()> {
         let mut writer = self.writer().lock().await;
-        let writer = writer.as_mut().ok_or_else(|| Error::Unusable("the catalog is closed".into()))?;
+        let writer = writer
+            .as_mut()
+            .ok_or_else(|| Error::Unusable("the catalog is closed".into()))?;
         let sql = "DELETE FROM removed_file
                    WHERE space = $1 AND table_uuid = $2 AND removed_at <= $3";
         sqlx::query(sql)
@@ -240,7 +246,11 @@ async fn put_change(
                 .execute(to)
                 .await?;
         }
-        Change::PutBorrowedAcl { relation, column, acl } if acl.0.is_empty() => {
+        Change::PutBorrowedAcl {
+            relation,
+            column,
+            acl,
+        } if acl.0.is_empty() => {
             let sql = "DELETE FROM borrowed_acl
                        WHERE database_id = $1 AND relation_oid = $2 AND column_number = $3";
             sqlx::query(sql)
@@ -250,7 +260,11 @@ async fn put_change(
                 .execute(to)
                 .await?;
         }
-        Change::PutBorrowedAcl { relation, column, acl } => {
+        Change::PutBorrowedAcl {
+            relation,
+            column,
+            acl,
+        } => {
             let sql = "INSERT INTO borrowed_acl (database_id, relation_oid, column_number, acl)
                        VALUES ($1, $2, $3, $4)
                        ON CONFLICT (database_id, relation_oid, column_number)
@@ -275,11 +289,19 @@ async fn delete_one(
     database: &str,
     oid: Oid,
 ) -> Result<()> {
-    sqlx::query(sql).bind(database).bind(key::oid(oid)).execute(to).await?;
+    sqlx::query(sql)
+        .bind(database)
+        .bind(key::oid(oid))
+        .execute(to)
+        .await?;
     Ok(())
 }
 
-async fn put_relation(to: &mut SqliteConnection, database: &str, relation: &Relation) -> Result<()> {
+async fn put_relation(
+    to: &mut SqliteConnection,
+    database: &str,
+    relation: &Relation,
+) -> Result<()> {
     let sql = "INSERT INTO relation
                    (database_id, oid, schema_oid, name, kind, table_uuid, body)
                VALUES ($1, $2, $3, $4, $5, $6, $7)
@@ -349,7 +371,11 @@ async fn drop_table_parts(to: &mut SqliteConnection, table: &str, due_at: i64) -
     let sql = "INSERT INTO erasure (space, table_uuid, due_at)
                SELECT space, table_uuid, $2 FROM part WHERE table_uuid = $1
                ON CONFLICT DO NOTHING";
-    sqlx::query(sql).bind(table).bind(due_at).execute(&mut *to).await?;
+    sqlx::query(sql)
+        .bind(table)
+        .bind(due_at)
+        .execute(&mut *to)
+        .await?;
     for sql in [
         "DELETE FROM redo WHERE (space, table_uuid) IN
              (SELECT space, table_uuid FROM part WHERE table_uuid = $1)",
@@ -415,7 +441,11 @@ async fn put_part(to: &mut SqliteConnection, row: &PartRow) -> Result<()> {
         .bind(row.updated_at)
         .execute(to)
         .await?;
-    if done.rows_affected() == 1 { Ok(()) } else { Err(Error::Conflict) }
+    if done.rows_affected() == 1 {
+        Ok(())
+    } else {
+        Err(Error::Conflict)
+    }
 }
 
 async fn put_redo(to: &mut SqliteConnection, row: &RedoRow) -> Result<()> {

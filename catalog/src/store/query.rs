@@ -98,10 +98,14 @@ impl Store {
 
     /// Redo records above a number, the oldest first, at most `limit`.
     pub(crate) async fn redo_after(&self, number: i64, limit: i64) -> Result<Vec<RedoRow>> {
-        let sql = "SELECT number, commit_id, space, table_uuid, version, table_name, entry FROM redo
+        let sql =
+            "SELECT number, commit_id, space, table_uuid, version, table_name, entry FROM redo
                    WHERE number > $1 ORDER BY number LIMIT $2";
-        let rows =
-            sqlx::query(sql).bind(number).bind(limit).fetch_all(self.readers()).await?;
+        let rows = sqlx::query(sql)
+            .bind(number)
+            .bind(limit)
+            .fetch_all(self.readers())
+            .await?;
         rows.iter().map(read_redo).collect()
     }
 
@@ -116,17 +120,28 @@ impl Store {
         rows.iter()
             .map(|row| {
                 let (path, removed_at) = (row.try_get(0)?, row.try_get(1)?);
-                Ok(RemovedFileRow { part, path, removed_at })
+                Ok(RemovedFileRow {
+                    part,
+                    path,
+                    removed_at,
+                })
             })
             .collect()
     }
 
     /// Parts with files that stopped being visible up to a moment, at most `limit`.
-    pub(crate) async fn parts_to_vacuum(&self, removed_until: i64, limit: i64) -> Result<Vec<Part>> {
+    pub(crate) async fn parts_to_vacuum(
+        &self,
+        removed_until: i64,
+        limit: i64,
+    ) -> Result<Vec<Part>> {
         let sql = "SELECT DISTINCT space, table_uuid FROM removed_file
                    WHERE removed_at <= $1 LIMIT $2";
-        let rows =
-            sqlx::query(sql).bind(removed_until).bind(limit).fetch_all(self.readers()).await?;
+        let rows = sqlx::query(sql)
+            .bind(removed_until)
+            .bind(limit)
+            .fetch_all(self.readers())
+            .await?;
         rows.iter().map(|row| read_part_key(row, 0)).collect()
     }
 
@@ -134,11 +149,19 @@ impl Store {
     pub(crate) async fn erasures_due(&self, moment: i64, limit: i64) -> Result<Vec<ErasureRow>> {
         let sql = "SELECT space, table_uuid, due_at FROM erasure
                    WHERE due_at <= $1 ORDER BY due_at LIMIT $2";
-        let rows = sqlx::query(sql).bind(moment).bind(limit).fetch_all(self.readers()).await?;
+        let rows = sqlx::query(sql)
+            .bind(moment)
+            .bind(limit)
+            .fetch_all(self.readers())
+            .await?;
         rows.iter()
             .map(|row| {
                 let table: String = row.try_get(1)?;
-                let table = if table.is_empty() { None } else { Some(key::read_uuid(&table)?) };
+                let table = if table.is_empty() {
+                    None
+                } else {
+                    Some(key::read_uuid(&table)?)
+                };
                 Ok(ErasureRow {
                     space: key::read_space(row.try_get(0)?)?,
                     table: table.map(TableUuid::from_uuid),
@@ -168,14 +191,20 @@ impl Store {
     pub(crate) async fn tenants_with_role(&self, name: &str) -> Result<Vec<String>> {
         let sql = "SELECT t.name FROM role r JOIN tenant t ON t.id = r.database_id
                    WHERE r.name = $1 ORDER BY t.name";
-        Ok(sqlx::query_scalar(sql).bind(name).fetch_all(self.readers()).await?)
+        Ok(sqlx::query_scalar(sql)
+            .bind(name)
+            .fetch_all(self.readers())
+            .await?)
     }
 
     /// Views that read a relation, by database.
     pub(crate) async fn dependants_of(&self, target: Oid) -> Result<Vec<(DatabaseId, Oid)>> {
         let sql = "SELECT database_id, relation_oid FROM dependency
                    WHERE target_oid = $1 ORDER BY database_id, relation_oid";
-        let rows = sqlx::query(sql).bind(key::oid(target)).fetch_all(self.readers()).await?;
+        let rows = sqlx::query(sql)
+            .bind(key::oid(target))
+            .fetch_all(self.readers())
+            .await?;
         rows.iter()
             .map(|row| {
                 let database = DatabaseId::from_uuid(key::read_uuid(row.try_get(0)?)?);

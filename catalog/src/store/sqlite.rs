@@ -44,12 +44,18 @@ impl Store {
             .statement_cache_capacity(CACHED_STATEMENTS)
             .disable_statement_logging();
         let mut writer = options.connect().await?;
-        MIGRATIONS.run(&mut writer).await.map_err(|error| Error::Database(error.into()))?;
+        MIGRATIONS
+            .run(&mut writer)
+            .await
+            .map_err(|error| Error::Database(error.into()))?;
         let readers = SqlitePoolOptions::new()
             .max_connections(MAX_READERS)
             .connect_with(options.create_if_missing(false).pragma("query_only", "on"))
             .await?;
-        Ok(Self { writer: Mutex::new(Some(writer)), readers })
+        Ok(Self {
+            writer: Mutex::new(Some(writer)),
+            readers,
+        })
     }
 
     /// Writes what the file's log holds into the file and lets go of it.

@@ -56,20 +56,35 @@ impl Bed {
 
     pub(super) async fn put_from(&self, base: Arc<Database>, changes: Vec<Change>) -> Result<()> {
         let databases = vec![DatabaseChange { base, changes }];
-        self.catalog.commit(Commit { databases, parts: Vec::new() }).await
+        self.catalog
+            .commit(Commit {
+                databases,
+                parts: Vec::new(),
+            })
+            .await
     }
 
     pub(super) async fn tenant(&self, name: &str) -> TenantId {
         let tenant = tenant(&self.catalog, name);
         let id = tenant.id;
-        self.catalog.commit(birth(&self.catalog, vec![tenant])).await.unwrap();
+        self.catalog
+            .commit(birth(&self.catalog, vec![tenant]))
+            .await
+            .unwrap();
         id
     }
 
-    pub(super) async fn table(&self, database: DatabaseId, name: &str, scope: Scope) -> Arc<Relation> {
+    pub(super) async fn table(
+        &self,
+        database: DatabaseId,
+        name: &str,
+        scope: Scope,
+    ) -> Arc<Relation> {
         let base = self.catalog.database(database).await.unwrap();
         let relation = table(self.catalog.next_oid(&base), name, scope);
-        self.put_from(base, vec![Change::PutRelation(relation.clone())]).await.unwrap();
+        self.put_from(base, vec![Change::PutRelation(relation.clone())])
+            .await
+            .unwrap();
         self.newest(database, relation.oid).await
     }
 
@@ -78,7 +93,12 @@ impl Bed {
     }
 
     pub(super) async fn insert(&self, change: PartChange) -> Result<()> {
-        self.catalog.commit(Commit { databases: Vec::new(), parts: vec![change] }).await
+        self.catalog
+            .commit(Commit {
+                databases: Vec::new(),
+                parts: vec![change],
+            })
+            .await
     }
 
     pub(super) async fn rows(&self, part: Part) -> u64 {
@@ -128,13 +148,23 @@ pub(super) fn birth(catalog: &Catalog, tenants: Vec<Tenant>) -> Commit {
     });
     let mut databases: Vec<DatabaseChange> = own.collect();
     let changes = tenants.into_iter().map(Change::PutTenant).collect();
-    databases.push(DatabaseChange { base: catalog.system(), changes });
-    Commit { databases, parts: Vec::new() }
+    databases.push(DatabaseChange {
+        base: catalog.system(),
+        changes,
+    });
+    Commit {
+        databases,
+        parts: Vec::new(),
+    }
 }
 
 /// A table of one integer, in `public`.
 pub(super) fn table(oid: Oid, name: &str, scope: Scope) -> Relation {
-    let owner = if oid.is_of_tenant() { Oid::TENANT_ADMIN } else { Oid::OPERATOR };
+    let owner = if oid.is_of_tenant() {
+        Oid::TENANT_ADMIN
+    } else {
+        Oid::OPERATOR
+    };
     let body = RelationBody::Table(Table {
         uuid: TableUuid::generate(),
         scope,
@@ -143,7 +173,15 @@ pub(super) fn table(oid: Oid, name: &str, scope: Scope) -> Relation {
         keys: Vec::new(),
         schema_version: 1,
     });
-    Relation { oid, schema: Oid::PUBLIC_SCHEMA, name: name.to_owned(), owner, acl: None, comment: None, body }
+    Relation {
+        oid,
+        schema: Oid::PUBLIC_SCHEMA,
+        name: name.to_owned(),
+        owner,
+        acl: None,
+        comment: None,
+        body,
+    }
 }
 
 pub(super) fn column(number: i16, name: &str) -> Column {
@@ -165,12 +203,18 @@ pub(super) fn view(oid: Oid, name: &str, target: Oid) -> Relation {
     let body = RelationBody::View(View {
         definition: "SELECT a FROM t".to_owned(),
         bound: "SELECT a FROM r0".to_owned(),
-        references: vec![crate::model::Reference { relation: target, columns: Vec::new() }],
+        references: vec![crate::model::Reference {
+            relation: target,
+            columns: Vec::new(),
+        }],
         columns: Vec::new(),
         security_invoker: false,
         security_barrier: false,
     });
-    Relation { body, ..table(oid, name, Scope::Own) }
+    Relation {
+        body,
+        ..table(oid, name, Scope::Own)
+    }
 }
 
 /// The relation with one more column.
@@ -184,11 +228,17 @@ pub(super) fn wider(relation: &Relation) -> Relation {
 }
 
 pub(super) fn role(oid: Oid, name: &str) -> Role {
-    Role { login: true, ..Role::new(oid, name) }
+    Role {
+        login: true,
+        ..Role::new(oid, name)
+    }
 }
 
 pub(super) fn part(space: Space, relation: &Relation) -> Part {
-    Part { space, table: relation.table().unwrap().uuid }
+    Part {
+        space,
+        table: relation.table().unwrap().uuid,
+    }
 }
 
 /// An insert of these values into a space's part.
@@ -198,9 +248,12 @@ pub(super) fn values(space: Space, relation: &Arc<Relation>, values: &[i32]) -> 
         _ => DatabaseId::System,
     };
     let columns = relation.table().unwrap().columns.len();
-    let fields: Vec<Field> =
-        (0..columns).map(|i| Field::new(format!("x{i}"), DataType::Int32, true)).collect();
-    let arrays = (0..columns).map(|_| Arc::new(Int32Array::from(values.to_vec())) as _).collect();
+    let fields: Vec<Field> = (0..columns)
+        .map(|i| Field::new(format!("x{i}"), DataType::Int32, true))
+        .collect();
+    let arrays = (0..columns)
+        .map(|_| Arc::new(Int32Array::from(values.to_vec())) as _)
+        .collect();
     let batch = RecordBatch::try_new(Arc::new(ArrowSchema::new(fields)), arrays).unwrap();
     PartChange {
         part: part(space, relation),

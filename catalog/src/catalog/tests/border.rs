@@ -14,11 +14,16 @@ async fn an_operator_cannot_take_a_name_that_tenants_use() {
             bed.table(id, "t", Scope::Own).await;
         }
     }
-    assert_eq!(bed.catalog.tenants_using_name("public", "t").await.unwrap(), ["acme", "initech"]);
+    assert_eq!(
+        bed.catalog.tenants_using_name("public", "t").await.unwrap(),
+        ["acme", "initech"]
+    );
     let system = bed.catalog.system();
     for scope in [Scope::Common, Scope::Shared] {
         let relation = table(bed.catalog.next_oid(&system), "t", scope);
-        let refused = bed.put(DatabaseId::System, vec![Change::PutRelation(relation)]).await;
+        let refused = bed
+            .put(DatabaseId::System, vec![Change::PutRelation(relation)])
+            .await;
         let Err(Error::NameUsedByTenants { name, tenants }) = refused else {
             unreachable!("{refused:?}")
         };
@@ -31,12 +36,19 @@ async fn an_operator_cannot_take_a_name_that_tenants_use() {
     let mut renamed = (*free).clone();
     renamed.name = "t".to_owned();
     renamed.schema = Oid::PUBLIC_SCHEMA;
-    let refused = bed.put(DatabaseId::System, vec![Change::PutRelation(renamed)]).await;
-    assert!(matches!(refused, Err(Error::NameTaken { .. } | Error::NameUsedByTenants { .. })));
+    let refused = bed
+        .put(DatabaseId::System, vec![Change::PutRelation(renamed)])
+        .await;
+    assert!(matches!(
+        refused,
+        Err(Error::NameTaken { .. } | Error::NameUsedByTenants { .. })
+    ));
     // Changing what has the name already asks nobody.
     let mut commented = (*free).clone();
     commented.comment = Some("c".to_owned());
-    bed.put(DatabaseId::System, vec![Change::PutRelation(commented)]).await.unwrap();
+    bed.put(DatabaseId::System, vec![Change::PutRelation(commented)])
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -48,7 +60,13 @@ async fn a_tenant_cannot_take_a_name_that_the_system_lends() {
     let base = bed.catalog.database(acme).await.unwrap();
     let relation = table(bed.catalog.next_oid(&base), "sales", Scope::Own);
     let refused = bed.put(acme, vec![Change::PutRelation(relation)]).await;
-    assert!(matches!(refused, Err(Error::NameTaken { kind: "relation", .. })));
+    assert!(matches!(
+        refused,
+        Err(Error::NameTaken {
+            kind: "relation",
+            ..
+        })
+    ));
     bed.table(acme, "notes", Scope::Own).await;
 }
 
@@ -67,23 +85,44 @@ async fn a_schema_with_lent_tables_is_in_every_tenant() {
     let lent = bed.catalog.next_oid(&system);
     let mut inside = table(bed.catalog.next_oid(&system), "fx", Scope::Shared);
     inside.schema = lent;
-    let changes =
-        vec![Change::PutSchema(schema(lent, Oid::OPERATOR)), Change::PutRelation(inside)];
+    let changes = vec![
+        Change::PutSchema(schema(lent, Oid::OPERATOR)),
+        Change::PutRelation(inside),
+    ];
     bed.put_from(system, changes).await.unwrap();
     let base = bed.catalog.database(acme).await.unwrap();
     let own = Change::PutSchema(schema(bed.catalog.next_oid(&base), Oid::TENANT_ADMIN));
     let refused = bed.put(acme, vec![own]).await;
-    assert!(matches!(refused, Err(Error::NameTaken { kind: "schema", .. })));
+    assert!(matches!(
+        refused,
+        Err(Error::NameTaken { kind: "schema", .. })
+    ));
     // A tenant's table may lie in the lent schema, and then holds its name there.
     let mut guest = table(bed.catalog.next_oid(&base), "mine", Scope::Own);
     guest.schema = lent;
-    bed.put(acme, vec![Change::PutRelation(guest)]).await.unwrap();
-    assert_eq!(bed.catalog.tenants_using_name("lent", "mine").await.unwrap(), ["acme"]);
-    assert!(bed.catalog.tenants_using_name("public", "mine").await.unwrap().is_empty());
+    bed.put(acme, vec![Change::PutRelation(guest)])
+        .await
+        .unwrap();
+    assert_eq!(
+        bed.catalog
+            .tenants_using_name("lent", "mine")
+            .await
+            .unwrap(),
+        ["acme"]
+    );
+    assert!(
+        bed.catalog
+            .tenants_using_name("public", "mine")
+            .await
+            .unwrap()
+            .is_empty()
+    );
     // And the schema cannot go while it is there; its renaming asks for the names inside.
     let mut renamed = (*bed.catalog.system().schemas[&lent]).clone();
     renamed.name = "public2".to_owned();
-    bed.put(DatabaseId::System, vec![Change::PutSchema(renamed)]).await.unwrap();
+    bed.put(DatabaseId::System, vec![Change::PutSchema(renamed)])
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -95,13 +134,21 @@ async fn a_role_is_an_operator_or_a_tenants_own() {
     let admin = role(bed.catalog.next_oid(&base), "admin");
     bed.put(acme, vec![Change::PutRole(alice)]).await.unwrap();
     let refused = bed.put(acme, vec![Change::PutRole(admin)]).await;
-    assert!(matches!(refused, Err(Error::NameTaken { kind: "role", .. })));
+    assert!(matches!(
+        refused,
+        Err(Error::NameTaken { kind: "role", .. })
+    ));
     let operator = role(bed.catalog.next_oid(&bed.catalog.system()), "alice");
-    let refused = bed.put(DatabaseId::System, vec![Change::PutRole(operator)]).await;
+    let refused = bed
+        .put(DatabaseId::System, vec![Change::PutRole(operator)])
+        .await;
     assert!(
         matches!(refused, Err(Error::NameUsedByTenants { tenants, .. }) if tenants == ["acme"])
     );
-    assert_eq!(bed.catalog.tenants_with_role("alice").await.unwrap(), ["acme"]);
+    assert_eq!(
+        bed.catalog.tenants_with_role("alice").await.unwrap(),
+        ["acme"]
+    );
 }
 
 #[tokio::test]
@@ -111,7 +158,11 @@ async fn both_sides_of_the_border_at_once_have_one_winner() {
         let acme = DatabaseId::Tenant(bed.tenant("acme").await);
         let base = bed.catalog.database(acme).await.unwrap();
         let own = table(bed.catalog.next_oid(&base), "t", Scope::Own);
-        let common = table(bed.catalog.next_oid(&bed.catalog.system()), "t", Scope::Common);
+        let common = table(
+            bed.catalog.next_oid(&bed.catalog.system()),
+            "t",
+            Scope::Common,
+        );
         let tenant = bed.put(acme, vec![Change::PutRelation(own)]);
         let operator = bed.put(DatabaseId::System, vec![Change::PutRelation(common)]);
         let (a, b) = if round % 2 == 0 {

@@ -17,15 +17,26 @@ async fn an_object_that_another_changed_is_a_conflict() {
     first.comment = Some("first".to_owned());
     let mut second = (*t).clone();
     second.comment = Some("second".to_owned());
-    bed.put_from(Arc::clone(&base), vec![Change::PutRelation(first)]).await.unwrap();
-    let late = bed.put_from(Arc::clone(&base), vec![Change::PutRelation(second)]).await;
+    bed.put_from(Arc::clone(&base), vec![Change::PutRelation(first)])
+        .await
+        .unwrap();
+    let late = bed
+        .put_from(Arc::clone(&base), vec![Change::PutRelation(second)])
+        .await;
     assert!(matches!(late, Err(Error::Conflict)));
-    let late = bed.put_from(Arc::clone(&base), vec![Change::DropRelation(t.oid)]).await;
+    let late = bed
+        .put_from(Arc::clone(&base), vec![Change::DropRelation(t.oid)])
+        .await;
     assert!(matches!(late, Err(Error::Conflict)));
     // Another object of the same old state is free to change.
     let oid = bed.catalog.next_oid(&base);
-    bed.put_from(base, vec![Change::PutRole(role(oid, "alice"))]).await.unwrap();
-    assert_eq!(bed.newest(acme, t.oid).await.comment.as_deref(), Some("first"));
+    bed.put_from(base, vec![Change::PutRole(role(oid, "alice"))])
+        .await
+        .unwrap();
+    assert_eq!(
+        bed.newest(acme, t.oid).await.comment.as_deref(),
+        Some("first")
+    );
 }
 
 #[tokio::test]
@@ -47,8 +58,16 @@ async fn a_name_is_given_once() {
             Change::PutRelation(table(oid(), "t", Scope::Own)),
             Change::PutRelation(table(oid(), "t", Scope::Own)),
         ),
-        ("role", Change::PutRole(role(oid(), "r")), Change::PutRole(role(oid(), "r"))),
-        ("schema", Change::PutSchema(schema(oid())), Change::PutSchema(schema(oid()))),
+        (
+            "role",
+            Change::PutRole(role(oid(), "r")),
+            Change::PutRole(role(oid(), "r")),
+        ),
+        (
+            "schema",
+            Change::PutSchema(schema(oid())),
+            Change::PutSchema(schema(oid())),
+        ),
     ];
     for (expected, first, second) in pairs {
         bed.put_from(Arc::clone(&base), vec![first]).await.unwrap();
@@ -65,13 +84,18 @@ async fn a_name_is_given_once() {
 async fn names_can_be_exchanged_step_by_step() {
     let mut bed = Bed::new().await;
     let acme = DatabaseId::Tenant(bed.tenant("acme").await);
-    let (a, b) = (bed.table(acme, "a", Scope::Own).await, bed.table(acme, "b", Scope::Own).await);
+    let (a, b) = (
+        bed.table(acme, "a", Scope::Own).await,
+        bed.table(acme, "b", Scope::Own).await,
+    );
     let named = |relation: &crate::model::Relation, name: &str| {
         let mut renamed = relation.clone();
         renamed.name = name.to_owned();
         Change::PutRelation(renamed)
     };
-    bed.put(acme, vec![named(&a, "c"), named(&b, "a"), named(&a, "b")]).await.unwrap();
+    bed.put(acme, vec![named(&a, "c"), named(&b, "a"), named(&a, "b")])
+        .await
+        .unwrap();
     bed.reopen().await;
     assert_eq!(bed.newest(acme, a.oid).await.name, "b");
     assert_eq!(bed.newest(acme, b.oid).await.name, "a");
@@ -90,7 +114,12 @@ async fn what_an_object_needs_must_still_be_there() {
         acl: None,
         comment: None,
     });
-    bed.put_from(base, vec![Change::PutRole(role(owner, "alice")), put_schema]).await.unwrap();
+    bed.put_from(
+        base,
+        vec![Change::PutRole(role(owner, "alice")), put_schema],
+    )
+    .await
+    .unwrap();
     let t = bed.table(acme, "t", Scope::Own).await;
     let base = bed.catalog.database(acme).await.unwrap();
     let drops = vec![
@@ -106,7 +135,9 @@ async fn what_an_object_needs_must_still_be_there() {
     inside.schema = schema;
     let over = view(bed.catalog.next_oid(&base), "over", t.oid);
     for relation in [owned, inside, over] {
-        let late = bed.put_from(Arc::clone(&base), vec![Change::PutRelation(relation)]).await;
+        let late = bed
+            .put_from(Arc::clone(&base), vec![Change::PutRelation(relation)])
+            .await;
         assert!(matches!(late, Err(Error::Conflict)));
     }
 }
@@ -119,7 +150,9 @@ async fn what_another_object_needs_cannot_go() {
     let base = bed.catalog.database(acme).await.unwrap();
     let over = view(bed.catalog.next_oid(&base), "over", t.oid);
     let over_oid = over.oid;
-    bed.put_from(Arc::clone(&base), vec![Change::PutRelation(over)]).await.unwrap();
+    bed.put_from(Arc::clone(&base), vec![Change::PutRelation(over)])
+        .await
+        .unwrap();
     let late = bed.put_from(base, vec![Change::DropRelation(t.oid)]).await;
     assert!(matches!(late, Err(Error::Conflict)));
     let both = vec![Change::DropRelation(t.oid), Change::DropRelation(over_oid)];
@@ -150,10 +183,18 @@ async fn a_file_is_removed_once() {
     first.unwrap();
     other.unwrap();
     assert!(matches!(second, Err(Error::Conflict)));
-    assert!(matches!(bed.insert(rewrite(0, &[12])).await, Err(Error::Conflict)));
-    assert_eq!((bed.rows(t_part).await, bed.version(t_part).await), (2, Some(2)));
+    assert!(matches!(
+        bed.insert(rewrite(0, &[12])).await,
+        Err(Error::Conflict)
+    ));
+    assert_eq!(
+        (bed.rows(t_part).await, bed.version(t_part).await),
+        (2, Some(2))
+    );
     let mut twice = rewrite(0, &[]);
-    twice.removed = vec![Arc::clone(&bed.catalog.snapshot(t_part, "t").await.unwrap().files[0])];
+    twice.removed = vec![Arc::clone(
+        &bed.catalog.snapshot(t_part, "t").await.unwrap().files[0],
+    )];
     twice.removed.push(Arc::clone(&twice.removed[0]));
     assert!(matches!(bed.insert(twice).await, Err(Error::Conflict)));
 }
@@ -165,8 +206,13 @@ async fn rows_for_a_table_that_changed_or_went_are_refused() {
     let (id, space) = (DatabaseId::Tenant(acme), Space::Tenant(acme));
     let t = bed.table(id, "t", Scope::Own).await;
     bed.insert(values(space, &t, &[1])).await.unwrap();
-    bed.put(id, vec![Change::PutRelation(wider(&t))]).await.unwrap();
-    assert!(matches!(bed.insert(values(space, &t, &[2])).await, Err(Error::Conflict)));
+    bed.put(id, vec![Change::PutRelation(wider(&t))])
+        .await
+        .unwrap();
+    assert!(matches!(
+        bed.insert(values(space, &t, &[2])).await,
+        Err(Error::Conflict)
+    ));
     let newest = bed.newest(id, t.oid).await;
     bed.insert(values(space, &newest, &[2])).await.unwrap();
     let snapshot = bed.catalog.snapshot(part(space, &t), "t").await.unwrap();
@@ -174,10 +220,17 @@ async fn rows_for_a_table_that_changed_or_went_are_refused() {
     // A comment is no reason to refuse rows.
     let mut commented = (*newest).clone();
     commented.comment = Some("c".to_owned());
-    bed.put(id, vec![Change::PutRelation(commented)]).await.unwrap();
+    bed.put(id, vec![Change::PutRelation(commented)])
+        .await
+        .unwrap();
     bed.insert(values(space, &newest, &[3])).await.unwrap();
-    bed.put(id, vec![Change::DropRelation(t.oid)]).await.unwrap();
-    assert!(matches!(bed.insert(values(space, &newest, &[4])).await, Err(Error::Conflict)));
+    bed.put(id, vec![Change::DropRelation(t.oid)])
+        .await
+        .unwrap();
+    assert!(matches!(
+        bed.insert(values(space, &newest, &[4])).await,
+        Err(Error::Conflict)
+    ));
     assert_eq!(bed.rows(part(space, &t)).await, 0);
 }
 
@@ -188,11 +241,15 @@ async fn nothing_reaches_a_tenant_that_is_gone() {
     let id = DatabaseId::Tenant(acme);
     let sales = bed.table(DatabaseId::System, "sales", Scope::Common).await;
     let base = bed.catalog.database(id).await.unwrap();
-    bed.put(DatabaseId::System, vec![Change::DropTenant(acme)]).await.unwrap();
+    bed.put(DatabaseId::System, vec![Change::DropTenant(acme)])
+        .await
+        .unwrap();
     let rows = bed.insert(values(Space::Tenant(acme), &sales, &[1])).await;
     assert!(matches!(rows, Err(Error::Conflict)));
     let oid = bed.catalog.next_oid(&base);
-    let objects = bed.put_from(base, vec![Change::PutRole(role(oid, "alice"))]).await;
+    let objects = bed
+        .put_from(base, vec![Change::PutRole(role(oid, "alice"))])
+        .await;
     assert!(matches!(objects, Err(Error::Conflict)));
     assert!(bed.catalog.database(id).await.unwrap().roles.is_empty());
 }

@@ -11,17 +11,29 @@ use crate::model::Scope;
 /// Commits a row to two tenants with a crash at this point; tells how many rows each has then.
 async fn crash_at(point: FaultPoint) -> (u64, u64) {
     let bed = Bed::new().await;
-    let (acme, globex) =
-        (Space::Tenant(bed.tenant("acme").await), Space::Tenant(bed.tenant("globex").await));
+    let (acme, globex) = (
+        Space::Tenant(bed.tenant("acme").await),
+        Space::Tenant(bed.tenant("globex").await),
+    );
     let sales = bed.table(DatabaseId::System, "sales", Scope::Common).await;
     for space in [acme, globex] {
         bed.insert(values(space, &sales, &[1])).await.unwrap();
         // Its entry is in storage, so that the fault meets the next.
-        bed.catalog.shared.write_pending(part(space, &sales)).await.unwrap();
+        bed.catalog
+            .shared
+            .write_pending(part(space, &sales))
+            .await
+            .unwrap();
     }
     *bed.catalog.shared.fault.lock() = Some(Fault::At(point));
     let parts = vec![values(acme, &sales, &[2]), values(globex, &sales, &[3])];
-    let answer = bed.catalog.commit(Commit { databases: Vec::new(), parts }).await;
+    let answer = bed
+        .catalog
+        .commit(Commit {
+            databases: Vec::new(),
+            parts,
+        })
+        .await;
     let is_told = point == FaultPoint::EntryWritten;
     assert_eq!(answer.is_ok(), is_told, "{answer:?}");
     if is_told {
@@ -30,15 +42,35 @@ async fn crash_at(point: FaultPoint) -> (u64, u64) {
     }
 
     let bed = bed.kill().await;
-    let rows = (bed.rows(part(acme, &sales)).await, bed.rows(part(globex, &sales)).await);
+    let rows = (
+        bed.rows(part(acme, &sales)).await,
+        bed.rows(part(globex, &sales)).await,
+    );
     // What is there goes on.
     bed.insert(values(acme, &sales, &[4])).await.unwrap();
     assert_eq!(bed.rows(part(acme, &sales)).await, rows.0 + 1);
     // No redo record is left, and nothing is redone twice.
     bed.catalog.close().await;
-    let again = super::bed::open(bed.folder.path(), super::bed::limits()).await.unwrap();
-    assert!(again.shared.store.redo_after(0, 10).await.unwrap().is_empty());
-    assert_eq!(again.snapshot(part(acme, &sales), "t").await.unwrap().rows(), rows.0 + 1);
+    let again = super::bed::open(bed.folder.path(), super::bed::limits())
+        .await
+        .unwrap();
+    assert!(
+        again
+            .shared
+            .store
+            .redo_after(0, 10)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    assert_eq!(
+        again
+            .snapshot(part(acme, &sales), "t")
+            .await
+            .unwrap()
+            .rows(),
+        rows.0 + 1
+    );
     rows
 }
 
@@ -84,7 +116,11 @@ async fn another_programs_entry_fails_that_table_alone() {
     bed.catalog.shared.write_pending(sales_part).await.unwrap();
     let stranger = uuid::Uuid::new_v4();
     let entry = format!("{{\"commitInfo\":{{\"engineInfo\":\"other\",\"id\":\"{stranger}\"}}}}");
-    bed.catalog.storage().write_log_entry(sales_part, 1, &entry, stranger, "sales").await.unwrap();
+    bed.catalog
+        .storage()
+        .write_log_entry(sales_part, 1, &entry, stranger, "sales")
+        .await
+        .unwrap();
     // The commit is durable before its entry meets the other's.
     bed.insert(values(acme, &sales, &[2])).await.unwrap();
     let _ = bed.catalog.shared.write_pending(sales_part).await;

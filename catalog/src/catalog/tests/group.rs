@@ -18,8 +18,15 @@ async fn those_that_wait_share_a_version_and_a_file() {
     // All are queued before the committer gets its turn on this one thread.
     let commits = join_all((0..50).map(|i| bed.insert(values(acme, &sales, &[i])))).await;
     assert!(commits.iter().all(Result::is_ok));
-    let snapshot = bed.catalog.snapshot(part(acme, &sales), "sales").await.unwrap();
-    assert_eq!((snapshot.version, snapshot.rows(), snapshot.files.len()), (Some(0), 50, 1));
+    let snapshot = bed
+        .catalog
+        .snapshot(part(acme, &sales), "sales")
+        .await
+        .unwrap();
+    assert_eq!(
+        (snapshot.version, snapshot.rows(), snapshot.files.len()),
+        (Some(0), 50, 1)
+    );
     bed.reopen().await;
     assert_eq!(bed.rows(part(acme, &sales)).await, 50);
 }
@@ -35,16 +42,43 @@ async fn one_that_fails_leaves_the_others() {
         // Each fifth has rows and a role whose name another takes.
         let oid = bed.catalog.next_oid(&base);
         let changes = vec![Change::PutRole(role(oid, "same"))];
-        let database = DatabaseChange { base: Arc::clone(&base), changes };
-        let databases = if i % 5 == 0 { vec![database] } else { Vec::new() };
-        bed.catalog.commit(Commit { databases, parts: vec![values(space, &t, &[i])] })
+        let database = DatabaseChange {
+            base: Arc::clone(&base),
+            changes,
+        };
+        let databases = if i % 5 == 0 {
+            vec![database]
+        } else {
+            Vec::new()
+        };
+        bed.catalog.commit(Commit {
+            databases,
+            parts: vec![values(space, &t, &[i])],
+        })
     }))
     .await;
     let failed: Vec<_> = outcomes.iter().filter(|outcome| outcome.is_err()).collect();
     assert_eq!(failed.len(), 3);
-    assert!(failed.iter().all(|o| matches!(o, Err(Error::NameTaken { kind: "role", .. }))));
-    assert_eq!((bed.rows(part(space, &t)).await, bed.version(part(space, &t)).await), (17, Some(0)));
-    assert!(bed.catalog.database(id).await.unwrap().role_named("same").is_some());
+    assert!(
+        failed
+            .iter()
+            .all(|o| matches!(o, Err(Error::NameTaken { kind: "role", .. })))
+    );
+    assert_eq!(
+        (
+            bed.rows(part(space, &t)).await,
+            bed.version(part(space, &t)).await
+        ),
+        (17, Some(0))
+    );
+    assert!(
+        bed.catalog
+            .database(id)
+            .await
+            .unwrap()
+            .role_named("same")
+            .is_some()
+    );
 }
 
 #[tokio::test]
@@ -73,7 +107,10 @@ async fn rows_before_and_after_new_columns_share_a_version() {
     after.unwrap();
     assert!(matches!(stale, Err(Error::Conflict)));
     let snapshot = bed.catalog.snapshot(part(space, &t), "t").await.unwrap();
-    assert_eq!((snapshot.version, snapshot.rows(), snapshot.files.len()), (Some(0), 3, 2));
+    assert_eq!(
+        (snapshot.version, snapshot.rows(), snapshot.files.len()),
+        (Some(0), 3, 2)
+    );
     assert_eq!(snapshot.schema_version, 2);
 }
 
@@ -94,7 +131,13 @@ async fn rows_of_a_table_that_is_dropped_in_the_same_group_go_with_it() {
     drop.unwrap();
     assert!(matches!(after, Err(Error::Conflict)));
     bed.reopen().await;
-    assert!(bed.catalog.parts_of(t.table().unwrap().uuid).await.unwrap().is_empty());
+    assert!(
+        bed.catalog
+            .parts_of(t.table().unwrap().uuid)
+            .await
+            .unwrap()
+            .is_empty()
+    );
     assert_eq!(bed.rows(part(space, &t)).await, 0);
 }
 
@@ -117,14 +160,20 @@ async fn sixteen_writers_lose_and_double_nothing() {
         let (bed, sales) = (Arc::clone(&bed), Arc::clone(&sales));
         tokio::spawn(async move {
             for i in 0..200 {
-                bed.insert(values(acme, &sales, &[writer * 200 + i])).await.unwrap();
+                bed.insert(values(acme, &sales, &[writer * 200 + i]))
+                    .await
+                    .unwrap();
             }
         })
     });
     for writer in join_all(writers).await {
         writer.unwrap();
     }
-    let snapshot = bed.catalog.snapshot(part(acme, &sales), "sales").await.unwrap();
+    let snapshot = bed
+        .catalog
+        .snapshot(part(acme, &sales), "sales")
+        .await
+        .unwrap();
     assert_eq!(snapshot.rows(), 3_200);
     assert!(snapshot.version.unwrap() < 3_199);
     let bed = Arc::into_inner(bed).unwrap().kill().await;
@@ -175,7 +224,13 @@ async fn readers_of_two_parts_see_whole_commits() {
         tokio::spawn(async move {
             for i in 0..100 {
                 let parts = vec![values(space, &a, &[i]), values(space, &b, &[i])];
-                bed.catalog.commit(Commit { databases: Vec::new(), parts }).await.unwrap();
+                bed.catalog
+                    .commit(Commit {
+                        databases: Vec::new(),
+                        parts,
+                    })
+                    .await
+                    .unwrap();
             }
         })
     };
@@ -199,7 +254,9 @@ async fn oids_are_drawn_once() {
     assert!(drawn.windows(2).all(|pair| pair[0] < pair[1]));
     // The last to be drawn is the first to be used.
     let relation = table(drawn[3], "t", Scope::Own);
-    bed.put_from(base, vec![Change::PutRelation(relation)]).await.unwrap();
+    bed.put_from(base, vec![Change::PutRelation(relation)])
+        .await
+        .unwrap();
     bed.reopen().await;
     let base = bed.catalog.database(acme).await.unwrap();
     assert!(bed.catalog.next_oid(&base) > drawn[9]);

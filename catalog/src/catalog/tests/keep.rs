@@ -65,9 +65,20 @@ async fn every_kind_of_object_survives_a_restart() {
             kind: DefaultAclKind::Table,
             acl: acl.clone(),
         }),
-        Change::PutFunctionAcl { function: "forecast".to_owned(), acl: acl.clone() },
-        Change::PutBorrowedAcl { relation: common.oid, column: 0, acl: acl.clone() },
-        Change::PutBorrowedAcl { relation: common.oid, column: 2, acl },
+        Change::PutFunctionAcl {
+            function: "forecast".to_owned(),
+            acl: acl.clone(),
+        },
+        Change::PutBorrowedAcl {
+            relation: common.oid,
+            column: 0,
+            acl: acl.clone(),
+        },
+        Change::PutBorrowedAcl {
+            relation: common.oid,
+            column: 2,
+            acl,
+        },
     ];
     bed.put_from(base, changes).await.unwrap();
     let before = bed.catalog.database(id).await.unwrap();
@@ -82,7 +93,10 @@ async fn every_kind_of_object_survives_a_restart() {
     assert_eq!(after.memberships, before.memberships);
     assert_eq!(after.schemas, before.schemas);
     assert_eq!(after.relations, before.relations);
-    assert_eq!(after.relation_named(Oid::PUBLIC_SCHEMA, "v").unwrap().oid, v);
+    assert_eq!(
+        after.relation_named(Oid::PUBLIC_SCHEMA, "v").unwrap().oid,
+        v
+    );
     assert_eq!(after.default_acls, before.default_acls);
     assert_eq!(after.function_acls, before.function_acls);
     assert_eq!(after.borrowed_acls, before.borrowed_acls);
@@ -105,7 +119,12 @@ async fn what_is_dropped_stays_dropped() {
     };
     let acl = Acl::of_owner(Oid::TENANT_ADMIN, Privileges::of_table());
     let kind = DefaultAclKind::Schema;
-    let default_acl = DefaultAcl { role: Oid::TENANT_ADMIN, schema: Some(oids[1]), kind, acl };
+    let default_acl = DefaultAcl {
+        role: Oid::TENANT_ADMIN,
+        schema: Some(oids[1]),
+        kind,
+        acl,
+    };
     let schema = Schema {
         oid: oids[1],
         name: "s".to_owned(),
@@ -123,11 +142,18 @@ async fn what_is_dropped_stays_dropped() {
     ];
     bed.put(acme, made).await.unwrap();
     let dropped = vec![
-        Change::DropDefaultAcl { role: Oid::TENANT_ADMIN, schema: Some(oids[1]), kind },
+        Change::DropDefaultAcl {
+            role: Oid::TENANT_ADMIN,
+            schema: Some(oids[1]),
+            kind,
+        },
         Change::DropRelation(oids[3]),
         Change::DropRelation(oids[2]),
         Change::DropSchema(oids[1]),
-        Change::DropMembership { role: Oid::TENANT_ADMIN, member: oids[0] },
+        Change::DropMembership {
+            role: Oid::TENANT_ADMIN,
+            member: oids[0],
+        },
         Change::DropRole(oids[0]),
     ];
     bed.put(acme, dropped).await.unwrap();
@@ -156,11 +182,20 @@ async fn rows_survive_a_restart_and_go_on_from_there() {
     bed.reopen().await;
     // Without reading the part first.
     bed.insert(values(space, &sales, &[5])).await.unwrap();
-    assert_eq!((bed.rows(sales_part).await, bed.version(sales_part).await), (11, Some(5)));
+    assert_eq!(
+        (bed.rows(sales_part).await, bed.version(sales_part).await),
+        (11, Some(5))
+    );
     bed.reopen().await;
-    assert_eq!((bed.rows(sales_part).await, bed.version(sales_part).await), (11, Some(5)));
+    assert_eq!(
+        (bed.rows(sales_part).await, bed.version(sales_part).await),
+        (11, Some(5))
+    );
     let parts = bed.catalog.parts_of(sales_part.table).await.unwrap();
-    assert_eq!(parts.iter().map(|p| (p.space, p.rows)).collect::<Vec<_>>(), vec![(space, 11)]);
+    assert_eq!(
+        parts.iter().map(|p| (p.space, p.rows)).collect::<Vec<_>>(),
+        vec![(space, 11)]
+    );
     assert_eq!(bed.catalog.parts_in(space).await.unwrap().len(), 1);
 }
 
@@ -175,36 +210,69 @@ async fn the_past_can_be_read() {
         bed.insert(values(space, &t, &[i])).await.unwrap();
     }
     for version in 0..3 {
-        let then = bed.catalog.snapshot_of(t_part, AsOf::Version(version), "t").await.unwrap();
-        assert_eq!((then.version, then.rows()), (Some(version), version as u64 + 1));
+        let then = bed
+            .catalog
+            .snapshot_of(t_part, AsOf::Version(version), "t")
+            .await
+            .unwrap();
+        assert_eq!(
+            (then.version, then.rows()),
+            (Some(version), version as u64 + 1)
+        );
     }
     for version in [-1, 3] {
-        let missing = bed.catalog.snapshot_of(t_part, AsOf::Version(version), "t").await;
+        let missing = bed
+            .catalog
+            .snapshot_of(t_part, AsOf::Version(version), "t")
+            .await;
         assert!(matches!(missing, Err(Error::NoSuchVersion { .. })));
     }
     let now = AsOf::Timestamp(chrono::Utc::now().timestamp_micros() + 1_000_000);
-    assert_eq!(bed.catalog.snapshot_of(t_part, now, "t").await.unwrap().rows(), 3);
-    let before = bed.catalog.snapshot_of(t_part, AsOf::Timestamp(0), "t").await;
+    assert_eq!(
+        bed.catalog
+            .snapshot_of(t_part, now, "t")
+            .await
+            .unwrap()
+            .rows(),
+        3
+    );
+    let before = bed
+        .catalog
+        .snapshot_of(t_part, AsOf::Timestamp(0), "t")
+        .await;
     assert!(matches!(before, Err(Error::NoSuchVersion { .. })));
 }
 
 #[tokio::test]
 async fn a_start_reads_no_tenant() {
     let mut bed = Bed::new().await;
-    let tenants: Vec<_> = (0..2_000).map(|i| tenant(&bed.catalog, &format!("t{i}"))).collect();
-    bed.catalog.commit(birth(&bed.catalog, tenants)).await.unwrap();
+    let tenants: Vec<_> = (0..2_000)
+        .map(|i| tenant(&bed.catalog, &format!("t{i}")))
+        .collect();
+    bed.catalog
+        .commit(birth(&bed.catalog, tenants))
+        .await
+        .unwrap();
     bed.reopen().await;
     assert_eq!(bed.catalog.system().tenants.len(), 2_000);
     assert_eq!(bed.catalog.shared.state.read().tenants.len(), 0);
     let last = bed.catalog.tenant("t1999").unwrap();
-    let database = bed.catalog.database(DatabaseId::Tenant(last.id)).await.unwrap();
+    let database = bed
+        .catalog
+        .database(DatabaseId::Tenant(last.id))
+        .await
+        .unwrap();
     assert!(database.role_named("tenant_admin").is_some());
     assert_eq!(bed.catalog.shared.state.read().tenants.len(), 1);
 }
 
 #[tokio::test]
 async fn memory_is_bounded_and_nothing_is_lost_by_it() {
-    let limits = crate::catalog::CatalogLimits { max_databases: 4, max_parts: 4, ..limits() };
+    let limits = crate::catalog::CatalogLimits {
+        max_databases: 4,
+        max_parts: 4,
+        ..limits()
+    };
     let bed = Bed::with(limits).await;
     let sales = bed.table(DatabaseId::System, "sales", Scope::Common).await;
     let mut tenants = Vec::new();
@@ -213,7 +281,9 @@ async fn memory_is_bounded_and_nothing_is_lost_by_it() {
     }
     for round in 0..3 {
         for tenant in &tenants {
-            bed.insert(values(Space::Tenant(*tenant), &sales, &[round])).await.unwrap();
+            bed.insert(values(Space::Tenant(*tenant), &sales, &[round]))
+                .await
+                .unwrap();
         }
     }
     for tenant in &tenants {
@@ -233,7 +303,9 @@ async fn a_renamed_tenant_keeps_its_objects() {
     let before = bed.catalog.database(id).await.unwrap().version;
     let mut renamed = (*bed.catalog.tenant("acme").unwrap()).clone();
     renamed.name = "emca".to_owned();
-    bed.put(DatabaseId::System, vec![Change::PutTenant(renamed)]).await.unwrap();
+    bed.put(DatabaseId::System, vec![Change::PutTenant(renamed)])
+        .await
+        .unwrap();
     for _ in 0..2 {
         let now = bed.catalog.database(id).await.unwrap();
         assert_eq!((now.name.as_str(), now.relations.len()), ("emca", 1));
@@ -248,7 +320,11 @@ async fn objects_and_rows_become_visible_together() {
     let bed = Bed::new().await;
     let (acme, globex) = (bed.tenant("acme").await, bed.tenant("globex").await);
     let sales = bed.table(DatabaseId::System, "sales", Scope::Common).await;
-    let base = bed.catalog.database(DatabaseId::Tenant(acme)).await.unwrap();
+    let base = bed
+        .catalog
+        .database(DatabaseId::Tenant(acme))
+        .await
+        .unwrap();
     let made = table(bed.catalog.next_oid(&base), "made", Scope::Own);
     let commit = |removed| {
         let own = std::sync::Arc::new(made.clone());
@@ -273,9 +349,16 @@ async fn objects_and_rows_become_visible_together() {
         stats: std::sync::Arc::default(),
         modified_ms: 0,
     };
-    let refused = bed.catalog.commit(commit(vec![std::sync::Arc::new(nowhere)])).await;
+    let refused = bed
+        .catalog
+        .commit(commit(vec![std::sync::Arc::new(nowhere)]))
+        .await;
     assert!(matches!(refused, Err(Error::Conflict)));
-    let now = bed.catalog.database(DatabaseId::Tenant(acme)).await.unwrap();
+    let now = bed
+        .catalog
+        .database(DatabaseId::Tenant(acme))
+        .await
+        .unwrap();
     assert!(now.relations.is_empty());
     assert_eq!(bed.rows(part(Space::Tenant(acme), &sales)).await, 0);
 

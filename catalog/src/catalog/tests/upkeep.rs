@@ -9,9 +9,13 @@ use crate::model::{Change, Scope};
 
 fn files(bed: &Bed, prefix: &str) -> usize {
     fn count(folder: &std::path::Path) -> usize {
-        let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
+        let Ok(entries) = std::fs::read_dir(folder) else {
+            return 0;
+        };
         let entries = entries.map(|entry| entry.unwrap().path());
-        entries.map(|path| if path.is_dir() { count(&path) } else { 1 }).sum()
+        entries
+            .map(|path| if path.is_dir() { count(&path) } else { 1 })
+            .sum()
     }
     count(&bed.folder.path().join("tables").join(prefix))
 }
@@ -40,7 +44,9 @@ async fn small_files_become_few_and_old_ones_go() {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), few).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(20), few)
+        .await
+        .unwrap();
     let compacted = snapshot().await.unwrap();
     assert_eq!(compacted.rows(), 40);
     assert!(compacted.version.unwrap() >= 40);
@@ -59,11 +65,23 @@ async fn a_dropped_table_leaves_nothing() {
     let sales = bed.table(DatabaseId::System, "sales", Scope::Common).await;
     let kept = bed.table(DatabaseId::System, "kept", Scope::Common).await;
     for tenant in [acme, globex] {
-        bed.insert(values(Space::Tenant(tenant), &sales, &[1])).await.unwrap();
+        bed.insert(values(Space::Tenant(tenant), &sales, &[1]))
+            .await
+            .unwrap();
     }
-    bed.insert(values(Space::Tenant(acme), &kept, &[1])).await.unwrap();
-    bed.put(DatabaseId::System, vec![Change::DropRelation(sales.oid)]).await.unwrap();
-    assert!(bed.catalog.parts_of(sales.table().unwrap().uuid).await.unwrap().is_empty());
+    bed.insert(values(Space::Tenant(acme), &kept, &[1]))
+        .await
+        .unwrap();
+    bed.put(DatabaseId::System, vec![Change::DropRelation(sales.oid)])
+        .await
+        .unwrap();
+    assert!(
+        bed.catalog
+            .parts_of(sales.table().unwrap().uuid)
+            .await
+            .unwrap()
+            .is_empty()
+    );
     maintenance::round(&bed.catalog.shared).await;
     for tenant in [acme, globex] {
         let folder = part(Space::Tenant(tenant), &sales);
@@ -77,7 +95,10 @@ async fn a_dropped_table_leaves_nothing() {
 
 #[tokio::test]
 async fn a_dropped_tenant_leaves_nothing_even_after_a_restart() {
-    let later = CatalogLimits { erase_after: Duration::from_secs(3600), ..limits() };
+    let later = CatalogLimits {
+        erase_after: Duration::from_secs(3600),
+        ..limits()
+    };
     let bed = Bed::with(later).await;
     let acme = bed.tenant("acme").await;
     let (id, space) = (DatabaseId::Tenant(acme), Space::Tenant(acme));
@@ -85,7 +106,9 @@ async fn a_dropped_tenant_leaves_nothing_even_after_a_restart() {
     let own = bed.table(id, "own", Scope::Own).await;
     bed.insert(values(space, &sales, &[1])).await.unwrap();
     bed.insert(values(space, &own, &[1])).await.unwrap();
-    bed.put(DatabaseId::System, vec![Change::DropTenant(acme)]).await.unwrap();
+    bed.put(DatabaseId::System, vec![Change::DropTenant(acme)])
+        .await
+        .unwrap();
     assert!(bed.catalog.tenant("acme").is_none());
     assert!(bed.catalog.parts_in(space).await.unwrap().is_empty());
     maintenance::round(&bed.catalog.shared).await;
@@ -95,24 +118,46 @@ async fn a_dropped_tenant_leaves_nothing_even_after_a_restart() {
     let due = chrono::Utc::now().timestamp_millis() + 2 * 3_600_000;
     maintenance::erase(&bed.catalog.shared, due).await.unwrap();
     assert_eq!(files(&bed, &space.prefix()), 0);
-    assert!(bed.catalog.shared.store.erasures_due(due, 10).await.unwrap().is_empty());
+    assert!(
+        bed.catalog
+            .shared
+            .store
+            .erasures_due(due, 10)
+            .await
+            .unwrap()
+            .is_empty()
+    );
     // The name is free, and its new holder has nothing of the old.
     let new = bed.tenant("acme").await;
     assert_ne!(new, acme);
-    assert!(bed.catalog.database(DatabaseId::Tenant(new)).await.unwrap().relations.is_empty());
+    assert!(
+        bed.catalog
+            .database(DatabaseId::Tenant(new))
+            .await
+            .unwrap()
+            .relations
+            .is_empty()
+    );
     assert_eq!(bed.rows(part(Space::Tenant(new), &sales)).await, 0);
 }
 
 #[tokio::test]
 async fn files_that_a_crash_left_go() {
-    let age = CatalogLimits { orphan_age: Duration::ZERO, ..limits() };
+    let age = CatalogLimits {
+        orphan_age: Duration::ZERO,
+        ..limits()
+    };
     let bed = Bed::with(age).await;
     let acme = bed.tenant("acme").await;
     let space = Space::Tenant(acme);
     let sales = bed.table(DatabaseId::System, "sales", Scope::Common).await;
     let unborn = bed.table(DatabaseId::System, "unborn", Scope::Common).await;
     bed.insert(values(space, &sales, &[1, 2])).await.unwrap();
-    bed.catalog.shared.write_pending(part(space, &sales)).await.unwrap();
+    bed.catalog
+        .shared
+        .write_pending(part(space, &sales))
+        .await
+        .unwrap();
     let named = files(&bed, "tenants");
     for relation in [&sales, &unborn] {
         let lost = values(space, relation, &[3]);
