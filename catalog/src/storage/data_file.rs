@@ -54,6 +54,8 @@ pub struct ColumnStats {
     pub min_exact: bool,
     /// Whether `max` is a value of the column, not just a bound.
     pub max_exact: bool,
+    /// The fields of a column that is a group, as an interval is; Delta counts their NULLs.
+    pub fields: Vec<String>,
 }
 
 impl FileStats {
@@ -66,14 +68,13 @@ impl FileStats {
         let parquet = metadata.file_metadata().schema_descr();
         let mut columns = HashMap::new();
         for (field, nulls) in schema.fields().iter().zip(nulls) {
-            // Delta counts NULLs within a struct, not of it.
-            if matches!(field.data_type(), DataType::Struct(_)) {
-                continue;
-            }
             let mut stats = ColumnStats {
                 nulls: Some(*nulls),
                 ..ColumnStats::default()
             };
+            if let DataType::Struct(fields) = field.data_type() {
+                stats.fields = fields.iter().map(|field| field.name().clone()).collect();
+            }
             let flat = !field.data_type().is_nested();
             if flat && !matches!(field.data_type(), DataType::Boolean | DataType::BinaryView) {
                 let converter = StatisticsConverter::try_new(field.name(), schema, parquet)?;
@@ -110,7 +111,13 @@ impl FileStats {
                 maxes.push(format!("{name}:{max}"));
             }
             if let Some(count) = stats.nulls {
-                nulls.push(format!("{name}:{count}"));
+                let count_of = |field: &String| format!("{}:{count}", Value::from(field.as_str()));
+                let fields: Vec<String> = stats.fields.iter().map(count_of).collect();
+                nulls.push(if fields.is_empty() {
+                    format!("{name}:{count}")
+                } else {
+                    format!("{name}:{{{}}}", fields.join(","))
+                });
             }
         }
         let (mins, maxes, nulls) = (mins.join(","), maxes.join(","), nulls.join(","));
@@ -125,10 +132,15 @@ impl FileStats {
         let mut columns: HashMap<String, ColumnStats> = HashMap::new();
         if let Some(counts) = stats["nullCount"].as_object() {
             for (name, count) in counts {
-                let stats = ColumnStats {
+                let mut stats = ColumnStats {
                     nulls: count.as_u64(),
                     ..ColumnStats::default()
                 };
+                if let Some(fields) = count.as_object() {
+                    // No field of a group is NULL on its own.
+                    stats.nulls = fields.values().next().and_then(Value::as_u64);
+                    stats.fields = fields.keys().cloned().collect();
+                }
                 columns.insert(name.clone(), stats);
             }
         }
@@ -315,6 +327,7 @@ mod tests {
             max: Some(value),
             min_exact: true,
             max_exact: true,
+            fields: Vec::new(),
         };
         let stats = FileStats {
             columns: HashMap::from([("a \"b\"".to_owned(), stats)]),

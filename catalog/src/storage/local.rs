@@ -35,6 +35,8 @@ const STORE: &str = "local";
 const STAGING: &str = ".staging";
 /// Unfinished writes of this age belong to no running server.
 const STAGING_LEFTOVER_AGE: Duration = Duration::from_secs(3600);
+/// How often a write makes its folder again that a clean-up takes away.
+const MAX_ATTEMPTS: usize = 16;
 /// How many folders are remembered as synced.
 const MAX_SYNCED_FOLDERS: usize = 100_000;
 
@@ -239,14 +241,14 @@ impl Folder {
     /// Runs an operation that makes `path` appear; makes its folders if they are missing.
     fn appear(&self, path: &FsPath, mut operation: impl FnMut() -> io::Result<()>) -> Result<()> {
         let parent = path.parent().unwrap_or(&self.root);
-        loop {
-            match operation() {
-                Ok(()) => break,
-                Err(error) if error.kind() == ErrorKind::NotFound && !parent.exists() => {
-                    self.make_folders(parent)?;
-                }
-                Err(error) => return Err(failed(path, error)),
+        let mut attempts = 0;
+        while let Err(error) = operation() {
+            attempts += 1;
+            // Its folder is missing, or was empty and removed just now.
+            if error.kind() != ErrorKind::NotFound || attempts > MAX_ATTEMPTS {
+                return Err(failed(path, error));
             }
+            self.make_folders(parent)?;
         }
         sync_folder(parent).map_err(|error| failed(parent, error))?;
         self.sync_chain(parent)

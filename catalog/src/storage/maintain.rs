@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
+use datafusion::common::ScalarValue;
 use datafusion::execution::TaskContext;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::physical_plan::execute_stream;
@@ -20,7 +21,7 @@ use object_store::path::Path;
 use url::Url;
 
 use super::log::LOG_FOLDER;
-use super::{DataFile, Snapshot, Storage, StoreRef, folder};
+use super::{DataFile, PartWriter, Snapshot, Storage, StoreRef, folder};
 use crate::error::{Error, Result};
 use crate::id::{Part, Space};
 use crate::model::Relation;
@@ -124,6 +125,8 @@ impl Storage {
 
     /// Rewrites small files as few bigger ones; empty when there is nothing to gain.
     ///
+    /// Files from before a column with a default are left alone.
+    ///
     /// # Errors
     ///
     /// As a scan or a write; nothing is left behind then.
@@ -133,13 +136,29 @@ impl Storage {
         relation: &Relation,
         snapshot: &Snapshot,
     ) -> Result<Compaction> {
+        self.compact_with(part, relation, snapshot, &HashMap::new())
+            .await
+    }
+
+    /// As [`Storage::compact`], given what files from before a column hold in it: the rewritten ones
+    /// hold it themselves.
+    ///
+    /// # Errors
+    ///
+    /// As [`Storage::compact`].
+    pub async fn compact_with(
+        &self,
+        part: Part,
+        relation: &Relation,
+        snapshot: &Snapshot,
+        defaults: &HashMap<i16, ScalarValue>,
+    ) -> Result<Compaction> {
+        let ready = |file: &&Arc<DataFile>| {
+            file.size < SMALL_FILE_BYTES && !lacks_default(file, relation, defaults)
+        };
         let mut bytes = 0;
         let mut small: Vec<Arc<DataFile>> = Vec::new();
-        for file in snapshot
-            .files
-            .iter()
-            .filter(|file| file.size < SMALL_FILE_BYTES)
-        {
+        for file in snapshot.files.iter().filter(ready) {
             bytes += file.size;
             if bytes > MAX_COMPACTION_BYTES {
                 break;
@@ -150,7 +169,10 @@ impl Storage {
             return Ok(Compaction::default());
         }
         let mut writer = self.writer(part, relation)?;
-        match self.copy(part, relation, small.clone(), &mut writer).await {
+        match self
+            .copy(part, relation, small.clone(), defaults, &mut writer)
+            .await
+        {
             Ok(()) => Ok(Compaction {
                 added: writer.finish().await?,
                 removed: small,
@@ -169,7 +191,8 @@ impl Storage {
         part: Part,
         relation: &Relation,
         files: Vec<Arc<DataFile>>,
-        writer: &mut super::PartWriter,
+        defaults: &HashMap<i16, ScalarValue>,
+        writer: &mut PartWriter,
     ) -> Result<()> {
         let runtime = Arc::new(RuntimeEnv::default());
         let url = part.space.url();
@@ -185,7 +208,7 @@ impl Storage {
             memory: Vec::new(),
             tenant_name: Some(Arc::from("")),
             zone: Arc::from("UTC"),
-            defaults: HashMap::new(),
+            defaults: defaults.clone(),
             statistics: false,
         })?;
         let stored: Vec<usize> = relation
@@ -206,6 +229,27 @@ impl Storage {
         }
         Ok(())
     }
+}
+
+/// Whether the file would lose what it means for a column that it does not have.
+fn lacks_default(
+    file: &DataFile,
+    relation: &Relation,
+    defaults: &HashMap<i16, ScalarValue>,
+) -> bool {
+    let columns = relation
+        .table()
+        .into_iter()
+        .flat_map(|table| table.live_columns());
+    columns
+        .filter(|column| column.missing_default.is_some() && !defaults.contains_key(&column.number))
+        // A file tells the NULLs of every column that it has.
+        .any(|column| {
+            file.stats
+                .columns
+                .get(&column.physical)
+                .is_none_or(|s| s.nulls.is_none())
+        })
 }
 
 fn delta_version(version: i64) -> Result<Version> {
