@@ -18,10 +18,13 @@ use crate::commit::{Commit, PartChange};
 use crate::error::{Error, Result};
 use crate::id::{DatabaseId, Part, Space, TableUuid};
 use crate::model::{Relation, Scope};
-use crate::storage::Erase;
+use crate::storage::{Compaction, Erase, Snapshot};
 
 /// Erasures and parts to vacuum that one round takes on.
 const ROUND: i64 = 64;
+/// Files below a size are joined when there are so many of them. Each size is joined for itself, so
+/// that a row is rewritten a few times on its way to a big file, whatever the number of commits.
+const COMPACTED_SIZES: [(u64, usize); 3] = [(256 << 10, 32), (4 << 20, 16), (64 << 20, 16)];
 
 /// What parts need.
 #[derive(Debug, Default)]
@@ -135,18 +138,44 @@ async fn tend(
     Ok(())
 }
 
-/// Puts fewer, bigger files in the place of small ones.
+/// Puts fewer, bigger files in the place of small ones, size by size.
 async fn compact(
     shared: &Shared,
     commits: &mpsc::WeakSender<Request>,
     part: Part,
     relation: &Arc<Relation>,
 ) -> Result<()> {
-    let snapshot = shared.snapshot(part, &relation.name).await?;
-    let compaction = shared.storage.compact(part, relation, &snapshot).await?;
-    if compaction.removed.is_empty() {
-        return Ok(());
+    let mut least_bytes = 0;
+    for (below_bytes, at_files) in COMPACTED_SIZES {
+        let snapshot = shared.snapshot(part, &relation.name).await?;
+        let sizes = least_bytes..below_bytes;
+        least_bytes = below_bytes;
+        let files = snapshot
+            .files
+            .iter()
+            .filter(|file| sizes.contains(&file.size));
+        let files: Vec<_> = files.map(Arc::clone).collect();
+        if files.len() < at_files.min(shared.limits.compact_at_files) {
+            continue;
+        }
+        let alike = Snapshot {
+            files,
+            ..(*snapshot).clone()
+        };
+        let compaction = shared.storage.compact(part, relation, &alike).await?;
+        if !compaction.removed.is_empty() {
+            commit_compaction(commits, part, relation, compaction).await?;
+        }
     }
+    Ok(())
+}
+
+async fn commit_compaction(
+    commits: &mpsc::WeakSender<Request>,
+    part: Part,
+    relation: &Arc<Relation>,
+    compaction: Compaction,
+) -> Result<()> {
     let change = PartChange {
         part,
         database: database_of(part, relation),

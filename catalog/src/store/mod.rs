@@ -8,8 +8,6 @@ mod load;
 mod persist;
 mod query;
 mod sqlite;
-#[cfg(test)]
-mod tests;
 
 pub(crate) use persist::{Batch, CounterRow, DatabaseBatch};
 pub(crate) use query::{PartRow, RedoRow, RemovedFileRow};
