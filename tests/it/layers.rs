@@ -26,7 +26,7 @@ const RULES: &[(&str, &[&str], &[&str])] = &[
     ),
     (
         "wire",
-        &["session", "auth", "error"],
+        &["session", "auth", "format", "error"],
         &[
             "tessera_catalog",
             "pgwire",
@@ -38,7 +38,7 @@ const RULES: &[(&str, &[&str], &[&str])] = &[
     ),
     (
         "session",
-        &["planner", "policy", "execute", "error"],
+        &["planner", "policy", "execute", "format", "error"],
         &[
             "tessera_catalog",
             "tessera_udfs",
@@ -74,7 +74,8 @@ const RULES: &[(&str, &[&str], &[&str])] = &[
         &[],
         &["tessera_catalog", "tessera_udfs", "datafusion"],
     ),
-    ("config", &["error"], &[]),
+    ("config", &["auth", "error"], &[]),
+    ("format", &["error"], &["tessera_catalog", "datafusion"]),
     ("telemetry", &["config", "error"], &[]),
 ];
 
