@@ -57,18 +57,7 @@ const RULES: &[(&str, &[&str], &[&str])] = &[
         &["policy", "error"],
         &["tessera_catalog", "tessera_udfs", "datafusion", "ballista"],
     ),
-    (
-        "auth",
-        &["error"],
-        &[
-            "tessera_catalog",
-            "argon2",
-            "hmac",
-            "sha2",
-            "pbkdf2",
-            "stringprep",
-        ],
-    ),
+    ("auth", &["error"], &["tessera_catalog", "argon2"]),
     (
         "error",
         &[],
@@ -94,10 +83,6 @@ const RULED: &[&str] = &[
     "arrow_pg",
     "ballista",
     "argon2",
-    "hmac",
-    "sha2",
-    "pbkdf2",
-    "stringprep",
     "rustls",
     "tokio_rustls",
 ];
