@@ -13,7 +13,8 @@
 //!
 //! Files named `pg_*.slt` are plain PostgreSQL. With `TESSERA_TEST_PG=host:port` they alone run,
 //! against that PostgreSQL, which proves that both give the same answers. `TESSERA_SLT_UPDATE=1`
-//! writes the answers into the files instead of comparing them; read the diff before you keep it.
+//! writes the answers into the files instead of comparing them, errors with their whole message where
+//! a bare code stood; read the diff before you keep it.
 
 #![allow(
     clippy::unwrap_used,

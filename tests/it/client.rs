@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use postgres_protocol::IsNull;
-use postgres_protocol::authentication::sasl::{ChannelBinding, SCRAM_SHA_256, ScramSha256};
+use postgres_protocol::authentication::sasl::{
+    ChannelBinding, SCRAM_SHA_256, SCRAM_SHA_256_PLUS, ScramSha256,
+};
 use postgres_protocol::message::frontend;
 
 /// How long a test waits for a single message before it fails.
@@ -128,9 +130,15 @@ impl Reply {
     }
 }
 
+/// What a connection runs over: a socket, or TLS on one.
+trait Stream: Read + Write + Send {}
+impl<T: Read + Write + Send> Stream for T {}
+
 /// A connection.
 pub(crate) struct Client {
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
+    socket: TcpStream,
+    binding: Option<Vec<u8>>,
     pub(crate) parameters: BTreeMap<String, String>,
     pub(crate) process_id: i32,
     pub(crate) secret_key: Vec<u8>,
@@ -147,13 +155,34 @@ impl Client {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(READ_TIMEOUT))?;
         Ok(Self {
-            stream,
+            socket: stream.try_clone()?,
+            stream: Box::new(stream),
+            binding: None,
             parameters: BTreeMap::new(),
             process_id: 0,
             secret_key: Vec::new(),
             notices: Vec::new(),
             login_trace: String::new(),
         })
+    }
+
+    /// Asks for TLS and wraps the socket by it. With a binding, a hash of the server's certificate,
+    /// the login that follows is bound to this channel.
+    pub(crate) fn start_tls<T>(
+        &mut self,
+        wrap: impl FnOnce(TcpStream) -> T,
+        binding: Option<Vec<u8>>,
+    ) where
+        T: Read + Write + Send + 'static,
+    {
+        self.send(|buf| {
+            frontend::ssl_request(buf);
+            Ok(())
+        });
+        assert_eq!(self.read_byte(), b'S', "the server offers TLS");
+        let socket = self.socket.try_clone().expect("the socket can be shared");
+        self.stream = Box::new(wrap(socket));
+        self.binding = binding;
     }
 
     /// Logs in with further start-up parameters.
@@ -184,7 +213,11 @@ impl Client {
         ];
         parameters.extend(options);
         self.send(|buf| frontend::startup_message(parameters, buf));
-        let mut scram = ScramSha256::new(password.as_bytes(), ChannelBinding::unsupported());
+        let binding = match &self.binding {
+            Some(hash) => ChannelBinding::tls_server_end_point(hash.clone()),
+            None => ChannelBinding::unsupported(),
+        };
+        let mut scram = ScramSha256::new(password.as_bytes(), binding);
         loop {
             let message = self.read();
             self.login_trace.push(message.tag);
@@ -212,7 +245,12 @@ impl Client {
             3 => self.send(|buf| frontend::password_message(password.as_bytes(), buf)),
             10 => {
                 let first = scram.message().to_vec();
-                self.send(|buf| frontend::sasl_initial_response(SCRAM_SHA_256, &first, buf));
+                let mechanism = if self.binding.is_some() {
+                    SCRAM_SHA_256_PLUS
+                } else {
+                    SCRAM_SHA_256
+                };
+                self.send(|buf| frontend::sasl_initial_response(mechanism, &first, buf));
             }
             11 => {
                 scram.update(&body[4..]).expect("a server-first message");
@@ -276,8 +314,15 @@ impl Client {
         byte[0]
     }
 
+    /// Reads bytes as they are, up to the close or to a silence as long as the time-out.
+    pub(crate) fn read_to_close(&mut self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let _ = self.stream.read_to_end(&mut bytes);
+        bytes
+    }
+
     pub(crate) fn set_read_timeout(&mut self, timeout: Duration) {
-        self.stream
+        self.socket
             .set_read_timeout(Some(timeout))
             .expect("a time-out can be set");
     }

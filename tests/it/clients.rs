@@ -158,8 +158,10 @@ fn psql_shows_rows_fetches_in_portions_and_copies() {
     );
 }
 
+type Rows = &'static [&'static [&'static str]];
+
 /// Client, query, and the rows where they are the same on every server.
-const QUERIES: &[(&str, &str, Option<&[&[&str]]>)] = &[
+const QUERIES: &[(&str, &str, Option<Rows>)] = &[
     ("any", "SELECT version()", None),
     ("any", "SHOW server_version_num", None),
     (

@@ -26,7 +26,7 @@ const RULES: &[(&str, &[&str], &[&str])] = &[
     ),
     (
         "wire",
-        &["session", "auth", "error"],
+        &["session", "auth", "format", "error"],
         &[
             "tessera_catalog",
             "pgwire",
@@ -38,7 +38,7 @@ const RULES: &[(&str, &[&str], &[&str])] = &[
     ),
     (
         "session",
-        &["planner", "policy", "execute", "error"],
+        &["planner", "policy", "execute", "format", "error"],
         &[
             "tessera_catalog",
             "tessera_udfs",
@@ -57,24 +57,14 @@ const RULES: &[(&str, &[&str], &[&str])] = &[
         &["policy", "error"],
         &["tessera_catalog", "tessera_udfs", "datafusion", "ballista"],
     ),
-    (
-        "auth",
-        &["error"],
-        &[
-            "tessera_catalog",
-            "argon2",
-            "hmac",
-            "sha2",
-            "pbkdf2",
-            "stringprep",
-        ],
-    ),
+    ("auth", &["error"], &["tessera_catalog", "argon2"]),
     (
         "error",
         &[],
         &["tessera_catalog", "tessera_udfs", "datafusion"],
     ),
-    ("config", &["error"], &[]),
+    ("config", &["auth", "error"], &[]),
+    ("format", &["error"], &["tessera_catalog", "datafusion"]),
     ("telemetry", &["config", "error"], &[]),
 ];
 
@@ -93,10 +83,6 @@ const RULED: &[&str] = &[
     "arrow_pg",
     "ballista",
     "argon2",
-    "hmac",
-    "sha2",
-    "pbkdf2",
-    "stringprep",
     "rustls",
     "tokio_rustls",
 ];

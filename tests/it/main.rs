@@ -23,5 +23,6 @@ mod isolation;
 mod layers;
 mod limits;
 mod serve;
+mod tls;
 mod types;
 mod wire;
