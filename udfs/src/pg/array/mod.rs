@@ -7,12 +7,13 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, ListArray, UInt32Array, make_comparator};
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::compute::{SortOptions, cast, interleave, take};
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, Field, Int64Type};
 use datafusion::common::Result;
 
 use super::error::PgError;
-use super::function::{Call, Overload, Ret, Spec};
+use super::function::{Call, Overload, Planned, Ret, Spec};
 use super::output::put;
+use super::text::MAX_ITEMS;
 use super::types::Ty;
 use super::value::{List, Reader, elements, rows, text_rows};
 
@@ -249,7 +250,111 @@ fn dims(call: &Call<'_>) -> Result<ArrayRef> {
     })
 }
 
+/// The last `n` elements go.
+fn trim(call: &Call<'_>) -> Result<ArrayRef> {
+    let Some(array) = call.args[0].array.as_list_opt::<i32>() else {
+        return Ok(Arc::clone(&call.args[0].array));
+    };
+    let counts = Reader::<i32>::of(call, 1)?;
+    let (mut kept, mut lengths, mut valid) = (Vec::new(), Vec::new(), Vec::new());
+    for row in 0..call.rows {
+        let before = kept.len();
+        let chosen = call.at(0, row).zip(counts.get(row)?);
+        if let Some((at, count)) = chosen {
+            let offsets = array.value_offsets();
+            let (start, end) = (offsets[at], offsets[at + 1]);
+            if count < 0 || count > end - start {
+                let text = format!(
+                    "number of elements to trim must be between 0 and {}",
+                    end - start
+                );
+                return Err(PgError::ArraySubscript(text).into());
+            }
+            kept.extend((start..end - count).map(|element| element as u32));
+        }
+        lengths.push(kept.len() - before);
+        valid.push(chosen.is_some());
+    }
+    let values = take(array.values(), &UInt32Array::from(kept), None)?;
+    list(call, array, values, lengths, valid)
+}
+
+/// An array of one dimension with the same value everywhere.
+fn fill(call: &Call<'_>) -> Result<ArrayRef> {
+    let value = &call.args[0];
+    let dimensions = cast(
+        &call.args[1].array,
+        &DataType::new_list(DataType::Int64, true),
+    )?;
+    let (mut picks, mut lengths) = (Vec::new(), Vec::new());
+    for row in 0..call.rows {
+        let Some(at) = call.at(1, row) else {
+            return Err(PgError::NullNotAllowed(
+                "dimension array or low bound array cannot be null".to_owned(),
+            )
+            .into());
+        };
+        let sizes = elements(&dimensions, at);
+        let sizes = sizes.as_primitive::<Int64Type>();
+        if sizes.len() > 1 {
+            return Err(PgError::NotSupported(
+                "array_fill makes arrays of one dimension".to_owned(),
+            )
+            .into());
+        }
+        let length = if sizes.is_empty() {
+            0
+        } else {
+            usize::try_from(sizes.value(0)).unwrap_or(0)
+        };
+        if length + picks.len() > MAX_ITEMS {
+            return Err(PgError::ProgramLimit(format!(
+                "array size exceeds the maximum allowed ({MAX_ITEMS})"
+            ))
+            .into());
+        }
+        picks.extend(std::iter::repeat_n((row * value.stride) as u32, length));
+        lengths.push(length);
+    }
+    let values = take(&value.array, &UInt32Array::from(picks), None)?;
+    let item = Arc::new(Field::new_list_field(values.data_type().clone(), true));
+    Ok(Arc::new(ListArray::try_new(
+        item,
+        OffsetBuffer::from_lengths(lengths),
+        values,
+        None,
+    )?))
+}
+
+fn list_of_first(planned: &Planned<'_>) -> Result<Field> {
+    let item = planned
+        .fields
+        .first()
+        .map_or(DataType::Null, |field| field.data_type().clone());
+    Ok(Field::new_list(
+        "array_fill",
+        Field::new_list_field(item, true),
+        true,
+    ))
+}
+
 const SPECS: &[Spec] = &[
+    Spec::immutable(
+        "trim_array",
+        &[Overload::returning(
+            &[Ty::Array, Ty::Int4],
+            Ret::Arg(0),
+            trim,
+        )],
+    ),
+    Spec::immutable(
+        "array_fill",
+        &[Overload::returning(
+            &[Ty::Any, Ty::Array],
+            Ret::By(list_of_first),
+            fill,
+        )],
+    ),
     Spec::immutable(
         "array_length",
         &[Overload::new(&[Ty::Array, Ty::Int4], Ty::Int4, |call| {

@@ -3,6 +3,7 @@
 pub(crate) mod access;
 pub(crate) mod aggregate;
 pub(crate) mod build;
+pub(crate) mod edit;
 
 use super::error::{PgError, PgResult};
 use super::function::Spec;
@@ -403,5 +404,6 @@ pub(crate) fn specs() -> Vec<Spec> {
     let mut specs = Vec::new();
     specs.extend_from_slice(build::SPECS);
     specs.extend_from_slice(access::SPECS);
+    specs.extend_from_slice(edit::SPECS);
     specs
 }

@@ -76,7 +76,7 @@ struct Digits {
 fn of_numeric(value: Numeric, picture: &Picture, integer: f64) -> PgResult<Digits> {
     if picture.roman {
         let whole = value.round(0)?.unscaled;
-        return Ok(roman(i32::try_from(whole).unwrap_or(0), picture));
+        return Ok(roman(i32::try_from(whole).unwrap_or(0)));
     }
     if picture.exponent {
         let text = if integer.is_nan() {
@@ -124,14 +124,11 @@ fn of_numeric(value: Numeric, picture: &Picture, integer: f64) -> PgResult<Digit
 fn of_float(value: f64, picture: &Picture, significant: usize) -> PgResult<Digits> {
     if picture.roman {
         let rounded = value.round_ties_even();
-        return Ok(roman(
-            if rounded.is_finite() {
-                rounded as i32
-            } else {
-                0
-            },
-            picture,
-        ));
+        return Ok(roman(if rounded.is_finite() {
+            rounded as i32
+        } else {
+            0
+        }));
     }
     if picture.exponent {
         if !value.is_finite() {
@@ -268,7 +265,7 @@ fn scientific_numeric(value: Numeric, fraction: usize) -> String {
     signed_scientific(&mantissa, exponent)
 }
 
-fn roman(value: i32, _picture: &Picture) -> Digits {
+fn roman(value: i32) -> Digits {
     const NUMERALS: [(i32, &str); 13] = [
         (1000, "M"),
         (900, "CM"),

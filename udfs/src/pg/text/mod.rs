@@ -19,7 +19,7 @@ pub(crate) const MAX_TEXT_BYTES: usize = 64 << 20;
 pub(crate) const MAX_COLUMN_BYTES: usize = 512 << 20;
 
 /// The most elements that a text is split into.
-const MAX_ITEMS: usize = 1 << 22;
+pub(crate) const MAX_ITEMS: usize = 1 << 22;
 
 /// Collects the parts of a text, if they are not too many.
 pub(crate) fn bounded<T>(parts: impl Iterator<Item = T>) -> PgResult<Vec<T>> {
