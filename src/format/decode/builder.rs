@@ -154,7 +154,9 @@ impl ColumnBuilder {
             Values::Timestamptz(builder) => {
                 builder.append_value(datetime::timestamptz(value, &self.display)?);
             }
-            Values::Interval(builder) => builder.append_value(interval::interval(value)?),
+            Values::Interval(builder) => {
+                builder.append_value(interval::interval(value, self.display.interval_style)?)
+            }
             Values::List(list) => list.append_text(value)?,
         }
         Ok(())

@@ -15,10 +15,11 @@ const MICROS_PER_DAY: i64 = 86_400_000_000;
 
 /// Days since 1970 of the first and last date: 4714-11-24 BC and 5874897-12-31.
 const FIRST_DAY: i64 = -2_440_588;
-const LAST_DAY: i64 = 2_145_042_541;
+const LAST_DAY: i64 = 2_145_042_905;
 
-/// The last day that a timestamp can lie on: 294276-12-31.
-const LAST_TIMESTAMP_DAY: i64 = 106_762_036 + 16_071_000;
+/// The last day that PostgreSQL's timestamps can lie on: 294276-12-31; ours, which count from 1970, end
+/// in 294247.
+const LAST_TIMESTAMP_DAY: i64 = 106_762_939;
 
 /// Reads a `date` as days since 1970.
 #[inline]
@@ -26,7 +27,11 @@ pub fn date(text: &str, display: &Display) -> Result<i32> {
     if let Some(days) = iso_date(text.as_bytes()) {
         return Ok(days);
     }
-    let kind = Kind { name: "date", text };
+    let kind = Kind {
+        name: "date",
+        text,
+        before_christ: false,
+    };
     let days = match read(&kind, display)? {
         Read::Infinite { negative } => return Ok(if negative { i32::MIN } else { i32::MAX }),
         Read::Moment(utc) => utc.div_euclid(MICROS_PER_DAY),
@@ -42,7 +47,11 @@ pub fn date(text: &str, display: &Display) -> Result<i32> {
 
 /// Reads a `time` as microseconds since midnight.
 pub fn time(text: &str, display: &Display) -> Result<i64> {
-    let kind = Kind { name: "time", text };
+    let kind = Kind {
+        name: "time",
+        text,
+        before_christ: false,
+    };
     match read(&kind, display)? {
         Read::Infinite { .. } => Err(kind.invalid()),
         Read::Moment(utc) => Ok(utc.rem_euclid(MICROS_PER_DAY)),
@@ -62,6 +71,7 @@ pub fn timestamp(text: &str, display: &Display) -> Result<i64> {
     let kind = Kind {
         name: "timestamp",
         text,
+        before_christ: false,
     };
     match read(&kind, display)? {
         Read::Infinite { negative } => Ok(if negative { i64::MIN } else { i64::MAX }),
@@ -75,6 +85,7 @@ pub fn timestamptz(text: &str, display: &Display) -> Result<i64> {
     let kind = Kind {
         name: "timestamp with time zone",
         text,
+        before_christ: false,
     };
     match read(&kind, display)? {
         Read::Infinite { negative } => Ok(if negative { i64::MIN } else { i64::MAX }),
@@ -194,11 +205,13 @@ fn is_day(day: Day) -> bool {
 struct Kind<'a> {
     name: &'static str,
     text: &'a str,
+    /// The year is one before Christ, so two digits of it are all of it.
+    before_christ: bool,
 }
 
 impl Kind<'_> {
     fn invalid(&self) -> Error {
-        let Self { name, text } = self;
+        let Self { name, text, .. } = self;
         Error::InvalidDatetime(format!("invalid input syntax for type {name}: \"{text}\""))
     }
 
@@ -407,6 +420,14 @@ fn words<'a>(kind: &Kind<'a>) -> Result<Vec<Word<'a>>> {
 
 fn read(kind: &Kind<'_>, display: &Display) -> Result<Read> {
     let words = words(kind)?;
+    let before_christ = words
+        .iter()
+        .any(|word| matches!(word, Word::Name(name) if name.eq_ignore_ascii_case("bc")));
+    let kind = &Kind {
+        name: kind.name,
+        text: kind.text,
+        before_christ,
+    };
     if let [Word::Name(word)] = words.as_slice()
         && let Some(special) = special(word, kind, display)
     {
@@ -448,7 +469,11 @@ fn read(kind: &Kind<'_>, display: &Display) -> Result<Read> {
                     let hours: i64 = whole.parse().map_err(|_| kind.invalid())?;
                     fields.time = Some(hours * 3_600_000_000);
                 } else if matches!(word, Word::Decimal(_)) {
-                    return Err(kind.invalid());
+                    // A year and a day of the year.
+                    if has_date {
+                        return Err(kind.invalid());
+                    }
+                    fields.day = Some(written_date(text, kind, display)?);
                 } else if matches!(text.len(), 6 | 8) && !has_date && named_month.is_none() {
                     fields.day = Some(digits_date(text, kind)?);
                 } else {
@@ -648,6 +673,7 @@ fn numbers_date(
     };
     let value = number(year)? as i32;
     let year = match (year.len(), value) {
+        _ if kind.before_christ => value,
         (..=2, ..70) => 2000 + value,
         (..=2, _) => 1900 + value,
         _ => value,

@@ -3,17 +3,26 @@
 use arrow::datatypes::IntervalMonthDayNano;
 
 use crate::error::{Error, Result};
+use crate::wire::encode::IntervalStyle;
 
 const SECOND: i64 = 1_000_000;
 const DAY_MICROS: f64 = 86_400_000_000.0;
 
 /// Reads an `interval`.
-pub fn interval(text: &str) -> Result<IntervalMonthDayNano> {
+pub fn interval(text: &str, style: IntervalStyle) -> Result<IntervalMonthDayNano> {
     let trimmed = text.trim();
-    let parts = if trimmed.starts_with(['P', 'p']) {
+    let parts = if !trimmed.is_ascii() {
+        Err(Fault::Syntax)
+    } else if trimmed.starts_with(['P', 'p']) {
         iso_8601(trimmed)
     } else {
-        words(trimmed)
+        words(trimmed).map(|parts| {
+            if sign_is_for_all(trimmed, style) {
+                parts.negative()
+            } else {
+                parts
+            }
+        })
     };
     match parts {
         Ok(parts) => parts.finish().ok_or_else(|| out_of_range(text)),
@@ -22,6 +31,14 @@ pub fn interval(text: &str) -> Result<IntervalMonthDayNano> {
         ))),
         Err(Fault::Range) => Err(out_of_range(text)),
     }
+}
+
+/// Whether the sign in front counts for every field, as the standard's style has it.
+fn sign_is_for_all(text: &str, style: IntervalStyle) -> bool {
+    let mut words = text.split_ascii_whitespace();
+    style == IntervalStyle::SqlStandard
+        && words.next().is_some_and(|first| first.starts_with('-'))
+        && !words.any(|word| word.starts_with(['-', '+']))
 }
 
 fn out_of_range(text: &str) -> Error {
@@ -67,6 +84,14 @@ enum Unit {
 }
 
 impl Parts {
+    fn negative(self) -> Self {
+        Self {
+            months: -self.months.abs(),
+            days: -self.days.abs(),
+            micros: -self.micros.abs(),
+        }
+    }
+
     fn finish(self) -> Option<IntervalMonthDayNano> {
         Some(IntervalMonthDayNano::new(
             i32::try_from(self.months).ok()?,

@@ -69,10 +69,11 @@ fn written(array: &ArrayRef, sql_type: &SqlType, display: &Display) -> (String, 
     (String::from_utf8(text).unwrap(), hex)
 }
 
-/// What we answer otherwise than PostgreSQL on purpose: a numeric with a scale holds no NaN, so the
-/// message is one of ours; and a column holds an array of one dimension.
+/// What we answer otherwise than PostgreSQL on purpose: a numeric with a scale holds no NaN, and
+/// timestamps, which count from 1970, end 30 years earlier.
 fn differs_on_purpose(sql_type: &SqlType, input: &str) -> bool {
-    matches!(sql_type, SqlType::Numeric(Some(_))) && input == "NaN"
+    (matches!(sql_type, SqlType::Numeric(Some(_))) && input == "NaN")
+        || input.starts_with("294276-12-31")
 }
 
 #[test]

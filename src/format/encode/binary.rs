@@ -111,7 +111,8 @@ fn array(list: &List, row: usize, lower_bound: i32, out: &mut Vec<u8>) -> Result
     let mut dimensions = Vec::new();
     let mut leaves = Vec::new();
     let items = flatten(list, list.range(row), 0, &mut dimensions, &mut leaves)?;
-    if leaves.is_empty() {
+    // An empty array has no dimensions, an empty vector keeps its one.
+    if leaves.is_empty() && lower_bound > 0 {
         dimensions.clear();
     }
     let has_null = leaves.iter().any(|leaf| items.is_null(*leaf));
@@ -225,7 +226,9 @@ fn numeric_text(text: &[u8], out: &mut Vec<u8>) {
         _ => None,
     };
     if let Some(sign) = special {
-        return numeric_groups([].into_iter(), 0, 0, sign, 0, out);
+        // PostgreSQL 15 gives infinities a scale of 32.
+        let scale = if sign == NUMERIC_NAN { 0 } else { 32 };
+        return numeric_groups([].into_iter(), 0, 0, sign, scale, out);
     }
     let point = digits
         .iter()
