@@ -22,6 +22,7 @@ use std::sync::Arc;
 
 use datafusion::common::ScalarValue;
 use datafusion::execution::SessionState;
+use futures::future::BoxFuture;
 use parking_lot::Mutex;
 use tessera_catalog::id::{DatabaseId, Oid};
 
@@ -233,21 +234,23 @@ impl Session {
     ///
     /// # Errors
     /// Whatever the statement meets.
-    pub async fn execute(
-        &mut self,
-        prepared: &Arc<Prepared>,
+    pub fn execute<'a>(
+        &'a mut self,
+        prepared: &'a Arc<Prepared>,
         parameters: Vec<ScalarValue>,
-    ) -> Result<Reply> {
-        self.check_aborted(&prepared.statement.body)?;
-        self.interrupt.clear();
-        self.interrupt.check()?;
-        self.start_statement();
-        self.show_activity("active", Some(&prepared.statement.text));
-        let timeout = self.settings.lock().number("statement_timeout");
-        let limits = Limits::starting_now(u64::try_from(timeout).unwrap_or_default());
-        let interrupt = self.interrupt.clone();
-        let work = command::run(self, prepared, parameters, limits);
-        crate::execute::bounded(work, limits, &interrupt).await
+    ) -> BoxFuture<'a, Result<Reply>> {
+        Box::pin(async move {
+            self.check_aborted(&prepared.statement.body)?;
+            self.interrupt.clear();
+            self.interrupt.check()?;
+            self.start_statement();
+            self.show_activity("active", Some(&prepared.statement.text));
+            let timeout = self.settings.lock().number("statement_timeout");
+            let limits = Limits::starting_now(u64::try_from(timeout).unwrap_or_default());
+            let interrupt = self.interrupt.clone();
+            let work = command::run(self, prepared, parameters, limits);
+            crate::execute::bounded(work, limits, &interrupt).await
+        })
     }
 
     /// Before the statements of one message: they share a transaction unless they say otherwise.

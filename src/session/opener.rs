@@ -230,7 +230,7 @@ impl Opened {
         reference: &TableRef,
         table: &Table,
         statistics: bool,
-    ) -> Arc<dyn TableProvider> {
+    ) -> Result<Arc<dyn TableProvider>> {
         let parts = self
             .unions
             .get(&table.uuid)

@@ -7,7 +7,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Notify, mpsc};
 use url::Url;
@@ -259,12 +260,12 @@ impl Shared {
         if let Some(found) = self.snapshots_in_memory(parts)? {
             return Ok(found);
         }
-        let pins: Vec<Pin<'_>> = stream::iter(parts)
-            .map(|(part, table)| async move {
-                let pin = self.pin(*part).await?;
-                self.load_snapshot(*part, table).await?;
-                Ok::<_, Error>(pin)
-            })
+        // Boxed one by one: a closure over borrowed names would not be `Send` for callers of callers.
+        let loads: Vec<BoxFuture<'_, Result<Pin<'_>>>> = parts
+            .iter()
+            .map(|(part, table)| self.pinned(*part, table).boxed())
+            .collect();
+        let pins: Vec<Pin<'_>> = stream::iter(loads)
             .buffer_unordered(PARALLEL_PARTS)
             .try_collect()
             .await?;
@@ -272,6 +273,13 @@ impl Shared {
         drop(pins);
         // Only a part that was dropped meanwhile leaves memory while it is pinned.
         found.ok_or(Error::Conflict)
+    }
+
+    /// Keeps a part in memory and reads it.
+    async fn pinned(&self, part: Part, table: &str) -> Result<Pin<'_>> {
+        let pin = self.pin(part).await?;
+        self.load_snapshot(part, table).await?;
+        Ok(pin)
     }
 
     fn snapshots_in_memory(&self, parts: &[(Part, &str)]) -> Result<Option<Vec<Arc<Snapshot>>>> {

@@ -3,7 +3,7 @@
 use arrow::datatypes::IntervalMonthDayNano;
 
 use crate::error::{Error, Result};
-use crate::wire::encode::IntervalStyle;
+use crate::format::encode::IntervalStyle;
 
 const SECOND: i64 = 1_000_000;
 const DAY_MICROS: f64 = 86_400_000_000.0;

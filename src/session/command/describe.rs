@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures::future::BoxFuture;
 use tessera_catalog::sql_type::SqlType;
 
 use super::{insert, modify, query, set};
@@ -12,7 +13,16 @@ use crate::session::prepared::Prepared;
 use crate::session::reply::{Columns, OutColumn};
 
 /// Plans a statement far enough to describe it.
-pub(in crate::session) async fn prepare(
+pub(in crate::session) fn prepare<'a>(
+    session: &'a mut Session,
+    statement: Statement,
+    declared: &'a [u32],
+) -> BoxFuture<'a, Result<Prepared>> {
+    // EXPLAIN describes another statement, so the future's type must not hold itself.
+    Box::pin(describe(session, statement, declared))
+}
+
+async fn describe(
     session: &mut Session,
     statement: Statement,
     declared: &[u32],
@@ -47,7 +57,7 @@ pub(in crate::session) async fn prepare(
         },
         Body::Explain(explain) => {
             // Parameters are those of the statement that is explained.
-            let inner = Box::pin(prepare(
+            let inner = (prepare(
                 session,
                 explain.statement.as_ref().clone(),
                 declared,

@@ -26,18 +26,29 @@ use std::sync::Arc;
 
 use datafusion::common::ScalarValue;
 use datafusion::sql::sqlparser::ast;
+use futures::future::BoxFuture;
 
 use super::Session;
 use super::prepared::Prepared;
 use super::reply::Reply;
 use crate::error::{Error, Result};
 use crate::execute::Limits;
-use crate::planner::ast::{Body, Role, Statement};
+use crate::planner::ast::{Body, Role};
 
 pub(super) use describe::prepare;
 
 /// Runs a statement.
-pub(super) async fn run(
+pub(super) fn run<'a>(
+    session: &'a mut Session,
+    prepared: &'a Arc<Prepared>,
+    parameters: Vec<ScalarValue>,
+    limits: Limits,
+) -> BoxFuture<'a, Result<Reply>> {
+    // EXECUTE runs statements too, so the future's type must not hold itself.
+    Box::pin(dispatch(session, prepared, parameters, limits))
+}
+
+async fn dispatch(
     session: &mut Session,
     prepared: &Arc<Prepared>,
     parameters: Vec<ScalarValue>,
@@ -166,12 +177,4 @@ fn check_read_only(session: &Session, body: &Body) -> Result<()> {
         _ => return Ok(()),
     };
     Err(Error::ReadOnly(word))
-}
-
-/// A statement's text planned from outside the client's own: for sub-statements.
-fn statement_of(body: Body) -> Statement {
-    Statement {
-        text: Arc::from(""),
-        body,
-    }
 }

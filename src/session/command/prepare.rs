@@ -27,7 +27,7 @@ pub(super) async fn prepare(
         .iter()
         .map(|t| sql_type(t).map(|t| t.oid()))
         .collect::<Result<Vec<u32>>>()?;
-    let prepared = Box::pin(super::prepare(session, statement.clone(), &declared)).await?;
+    let prepared = super::prepare(session, statement.clone(), &declared).await?;
     session.store_prepared(name, Arc::new(prepared))?;
     Ok(Reply::Done {
         tag: "PREPARE".to_owned(),
@@ -57,7 +57,7 @@ pub(super) async fn execute(
         let cast = planner::assign(planned, &empty, sql_type, &scope.zone, name)?;
         values.push(constant::evaluate(cast, &scope)?);
     }
-    Box::pin(super::run(session, &prepared, values, limits)).await
+    super::run(session, &prepared, values, limits).await
 }
 
 pub(super) fn deallocate(session: &mut Session, name: Option<&str>) -> Result<Reply> {
