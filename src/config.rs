@@ -1,6 +1,7 @@
 //! Settings of the process, read from a TOML file. Each has its unit in its name, and a key that is
 //! not known is an error. Knows nothing of sessions' settings (`SET`).
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -20,6 +21,7 @@ pub struct Config {
     pub passwords: Passwords,
     pub resources: Resources,
     pub tenants: Tenants,
+    pub storage: Storage,
     pub log: Log,
 }
 
@@ -74,11 +76,21 @@ pub enum Encryption {
     Argon2id,
 }
 
+impl Encryption {
+    /// The name in `password_encryption`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ScramSha256 => "scram-sha-256",
+            Self::Argon2id => "argon2id",
+        }
+    }
+}
+
 /// What the whole server may use.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Resources {
-    /// 0 for three quarters of the machine's memory.
+    /// 0 for six tenths of the machine's memory.
     pub memory_limit_bytes: u64,
     pub temporary_disk_limit_bytes: u64,
     /// 0 for one a core.
@@ -95,6 +107,16 @@ pub struct Tenants {
     pub memory_limit_bytes: u64,
     pub statement_timeout_ms: u64,
     pub idle_in_transaction_timeout_ms: u64,
+}
+
+/// Where tables lie.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Storage {
+    /// A URL of an object store, or none for the data folder.
+    pub url: Option<String>,
+    /// Keys, endpoints and the like, as the object store names them.
+    pub options: BTreeMap<String, String>,
 }
 
 /// What is logged, and how.

@@ -11,6 +11,8 @@
 //! ```
 
 pub mod auth;
+pub mod run;
+pub mod demo;
 pub mod config;
 pub mod error;
 pub mod execute;

@@ -30,6 +30,8 @@ pub struct EngineLimits {
     pub spill_folder: PathBuf,
     /// Parts that one query is split into.
     pub partitions: usize,
+    /// Settings that tenants' sessions start with, unless the tenant or the role has its own.
+    pub tenant_settings: Vec<(String, String)>,
 }
 
 /// The server behind the sessions.

@@ -7,6 +7,7 @@ mod command;
 mod constant;
 mod copy_sink;
 mod cursor;
+mod directory;
 mod engine;
 mod names;
 mod opener;
@@ -26,6 +27,7 @@ use futures::future::BoxFuture;
 use parking_lot::Mutex;
 use tessera_catalog::id::{DatabaseId, Oid};
 
+pub use directory::{CatalogDirectory, SYSTEM_DATABASE};
 pub use engine::{Engine, EngineLimits};
 pub use prepared::Prepared;
 pub use registry::{Activity, Entry, Registry};
@@ -101,6 +103,13 @@ impl Session {
             .database
             .tenant()
             .and_then(|id| system.tenants.get(&id).cloned());
+        // Operators' statements run as long as they like, tenants' as long as the server allows.
+        settings.set_default("statement_timeout", "0")?;
+        if !login.operator {
+            for (name, value) in &engine.limits.tenant_settings {
+                settings.set_default(name, value)?;
+            }
+        }
         for (name, value) in tenant.iter().flat_map(|tenant| &tenant.settings) {
             // What bounds a tenant as a whole is no session's setting.
             let _ = settings.set_default(name, value);
