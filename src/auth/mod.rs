@@ -86,7 +86,7 @@ pub struct Attempt {
 /// How the client is asked to prove itself.
 #[derive(Debug)]
 pub enum Method {
-    Scram(Exchange),
+    Scram(Box<Exchange>),
     /// The password itself, over TLS.
     Password,
 }
@@ -145,11 +145,11 @@ impl Authenticator {
             Method::Password
         } else {
             let doomed = verifier.is_none();
-            Method::Scram(Exchange::new(
-                verifier.unwrap_or(mock.verifier),
-                doomed,
-                channel.end_point,
-            ))
+            {
+                let exchange =
+                    Exchange::new(verifier.unwrap_or(mock.verifier), doomed, channel.end_point);
+                Method::Scram(Box::new(exchange))
+            }
         };
         let (user, database) = (user.to_owned(), database.to_owned());
         Ok(Attempt {

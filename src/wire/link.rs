@@ -147,17 +147,17 @@ impl Link {
                 self.input.advance(skipped);
                 self.copy_left -= skipped;
             }
-            if self.copy_left == 0 {
-                if let Some((tag, length)) = self.header()? {
-                    if tag == b'd' {
-                        self.input.advance(5);
-                        self.copy_left = length - 4;
-                        continue;
-                    }
-                    if self.input.len() > length {
-                        self.input.advance(5);
-                        return Ok(Some((tag, self.input.split_to(length - 4).freeze())));
-                    }
+            if self.copy_left == 0
+                && let Some((tag, length)) = self.header()?
+            {
+                if tag == b'd' {
+                    self.input.advance(5);
+                    self.copy_left = length - 4;
+                    continue;
+                }
+                if self.input.len() > length {
+                    self.input.advance(5);
+                    return Ok(Some((tag, self.input.split_to(length - 4).freeze())));
                 }
             }
             let wanted = if self.input.len() > READ_BYTES {

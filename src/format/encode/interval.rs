@@ -171,12 +171,12 @@ fn sql_standard(fields: &Fields, out: &mut Vec<u8>) {
     let positive = all.iter().any(|value| *value > 0);
     let has_months = fields.years != 0 || fields.months != 0;
     let has_rest = fields.days != 0 || fields.has_time();
-    let standard = !(negative && positive) && !(has_months && has_rest);
+    let mixed = (negative && positive) || (has_months && has_rest);
     if !negative && !positive {
         out.push(b'0');
         return;
     }
-    if !standard {
+    if mixed {
         let sign = |below: bool| if below { b'-' } else { b'+' };
         out.push(sign(fields.years < 0 || fields.months < 0));
         number::integer(fields.years.abs(), out);

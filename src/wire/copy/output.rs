@@ -1,5 +1,7 @@
 //! COPY TO: batches as text, csv or binary rows, each row a CopyData message.
 
+use std::sync::Arc;
+
 use arrow::array::RecordBatch;
 use futures::{Stream, StreamExt};
 use tokio::runtime::Handle;
@@ -53,7 +55,7 @@ impl Output {
             .collect();
         let classes = Box::new(classes(&options));
         Ok(Self {
-            columns: copy.columns.clone(),
+            columns: Arc::clone(&copy.columns),
             options,
             display,
             quoted,
@@ -302,7 +304,7 @@ fn binary_row(columns: &[Column], row: usize, out: &mut Vec<u8>) -> Result<()> {
 pub(super) fn speed(batches: &[RecordBatch], columns: &Columns, options: CopyOptions) -> usize {
     let batches_out: BatchStream = Box::pin(futures::stream::empty());
     let copy = CopyOut {
-        columns: columns.clone(),
+        columns: Arc::clone(columns),
         options,
         batches: batches_out,
     };
