@@ -4,6 +4,7 @@
 //! so a slow client holds the query back instead of filling memory. Dropping the stream stops the
 //! query at once.
 
+mod checked;
 mod limits;
 mod memory;
 
@@ -44,16 +45,29 @@ pub struct Execution {
 pub fn run(plan: GuardedPlan, execution: &Execution) -> BatchStream {
     let (sender, receiver) = mpsc::channel(WAITING_BATCHES);
     let inner = execution.clone();
-    let limits = execution.limits;
-    let interrupt = execution.interrupt.clone();
     let task = execution.cpu.spawn(async move {
-        let work = forward(plan, &inner, &sender);
-        if let Err(error) = limits::bounded(work, limits, &interrupt).await {
+        if let Err(error) = forward(plan, &inner, &sender).await {
             // A receiver that is gone wants no error either.
             let _ = sender.send(Err(error)).await;
         }
     });
-    Box::pin(Running { receiver, task })
+    let running = Running {
+        receiver,
+        task,
+        limits: execution.limits,
+        interrupt: execution.interrupt.clone(),
+    };
+    // The limits are watched where the rows are awaited: an operator that does not come back for a
+    // while keeps its own thread busy, not the client waiting.
+    Box::pin(futures::stream::unfold(Some(running), |running| async move {
+        let mut running = running?;
+        let (limits, interrupt) = (running.limits, running.interrupt.clone());
+        match limits::bounded(running.next(), limits, &interrupt).await {
+            Ok(Some(batch)) => Some((Ok(batch), Some(running))),
+            Ok(None) => None,
+            Err(error) => Some((Err(error), None)),
+        }
+    }))
 }
 
 /// Optimises a plan and makes it physical, for EXPLAIN.
@@ -70,6 +84,7 @@ async fn forward(
     sender: &mpsc::Sender<Result<RecordBatch>>,
 ) -> Result<()> {
     let plan = physical(plan, &execution.state).await?;
+    let plan = checked::checked(plan, execution.limits, &execution.interrupt)?;
     let mut batches = execute_stream(plan, execution.state.task_ctx())?;
     while let Some(batch) = batches.next().await {
         let batch = batch?;
@@ -84,25 +99,21 @@ async fn forward(
 struct Running {
     receiver: mpsc::Receiver<Result<RecordBatch>>,
     task: tokio::task::JoinHandle<()>,
+    limits: Limits,
+    interrupt: Interrupt,
 }
 
-impl Stream for Running {
-    type Item = Result<RecordBatch>;
-
-    fn poll_next(
-        mut self: Pin<&mut Self>,
-        context: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Self::Item>> {
-        use std::task::Poll;
-        match self.receiver.poll_recv(context) {
-            Poll::Ready(None) => match Pin::new(&mut self.task).poll(context) {
-                Poll::Ready(Err(failure)) if failure.is_panic() => {
-                    tracing::error!("a query panicked");
-                    Poll::Ready(Some(Err(Error::internal("a query panicked"))))
-                }
-                _ => Poll::Ready(None),
-            },
-            other => other,
+impl Running {
+    async fn next(&mut self) -> Result<Option<RecordBatch>> {
+        if let Some(batch) = self.receiver.recv().await {
+            return batch.map(Some);
+        }
+        match (&mut self.task).await {
+            Err(failure) if failure.is_panic() => {
+                tracing::error!("a query panicked");
+                Err(Error::internal("a query panicked"))
+            }
+            _ => Ok(None),
         }
     }
 }
@@ -125,6 +136,7 @@ pub async fn analyze(
     let work = execution.cpu.spawn(async move {
         let started = std::time::Instant::now();
         let physical = physical(plan, &inner.state).await?;
+        let physical = checked::checked(physical, inner.limits, &inner.interrupt)?;
         let mut batches = execute_stream(Arc::clone(&physical), inner.state.task_ctx())?;
         let mut rows = 0;
         while let Some(batch) = batches.next().await {
