@@ -66,8 +66,7 @@ impl Server {
             .with_runtime_env(runtime)
             .with_default_features()
             .with_query_planner(Arc::new(Planner));
-        let mut state: SessionState = builder.build();
-        crate::register_all(&mut state).unwrap();
+        let mut state: SessionState = crate::register_all(builder).build();
         state
             .register_relation_planner(Arc::new(extra.clone()))
             .unwrap();
