@@ -1,6 +1,7 @@
 //! From a configuration to a server that runs: the catalog is opened, the runtimes start, and one
 //! line says when clients can connect.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -24,8 +25,9 @@ pub struct Start {
     pub admin_password: Option<String>,
 }
 
-/// Work to be done when the server accepts connections.
-pub type Prelude = Box<dyn FnOnce(std::net::SocketAddr) -> PreludeFuture + Send>;
+/// Work to be done when the server accepts connections and before it says that it is ready; it is told
+/// where clients connect, and may open sessions of its own.
+pub type Prelude = Box<dyn FnOnce(SocketAddr, Arc<Engine>) -> PreludeFuture + Send>;
 /// The same as it runs.
 pub type PreludeFuture = std::pin::Pin<Box<dyn Future<Output = Result<()>> + Send>>;
 
@@ -75,7 +77,7 @@ async fn serve(
     let engine = Arc::new(Engine::new(catalog.clone(), handle.clone(), limits));
     let directory = CatalogDirectory::new(catalog.clone(), config.tenants.max_connections);
     let mock_key = mock_key(&start.data)?;
-    let server = Server::bind(config, engine, Arc::new(directory), mock_key, handle).await?;
+    let server = Server::bind(config, Arc::clone(&engine), Arc::new(directory), mock_key, handle).await?;
     let address = server.address()?;
     // Signals are listened for before anyone can think the server ready.
     let stop = async {
@@ -94,7 +96,7 @@ async fn serve(
         Some(prelude) => {
             tokio::select! {
                 () = &mut serving => {}
-                done = prelude(address) => {
+                done = prelude(address, engine) => {
                     done?;
                     say(&format!("tessera is ready on {address}"));
                     serving.await;
