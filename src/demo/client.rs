@@ -93,9 +93,9 @@ impl Client {
             let Reply::CopyIn(mut copy) = reply else {
                 return Err(Error::internal("not a COPY FROM STDIN"));
             };
-            let batch = self
-                .shaped(&copy, &columns)
-                .map_err(|error| Error::internal(format!("values for {}: {error}", copy.relation)))?;
+            let batch = self.shaped(&copy, &columns).map_err(|error| {
+                Error::internal(format!("values for {}: {error}", copy.relation))
+            })?;
             copy.sink.write(batch).await?;
             copy.sink.finish().await?;
             self.session.end_implicit(true).await?;

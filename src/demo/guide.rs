@@ -54,7 +54,9 @@ impl Guide {
             "  {:<18} psql postgresql://admin{password}@{address}/{SYSTEM_DATABASE}\n",
             "the operator"
         ));
-        text.push_str("\nTry, as any of a tenant's roles (\\dt+ lists the tables and says what they hold):\n");
+        text.push_str(
+            "\nTry, as any of a tenant's roles (\\dt+ lists the tables and says what they hold):\n",
+        );
         for query in QUERIES {
             text.push_str(&indented(query));
         }

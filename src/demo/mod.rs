@@ -3,13 +3,13 @@
 //! The data comes with the program. It is loaded once, by sessions like any client's, and found again
 //! at the next start.
 
-mod guide;
-mod tenants;
-mod load;
 mod client;
-mod series;
-mod prices;
+mod guide;
+mod load;
 mod news;
+mod prices;
+mod series;
+mod tenants;
 
 use std::path::Path;
 
