@@ -126,6 +126,7 @@ impl SqlType {
             }),
             "text" => Self::Text,
             "character varying" | "varchar" => Self::Varchar(length()?),
+            "bpchar" if arguments.is_none() => Self::Char(0),
             "character" | "char" | "bpchar" if name != "\"char\"" => {
                 Self::Char(length()?.unwrap_or(1))
             }

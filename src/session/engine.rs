@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, MemoryPool};
+use datafusion::execution::SessionState;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use parking_lot::Mutex;
 use tessera_catalog::Catalog;
@@ -16,6 +17,7 @@ use tokio::runtime::Handle;
 use super::registry::Registry;
 use crate::error::{Error, Result};
 use crate::execute::TenantPool;
+use crate::format::Display;
 
 /// Sizes of what sessions share.
 #[derive(Debug, Clone)]
@@ -50,7 +52,12 @@ pub struct Engine {
 struct Environment {
     runtime: Arc<RuntimeEnv>,
     pool: Arc<TenantPool>,
+    /// The query engine's state for each way of writing values; sessions of the database share it.
+    states: Arc<Mutex<HashMap<Display, Arc<SessionState>>>>,
 }
+
+/// The most states of one database; a session with yet another way of writing values starts over.
+const MAX_STATES: usize = 32;
 
 impl Engine {
     /// An engine over an open catalog; `cpu` runs the queries.
@@ -121,9 +128,32 @@ impl Engine {
             Environment {
                 runtime: Arc::clone(&runtime),
                 pool,
+                states: Arc::default(),
             },
         );
         Ok(runtime)
+    }
+
+    /// The query engine's state for sessions of a database: functions, planners, limits.
+    ///
+    /// # Errors
+    /// As [`Engine::environment`], or a function that cannot be registered, which is a bug.
+    pub(super) fn state(&self, database: DatabaseId, display: Display) -> Result<Arc<SessionState>> {
+        let runtime = self.environment(database)?;
+        let states = match self.environments.lock().get(&database) {
+            Some(environment) => Arc::clone(&environment.states),
+            None => Arc::default(),
+        };
+        let mut states = states.lock();
+        if let Some(state) = states.get(&display) {
+            return Ok(Arc::clone(state));
+        }
+        if states.len() >= MAX_STATES {
+            states.clear();
+        }
+        let state = super::state::build(runtime, &self.limits, display)?;
+        states.insert(display, Arc::clone(&state));
+        Ok(state)
     }
 
     /// Changes a tenant's share of memory.

@@ -554,8 +554,7 @@ impl Session {
         {
             return Ok(Arc::clone(state));
         }
-        let runtime = self.engine.environment(self.login.database)?;
-        let state = state::build(runtime, &self.engine.limits, display)?;
+        let state = self.engine.state(self.login.database, display)?;
         self.state = Some((display, Arc::clone(&state)));
         Ok(state)
     }

@@ -3,7 +3,7 @@
 use chrono_tz::Tz;
 
 /// The settings of a session that change the text form of values.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Display {
     pub date_style: DateStyle,
     /// How `1/2/2003` is read, and written where the style has no order of its own.
@@ -28,7 +28,7 @@ impl Default for Display {
 }
 
 /// The first half of `DateStyle`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DateStyle {
     Iso,
     Sql,
@@ -37,7 +37,7 @@ pub enum DateStyle {
 }
 
 /// The second half of `DateStyle`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DateOrder {
     Mdy,
     Dmy,
@@ -45,7 +45,7 @@ pub enum DateOrder {
 }
 
 /// `IntervalStyle`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum IntervalStyle {
     Postgres,
     PostgresVerbose,
@@ -54,7 +54,7 @@ pub enum IntervalStyle {
 }
 
 /// `bytea_output`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ByteaOutput {
     Hex,
     Escape,
