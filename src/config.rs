@@ -254,7 +254,7 @@ impl Default for Log {
     fn default() -> Self {
         Self {
             format: LogFormat::Text,
-            filter: "info".to_owned(),
+            filter: "warn,tessera=info".to_owned(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! From a configuration to a server that runs: the catalog is opened, the runtimes start, and one
 //! line says when clients can connect.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -24,8 +25,9 @@ pub struct Start {
     pub admin_password: Option<String>,
 }
 
-/// Work to be done when the server accepts connections.
-pub type Prelude = Box<dyn FnOnce(std::net::SocketAddr) -> PreludeFuture + Send>;
+/// Work to be done when the server accepts connections and before it says that it is ready; it is told
+/// where clients connect, and may open sessions of its own.
+pub type Prelude = Box<dyn FnOnce(SocketAddr, Arc<Engine>) -> PreludeFuture + Send>;
 /// The same as it runs.
 pub type PreludeFuture = std::pin::Pin<Box<dyn Future<Output = Result<()>> + Send>>;
 
@@ -50,7 +52,7 @@ async fn serve(
 ) -> Result<()> {
     std::fs::create_dir_all(&start.data)
         .map_err(|error| cannot("create the data folder", &start.data, &error))?;
-    let first = !start.data.join("catalog.sqlite").exists();
+    let first = !start.data.join(tessera_catalog::CATALOG_FILE).exists();
     let admin_password_verifier = match &start.admin_password {
         Some(password) if first => {
             Some(auth::keep_password(password, config.passwords.encryption.name()).await?)
@@ -75,7 +77,14 @@ async fn serve(
     let engine = Arc::new(Engine::new(catalog.clone(), handle.clone(), limits));
     let directory = CatalogDirectory::new(catalog.clone(), config.tenants.max_connections);
     let mock_key = mock_key(&start.data)?;
-    let server = Server::bind(config, engine, Arc::new(directory), mock_key, handle).await?;
+    let server = Server::bind(
+        config,
+        Arc::clone(&engine),
+        Arc::new(directory),
+        mock_key,
+        handle,
+    )
+    .await?;
     let address = server.address()?;
     // Signals are listened for before anyone can think the server ready.
     let stop = async {
@@ -94,7 +103,7 @@ async fn serve(
         Some(prelude) => {
             tokio::select! {
                 () = &mut serving => {}
-                done = prelude(address) => {
+                done = prelude(address, engine) => {
                     done?;
                     say(&format!("tessera is ready on {address}"));
                     serving.await;
@@ -107,7 +116,10 @@ async fn serve(
 }
 
 /// The one place that writes to standard output: what people and their scripts wait for.
-#[expect(clippy::print_stdout, reason = "the server's line that it is ready, and the demo's help")]
+#[expect(
+    clippy::print_stdout,
+    reason = "the server's line that it is ready, and the demo's help"
+)]
 pub fn say(line: &str) {
     use std::io::Write;
     println!("{line}");
@@ -153,7 +165,10 @@ fn engine_limits(config: &Config, data: &Path) -> Result<EngineLimits> {
         spill_folder,
         partitions: threads(config.resources.cpu_threads),
         tenant_settings: vec![
-            ("statement_timeout".to_owned(), config.tenants.statement_timeout_ms.to_string()),
+            (
+                "statement_timeout".to_owned(),
+                config.tenants.statement_timeout_ms.to_string(),
+            ),
             (
                 "idle_in_transaction_session_timeout".to_owned(),
                 config.tenants.idle_in_transaction_timeout_ms.to_string(),
@@ -164,10 +179,12 @@ fn engine_limits(config: &Config, data: &Path) -> Result<EngineLimits> {
 
 /// The machine's memory in bytes; 4 GiB where the system does not tell.
 fn memory_of_machine() -> usize {
-    let told = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
-        let line = text.lines().find(|line| line.starts_with("MemTotal:"))?;
-        line.split_whitespace().nth(1)?.parse::<usize>().ok()
-    });
+    let told = std::fs::read_to_string("/proc/meminfo")
+        .ok()
+        .and_then(|text| {
+            let line = text.lines().find(|line| line.starts_with("MemTotal:"))?;
+            line.split_whitespace().nth(1)?.parse::<usize>().ok()
+        });
     told.map_or(4 << 30, |kilobytes| kilobytes << 10)
 }
 

@@ -199,7 +199,15 @@ fn listen(address: SocketAddr) -> Result<TcpListener> {
         socket.bind(address)?;
         socket.listen(BACKLOG)
     };
-    open().map_err(|error: io::Error| Error::Start(format!("cannot listen on {address}: {error}")))
+    open().map_err(|error: io::Error| {
+        let advice = match error.kind() {
+            io::ErrorKind::AddrInUse => {
+                "; stop what uses it, or choose another address with --listen, such as 127.0.0.1:0 for a free port"
+            }
+            _ => "",
+        };
+        Error::Start(format!("cannot listen on {address}: {error}{advice}"))
+    })
 }
 
 /// TLS as configured, and whether it is demanded.

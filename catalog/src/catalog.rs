@@ -34,6 +34,9 @@ use crate::id::{DatabaseId, Oid, Part, Space, TableUuid};
 use crate::model::{Database, Tenant};
 use crate::storage::{Snapshot, Storage};
 
+/// The catalog's own file in the data folder.
+pub const CATALOG_FILE: &str = "catalog.db";
+
 /// Where a catalog lies, and what it starts with.
 #[derive(Debug, Clone, Default)]
 pub struct CatalogOptions {

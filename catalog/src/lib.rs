@@ -14,5 +14,5 @@ pub mod storage;
 mod store;
 pub mod system;
 
-pub use catalog::{AsOf, Catalog, CatalogLimits, CatalogOptions, PartSize};
+pub use catalog::{AsOf, CATALOG_FILE, Catalog, CatalogLimits, CatalogOptions, PartSize};
 pub use error::{Error, Result};

@@ -34,6 +34,7 @@ pub(super) fn plan_with(
     parameters: &[Option<FieldRef>],
 ) -> Result<LogicalPlan> {
     functions::plain_calls(&mut statement);
+    tessera_udfs::rewrite_relation_arguments(&mut statement);
     time_travel::mark_versions(&mut statement)?;
     output_names::name_outputs(&mut statement);
     let mut context = PlannerContext::new().with_prepare_param_data_types(parameters.to_vec());

@@ -30,6 +30,8 @@ pub(super) const REFERENCE_SCHEMA: &str = "\u{3}reference";
 /// A relation that does not exist, or one that a view cannot read.
 pub fn bind(query: &Query, scope: &Scope) -> Result<(String, Vec<Reference>)> {
     let mut statement = Sql::Query(Box::new(query.clone()));
+    // A relation that is a function's argument is bound like any other.
+    tessera_udfs::rewrite_relation_arguments(&mut statement);
     let mut binder = Binder {
         scope,
         references: Vec::new(),

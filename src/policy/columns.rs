@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, Result};
-use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::logical_expr::{Distinct, Expr, LogicalPlan};
 
 /// Columns that are asked of a plan's output, by position.
 pub(super) type Positions = HashSet<usize>;
@@ -62,7 +62,9 @@ pub(super) fn asked_of_inputs(node: &LogicalPlan, asked: &Positions) -> Result<V
             }
         }
         // These look at all of their input.
-        LogicalPlan::Distinct(_) | LogicalPlan::Unnest(_) | LogicalPlan::Extension(_) => {
+        LogicalPlan::Distinct(Distinct::All(_))
+        | LogicalPlan::Unnest(_)
+        | LogicalPlan::Extension(_) => {
             for (input, positions) in inputs.iter().zip(&mut found) {
                 positions.extend(0..input.schema().fields().len());
             }

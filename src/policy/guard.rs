@@ -13,7 +13,9 @@ use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::datasource::cte_worktable::CteWorkTable;
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::logical_plan::TableScan;
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Subquery, TableSource};
+use datafusion::logical_expr::{
+    Distinct, DistinctOn, Expr, LogicalPlan, LogicalPlanBuilder, Subquery, TableSource,
+};
 use tessera_catalog::model::Privilege;
 
 use super::columns::{Positions, asked_of_inputs};
@@ -328,11 +330,39 @@ fn rebuilt(
                 ..subquery
             })
         }
+        // The engine's own rebuilding takes no order.
+        LogicalPlan::Distinct(Distinct::On(on)) => {
+            LogicalPlan::Distinct(Distinct::On(distinct_on(on, expressions, inputs)?))
+        }
         LogicalPlan::EmptyRelation(_) | LogicalPlan::Values(_) if inputs.is_empty() => {
             node.with_new_exprs(expressions, inputs)?
         }
         other => other.with_new_exprs(expressions, inputs)?,
     })
+}
+
+/// DISTINCT ON with guarded expressions, which come in the order ON, SELECT, ORDER BY.
+fn distinct_on(
+    on: DistinctOn,
+    mut expressions: Vec<Expr>,
+    inputs: Vec<LogicalPlan>,
+) -> Result<DistinctOn> {
+    let input = inputs
+        .into_iter()
+        .next()
+        .ok_or_else(|| unknown("DISTINCT ON without input"))?;
+    let sorts = expressions.split_off(on.on_expr.len() + on.select_expr.len());
+    let select = expressions.split_off(on.on_expr.len());
+    let order = on.sort_expr.map(|former| {
+        let sorted = former.iter().zip(sorts);
+        sorted.map(|(sort, expr)| sort.with_expr(expr)).collect()
+    });
+    Ok(DistinctOn::try_new(
+        expressions,
+        select,
+        order,
+        Arc::new(input),
+    )?)
 }
 
 fn unknown(what: &str) -> Error {

@@ -16,8 +16,17 @@ const RULES: &[(&str, &[&str], &[&str])] = &[
             "auth",
             "error",
             "telemetry",
+            "run",
+            "demo",
         ],
         &["tessera_catalog", "rustls"],
+    ),
+    // The demo is a client that needs no socket.
+    ("demo", &["run", "config", "session", "auth", "error"], &[]),
+    (
+        "run",
+        &["config", "server", "session", "auth", "error"],
+        &["tessera_catalog"],
     ),
     (
         "server",
@@ -48,10 +57,14 @@ const RULES: &[(&str, &[&str], &[&str])] = &[
     ),
     (
         "planner",
-        &["error"],
-        &["tessera_catalog", "sqlparser", "datafusion"],
+        &["format", "error"],
+        &["tessera_catalog", "tessera_udfs", "sqlparser", "datafusion"],
     ),
-    ("policy", &["error"], &["tessera_catalog", "datafusion"]),
+    (
+        "policy",
+        &["planner", "error"],
+        &["tessera_catalog", "tessera_udfs", "datafusion"],
+    ),
     (
         "execute",
         &["policy", "error"],

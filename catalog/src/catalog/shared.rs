@@ -16,7 +16,7 @@ use url::Url;
 use super::group::FaultPoint;
 use super::maintenance::Needs;
 use super::state::{Head, PartState, PendingEntry, State};
-use super::{AsOf, CatalogLimits, CatalogOptions};
+use super::{AsOf, CATALOG_FILE, CatalogLimits, CatalogOptions};
 use crate::error::{Error, Result};
 use crate::id::{DatabaseId, Oid, Part};
 use crate::model::Database;
@@ -76,7 +76,7 @@ impl Shared {
             .map_err(|error| {
                 Error::Unusable(format!("could not lock the data folder: {error}"))
             })??;
-        let store = Store::open(&options.data.join("catalog.db")).await?;
+        let store = Store::open(&options.data.join(CATALOG_FILE)).await?;
         sync_folder(&options.data)?;
         let url = match &options.storage_url {
             Some(url) => url.clone(),
