@@ -30,6 +30,7 @@ pub use failure::engine_error;
 pub use params::Parameters;
 pub use parse::parse;
 pub use query::{expression, plan, plan_change};
+pub use rewrite::do_nothing::DO_NOTHING;
 pub use rewrite::output_names::{numbered, output_name, shown};
 pub use scope::{Scope, SessionNames};
 pub use types::sql_type;
