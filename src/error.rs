@@ -147,6 +147,8 @@ pub enum Error {
     InvalidEncoding(String),
     #[error("more than one row returned by a subquery used as an expression")]
     Cardinality,
+    #[error("MERGE command cannot affect row a second time")]
+    MergedTwice,
     #[error("{message}")]
     Function {
         sqlstate: &'static str,
@@ -264,6 +266,9 @@ impl Error {
                 Some("Use DROP ... CASCADE to drop the dependent objects too.".to_owned())
             }
             Self::WrongKindHint { hint, .. } => Some((*hint).to_owned()),
+            Self::MergedTwice => Some(
+                "Ensure that not more than one source row matches any one target row.".to_owned(),
+            ),
             Self::CommonWithoutTenant => Some(
                 "Add tenant_id to the query, or make the operators' own table with SET \
                  search_path = internal."

@@ -17,8 +17,9 @@ use datafusion::logical_expr::{
 };
 
 use super::rewrite::time_travel;
+use super::row_ids;
 use super::scope::{SYSTEM_SCHEMAS, Scope};
-use super::source::{ProvidedRef, TableRef};
+use super::source::{AsOf, ProvidedRef, TableRef};
 use super::types::Types;
 use super::view;
 use crate::error::{Error, Result};
@@ -32,6 +33,8 @@ pub(super) struct Names<'a> {
     /// What a view's numbered names stand for; empty outside views.
     pub(super) references: &'a [tessera_catalog::model::Reference],
     pub(super) depth: usize,
+    /// Whether a marked name is the target of a statement that changes rows.
+    targets: bool,
     sources: Mutex<HashMap<TableReference, Arc<dyn TableSource>>>,
 }
 
@@ -41,7 +44,16 @@ impl<'a> Names<'a> {
             scope,
             references: &[],
             depth: 0,
+            targets: false,
             sources: Mutex::default(),
+        }
+    }
+
+    /// Names of a statement that changes rows of a marked table.
+    pub(super) fn of_change(scope: &'a Scope) -> Self {
+        Self {
+            targets: true,
+            ..Self::new(scope)
         }
     }
 
@@ -58,6 +70,7 @@ impl<'a> Names<'a> {
             scope,
             references,
             depth,
+            targets: false,
             sources: Mutex::default(),
         })
     }
@@ -73,6 +86,13 @@ impl<'a> Names<'a> {
         let schema = name.schema();
         if schema == Some(view::REFERENCE_SCHEMA) && !self.references.is_empty() {
             return view::reference(self, name.table());
+        }
+        if self.targets
+            && let Some(table) = row_ids::unmark(name.table())
+        {
+            let found = self.scope.relation(schema, table)?;
+            let target = TableRef::new(found, AsOf::Now, &self.scope.zone);
+            return Ok(Arc::new(target.with_row_ids()));
         }
         let (table, as_of) = time_travel::unmark(name.table())?;
         if let Some(source) = self.session_table(schema, table) {

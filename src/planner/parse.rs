@@ -12,6 +12,7 @@ use super::ast::{Body, Discard, Explain, Fetch, Statement};
 use super::command;
 use super::cursor::Cursor;
 use super::dialect::Tessera;
+use super::rewrite::do_nothing;
 use crate::error::{Error, Result};
 
 /// The longest text of one message, in bytes.
@@ -163,6 +164,10 @@ fn body(text: &str, tokens: &[TokenWithSpan]) -> Result<Body> {
         shared = true;
         owned = tokens.to_vec();
         owned.remove(1);
+        tokens = &owned;
+    }
+    if cursor.starts_with(&["MERGE"]) {
+        owned = do_nothing::replace(tokens);
         tokens = &owned;
     }
     if cursor.starts_with(&["SELECT", "INTO"]) {

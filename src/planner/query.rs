@@ -28,6 +28,22 @@ pub fn plan(
     )
 }
 
+/// Plans the query by which a statement finds the rows that it changes; its target's name is marked.
+///
+/// # Errors
+/// As [`plan`].
+pub fn plan_change(
+    query: ast::Query,
+    scope: &Scope,
+    parameters: &[Option<FieldRef>],
+) -> Result<LogicalPlan> {
+    plan_with(
+        &Names::of_change(scope),
+        ast::Statement::Query(Box::new(query)),
+        parameters,
+    )
+}
+
 pub(super) fn plan_with(
     names: &Names<'_>,
     mut statement: ast::Statement,

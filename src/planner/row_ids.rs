@@ -16,3 +16,16 @@ pub fn row_id_fields() -> [FieldRef; 2] {
         Arc::new(Field::new(ROW_COLUMN, DataType::Int64, false)),
     ]
 }
+
+/// What a target's name ends with where a statement that changes rows is planned as a query.
+const MARK: &str = "\u{4}";
+
+/// The name of a table whose rows are to come with their places.
+pub fn mark(table: &str) -> String {
+    format!("{table}{MARK}")
+}
+
+/// A marked name's table.
+pub(super) fn unmark(name: &str) -> Option<&str> {
+    name.strip_suffix(MARK)
+}

@@ -20,7 +20,7 @@ use tessera_catalog::model::Privilege;
 
 use super::columns::{Positions, asked_of_inputs};
 use super::functions::check_calls;
-use super::rights::{Caller, Object, check, check_columns};
+use super::rights::{Caller, Granted, Object, check, check_columns};
 use crate::error::{Error, Result};
 use crate::planner::source::{ProvidedRef, TableRef, ViewRef};
 
@@ -80,6 +80,23 @@ pub fn guard_own(plan: LogicalPlan, caller: &Caller) -> Result<GuardedPlan> {
             return Err(unknown("a sub-query in RETURNING"));
         }
     }
+    Ok(GuardedPlan { plan })
+}
+
+/// The stored rows of a table that a statement may change, for it to keep those that stay.
+///
+/// # Errors
+/// A grant that is none to change rows, which is a bug.
+pub fn guard_changed(
+    granted: &Granted,
+    stored: Arc<dyn TableProvider>,
+) -> Result<GuardedPlan> {
+    if !matches!(granted.privilege(), Privilege::Update | Privilege::Delete) {
+        return Err(Error::internal("changing rows without a right to"));
+    }
+    let name = granted.found().relation.name.as_str();
+    let source = provider_as_source(stored);
+    let plan = LogicalPlanBuilder::scan(TableReference::bare(name), source, None)?.build()?;
     Ok(GuardedPlan { plan })
 }
 
@@ -190,7 +207,10 @@ impl Guard<'_> {
     fn scan(&self, scan: &TableScan, asked: &Positions) -> Result<LogicalPlan> {
         if let Some(table) = scan.source.downcast_ref::<TableRef>() {
             let columns = asked_columns(asked, scan, |index| table.columns.get(index).map(|c| c.0));
-            check_columns(self.caller, Privilege::Select, &table.found, &columns)?;
+            // A row's place alone tells nothing; the right to change the rows is the statement's.
+            if !(table.row_ids && columns.is_empty()) {
+                check_columns(self.caller, Privilege::Select, &table.found, &columns)?;
+            }
             return self.open_table(scan, table);
         }
         if let Some(view) = scan.source.downcast_ref::<ViewRef>() {

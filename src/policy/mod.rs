@@ -8,5 +8,5 @@ mod functions;
 mod guard;
 mod rights;
 
-pub use guard::{GuardedPlan, Opener, guard, guard_own};
+pub use guard::{GuardedPlan, Opener, guard, guard_changed, guard_own};
 pub use rights::{Caller, Granted, Object, check, check_columns};

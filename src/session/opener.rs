@@ -13,13 +13,15 @@ use datafusion::logical_expr::LogicalPlan;
 use tessera_catalog::id::{DatabaseId, Part, Space};
 use tessera_catalog::model::{Scope as Reach, Table, Tenant};
 use tessera_catalog::provider::{
-    BranchRows, OpenBranch, PartTable, PartTableOptions, UnionBranch, UnionTable, UnionTableOptions,
+    BranchRows, OpenBranch, PartTable, PartTableOptions, RowsBranch, RowsTable, RowsTableOptions,
+    UnionBranch, UnionTable, UnionTableOptions,
 };
 use tessera_catalog::storage::Snapshot;
 
 use super::engine::Engine;
 use super::transaction::{PendingPart, Transaction};
 use crate::error::{Error, Result};
+use crate::planner::row_ids::row_id_fields;
 use crate::planner::source::{AsOf, Found, TableRef, ViewRef};
 use crate::policy::{Caller, Opener};
 
@@ -62,6 +64,8 @@ pub(super) struct Opened {
     snapshots: HashMap<(Part, AsOf), Arc<Snapshot>>,
     unions: HashMap<tessera_catalog::id::TableUuid, Vec<(Part, Arc<Tenant>)>>,
     pending: HashMap<Part, PendingPart>,
+    /// The parts of the table that the statement changes.
+    target: Vec<RowsBranch>,
     /// What files from before a column hold in it.
     missing: HashMap<(tessera_catalog::id::TableUuid, i16), ScalarValue>,
 }
@@ -96,9 +100,11 @@ impl Opened {
             snapshots: HashMap::new(),
             unions: HashMap::new(),
             pending: HashMap::new(),
+            target: Vec::new(),
             missing: HashMap::new(),
         };
         let mut now: Vec<(Part, String)> = Vec::new();
+        let mut target: Vec<(Part, Option<Arc<str>>)> = Vec::new();
         for Wanted { table: reference } in &wanted {
             let Some(table) = reference.found.relation.table() else {
                 continue;
@@ -106,6 +112,16 @@ impl Opened {
             opened.missing.extend(missing_defaults(table, zone)?);
             let name = &reference.found.relation.name;
             match opened.place(transaction, reference, table, caller).await? {
+                Place::One(part) if reference.row_ids => {
+                    now.push((part, name.clone()));
+                    target.push((part, opened.tenant_of(table)));
+                }
+                Place::Union(parts) if reference.row_ids => {
+                    for (part, tenant) in parts {
+                        now.push((part, name.clone()));
+                        target.push((part, Some(Arc::from(tenant.name.as_str()))));
+                    }
+                }
                 Place::One(part) => {
                     if reference.as_of == AsOf::Now {
                         now.push((part, name.clone()));
@@ -141,7 +157,47 @@ impl Opened {
                 opened.pending.insert(*part, pending.clone());
             }
         }
+        for (part, tenant_name) in target {
+            let snapshot = opened.snapshots.get(&(part, AsOf::Now));
+            let snapshot = snapshot.ok_or_else(|| Error::internal("a part was not loaded"))?;
+            let rows = with_pending(snapshot, opened.pending.get(&part));
+            opened.target.push(RowsBranch {
+                tenant_name,
+                part,
+                rows,
+            });
+        }
         Ok(opened)
+    }
+
+    /// The parts of the table that the statement changes, as it sees them.
+    pub(super) fn target(&self) -> &[RowsBranch] {
+        &self.target
+    }
+
+    /// Rows of the table that the statement changes, with their places in `branches`.
+    pub(super) fn rows(
+        &self,
+        found: &Found,
+        branches: Vec<RowsBranch>,
+    ) -> Result<Arc<dyn TableProvider>> {
+        let table = super::write::table(&found.relation)?;
+        Ok(Arc::new(RowsTable::new(RowsTableOptions {
+            relation: Arc::clone(&found.relation),
+            branches,
+            all_spaces: space(found, table, self.database).is_none(),
+            zone: Arc::clone(&self.zone),
+            defaults: self.defaults(table),
+            ids: row_id_fields(),
+        })?))
+    }
+
+    /// The tenant's name in a common table's rows.
+    fn tenant_of(&self, table: &Table) -> Option<Arc<str>> {
+        match table.scope {
+            Reach::Common => self.tenant_name.as_deref().map(Arc::from),
+            Reach::Own | Reach::Shared => None,
+        }
     }
 
     async fn load_past(&mut self, part: Part, as_of: AsOf, name: &str) -> Result<()> {
@@ -208,10 +264,7 @@ impl Opened {
             AsOf::Version(_) | AsOf::Timestamp(_) => None,
         };
         let rows = with_pending(snapshot, pending);
-        let tenant_name = match table.scope {
-            Reach::Common => self.tenant_name.as_deref().map(Arc::from),
-            Reach::Own | Reach::Shared => None,
-        };
+        let tenant_name = self.tenant_of(table);
         let opened = PartTable::new(PartTableOptions {
             relation: Arc::clone(&reference.found.relation),
             part,
@@ -308,6 +361,9 @@ impl Opener for Opened {
             .relation
             .table()
             .ok_or_else(|| Error::internal("not a table"))?;
+        if reference.row_ids {
+            return self.rows(&reference.found, self.target.clone());
+        }
         match space(&reference.found, table, self.database) {
             Some(space) => self.one(reference, table, part(space, table), statistics),
             None => self.union(reference, table, statistics),

@@ -7,6 +7,7 @@
 mod memory;
 mod part;
 mod restore;
+mod rows;
 mod scan;
 mod shape;
 mod source;
@@ -14,6 +15,7 @@ mod union;
 
 pub use memory::MemoryTable;
 pub use part::{PartTable, PartTableOptions};
+pub use rows::{RowsBranch, RowsTable, RowsTableOptions};
 pub use union::{BranchRows, OpenBranch, UnionBranch, UnionTable, UnionTableOptions};
 
 #[cfg(test)]

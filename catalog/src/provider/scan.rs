@@ -92,6 +92,32 @@ fn scan_files(
     wanted: &[usize],
     request: &ScanRequest<'_>,
 ) -> Result<Arc<dyn ExecutionPlan>> {
+    scan_grouped(shape, url, files, wanted, request, |files| {
+        group(files, request.state)
+    })
+}
+
+/// The plan of one partition that reads one file from its first row to its last.
+pub(super) fn scan_whole_file(
+    shape: &Shape,
+    url: &ObjectStoreUrl,
+    file: &Located,
+    wanted: &[usize],
+    request: &ScanRequest<'_>,
+) -> Result<Arc<dyn ExecutionPlan>> {
+    scan_grouped(shape, url, &[file], wanted, request, |files| {
+        vec![FileGroup::new(files)]
+    })
+}
+
+fn scan_grouped(
+    shape: &Shape,
+    url: &ObjectStoreUrl,
+    files: &[&Located],
+    wanted: &[usize],
+    request: &ScanRequest<'_>,
+    group: impl FnOnce(Vec<PartitionedFile>) -> Vec<FileGroup>,
+) -> Result<Arc<dyn ExecutionPlan>> {
     let source = file_source(request.state, url, shape.files.clone())?;
     let source = source
         .try_pushdown_projection(&shape.projection(wanted))?
@@ -122,9 +148,7 @@ fn scan_files(
             shape.files.table_schema(),
         )?);
     }
-    let config = config
-        .with_file_groups(group(opened, request.state))
-        .build();
+    let config = config.with_file_groups(group(opened)).build();
     Ok(DataSourceExec::from_data_source(config))
 }
 

@@ -50,6 +50,17 @@ pub(super) fn of_column(column: &Column, scope: &Scope) -> Result<Expr> {
     )
 }
 
+/// The expression that DEFAULT stands for, as it is written.
+pub(super) fn written(column: &Column, scope: &Scope) -> Result<ast::Expr> {
+    match &column.default {
+        _ if column.is_tenant() && !scope.is_system() => Ok(ast::Expr::value(
+            ast::Value::SingleQuotedString(scope.database.name.clone()),
+        )),
+        Some(text) => parse(text),
+        None => Ok(ast::Expr::value(ast::Value::Null)),
+    }
+}
+
 /// Checks a default's expression and gives its text for the catalog.
 pub(super) fn check(expr: &ast::Expr, column: &Column, scope: &Scope) -> Result<String> {
     let text = expr.to_string();

@@ -255,20 +255,14 @@ fn with_defaults(
             if let Some(number) = params::number(value) {
                 parameters.suggest(number, &column.sql_type);
             } else if is_default(value) {
-                *value = match &column.default {
-                    _ if column.is_tenant() && !scope.is_system() => ast::Expr::value(
-                        ast::Value::SingleQuotedString(scope.database.name.clone()),
-                    ),
-                    Some(text) => default::parse(text)?,
-                    None => ast::Expr::value(ast::Value::Null),
-                };
+                *value = default::written(column, scope)?;
             }
         }
     }
     Ok(source)
 }
 
-fn is_default(expr: &ast::Expr) -> bool {
+pub(super) fn is_default(expr: &ast::Expr) -> bool {
     matches!(expr, ast::Expr::Identifier(Ident { value, quote_style: None, .. })
         if value.eq_ignore_ascii_case("default"))
 }

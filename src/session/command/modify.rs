@@ -1,4 +1,12 @@
-//! UPDATE, DELETE and MERGE.
+//! UPDATE, DELETE and MERGE: a query finds the rows and their new values, then the files that hold
+//! the rows are written anew.
+
+mod assign;
+mod change;
+mod delete;
+mod merge;
+mod rewrite;
+mod update;
 
 use std::sync::Arc;
 
@@ -10,11 +18,18 @@ use datafusion::error::DataFusionError;
 use datafusion::sql::sqlparser::ast;
 use tessera_catalog::sql_type::SqlType;
 
+use super::insert::{check_lent, check_returning};
+use super::query;
 use crate::error::{Error, Result};
 use crate::execute::Limits;
+use crate::planner::Scope;
+use crate::policy::{self, check_columns};
 use crate::session::Session;
+use crate::session::opener::Opened;
 use crate::session::prepared::Prepared;
-use crate::session::reply::{Columns, Reply};
+use crate::session::reply::{Columns, Reply, Rows, RowsTag};
+use change::Planned;
+use rewrite::Rewrite;
 
 /// A batch under a table's own schema: names and nullability of a plan differ from it.
 pub(super) fn as_schema(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
@@ -34,19 +49,83 @@ pub(super) fn as_schema(batch: &RecordBatch, schema: &SchemaRef) -> Result<Recor
 }
 
 pub(super) async fn describe(
-    _session: &mut Session,
-    _statement: &ast::Statement,
-    _declared: &[u32],
+    session: &mut Session,
+    statement: &ast::Statement,
+    declared: &[u32],
 ) -> Result<(Vec<SqlType>, Option<Columns>)> {
-    Err(Error::Unsupported("UPDATE".to_owned()))
+    let caller = session.caller().await?;
+    let scope = session.scope(&caller).await?;
+    let planned = plan(statement, &scope, declared)?;
+    let columns = planned.returning.map(|returning| returning.columns);
+    Ok((planned.parameters, columns))
 }
 
 pub(super) async fn run(
-    _session: &mut Session,
-    _statement: &ast::Statement,
-    _prepared: &Prepared,
-    _parameters: Vec<ScalarValue>,
-    _limits: Limits,
+    session: &mut Session,
+    statement: &ast::Statement,
+    prepared: &Prepared,
+    parameters: Vec<ScalarValue>,
+    limits: Limits,
 ) -> Result<Reply> {
-    Err(Error::Unsupported("UPDATE".to_owned()))
+    let caller = session.caller().await?;
+    let scope = session.scope(&caller).await?;
+    let declared: Vec<u32> = prepared.parameters.iter().map(SqlType::oid).collect();
+    let planned = plan(statement, &scope, &declared)?;
+    let mut granted = None;
+    for (privilege, columns) in &planned.rights {
+        let right = check_columns(&caller, *privilege, &planned.found, columns)?;
+        granted.get_or_insert(right);
+    }
+    check_lent(&caller, &planned.found)?;
+    if let Some(returning) = &planned.returning {
+        check_returning(&caller, &planned.found, returning)?;
+    }
+    let plan = query::bind(planned.plan.clone(), parameters)?;
+    let engine = Arc::clone(&session.engine);
+    let opened = Opened::load(
+        &engine,
+        &mut session.transaction,
+        &[&plan],
+        &caller,
+        &scope.zone,
+    )
+    .await?;
+    let guarded = policy::guard(plan, &caller, &opened)?;
+    let found = query::stream(session, guarded, &scope, limits);
+    let changes = rewrite::collect(found, &planned).await?;
+    let work = Rewrite {
+        planned: &planned,
+        opened: &opened,
+        caller: &caller,
+        scope: &scope,
+        limits,
+    };
+    let (rows, returned) = match &granted {
+        Some(granted) => work.run(session, granted, changes).await?,
+        None => (0, Vec::new()),
+    };
+    match planned.returning {
+        None => Ok(Reply::Done {
+            tag: format!("{} {rows}", planned.verb),
+        }),
+        Some(returning) => {
+            let plan = returning.over(returned)?;
+            let guarded = policy::guard_own(plan, &caller)?;
+            let batches = query::stream(session, guarded, &scope, limits);
+            Ok(Reply::Rows(Rows {
+                columns: returning.columns,
+                batches,
+                tag: RowsTag::Counted(planned.verb),
+            }))
+        }
+    }
+}
+
+fn plan(statement: &ast::Statement, scope: &Scope, declared: &[u32]) -> Result<Planned> {
+    match statement {
+        ast::Statement::Update(update) => update::plan(update, statement, scope, declared),
+        ast::Statement::Delete(delete) => delete::plan(delete, statement, scope, declared),
+        ast::Statement::Merge(merge) => merge::plan(merge, statement, scope, declared),
+        _ => Err(Error::internal("not a statement that changes rows")),
+    }
 }

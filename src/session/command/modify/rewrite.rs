@@ -1,0 +1,378 @@
+//! Files that hold changed rows are read again and written anew, with the rows that stay.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{
+    Array, AsArray, BooleanArray, Int64Array, RecordBatch, UInt32Array, UInt64Array,
+};
+use datafusion::arrow::compute::{self, concat_batches, kernels::cmp::distinct, kernels::zip::zip};
+use datafusion::arrow::datatypes::Int64Type;
+use datafusion::arrow::error::ArrowError;
+use datafusion::error::DataFusionError;
+use futures::StreamExt;
+use tessera_catalog::id::{Part, Space};
+use tessera_catalog::provider::{BranchRows, RowsBranch};
+use tessera_catalog::storage::DataFile;
+
+use super::as_schema;
+use super::change::{Action, LEADING_COLUMNS, Planned};
+use crate::error::{Error, Result};
+use crate::execute::{BatchStream, Limits};
+use crate::planner::Scope;
+use crate::policy::{self, Caller, Granted};
+use crate::session::Session;
+use crate::session::command::{default, query};
+use crate::session::opener::Opened;
+use crate::session::write::{RowWriter, Writing, table, tenant_index};
+
+/// A row that is changed.
+#[derive(Debug, Clone, Copy)]
+struct Touched {
+    file: i64,
+    row: i64,
+    action: usize,
+    /// Its new values' row in [`Changes::values`].
+    value: u64,
+}
+
+/// All that a statement changes.
+pub(super) struct Changes {
+    /// By file and row, each once.
+    touched: Vec<Touched>,
+    /// Rows of `values` that are new in the table.
+    inserted: Vec<u64>,
+    /// The new values; none for a DELETE.
+    values: Option<RecordBatch>,
+}
+
+/// Takes in what a change's query finds.
+///
+/// # Errors
+/// 21000 when MERGE would change a row twice, and what the query meets.
+pub(super) async fn collect(mut found: BatchStream, planned: &Planned) -> Result<Changes> {
+    let mut touched = Vec::new();
+    let mut inserted = Vec::new();
+    let mut values: Vec<RecordBatch> = Vec::new();
+    let mut count = 0_u64;
+    let of_values: Vec<usize> =
+        (LEADING_COLUMNS..LEADING_COLUMNS + planned.values.len()).collect();
+    while let Some(batch) = found.next().await {
+        let batch = batch?;
+        let [files, rows, actions] = [0, 1, 2].map(|column| {
+            let numbers: &Int64Array = batch.column(column).as_primitive::<Int64Type>();
+            numbers
+        });
+        for index in 0..batch.num_rows() {
+            if actions.is_null(index) {
+                continue;
+            }
+            let action = usize::try_from(actions.value(index)).unwrap_or(usize::MAX);
+            let value = count + index as u64;
+            match planned.actions.get(action) {
+                None => return Err(Error::internal("no such action")),
+                Some(Action::Nothing) => {}
+                Some(Action::Insert) => inserted.push(value),
+                Some(Action::Update(_) | Action::Delete) => touched.push(Touched {
+                    file: files.value(index),
+                    row: rows.value(index),
+                    action,
+                    value,
+                }),
+            }
+        }
+        count += batch.num_rows() as u64;
+        if !of_values.is_empty() {
+            values.push(batch.project(&of_values).map_err(engine)?);
+        }
+    }
+    // Stable: of several matches the first counts.
+    touched.sort_by_key(|touched| (touched.file, touched.row));
+    let all = touched.len();
+    touched.dedup_by_key(|touched| (touched.file, touched.row));
+    if touched.len() < all && planned.verb == "MERGE" {
+        return Err(Error::MergedTwice);
+    }
+    let values = match values.first() {
+        Some(first) => Some(concat_batches(&first.schema(), &values).map_err(engine)?),
+        None => None,
+    };
+    Ok(Changes {
+        touched,
+        inserted,
+        values,
+    })
+}
+
+/// What is read again, and under which numbers it was read before.
+#[derive(Default)]
+struct Reread {
+    branches: Vec<RowsBranch>,
+    files: Vec<(i64, Space)>,
+    memory: Vec<(i64, Space)>,
+}
+
+/// The writing half of a change.
+pub(super) struct Rewrite<'a> {
+    pub(super) planned: &'a Planned,
+    pub(super) opened: &'a Opened,
+    pub(super) caller: &'a Caller,
+    pub(super) scope: &'a Scope,
+    pub(super) limits: Limits,
+}
+
+impl Rewrite<'_> {
+    /// Makes the changes in the session's transaction: how many rows, and the rows for RETURNING.
+    ///
+    /// # Errors
+    /// Constraints that new rows break, other tenants' rows, and what reading and writing meet.
+    pub(super) async fn run(
+        &self,
+        session: &mut Session,
+        granted: &Granted,
+        changes: Changes,
+    ) -> Result<(u64, Vec<RecordBatch>)> {
+        let of_table = table(&granted.found().relation)?;
+        let mut writer = RowWriter::new(
+            granted,
+            Writing {
+                storage: session.engine.catalog.storage(),
+                database: &self.caller.database,
+                system: &self.caller.system,
+                zone: &self.scope.zone,
+                checks: default::compile_checks(of_table, self.scope)?,
+                operation: self.planned.verb,
+            },
+        )?;
+        let mut returned = Vec::new();
+        let mut emptied: BTreeSet<Part> = BTreeSet::new();
+        let reread = self.reread(&changes, &mut writer, &mut emptied);
+        if !reread.branches.is_empty() {
+            let stored = self.opened.rows(granted.found(), reread.branches.clone())?;
+            let guarded = policy::guard_changed(granted, stored)?;
+            let mut batches = query::stream(session, guarded, self.scope, self.limits);
+            while let Some(batch) = batches.next().await {
+                for (file, space, rows) in runs(&batch?, &reread)? {
+                    self.file_rows(&rows, file, space, &changes, &mut writer, &mut returned)
+                        .await?;
+                }
+            }
+        }
+        if !changes.inserted.is_empty() {
+            let rows = self.inserted(&changes, &writer)?;
+            writer.write(&rows).await?;
+            returned.push(rows);
+        }
+        let written = writer.finish().await?;
+        for part in emptied {
+            session.transaction.replace_rows(&part, Vec::new());
+        }
+        for part in written {
+            session.transaction.write(part);
+        }
+        let rows = changes.touched.len() + changes.inserted.len();
+        Ok((rows as u64, returned))
+    }
+
+    /// Takes away the files that hold changed rows, and tells which of them must be read again.
+    fn reread(
+        &self,
+        changes: &Changes,
+        writer: &mut RowWriter,
+        emptied: &mut BTreeSet<Part>,
+    ) -> Reread {
+        let mut reread = Reread::default();
+        let (mut next_file, mut next_batch) = (0_i64, -1_i64);
+        for branch in self.opened.target() {
+            let space = branch.part.space;
+            let mut rows = BranchRows::default();
+            for file in &branch.rows.files {
+                let number = next_file;
+                next_file += 1;
+                let touched = changes.of_file(number);
+                if touched.is_empty() {
+                    continue;
+                }
+                writer.remove(space, Arc::clone(file));
+                if !self.all_gone(touched, file) {
+                    rows.files.push(Arc::clone(file));
+                    reread.files.push((number, space));
+                }
+            }
+            let batches = branch.rows.memory.len();
+            let numbers: Vec<i64> = (0..batches).map(|place| next_batch - place as i64).collect();
+            next_batch -= batches as i64;
+            if numbers.iter().any(|number| !changes.of_file(*number).is_empty()) {
+                emptied.insert(branch.part);
+                rows.memory.clone_from(&branch.rows.memory);
+                reread
+                    .memory
+                    .extend(numbers.into_iter().map(|number| (number, space)));
+            }
+            if !rows.files.is_empty() || !rows.memory.is_empty() {
+                reread.branches.push(RowsBranch {
+                    rows,
+                    ..branch.clone()
+                });
+            }
+        }
+        reread
+    }
+
+    /// Whether nothing of a file stays and nobody asks what was in it.
+    fn all_gone(&self, touched: &[Touched], file: &DataFile) -> bool {
+        self.planned.returning.is_none()
+            && touched.len() as u64 == file.rows
+            && touched
+                .iter()
+                .all(|touched| self.planned.actions[touched.action] == Action::Delete)
+    }
+
+    /// Writes consecutive rows of one file anew, but for those that are deleted.
+    async fn file_rows(
+        &self,
+        rows: &RecordBatch,
+        file: i64,
+        space: Space,
+        changes: &Changes,
+        writer: &mut RowWriter,
+        returned: &mut Vec<RecordBatch>,
+    ) -> Result<()> {
+        let width = rows.num_columns() - 2;
+        let places = rows.column(width + 1).as_primitive::<Int64Type>();
+        let live: Vec<usize> = (0..width).collect();
+        let stored = as_schema(&rows.project(&live).map_err(engine)?, writer.schema())?;
+        let touched = changes.of_file(file);
+        let (mut kept, mut updated, mut deleted) = (Vec::new(), Vec::new(), Vec::new());
+        let mut changed = Vec::new();
+        for (index, place) in (0_u32..).zip(places.values()) {
+            match touched.binary_search_by_key(place, |touched| touched.row) {
+                Err(_) => kept.push(index),
+                Ok(found) => match &self.planned.actions[touched[found].action] {
+                    Action::Delete => deleted.push(index),
+                    Action::Update(_) => {
+                        updated.push(index);
+                        changed.push(touched[found]);
+                    }
+                    Action::Insert | Action::Nothing => kept.push(index),
+                },
+            }
+        }
+        if kept.len() == rows.num_rows() {
+            return writer.keep(space, stored).await;
+        }
+        if !kept.is_empty() {
+            writer.keep(space, take(&stored, kept)?).await?;
+        }
+        if !updated.is_empty() {
+            let old = take(&stored, updated)?;
+            let new = self.updated(&old, &changed, changes)?;
+            writer.write(&new).await?;
+            returned.push(new);
+        }
+        if !deleted.is_empty() {
+            returned.push(take(&stored, deleted)?);
+        }
+        Ok(())
+    }
+
+    /// Old rows with their new values.
+    fn updated(
+        &self,
+        old: &RecordBatch,
+        changed: &[Touched],
+        changes: &Changes,
+    ) -> Result<RecordBatch> {
+        let Some(values) = &changes.values else {
+            return Err(Error::internal("an update without values"));
+        };
+        let taken = UInt64Array::from_iter_values(changed.iter().map(|touched| touched.value));
+        let tenant = tenant_index(table(&self.planned.found.relation)?);
+        let mut columns = old.columns().to_vec();
+        for (place, value) in self.planned.values.iter().zip(values.columns()) {
+            let new = compute::take(value, &taken, None).map_err(engine)?;
+            let new = compute::cast(&new, columns[*place].data_type()).map_err(engine)?;
+            let assigned: BooleanArray = changed
+                .iter()
+                .map(|touched| Some(self.assigns(touched.action, *place)))
+                .collect();
+            let new = if assigned.true_count() == changed.len() {
+                new
+            } else {
+                zip(&assigned, &new, &columns[*place]).map_err(engine)?
+            };
+            // No statement moves rows from one tenant to another.
+            if tenant == Some(*place)
+                && distinct(&new, &columns[*place]).map_err(engine)?.true_count() > 0
+            {
+                return Err(Error::RowSecurity(self.planned.found.relation.name.clone()));
+            }
+            columns[*place] = new;
+        }
+        RecordBatch::try_new(old.schema(), columns).map_err(engine)
+    }
+
+    fn assigns(&self, action: usize, place: usize) -> bool {
+        match self.planned.actions.get(action) {
+            Some(Action::Update(places)) => places.contains(&place),
+            Some(Action::Delete | Action::Insert | Action::Nothing) | None => false,
+        }
+    }
+
+    /// The rows that MERGE inserts; it has values for all columns.
+    fn inserted(&self, changes: &Changes, writer: &RowWriter) -> Result<RecordBatch> {
+        let Some(values) = &changes.values else {
+            return Err(Error::internal("an insert without values"));
+        };
+        let taken = UInt64Array::from(changes.inserted.clone());
+        let columns = values
+            .columns()
+            .iter()
+            .map(|column| compute::take(column, &taken, None))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(engine)?;
+        let rows = RecordBatch::try_new(values.schema(), columns).map_err(engine)?;
+        as_schema(&rows, writer.schema())
+    }
+}
+
+impl Changes {
+    /// The changed rows of one file, or of one batch in memory.
+    fn of_file(&self, file: i64) -> &[Touched] {
+        let start = self.touched.partition_point(|touched| touched.file < file);
+        let end = self.touched.partition_point(|touched| touched.file <= file);
+        &self.touched[start..end]
+    }
+}
+
+/// A batch cut where another file begins, with the numbers that files had in the change's query.
+fn runs(batch: &RecordBatch, reread: &Reread) -> Result<Vec<(i64, Space, RecordBatch)>> {
+    let column = batch.num_columns() - 2;
+    let files: &Int64Array = batch.column(column).as_primitive::<Int64Type>();
+    let mut cut = Vec::new();
+    let mut start = 0;
+    while start < batch.num_rows() {
+        let file = files.value(start);
+        let same = files.values()[start..]
+            .iter()
+            .take_while(|other| **other == file)
+            .count();
+        let known = if file < 0 {
+            reread.memory.get(usize::try_from(-1 - file).unwrap_or(usize::MAX))
+        } else {
+            reread.files.get(usize::try_from(file).unwrap_or(usize::MAX))
+        };
+        let (number, space) = *known.ok_or_else(|| Error::internal("a file without a number"))?;
+        cut.push((number, space, batch.slice(start, same)));
+        start += same;
+    }
+    Ok(cut)
+}
+
+fn take(rows: &RecordBatch, indices: Vec<u32>) -> Result<RecordBatch> {
+    compute::take_record_batch(rows, &UInt32Array::from(indices)).map_err(engine)
+}
+
+fn engine(error: ArrowError) -> Error {
+    Error::from(DataFusionError::from(error))
+}
