@@ -107,7 +107,10 @@ async fn serve(
 }
 
 /// The one place that writes to standard output: what people and their scripts wait for.
-#[expect(clippy::print_stdout, reason = "the server's line that it is ready, and the demo's help")]
+#[expect(
+    clippy::print_stdout,
+    reason = "the server's line that it is ready, and the demo's help"
+)]
 pub fn say(line: &str) {
     use std::io::Write;
     println!("{line}");
@@ -153,7 +156,10 @@ fn engine_limits(config: &Config, data: &Path) -> Result<EngineLimits> {
         spill_folder,
         partitions: threads(config.resources.cpu_threads),
         tenant_settings: vec![
-            ("statement_timeout".to_owned(), config.tenants.statement_timeout_ms.to_string()),
+            (
+                "statement_timeout".to_owned(),
+                config.tenants.statement_timeout_ms.to_string(),
+            ),
             (
                 "idle_in_transaction_session_timeout".to_owned(),
                 config.tenants.idle_in_transaction_timeout_ms.to_string(),
@@ -164,10 +170,12 @@ fn engine_limits(config: &Config, data: &Path) -> Result<EngineLimits> {
 
 /// The machine's memory in bytes; 4 GiB where the system does not tell.
 fn memory_of_machine() -> usize {
-    let told = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
-        let line = text.lines().find(|line| line.starts_with("MemTotal:"))?;
-        line.split_whitespace().nth(1)?.parse::<usize>().ok()
-    });
+    let told = std::fs::read_to_string("/proc/meminfo")
+        .ok()
+        .and_then(|text| {
+            let line = text.lines().find(|line| line.starts_with("MemTotal:"))?;
+            line.split_whitespace().nth(1)?.parse::<usize>().ok()
+        });
     told.map_or(4 << 30, |kilobytes| kilobytes << 10)
 }
 

@@ -6,6 +6,7 @@
 
 mod limits;
 mod memory;
+mod moments;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use tokio::sync::mpsc;
 pub(crate) use limits::bounded;
 pub use limits::{Interrupt, Interruption, Limits};
 pub use memory::TenantPool;
+pub use moments::Moments;
 
 use crate::error::{Error, Result};
 use crate::policy::GuardedPlan;
@@ -38,6 +40,8 @@ pub struct Execution {
     pub cpu: Handle,
     pub limits: Limits,
     pub interrupt: Interrupt,
+    /// What `now()` and its like answer.
+    pub moments: Moments,
 }
 
 /// Starts a plan and gives its batches as they come.
@@ -60,8 +64,13 @@ pub fn run(plan: GuardedPlan, execution: &Execution) -> BatchStream {
 ///
 /// # Errors
 /// What the engine cannot plan.
-pub async fn physical(plan: GuardedPlan, state: &SessionState) -> Result<Arc<dyn ExecutionPlan>> {
-    Ok(state.create_physical_plan(plan.plan()).await?)
+pub async fn physical(
+    plan: GuardedPlan,
+    state: &SessionState,
+    moments: Moments,
+) -> Result<Arc<dyn ExecutionPlan>> {
+    let plan = moments.put_into(plan.into_plan(), state)?;
+    Ok(state.create_physical_plan(&plan).await?)
 }
 
 async fn forward(
@@ -69,7 +78,7 @@ async fn forward(
     execution: &Execution,
     sender: &mpsc::Sender<Result<RecordBatch>>,
 ) -> Result<()> {
-    let plan = physical(plan, &execution.state).await?;
+    let plan = physical(plan, &execution.state, execution.moments).await?;
     let mut batches = execute_stream(plan, execution.state.task_ctx())?;
     while let Some(batch) = batches.next().await {
         let batch = batch?;
@@ -124,7 +133,7 @@ pub async fn analyze(
     let inner = execution.clone();
     let work = execution.cpu.spawn(async move {
         let started = std::time::Instant::now();
-        let physical = physical(plan, &inner.state).await?;
+        let physical = physical(plan, &inner.state, inner.moments).await?;
         let mut batches = execute_stream(Arc::clone(&physical), inner.state.task_ctx())?;
         let mut rows = 0;
         while let Some(batch) = batches.next().await {

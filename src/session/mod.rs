@@ -39,7 +39,7 @@ pub use crate::planner::ast::Statement;
 
 use crate::auth::Login;
 use crate::error::{Error, Result};
-use crate::execute::{Execution, Limits};
+use crate::execute::{Execution, Limits, Moments};
 use crate::format::Display;
 use crate::planner::ast::{Body, Transaction as TransactionStatement};
 use crate::planner::{self, Scope};
@@ -567,7 +567,13 @@ impl Session {
             cpu: self.engine.cpu.clone(),
             limits,
             interrupt: self.interrupt.clone(),
+            moments: self.moments(),
         }
+    }
+
+    /// What the functions of the current time answer in a statement that starts now.
+    fn moments(&self) -> Moments {
+        Moments::starting_now(self.transaction.started_at)
     }
 }
 
