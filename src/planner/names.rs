@@ -32,6 +32,8 @@ pub(super) struct Names<'a> {
     /// What a view's numbered names stand for; empty outside views.
     pub(super) references: &'a [tessera_catalog::model::Reference],
     pub(super) depth: usize,
+    /// Whether the statement names a column that `*` leaves out of system tables.
+    pub(super) hidden: bool,
     sources: Mutex<HashMap<TableReference, Arc<dyn TableSource>>>,
 }
 
@@ -41,6 +43,7 @@ impl<'a> Names<'a> {
             scope,
             references: &[],
             depth: 0,
+            hidden: false,
             sources: Mutex::default(),
         }
     }
@@ -58,6 +61,7 @@ impl<'a> Names<'a> {
             scope,
             references,
             depth,
+            hidden: false,
             sources: Mutex::default(),
         })
     }
@@ -90,7 +94,7 @@ impl<'a> Names<'a> {
         let session = &self.scope.session;
         let provider = match schema {
             Some("pg_temp") => session.temporary_table(name),
-            Some(schema) if SYSTEM_SCHEMAS.contains(&schema) => session.system_table(schema, name),
+            Some(schema) if SYSTEM_SCHEMAS.contains(&schema) => session.system_table(schema, name, self.hidden),
             Some(_) => None,
             None => session.temporary_table(name).or_else(|| {
                 // `pg_catalog` is searched first unless the path names it later.
@@ -102,7 +106,7 @@ impl<'a> Names<'a> {
                     .chain(path.iter().map(String::as_str))
                     .find_map(|schema| {
                         if SYSTEM_SCHEMAS.contains(&schema) {
-                            return session.system_table(schema, name);
+                            return session.system_table(schema, name, self.hidden);
                         }
                         None
                     })
@@ -139,6 +143,14 @@ impl ContextProvider for Names<'_> {
         use datafusion::optimizer::simplify_expressions::ExprSimplifier;
         let state = &self.scope.state;
         let short = name.strip_prefix("pg_catalog.").unwrap_or(name);
+        if args.is_empty()
+            && let Some(provider) = self.scope.session.system_rows(short)
+        {
+            return Ok(Arc::new(ProvidedRef {
+                function: Some(short.to_owned()),
+                provider,
+            }));
+        }
         let function = state
             .table_functions()
             .get(short)

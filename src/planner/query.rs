@@ -7,7 +7,7 @@ use datafusion::sql::planner::{ParserOptions, PlannerContext, SqlToRel};
 use datafusion::sql::sqlparser::ast;
 
 use super::names::Names;
-use super::rewrite::{functions, literals, output_names, time_travel};
+use super::rewrite::{functions, literals, object_names, output_names, time_travel};
 use super::scope::Scope;
 use crate::error::Result;
 
@@ -39,6 +39,7 @@ pub(super) fn plan_with(
     let mut context = PlannerContext::new().with_prepare_param_data_types(parameters.to_vec());
     let engine = SqlToRel::new_with_options(names, options());
     let plan = engine.sql_statement_to_plan_with_context(statement, &mut context)?;
+    let plan = object_names::cast_names(plan, names.scope)?;
     Ok(literals::narrow_integers(plan)?)
 }
 

@@ -2,5 +2,6 @@
 
 pub(super) mod functions;
 pub(super) mod literals;
+pub(super) mod object_names;
 pub(super) mod output_names;
 pub(super) mod time_travel;
