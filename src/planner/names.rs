@@ -1,6 +1,7 @@
 //! Names to sources and functions, for the engine's planner.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
@@ -16,6 +17,8 @@ use datafusion::logical_expr::{
     AggregateUDF, Expr, HigherOrderUDF, ScalarUDF, TableSource, WindowUDF,
 };
 
+use super::rewrite::operators::ARRAY_OF_ROWS;
+use super::rewrite::single_value::array_of_rows;
 use super::rewrite::time_travel;
 use super::scope::{SYSTEM_SCHEMAS, Scope};
 use super::source::{ProvidedRef, TableRef};
@@ -33,7 +36,7 @@ pub(super) struct Names<'a> {
     pub(super) references: &'a [tessera_catalog::model::Reference],
     pub(super) depth: usize,
     /// Whether the statement names a column that `*` leaves out of system tables.
-    pub(super) hidden: bool,
+    hidden: AtomicBool,
     sources: Mutex<HashMap<TableReference, Arc<dyn TableSource>>>,
 }
 
@@ -43,7 +46,7 @@ impl<'a> Names<'a> {
             scope,
             references: &[],
             depth: 0,
-            hidden: false,
+            hidden: AtomicBool::new(false),
             sources: Mutex::default(),
         }
     }
@@ -61,9 +64,14 @@ impl<'a> Names<'a> {
             scope,
             references,
             depth,
-            hidden: false,
+            hidden: AtomicBool::new(false),
             sources: Mutex::default(),
         })
+    }
+
+    /// Whether system tables show the columns that `*` leaves out.
+    pub(super) fn show_hidden(&self, hidden: bool) {
+        self.hidden.store(hidden, Ordering::Relaxed);
     }
 
     fn source(&self, name: &TableReference) -> Result<Arc<dyn TableSource>> {
@@ -94,7 +102,9 @@ impl<'a> Names<'a> {
         let session = &self.scope.session;
         let provider = match schema {
             Some("pg_temp") => session.temporary_table(name),
-            Some(schema) if SYSTEM_SCHEMAS.contains(&schema) => session.system_table(schema, name, self.hidden),
+            Some(schema) if SYSTEM_SCHEMAS.contains(&schema) => {
+                session.system_table(schema, name, self.hidden.load(Ordering::Relaxed))
+            }
             Some(_) => None,
             None => session.temporary_table(name).or_else(|| {
                 // `pg_catalog` is searched first unless the path names it later.
@@ -106,7 +116,11 @@ impl<'a> Names<'a> {
                     .chain(path.iter().map(String::as_str))
                     .find_map(|schema| {
                         if SYSTEM_SCHEMAS.contains(&schema) {
-                            return session.system_table(schema, name, self.hidden);
+                            return session.system_table(
+                                schema,
+                                name,
+                                self.hidden.load(Ordering::Relaxed),
+                            );
                         }
                         None
                     })
@@ -201,6 +215,9 @@ impl ContextProvider for Names<'_> {
     }
 
     fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
+        if name == ARRAY_OF_ROWS {
+            return Some(array_of_rows());
+        }
         let session = self.scope.session.function(name);
         session.or_else(|| self.scope.state.scalar_functions().get(name).cloned())
     }

@@ -636,10 +636,7 @@ impl planner::SessionNames for NoNames {
         None
     }
 
-    fn system_rows(
-        &self,
-        _function: &str,
-    ) -> Option<Arc<dyn datafusion::catalog::TableProvider>> {
+    fn system_rows(&self, _function: &str) -> Option<Arc<dyn datafusion::catalog::TableProvider>> {
         None
     }
 

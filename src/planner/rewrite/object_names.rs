@@ -38,7 +38,7 @@ pub(in crate::planner) fn cast_names(plan: LogicalPlan, scope: &Scope) -> Result
 
 fn replace(expr: Expr, schema: &DFSchema, scope: &Scope) -> EngineResult<Transformed<Expr>> {
     let Expr::Cast(cast) = &expr else {
-        return Ok(Transformed::no(expr));
+        return from_zero(expr, schema);
     };
     let target = SqlType::of(&cast.field);
     let to_text = matches!(
@@ -64,6 +64,28 @@ fn replace(expr: Expr, schema: &DFSchema, scope: &Scope) -> EngineResult<Transfo
         ))),
         None => Ok(Transformed::no(expr)),
     }
+}
+
+/// Elements of `int2vector` and `oidvector` are counted from 0, those of the engine's lists from 1.
+fn from_zero(expr: Expr, schema: &DFSchema) -> EngineResult<Transformed<Expr>> {
+    let Expr::ScalarFunction(mut call) = expr else {
+        return Ok(Transformed::no(expr));
+    };
+    let vector = call.name() == "array_element"
+        && call.args.first().is_some_and(|list| {
+            list.to_field(schema).is_ok_and(|(_, field)| {
+                matches!(
+                    SqlType::of(&field),
+                    SqlType::Int2Vector | SqlType::OidVector
+                )
+            })
+        });
+    if vector && let Some(index) = call.args.get_mut(1) {
+        let one = Expr::Literal(ScalarValue::Int64(Some(1)), None);
+        *index = std::mem::take(index) + one;
+        return Ok(Transformed::yes(Expr::ScalarFunction(call)));
+    }
+    Ok(Transformed::no(Expr::ScalarFunction(call)))
 }
 
 fn is_string(data_type: &DataType) -> bool {

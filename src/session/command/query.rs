@@ -14,10 +14,10 @@ use crate::error::Result;
 use crate::execute::{self, BatchStream, Limits};
 use crate::planner::{self, Parameters, RelationSizes, Scope};
 use crate::policy::{self, Caller, GuardedPlan};
-use crate::session::{Engine, Session};
 use crate::session::opener::Opened;
 use crate::session::prepared::{PlannedFor, Prepared};
 use crate::session::reply::{Columns, OutColumn, Reply, Rows, RowsTag};
+use crate::session::{Engine, Session};
 
 /// Plans a query and tells its parameters and columns.
 pub(super) fn plan(
