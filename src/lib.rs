@@ -11,14 +11,14 @@
 //! ```
 
 pub mod auth;
-pub mod run;
-pub mod demo;
 pub mod config;
+pub mod demo;
 pub mod error;
 pub mod execute;
 pub mod format;
 pub mod planner;
 pub mod policy;
+pub mod run;
 pub mod server;
 pub mod session;
 pub mod telemetry;

@@ -79,7 +79,14 @@ fn command(cli: &Cli) -> Result<()> {
             let config = options.config()?;
             tessera::telemetry::start(&config.log)?;
             let admin_password = std::env::var(ADMIN_PASSWORD_VARIABLE).ok();
-            run(&config, &Start { data: data.clone(), admin_password }, None)
+            run(
+                &config,
+                &Start {
+                    data: data.clone(),
+                    admin_password,
+                },
+                None,
+            )
         }
         Command::Demo { data, options } => {
             let config = options.config()?;

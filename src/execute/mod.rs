@@ -7,6 +7,7 @@
 mod checked;
 mod limits;
 mod memory;
+mod moments;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use tokio::sync::mpsc;
 pub(crate) use limits::bounded;
 pub use limits::{Interrupt, Interruption, Limits};
 pub use memory::TenantPool;
+pub use moments::Moments;
 
 use crate::error::{Error, Result};
 use crate::policy::GuardedPlan;
@@ -39,6 +41,8 @@ pub struct Execution {
     pub cpu: Handle,
     pub limits: Limits,
     pub interrupt: Interrupt,
+    /// What `now()` and its like answer.
+    pub moments: Moments,
 }
 
 /// Starts a plan and gives its batches as they come.
@@ -74,8 +78,13 @@ pub fn run(plan: GuardedPlan, execution: &Execution) -> BatchStream {
 ///
 /// # Errors
 /// What the engine cannot plan.
-pub async fn physical(plan: GuardedPlan, state: &SessionState) -> Result<Arc<dyn ExecutionPlan>> {
-    Ok(state.create_physical_plan(plan.plan()).await?)
+pub async fn physical(
+    plan: GuardedPlan,
+    state: &SessionState,
+    moments: Moments,
+) -> Result<Arc<dyn ExecutionPlan>> {
+    let plan = moments.put_into(plan.into_plan(), state)?;
+    Ok(state.create_physical_plan(&plan).await?)
 }
 
 async fn forward(
@@ -83,7 +92,7 @@ async fn forward(
     execution: &Execution,
     sender: &mpsc::Sender<Result<RecordBatch>>,
 ) -> Result<()> {
-    let plan = physical(plan, &execution.state).await?;
+    let plan = physical(plan, &execution.state, execution.moments).await?;
     let plan = checked::checked(plan, execution.limits, &execution.interrupt)?;
     let mut batches = execute_stream(plan, execution.state.task_ctx())?;
     while let Some(batch) = batches.next().await {
@@ -135,7 +144,7 @@ pub async fn analyze(
     let inner = execution.clone();
     let work = execution.cpu.spawn(async move {
         let started = std::time::Instant::now();
-        let physical = physical(plan, &inner.state).await?;
+        let physical = physical(plan, &inner.state, inner.moments).await?;
         let physical = checked::checked(physical, inner.limits, &inner.interrupt)?;
         let mut batches = execute_stream(Arc::clone(&physical), inner.state.task_ctx())?;
         let mut rows = 0;

@@ -14,6 +14,9 @@ pub fn engine_error(error: DataFusionError) -> Error {
             engine_error(*inner)
         }
         DataFusionError::Shared(shared) => match shared.find_root() {
+            DataFusionError::External(cause) => {
+                borrowed(cause.as_ref()).unwrap_or_else(|| by_text(&cause.to_string()))
+            }
             DataFusionError::ResourcesExhausted(_) => out_of_memory(),
             DataFusionError::ArrowError(arrow, _) => arrow_error(&arrow.to_string(), arrow),
             other => by_text(&other.to_string()),
@@ -72,9 +75,66 @@ fn external(cause: Box<dyn std::error::Error + Send + Sync>) -> Error {
     }
 }
 
-/// An error of the functions.
+/// An error of the functions, or one of which nothing is known.
 fn functions(cause: Box<dyn std::error::Error + Send + Sync>) -> Error {
-    Error::Internal(cause)
+    match borrowed(cause.as_ref()) {
+        Some(error) => error,
+        None => Error::Internal(cause),
+    }
+}
+
+/// An error of the functions, which is told by its code and texts alone.
+fn borrowed(cause: &(dyn std::error::Error + 'static)) -> Option<Error> {
+    use tessera_catalog::system::LookupError;
+    use tessera_udfs::pg::PgError;
+    let mut current = Some(cause);
+    while let Some(cause) = current {
+        if let Some(error) = cause.downcast_ref::<PgError>() {
+            return Some(coded(error.sqlstate(), error.to_string(), None, None));
+        }
+        if let Some(error) = cause.downcast_ref::<LookupError>() {
+            return Some(coded(error.sqlstate(), error.to_string(), None, None));
+        }
+        if let Some(error) = cause.downcast_ref::<tessera_udfs::Error>() {
+            let code = sqlstate_of_call(error);
+            return Some(coded(code, error.to_string(), error.hint(), error.detail()));
+        }
+        current = cause.source();
+    }
+    None
+}
+
+fn coded(
+    sqlstate: &'static str,
+    message: String,
+    hint: Option<String>,
+    detail: Option<String>,
+) -> Error {
+    Error::Function {
+        sqlstate,
+        message,
+        hint,
+        detail,
+    }
+}
+
+/// The code of a refused call of one of our own functions.
+fn sqlstate_of_call(error: &tessera_udfs::Error) -> &'static str {
+    use tessera_udfs::Error as Call;
+    match error {
+        Call::UnknownArgument { .. } | Call::MissingArgument { .. } => "42883",
+        Call::DuplicateArgument { .. } | Call::PositionalArgument { .. } => "42601",
+        Call::UndefinedColumn { .. } => "42703",
+        Call::AmbiguousColumn { .. } => "42702",
+        Call::UndecidedColumn { .. } | Call::NotConstant { .. } => "42P10",
+        Call::ColumnType { .. } | Call::WrongType { .. } => "42804",
+        Call::InvalidValue { .. } => "22023",
+        Call::NullValue { .. } => "22004",
+        Call::NotARelation { .. } => "42809",
+        Call::NotSupported { .. } => "0A000",
+        Call::Group { .. } => "22000",
+        Call::Internal { .. } => "XX000",
+    }
 }
 
 fn schema_error(cause: SchemaError) -> Error {

@@ -31,8 +31,9 @@ pub use params::Parameters;
 pub use parse::parse;
 pub use query::{expression, plan, plan_change};
 pub use rewrite::do_nothing::DO_NOTHING;
+pub use rewrite::object_names::name_objects;
 pub use rewrite::output_names::{numbered, output_name, shown};
-pub use scope::{Scope, SessionNames};
+pub use scope::{RelationSizes, Scope, SessionNames};
 pub use types::sql_type;
 
 /// Adds our rules to the engine's, after those that add casts of their own.

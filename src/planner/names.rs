@@ -1,6 +1,7 @@
 //! Names to sources and functions, for the engine's planner.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
@@ -16,6 +17,8 @@ use datafusion::logical_expr::{
     AggregateUDF, Expr, HigherOrderUDF, ScalarUDF, TableSource, WindowUDF,
 };
 
+use super::rewrite::operators::ARRAY_OF_ROWS;
+use super::rewrite::single_value::array_of_rows;
 use super::rewrite::time_travel;
 use super::row_ids;
 use super::scope::{SYSTEM_SCHEMAS, Scope};
@@ -35,6 +38,8 @@ pub(super) struct Names<'a> {
     pub(super) depth: usize,
     /// Whether a marked name is the target of a statement that changes rows.
     targets: bool,
+    /// Whether the statement names a column that `*` leaves out of system tables.
+    hidden: AtomicBool,
     sources: Mutex<HashMap<TableReference, Arc<dyn TableSource>>>,
 }
 
@@ -45,6 +50,7 @@ impl<'a> Names<'a> {
             references: &[],
             depth: 0,
             targets: false,
+            hidden: AtomicBool::new(false),
             sources: Mutex::default(),
         }
     }
@@ -71,8 +77,14 @@ impl<'a> Names<'a> {
             references,
             depth,
             targets: false,
+            hidden: AtomicBool::new(false),
             sources: Mutex::default(),
         })
+    }
+
+    /// Whether system tables show the columns that `*` leaves out.
+    pub(super) fn show_hidden(&self, hidden: bool) {
+        self.hidden.store(hidden, Ordering::Relaxed);
     }
 
     fn source(&self, name: &TableReference) -> Result<Arc<dyn TableSource>> {
@@ -110,7 +122,9 @@ impl<'a> Names<'a> {
         let session = &self.scope.session;
         let provider = match schema {
             Some("pg_temp") => session.temporary_table(name),
-            Some(schema) if SYSTEM_SCHEMAS.contains(&schema) => session.system_table(schema, name),
+            Some(schema) if SYSTEM_SCHEMAS.contains(&schema) => {
+                session.system_table(schema, name, self.hidden.load(Ordering::Relaxed))
+            }
             Some(_) => None,
             None => session.temporary_table(name).or_else(|| {
                 // `pg_catalog` is searched first unless the path names it later.
@@ -122,7 +136,11 @@ impl<'a> Names<'a> {
                     .chain(path.iter().map(String::as_str))
                     .find_map(|schema| {
                         if SYSTEM_SCHEMAS.contains(&schema) {
-                            return session.system_table(schema, name);
+                            return session.system_table(
+                                schema,
+                                name,
+                                self.hidden.load(Ordering::Relaxed),
+                            );
                         }
                         None
                     })
@@ -159,6 +177,14 @@ impl ContextProvider for Names<'_> {
         use datafusion::optimizer::simplify_expressions::ExprSimplifier;
         let state = &self.scope.state;
         let short = name.strip_prefix("pg_catalog.").unwrap_or(name);
+        if args.is_empty()
+            && let Some(provider) = self.scope.session.system_rows(short)
+        {
+            return Ok(Arc::new(ProvidedRef {
+                function: Some(short.to_owned()),
+                provider,
+            }));
+        }
         let function = state
             .table_functions()
             .get(short)
@@ -209,6 +235,9 @@ impl ContextProvider for Names<'_> {
     }
 
     fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
+        if name == ARRAY_OF_ROWS {
+            return Some(array_of_rows());
+        }
         let session = self.scope.session.function(name);
         session.or_else(|| self.scope.state.scalar_functions().get(name).cloned())
     }

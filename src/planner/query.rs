@@ -7,7 +7,9 @@ use datafusion::sql::planner::{ParserOptions, PlannerContext, SqlToRel};
 use datafusion::sql::sqlparser::ast;
 
 use super::names::Names;
-use super::rewrite::{functions, literals, output_names, time_travel};
+use super::rewrite::{
+    functions, literals, object_names, operators, output_names, scalar_subqueries, time_travel,
+};
 use super::scope::Scope;
 use crate::error::Result;
 
@@ -53,9 +55,13 @@ pub(super) fn plan_with(
     tessera_udfs::rewrite_relation_arguments(&mut statement);
     time_travel::mark_versions(&mut statement)?;
     output_names::name_outputs(&mut statement);
+    let hidden = operators::short_spellings(&mut statement);
+    names.show_hidden(hidden);
     let mut context = PlannerContext::new().with_prepare_param_data_types(parameters.to_vec());
     let engine = SqlToRel::new_with_options(names, options());
     let plan = engine.sql_statement_to_plan_with_context(statement, &mut context)?;
+    let plan = scalar_subqueries::make_joinable(plan)?;
+    let plan = object_names::cast_names(plan, names.scope)?;
     Ok(literals::narrow_integers(plan)?)
 }
 
@@ -77,6 +83,7 @@ pub fn expression(
     parameters: &[Option<FieldRef>],
 ) -> Result<Expr> {
     functions::plain_calls(&mut expression);
+    operators::short_spellings(&mut expression);
     let names = Names::new(scope);
     let engine = SqlToRel::new_with_options(&names, options());
     let mut context = PlannerContext::new().with_prepare_param_data_types(parameters.to_vec());

@@ -26,14 +26,29 @@ pub struct Scope {
     pub session: Arc<dyn SessionNames>,
 }
 
+/// Rows and bytes of relations.
+pub type RelationSizes = std::collections::HashMap<Oid, (i64, i64)>;
+
 /// Names that a session adds to those of its database.
 pub trait SessionNames: Send + Sync {
     /// A function that answers for this session, such as `current_user`.
     fn function(&self, name: &str) -> Option<Arc<ScalarUDF>>;
     /// Names of such functions.
     fn function_names(&self) -> Vec<String>;
-    /// A table of `pg_catalog`, `information_schema` or `tessera`.
-    fn system_table(&self, schema: &str, name: &str) -> Option<Arc<dyn TableProvider>>;
+    /// A table of `pg_catalog`, `information_schema` or `tessera`; with `hidden` also the columns
+    /// that `*` leaves out.
+    fn system_table(
+        &self,
+        schema: &str,
+        name: &str,
+        hidden: bool,
+    ) -> Option<Arc<dyn TableProvider>>;
+    /// The rows of a function of the catalogs that takes no arguments.
+    fn system_rows(&self, function: &str) -> Option<Arc<dyn TableProvider>>;
+    /// Whether planning has looked at what changes from one statement to the next.
+    fn is_momentary(&self) -> bool;
+    /// Where the sizes of relations belong before the statement runs, if it may ask for them.
+    fn wanted_sizes(&self) -> Option<Arc<std::sync::OnceLock<RelationSizes>>>;
     /// A temporary table.
     fn temporary_table(&self, name: &str) -> Option<Arc<dyn TableProvider>>;
 }

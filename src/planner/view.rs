@@ -108,7 +108,7 @@ impl Binder<'_> {
             ));
         }
         let system = schema.is_some_and(|schema| SYSTEM_SCHEMAS.contains(&schema))
-            || (schema.is_none() && session.system_table("pg_catalog", table).is_some());
+            || (schema.is_none() && session.system_table("pg_catalog", table, false).is_some());
         if system {
             return Ok(());
         }

@@ -24,7 +24,10 @@ pub struct CatalogDirectory {
 impl CatalogDirectory {
     /// A directory over a catalog; tenants may have so many sessions unless theirs says otherwise.
     pub fn new(catalog: Catalog, tenant_connections: u32) -> Self {
-        Self { catalog, tenant_connections }
+        Self {
+            catalog,
+            tenant_connections,
+        }
     }
 
     async fn database(&self, name: &str) -> Result<Option<Arc<Database>>> {
@@ -32,26 +35,37 @@ impl CatalogDirectory {
             return Ok(Some(self.catalog.system()));
         }
         match self.catalog.tenant(name) {
-            Some(tenant) => {
-                Ok(Some(self.catalog.database(DatabaseId::Tenant(tenant.id)).await?))
-            }
+            Some(tenant) => Ok(Some(
+                self.catalog.database(DatabaseId::Tenant(tenant.id)).await?,
+            )),
             None => Ok(None),
         }
     }
 
-    fn candidate(&self, role: &Role, operator: bool, database: Option<&Arc<Database>>) -> Candidate {
+    fn candidate(
+        &self,
+        role: &Role,
+        operator: bool,
+        database: Option<&Arc<Database>>,
+    ) -> Candidate {
         let system = self.catalog.system();
-        let tenant =
-            database.and_then(|d| d.id.tenant()).and_then(|id| system.tenants.get(&id).cloned());
+        let tenant = database
+            .and_then(|d| d.id.tenant())
+            .and_then(|id| system.tenants.get(&id).cloned());
         let suspended = tenant.as_ref().is_some_and(|tenant| tenant.suspended);
         let limit = tenant.as_ref().map(|tenant| {
             let own = tenant.settings.get("max_connections");
-            own.and_then(|limit| limit.parse().ok()).unwrap_or(self.tenant_connections)
+            own.and_then(|limit| limit.parse().ok())
+                .unwrap_or(self.tenant_connections)
         });
         let may_connect = database.is_some_and(|database| {
             let caller = Caller {
                 role: role.oid,
-                roles: if operator { vec![] } else { database.roles_of(role.oid) },
+                roles: if operator {
+                    vec![]
+                } else {
+                    database.roles_of(role.oid)
+                },
                 superuser: operator && role.superuser,
                 operator,
                 system: Arc::clone(&system),
@@ -107,7 +121,9 @@ impl Directory for CatalogDirectory {
         let system = self.catalog.system();
         let logins: Vec<_> = system.roles.values().filter(|role| role.login).collect();
         let kept = logins.iter().filter(|role| {
-            role.password.as_deref().is_some_and(|stored| stored.starts_with("$argon2id$"))
+            role.password
+                .as_deref()
+                .is_some_and(|stored| stored.starts_with("$argon2id$"))
         });
         kept.count() as f64 / logins.len().max(1) as f64
     }

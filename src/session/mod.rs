@@ -3,6 +3,7 @@
 //! A statement is parsed, planned over the names that its transaction sees, guarded with the rights
 //! of the session's role, and run. The tenant is fixed when the session opens and nothing changes it.
 
+mod catalogs;
 mod command;
 mod constant;
 mod copy_sink;
@@ -39,11 +40,12 @@ pub use crate::planner::ast::Statement;
 
 use crate::auth::Login;
 use crate::error::{Error, Result};
-use crate::execute::{Execution, Limits};
+use crate::execute::{Execution, Limits, Moments};
 use crate::format::Display;
 use crate::planner::ast::{Body, Transaction as TransactionStatement};
 use crate::planner::{self, Scope};
 use crate::policy::Caller;
+use catalogs::{Catalogs, Viewer};
 use names::{Answers, Names};
 use prepared::PreparedStatements;
 use settings::Settings;
@@ -544,8 +546,28 @@ impl Session {
             settings,
             operator: caller.superuser,
         };
-        scope.session = Arc::new(Names::new(&answers));
+        let catalogs = self.catalogs(caller, &scope);
+        scope.session = Arc::new(Names::new(&answers, catalogs));
         Ok(scope)
+    }
+
+    fn catalogs(&self, caller: &Caller, scope: &Scope) -> Catalogs {
+        let viewer = Viewer {
+            system: Arc::clone(&caller.system),
+            database: Arc::clone(&caller.database),
+            role: caller.role,
+            roles: caller.roles.clone(),
+            superuser: caller.superuser,
+            zone: Arc::clone(&scope.zone),
+            search_path: scope.search_path.clone(),
+        };
+        Catalogs::new(
+            viewer,
+            Arc::clone(&self.settings),
+            Arc::clone(&self.engine),
+            Arc::clone(&scope.state),
+            Vec::new(),
+        )
     }
 
     fn engine_state(&mut self, display: Display) -> Result<Arc<SessionState>> {
@@ -566,7 +588,13 @@ impl Session {
             cpu: self.engine.cpu.clone(),
             limits,
             interrupt: self.interrupt.clone(),
+            moments: self.moments(),
         }
+    }
+
+    /// What the functions of the current time answer in a statement that starts now.
+    fn moments(&self) -> Moments {
+        Moments::starting_now(self.transaction.started_at)
     }
 }
 
@@ -602,7 +630,20 @@ impl planner::SessionNames for NoNames {
         &self,
         _schema: &str,
         _name: &str,
+        _hidden: bool,
     ) -> Option<Arc<dyn datafusion::catalog::TableProvider>> {
+        None
+    }
+
+    fn system_rows(&self, _function: &str) -> Option<Arc<dyn datafusion::catalog::TableProvider>> {
+        None
+    }
+
+    fn is_momentary(&self) -> bool {
+        false
+    }
+
+    fn wanted_sizes(&self) -> Option<Arc<std::sync::OnceLock<planner::RelationSizes>>> {
         None
     }
 

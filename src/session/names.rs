@@ -13,6 +13,7 @@ use datafusion::logical_expr::{
 use parking_lot::Mutex;
 use tessera_catalog::sql_type::SqlType;
 
+use super::catalogs::{Catalogs, SizeCell};
 use super::settings::Settings;
 use crate::error::Error;
 use crate::planner::SessionNames;
@@ -20,6 +21,7 @@ use crate::planner::SessionNames;
 /// One statement's view of its session.
 pub(super) struct Names {
     functions: HashMap<&'static str, Arc<ScalarUDF>>,
+    catalogs: Catalogs,
 }
 
 /// What the functions answer.
@@ -41,7 +43,7 @@ pub(super) struct Answers {
 }
 
 impl Names {
-    pub(super) fn new(answers: &Answers) -> Self {
+    pub(super) fn new(answers: &Answers, catalogs: Catalogs) -> Self {
         let text = |value: &str| Some(ScalarValue::Utf8View(Some(value.to_owned())));
         let mut functions = HashMap::new();
         let mut add = |name: &'static str, sql_type: SqlType, value: Option<ScalarValue>| {
@@ -128,24 +130,45 @@ impl Names {
         ] {
             functions.insert(function.0, Arc::new(function.1));
         }
-        Self { functions }
+        Self {
+            functions,
+            catalogs,
+        }
     }
 }
 
 impl SessionNames for Names {
     fn function(&self, name: &str) -> Option<Arc<ScalarUDF>> {
-        self.functions.get(name).map(Arc::clone)
+        let own = self.functions.get(name).map(Arc::clone);
+        own.or_else(|| self.catalogs.function(name))
     }
 
     fn function_names(&self) -> Vec<String> {
-        self.functions
-            .keys()
-            .map(|name| (*name).to_owned())
+        let own = self.functions.keys().copied();
+        own.chain(tessera_catalog::system::function_names())
+            .map(str::to_owned)
             .collect()
     }
 
-    fn system_table(&self, _schema: &str, _name: &str) -> Option<Arc<dyn TableProvider>> {
-        None
+    fn system_table(
+        &self,
+        schema: &str,
+        name: &str,
+        hidden: bool,
+    ) -> Option<Arc<dyn TableProvider>> {
+        self.catalogs.table(schema, name, hidden)
+    }
+
+    fn system_rows(&self, function: &str) -> Option<Arc<dyn TableProvider>> {
+        self.catalogs.table_function(function)
+    }
+
+    fn is_momentary(&self) -> bool {
+        self.catalogs.is_made()
+    }
+
+    fn wanted_sizes(&self) -> Option<SizeCell> {
+        self.catalogs.sizes()
     }
 
     fn temporary_table(&self, _name: &str) -> Option<Arc<dyn TableProvider>> {

@@ -26,7 +26,7 @@ mod table;
 mod tests;
 
 pub use error::LookupError;
-pub use functions::functions;
+pub use functions::{function_names, functions};
 pub use names::{quote_ident, split_name};
 pub use provider::HIDDEN;
 pub use scene::{

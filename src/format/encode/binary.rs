@@ -33,6 +33,7 @@ impl Column {
                     .map_err(|_| Error::OutOfRange("bigint out of range".to_owned()))?;
                 out.extend_from_slice(&value.to_be_bytes());
             }
+            Values::Object(values, _) => out.extend_from_slice(&values.value(row).to_be_bytes()),
             Values::Oid(values) => out.extend_from_slice(&values.value(row).to_be_bytes()),
             Values::Float4(values) => out.extend_from_slice(&values.value(row).to_be_bytes()),
             Values::Float8(values) => out.extend_from_slice(&values.value(row).to_be_bytes()),

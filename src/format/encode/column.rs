@@ -36,6 +36,8 @@ pub(super) enum Values {
     /// As Arrow counts; to a client it is an int8.
     Unsigned(UInt64Array),
     Oid(UInt32Array),
+    /// The number of an object and its name, which is its text.
+    Object(UInt32Array, Strings),
     Float4(Float32Array),
     Float8(Float64Array),
     Decimal(Decimal128Array, i8),
@@ -136,6 +138,7 @@ impl Column {
     pub fn is_null(&self, row: usize) -> bool {
         match (&self.nulls, &self.values) {
             (_, Values::AllNull) => true,
+            (_, Values::Object(numbers, _)) => numbers.is_null(row),
             (Some(nulls), _) => nulls.is_null(row),
             (None, _) => false,
         }
@@ -164,6 +167,7 @@ fn open_values(array: &ArrayRef, sql_type: &SqlType) -> Result<Values> {
                 .as_primitive::<Int64Type>()
                 .clone(),
         ),
+        SqlType::Reg(_) if array.as_struct_opt().is_some() => open_object(array)?,
         SqlType::Oid | SqlType::Reg(_) => Values::Oid(
             convert(array, &DataType::UInt32)?
                 .as_primitive::<UInt32Type>()
@@ -240,6 +244,19 @@ fn open_values(array: &ArrayRef, sql_type: &SqlType) -> Result<Values> {
             None => Values::Text(Strings::open(array)?),
         },
     })
+}
+
+/// A number and its name, as two fields.
+fn open_object(array: &ArrayRef) -> Result<Values> {
+    match array.as_struct().columns() {
+        [number, name] => Ok(Values::Object(
+            convert(number, &DataType::UInt32)?
+                .as_primitive::<UInt32Type>()
+                .clone(),
+            Strings::open(name)?,
+        )),
+        _ => Err(Error::internal("an object without its name")),
+    }
 }
 
 fn open_numeric(array: &ArrayRef) -> Result<Values> {

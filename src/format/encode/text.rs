@@ -14,6 +14,7 @@ impl Column {
             Values::Int4(values) => number::integer(values.value(row), out),
             Values::Int8(values) => number::integer(values.value(row), out),
             Values::Unsigned(values) => number::integer(values.value(row), out),
+            Values::Object(_, names) => out.extend_from_slice(names.value(row).as_bytes()),
             Values::Oid(values) => number::integer(values.value(row), out),
             Values::Float4(values) => {
                 number::float4(values.value(row), display.extra_float_digits, out)

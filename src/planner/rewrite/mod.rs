@@ -3,5 +3,9 @@
 pub(super) mod do_nothing;
 pub(super) mod functions;
 pub(super) mod literals;
+pub(super) mod object_names;
+pub(super) mod operators;
 pub(super) mod output_names;
+pub(super) mod scalar_subqueries;
+pub(super) mod single_value;
 pub(super) mod time_travel;

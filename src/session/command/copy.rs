@@ -33,7 +33,7 @@ pub(super) async fn run(session: &mut Session, copy: &Copy, limits: Limits) -> R
                     "COPY of a statement that is not a query".to_owned(),
                 ));
             };
-            let (plan, _, columns) = query::plan(written, &scope, &[])?;
+            let (plan, _, columns) = query::answer(written, &scope, &[])?;
             check_force(&options, &columns, false)?;
             let guarded = query::guard(session, plan, &caller, &scope).await?;
             let batches = query::stream(session, guarded, &scope, limits);

@@ -28,7 +28,7 @@ pub(super) async fn declare(
     }
     let caller = session.caller().await?;
     let scope = session.scope(&caller).await?;
-    let (plan, _, columns) = query::plan(written, &scope, &[])?;
+    let (plan, _, columns) = query::answer(written, &scope, &[])?;
     let guarded = query::guard(session, plan, &caller, &scope).await?;
     // A cursor outlives the statement's own time limit; each FETCH has one.
     let batches = query::stream(session, guarded, &scope, Limits::default());

@@ -33,9 +33,12 @@ async fn describe(
         Body::Query(written) => {
             let caller = session.caller().await?;
             let scope = session.scope(&caller).await?;
-            let (planned, types, columns) = query::plan(written, &scope, declared)?;
+            let (planned, types, columns) = query::answer(written, &scope, declared)?;
             parameters = types;
-            plan = Some((planned, query::planned_for(session, &caller)));
+            // What the catalogs show is a new one each time.
+            if !scope.session.is_momentary() {
+                plan = Some((planned, query::planned_for(session, &caller)));
+            }
             Some(columns)
         }
         Body::Write(written) => {
@@ -57,11 +60,7 @@ async fn describe(
         },
         Body::Explain(explain) => {
             // Parameters are those of the statement that is explained.
-            let inner = (prepare(
-                session,
-                explain.statement.as_ref().clone(),
-                declared,
-            ));
+            let inner = (prepare(session, explain.statement.as_ref().clone(), declared));
             parameters = inner.await?.parameters;
             Some(explain_columns())
         }

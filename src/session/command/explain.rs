@@ -58,7 +58,7 @@ pub(super) async fn run(
         ));
         lines
     } else {
-        let physical = execute::physical(guarded, &scope.state).await?;
+        let physical = execute::physical(guarded, &scope.state, session.moments()).await?;
         let text = DisplayableExecutionPlan::new(physical.as_ref())
             .indent(explain.verbose)
             .to_string();

@@ -1,21 +1,23 @@
 //! Queries: planned once, guarded and opened afresh each time.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use datafusion::common::metadata::ScalarAndMetadata;
 use datafusion::common::{ParamValues, ScalarValue};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::sqlparser::ast;
+use tessera_catalog::id::{DatabaseId, Space};
 use tessera_catalog::sql_type::SqlType;
 
 use crate::error::Result;
 use crate::execute::{self, BatchStream, Limits};
-use crate::planner::{self, Parameters, Scope};
+use crate::planner::{self, Parameters, RelationSizes, Scope};
 use crate::policy::{self, Caller, GuardedPlan};
-use crate::session::Session;
 use crate::session::opener::Opened;
 use crate::session::prepared::{PlannedFor, Prepared};
 use crate::session::reply::{Columns, OutColumn, Reply, Rows, RowsTag};
+use crate::session::{Engine, Session};
 
 /// Plans a query and tells its parameters and columns.
 pub(super) fn plan(
@@ -29,6 +31,16 @@ pub(super) fn plan(
     let (plan, types) = parameters.resolve(plan, &scope.zone)?;
     let columns = columns(&plan);
     Ok((plan, types, columns))
+}
+
+/// The same for a query whose rows go to a client, with the names of objects beside their numbers.
+pub(super) fn answer(
+    query: &ast::Query,
+    scope: &Scope,
+    declared: &[u32],
+) -> Result<(LogicalPlan, Vec<SqlType>, Columns)> {
+    let (planned, types, columns) = plan(query, scope, declared)?;
+    Ok((planner::name_objects(planned, scope)?, types, columns))
 }
 
 /// A plan's columns as the client is told.
@@ -61,7 +73,7 @@ pub(super) async fn run(
         }
         _ => {
             let declared: Vec<u32> = prepared.parameters.iter().map(SqlType::oid).collect();
-            let (plan, _, columns) = plan(query, &scope, &declared)?;
+            let (plan, _, columns) = answer(query, &scope, &declared)?;
             if let Some(told) = &prepared.columns {
                 check_same(told, &columns)?;
             }
@@ -122,6 +134,11 @@ pub(super) async fn guard(
     scope: &Scope,
 ) -> Result<GuardedPlan> {
     let engine = Arc::clone(&session.engine);
+    if let Some(cell) = scope.session.wanted_sizes() {
+        let sizes = sizes(&engine, caller).await?;
+        // A statement that plans twice has them already.
+        let _ = cell.set(sizes);
+    }
     let opened = Opened::load(
         &engine,
         &mut session.transaction,
@@ -131,6 +148,31 @@ pub(super) async fn guard(
     )
     .await?;
     policy::guard(plan, caller, &opened)
+}
+
+/// Rows and bytes of all relations that the caller's database reads.
+async fn sizes(engine: &Engine, caller: &Caller) -> Result<RelationSizes> {
+    let mut spaces = vec![Space::Shared];
+    match caller.database.id {
+        DatabaseId::Tenant(tenant) => spaces.push(Space::Tenant(tenant)),
+        DatabaseId::System => spaces.push(Space::System),
+    }
+    let mut numbers = HashMap::new();
+    for database in [&caller.system, &caller.database] {
+        let tables = database.relations.values();
+        numbers.extend(tables.filter_map(|r| Some((r.table()?.uuid, r.oid))));
+    }
+    let mut sizes = RelationSizes::new();
+    for space in spaces {
+        for (table, part) in engine.catalog.parts_in(space).await? {
+            if let Some(oid) = numbers.get(&table) {
+                let total: &mut (i64, i64) = sizes.entry(*oid).or_default();
+                total.0 = total.0.saturating_add_unsigned(part.rows);
+                total.1 = total.1.saturating_add_unsigned(part.bytes);
+            }
+        }
+    }
+    Ok(sizes)
 }
 
 /// Runs a guarded plan of this session.

@@ -45,6 +45,17 @@ pub fn functions(scene: Arc<Scene>) -> Vec<Arc<ScalarUDF>> {
     udfs.collect()
 }
 
+/// Their names.
+pub fn function_names() -> impl Iterator<Item = &'static str> {
+    let all = [
+        definitions::FUNCTIONS,
+        lookups::FUNCTIONS,
+        privileges::FUNCTIONS,
+        sizes::FUNCTIONS,
+    ];
+    all.into_iter().flatten().map(|function| function.name)
+}
+
 /// A function over the catalogs.
 struct Function {
     name: &'static str,

@@ -1,7 +1,7 @@
 //! The current time: `now`, `clock_timestamp`, `current_date` and their kin.
 //!
-//! `now` and `statement_timestamp` are the statement's start, which the engine puts into the plan;
-//! a session inside a transaction may replace `now` by the transaction's.
+//! `now` is the transaction's start and `statement_timestamp` the statement's; the server puts both
+//! into the plan before it runs, by `simplify` with the moment in question.
 
 use std::sync::Arc;
 
@@ -56,10 +56,11 @@ pub(crate) fn udfs() -> Vec<ScalarUDF> {
     vec![
         make(
             "now",
-            &["transaction_timestamp", "statement_timestamp"],
+            &["transaction_timestamp"],
             Shape::Timestamptz,
             stable,
         ),
+        make("statement_timestamp", &[], Shape::Timestamptz, stable),
         make("current_timestamp", &[], Shape::Timestamptz, stable),
         make(
             "clock_timestamp",

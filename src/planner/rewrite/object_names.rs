@@ -1,0 +1,129 @@
+//! `regclass` and its kin: numbers of objects that are read and written as names.
+//!
+//! Only a session knows what the names mean, so casts from and to text become calls of its
+//! functions here, and what goes to a client gets the names beside the numbers.
+
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{DFSchema, ScalarValue};
+use datafusion::error::Result as EngineResult;
+use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::utils::merge_schema;
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder};
+use tessera_catalog::sql_type::SqlType;
+
+use crate::error::Result;
+use crate::planner::scope::Scope;
+
+/// Reads and writes the names of objects in a plan's casts.
+pub(in crate::planner) fn cast_names(plan: LogicalPlan, scope: &Scope) -> Result<LogicalPlan> {
+    let cast = plan.transform_up_with_subqueries(|node| {
+        let schema = merge_schema(&node.inputs());
+        let names = NamePreserver::new(&node);
+        let node = node.map_expressions(|expr| {
+            let name = names.save(&expr);
+            let replaced = expr.transform_up(|expr| replace(expr, &schema, scope))?;
+            Ok(replaced.update_data(|expr| name.restore(expr)))
+        })?;
+        if !node.transformed {
+            return Ok(node);
+        }
+        Ok(Transformed::yes(node.data.recompute_schema()?))
+    })?;
+    Ok(cast.data)
+}
+
+fn replace(expr: Expr, schema: &DFSchema, scope: &Scope) -> EngineResult<Transformed<Expr>> {
+    let Expr::Cast(cast) = &expr else {
+        return from_zero(expr, schema);
+    };
+    let target = SqlType::of(&cast.field);
+    let to_text = matches!(
+        target,
+        SqlType::Text | SqlType::Varchar(_) | SqlType::Name | SqlType::Char(_)
+    );
+    if !to_text && !matches!(target, SqlType::Reg(_)) {
+        return Ok(Transformed::no(expr));
+    }
+    let Ok((_, from)) = cast.expr.to_field(schema) else {
+        return Ok(Transformed::no(expr));
+    };
+    let source = SqlType::of(&from);
+    let name = match (&source, &target) {
+        (SqlType::Reg(_), SqlType::Reg(_)) => return Ok(Transformed::no(expr)),
+        (_, SqlType::Reg(_)) if is_string(from.data_type()) => format!("{}in", target.typname()),
+        (SqlType::Reg(_), _) if to_text => format!("{}out", source.typname()),
+        _ => return Ok(Transformed::no(expr)),
+    };
+    match scope.session.function(&name) {
+        Some(function) => Ok(Transformed::yes(Expr::ScalarFunction(
+            ScalarFunction::new_udf(function, vec![cast.expr.as_ref().clone()]),
+        ))),
+        None => Ok(Transformed::no(expr)),
+    }
+}
+
+/// Elements of `int2vector` and `oidvector` are counted from 0, those of the engine's lists from 1.
+fn from_zero(expr: Expr, schema: &DFSchema) -> EngineResult<Transformed<Expr>> {
+    let Expr::ScalarFunction(mut call) = expr else {
+        return Ok(Transformed::no(expr));
+    };
+    let vector = call.name() == "array_element"
+        && call.args.first().is_some_and(|list| {
+            list.to_field(schema).is_ok_and(|(_, field)| {
+                matches!(
+                    SqlType::of(&field),
+                    SqlType::Int2Vector | SqlType::OidVector
+                )
+            })
+        });
+    if vector && let Some(index) = call.args.get_mut(1) {
+        let one = Expr::Literal(ScalarValue::Int64(Some(1)), None);
+        *index = std::mem::take(index) + one;
+        return Ok(Transformed::yes(Expr::ScalarFunction(call)));
+    }
+    Ok(Transformed::no(Expr::ScalarFunction(call)))
+}
+
+fn is_string(data_type: &DataType) -> bool {
+    matches!(
+        data_type,
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View
+    )
+}
+
+/// Puts the name beside the number in each column that holds objects, for the client.
+///
+/// # Errors
+/// What the engine cannot plan, which is a bug.
+pub fn name_objects(plan: LogicalPlan, scope: &Scope) -> Result<LogicalPlan> {
+    let schema = Arc::clone(plan.schema());
+    if !schema.fields().iter().any(|field| is_object(field)) {
+        return Ok(plan);
+    }
+    let named = datafusion::functions::core::named_struct();
+    let key = |text: &str| Expr::Literal(ScalarValue::Utf8(Some(text.to_owned())), None);
+    let outputs = schema.iter().map(|(qualifier, field)| {
+        let column = Expr::Column((qualifier, field).into());
+        let written = match SqlType::of(field) {
+            kind @ SqlType::Reg(_) => scope.session.function(&format!("{}out", kind.typname())),
+            _ => None,
+        };
+        let Some(written) = written else {
+            return column;
+        };
+        let name = Expr::ScalarFunction(ScalarFunction::new_udf(written, vec![column.clone()]));
+        let arguments = vec![key("oid"), column, key("name"), name];
+        Expr::ScalarFunction(ScalarFunction::new_udf(Arc::clone(&named), arguments))
+            .alias(field.name())
+    });
+    let outputs: Vec<Expr> = outputs.collect();
+    Ok(LogicalPlanBuilder::from(plan).project(outputs)?.build()?)
+}
+
+fn is_object(field: &datafusion::arrow::datatypes::Field) -> bool {
+    matches!(SqlType::of(field), SqlType::Reg(_))
+}

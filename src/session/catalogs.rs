@@ -1,0 +1,290 @@
+//! One statement's view of the system catalogs, made when the statement first names one of them.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, LazyLock, OnceLock};
+
+use datafusion::catalog::TableProvider;
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::{ScalarUDF, Signature, TypeSignature, Volatility};
+use parking_lot::Mutex;
+use tessera_catalog::id::{DatabaseId, Oid};
+use tessera_catalog::model::Database;
+use tessera_catalog::sql_type::SqlType;
+use tessera_catalog::system::{self, ActivityRow, FunctionRow, PreparedRow, Scene, SettingRow};
+
+use super::engine::Engine;
+use super::registry::Activity;
+use super::settings::Settings;
+
+/// Rows and bytes of each relation, filled in before a plan runs.
+pub(super) type SizeCell = Arc<OnceLock<HashMap<Oid, (i64, i64)>>>;
+
+/// The number of the first function in `pg_proc`; those below are types' own functions.
+const FIRST_FUNCTION_OID: u32 = 12_000;
+
+static FUNCTION_NAMES: LazyLock<HashSet<&'static str>> =
+    LazyLock::new(|| system::function_names().collect());
+
+/// What the catalogs are made from.
+pub(super) struct Catalogs {
+    pub(super) system: Arc<Database>,
+    pub(super) database: Arc<Database>,
+    pub(super) role: Oid,
+    pub(super) roles: Vec<Oid>,
+    pub(super) superuser: bool,
+    pub(super) zone: Arc<str>,
+    pub(super) search_path: Vec<String>,
+    pub(super) settings: Arc<Mutex<Settings>>,
+    pub(super) engine: Arc<Engine>,
+    pub(super) state: Arc<SessionState>,
+    pub(super) prepared: Vec<PreparedRow>,
+    made: OnceLock<Made>,
+}
+
+struct Made {
+    scene: Arc<Scene>,
+    functions: HashMap<String, Arc<ScalarUDF>>,
+    sizes: SizeCell,
+}
+
+/// Whose catalogs they are.
+pub(super) struct Viewer {
+    pub(super) system: Arc<Database>,
+    pub(super) database: Arc<Database>,
+    pub(super) role: Oid,
+    pub(super) roles: Vec<Oid>,
+    pub(super) superuser: bool,
+    pub(super) zone: Arc<str>,
+    pub(super) search_path: Vec<String>,
+}
+
+impl Catalogs {
+    pub(super) fn new(
+        viewer: Viewer,
+        settings: Arc<Mutex<Settings>>,
+        engine: Arc<Engine>,
+        state: Arc<SessionState>,
+        prepared: Vec<PreparedRow>,
+    ) -> Self {
+        Self {
+            system: viewer.system,
+            database: viewer.database,
+            role: viewer.role,
+            roles: viewer.roles,
+            superuser: viewer.superuser,
+            zone: viewer.zone,
+            search_path: viewer.search_path,
+            settings,
+            engine,
+            state,
+            prepared,
+            made: OnceLock::new(),
+        }
+    }
+
+    /// A function that reads the catalogs.
+    pub(super) fn function(&self, name: &str) -> Option<Arc<ScalarUDF>> {
+        if !FUNCTION_NAMES.contains(name) {
+            return None;
+        }
+        self.made().functions.get(name).map(Arc::clone)
+    }
+
+    /// A table of `pg_catalog` or `information_schema`; with `hidden` its system columns too.
+    pub(super) fn table(
+        &self,
+        schema: &str,
+        name: &str,
+        hidden: bool,
+    ) -> Option<Arc<dyn TableProvider>> {
+        let table = system::table(schema, name)?;
+        let scene = Arc::clone(&self.made().scene);
+        Some(match hidden {
+            true => system::provider_with_hidden(table, scene),
+            false => system::provider(table, scene),
+        })
+    }
+
+    /// The rows of a function without arguments that returns a set.
+    pub(super) fn table_function(&self, name: &str) -> Option<Arc<dyn TableProvider>> {
+        let table = system::table_function(name)?;
+        Some(system::provider(table, Arc::clone(&self.made().scene)))
+    }
+
+    /// Whether the statement has looked at them.
+    pub(super) fn is_made(&self) -> bool {
+        self.made.get().is_some()
+    }
+
+    /// Where the sizes of relations go, if the statement has looked at the catalogs.
+    pub(super) fn sizes(&self) -> Option<SizeCell> {
+        self.made.get().map(|made| Arc::clone(&made.sizes))
+    }
+
+    fn made(&self) -> &Made {
+        self.made.get_or_init(|| {
+            let sizes = SizeCell::default();
+            let scene = Arc::new(self.scene(&sizes));
+            let functions = system::functions(Arc::clone(&scene))
+                .into_iter()
+                .map(|function| (function.name().to_owned(), function))
+                .collect();
+            Made {
+                scene,
+                functions,
+                sizes,
+            }
+        })
+    }
+
+    fn scene(&self, sizes: &SizeCell) -> Scene {
+        let mut scene = Scene::new(
+            Arc::clone(&self.system),
+            Arc::clone(&self.database),
+            self.role,
+        );
+        scene.roles.clone_from(&self.roles);
+        scene.superuser = self.superuser;
+        scene.zone = Arc::clone(&self.zone);
+        scene.search_path.clone_from(&self.search_path);
+        scene.started_at = self.engine.started_at;
+        scene.settings = self.settings();
+        scene.activity = self.activity();
+        scene.prepared.clone_from(&self.prepared);
+        scene.functions = function_rows(&self.state);
+        let sizes = Arc::clone(sizes);
+        scene.sizes = Arc::new(move |relation| {
+            let known = sizes.get().and_then(|sizes| sizes.get(&relation));
+            known.copied().unwrap_or_default()
+        });
+        scene
+    }
+
+    fn settings(&self) -> Vec<SettingRow> {
+        let all = self.settings.lock().all();
+        all.into_iter()
+            .map(|shown| {
+                let source = if shown.value == shown.default {
+                    "default"
+                } else {
+                    "session"
+                };
+                SettingRow {
+                    name: shown.name,
+                    setting: shown.value,
+                    unit: shown.unit.map(str::to_owned),
+                    category: "Tessera".to_owned(),
+                    short_desc: shown.text.to_owned(),
+                    context: shown.context.to_owned(),
+                    vartype: shown.kind.to_owned(),
+                    source: source.to_owned(),
+                    boot_val: Some(shown.default.clone()),
+                    reset_val: Some(shown.default),
+                    ..SettingRow::default()
+                }
+            })
+            .collect()
+    }
+
+    fn activity(&self) -> Vec<ActivityRow> {
+        let own = match self.database.id {
+            DatabaseId::System => None,
+            tenant => Some(tenant),
+        };
+        let sessions = self.engine.registry.activity(own);
+        sessions
+            .into_iter()
+            .map(|session| self.activity_row(session))
+            .collect()
+    }
+
+    fn activity_row(&self, session: Activity) -> ActivityRow {
+        let name = match session.database {
+            id if id == self.database.id => self.database.name.clone(),
+            DatabaseId::System => self.system.name.clone(),
+            DatabaseId::Tenant(id) => self
+                .system
+                .tenants
+                .get(&id)
+                .map(|tenant| tenant.name.clone())
+                .unwrap_or_default(),
+        };
+        ActivityRow {
+            pid: session.pid,
+            database: Some((system::oid::database(session.database), name)),
+            user: Some((session.role, session.user)),
+            application_name: session.application_name,
+            client_addr: session.client.map(|client| client.ip().to_string()),
+            client_port: session.client.map(|client| i32::from(client.port())),
+            backend_start: Some(session.backend_start),
+            xact_start: session.transaction_start,
+            query_start: session.query_start,
+            state_change: Some(session.state_change),
+            state: Some(session.state.to_owned()),
+            query: session.query.to_string(),
+            backend_type: "client backend".to_owned(),
+            tls: None,
+        }
+    }
+}
+
+/// The functions of every session, in the order of their names; they are the same for all.
+fn function_rows(state: &SessionState) -> Arc<Vec<FunctionRow>> {
+    static ROWS: OnceLock<Arc<Vec<FunctionRow>>> = OnceLock::new();
+    Arc::clone(ROWS.get_or_init(|| {
+        let mut rows = Vec::new();
+        for (name, function) in state.scalar_functions() {
+            rows.push(function_row(name, 'f', function.signature()));
+        }
+        for (name, function) in state.aggregate_functions() {
+            rows.push(function_row(name, 'a', function.signature()));
+        }
+        for (name, function) in state.window_functions() {
+            rows.push(function_row(name, 'w', function.signature()));
+        }
+        for name in state.table_functions().keys() {
+            let mut row = function_row(name, 'f', &Signature::variadic_any(Volatility::Stable));
+            row.returns_set = true;
+            row.result = SqlType::Record;
+            rows.push(row);
+        }
+        for name in system::function_names() {
+            rows.push(function_row(
+                name,
+                'f',
+                &Signature::variadic_any(Volatility::Stable),
+            ));
+        }
+        rows.sort_by(|a, b| (&a.name, a.kind).cmp(&(&b.name, b.kind)));
+        rows.dedup_by(|a, b| a.name == b.name);
+        for (oid, row) in (FIRST_FUNCTION_OID..).zip(&mut rows) {
+            row.oid = oid;
+        }
+        Arc::new(rows)
+    }))
+}
+
+/// A function as `pg_proc` shows it. The engine's functions take arguments of many types and tell
+/// their result only of given ones, so what is not fixed is shown as text.
+fn function_row(name: &str, kind: char, signature: &Signature) -> FunctionRow {
+    let args = match &signature.type_signature {
+        TypeSignature::Exact(types) => types.iter().map(SqlType::from_arrow).collect(),
+        _ => Vec::new(),
+    };
+    FunctionRow {
+        oid: 0,
+        name: name.to_owned(),
+        kind,
+        args,
+        arg_names: Vec::new(),
+        result: SqlType::Text,
+        returns_set: false,
+        volatility: match signature.volatility {
+            Volatility::Immutable => 'i',
+            Volatility::Stable => 's',
+            Volatility::Volatile => 'v',
+        },
+        strict: true,
+        comment: None,
+    }
+}
