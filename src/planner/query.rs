@@ -7,7 +7,7 @@ use datafusion::sql::planner::{ParserOptions, PlannerContext, SqlToRel};
 use datafusion::sql::sqlparser::ast;
 
 use super::names::Names;
-use super::rewrite::{functions, literals, output_names, time_travel};
+use super::rewrite::{functions, literals, output_names, spelling, time_travel};
 use super::scope::Scope;
 use crate::error::Result;
 
@@ -36,6 +36,7 @@ pub(super) fn plan_with(
     functions::plain_calls(&mut statement);
     time_travel::mark_versions(&mut statement)?;
     output_names::name_outputs(&mut statement);
+    spelling::plain(&mut statement);
     let mut context = PlannerContext::new().with_prepare_param_data_types(parameters.to_vec());
     let engine = SqlToRel::new_with_options(names, options());
     let plan = engine.sql_statement_to_plan_with_context(statement, &mut context)?;
@@ -60,6 +61,7 @@ pub fn expression(
     parameters: &[Option<FieldRef>],
 ) -> Result<Expr> {
     functions::plain_calls(&mut expression);
+    spelling::plain_expression(&mut expression);
     let names = Names::new(scope);
     let engine = SqlToRel::new_with_options(&names, options());
     let mut context = PlannerContext::new().with_prepare_param_data_types(parameters.to_vec());

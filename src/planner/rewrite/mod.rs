@@ -3,4 +3,6 @@
 pub(super) mod functions;
 pub(super) mod literals;
 pub(super) mod output_names;
+mod similar;
+pub(super) mod spelling;
 pub(super) mod time_travel;
