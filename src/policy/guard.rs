@@ -13,7 +13,9 @@ use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::datasource::cte_worktable::CteWorkTable;
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::logical_plan::TableScan;
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Subquery, TableSource};
+use datafusion::logical_expr::{
+    Distinct, DistinctOn, Expr, LogicalPlan, LogicalPlanBuilder, SortExpr, Subquery, TableSource,
+};
 use tessera_catalog::model::Privilege;
 
 use super::columns::{Positions, asked_of_inputs};
@@ -327,6 +329,21 @@ fn rebuilt(
                 subquery: Arc::new(input),
                 ..subquery
             })
+        }
+        LogicalPlan::Distinct(Distinct::On(on)) => {
+            let (mut expressions, input) = (expressions.into_iter(), inputs.into_iter().next());
+            let input = Arc::new(input.ok_or_else(|| unknown("an empty DISTINCT ON"))?);
+            let chosen = expressions.by_ref().take(on.on_expr.len()).collect();
+            let select = expressions.by_ref().take(on.select_expr.len()).collect();
+            let order = on.sort_expr.map(|sorts| {
+                let sorts = sorts.into_iter().zip(expressions);
+                sorts
+                    .map(|(sort, expr)| SortExpr { expr, ..sort })
+                    .collect()
+            });
+            LogicalPlan::Distinct(Distinct::On(DistinctOn::try_new(
+                chosen, select, order, input,
+            )?))
         }
         LogicalPlan::EmptyRelation(_) | LogicalPlan::Values(_) if inputs.is_empty() => {
             node.with_new_exprs(expressions, inputs)?

@@ -5,10 +5,10 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
-    FunctionArguments, Ident, LimitClause, ObjectName, Query, Select, SelectItem, SetExpr,
-    Statement, TableAlias, TableAliasColumnDef, TableFactor, UnaryOperator, Value, ValueWithSpan,
-    VisitMut, VisitorMut,
+    BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
+    FunctionArgumentList, FunctionArguments, Ident, Interval, LimitClause, ObjectName, Query,
+    Select, SelectItem, SetExpr, Statement, TableAlias, TableAliasColumnDef, TableFactor,
+    UnaryOperator, Value, ValueWithSpan, VisitMut, VisitorMut,
 };
 use datafusion::sql::sqlparser::parser::Parser;
 
@@ -194,6 +194,7 @@ fn plain_of(expr: &mut Expr) -> Option<Expr> {
             timestamp,
             time_zone,
         } => call("timezone", vec![taken(time_zone), taken(timestamp)]),
+        Expr::Interval(interval) => interval_text(interval)?,
         Expr::Collate { expr, collation } if is_bytewise(collation) => taken(expr),
         Expr::Like {
             pattern,
@@ -261,6 +262,29 @@ fn plain_of(expr: &mut Expr) -> Option<Expr> {
         }
         Expr::Function(function) => return named_call(function),
         _ => return None,
+    })
+}
+
+/// `INTERVAL '5' MINUTE` is `'5 minute'::interval`, which reads all of PostgreSQL's forms.
+fn interval_text(interval: &Interval) -> Option<Expr> {
+    let Expr::Value(value) = interval.value.as_ref() else {
+        return None;
+    };
+    let mut text = value.value.clone().into_string()?;
+    if let (Some(unit), None) = (&interval.leading_field, &interval.last_field)
+        && text.trim().parse::<f64>().is_ok()
+    {
+        text = format!("{} {unit}", text.trim()).to_lowercase();
+    }
+    Some(Expr::Cast {
+        kind: CastKind::Cast,
+        expr: Box::new(Expr::Value(Value::SingleQuotedString(text).into())),
+        data_type: DataType::Interval {
+            fields: None,
+            precision: None,
+        },
+        array: false,
+        format: None,
     })
 }
 
@@ -454,7 +478,10 @@ fn overlaps(left: Vec<Expr>, right: Vec<Expr>) -> Option<Expr> {
     let ends = |row: Vec<Expr>| -> Option<(Expr, Expr)> {
         let [start, end] = <[Expr; 2]>::try_from(row).ok()?;
         let end = match end {
-            Expr::Interval(_) => nested(binary(start.clone(), Op::Plus, end)),
+            Expr::Cast {
+                data_type: DataType::Interval { .. },
+                ..
+            } => nested(binary(start.clone(), Op::Plus, end)),
             other => other,
         };
         Some((
@@ -643,7 +670,6 @@ impl VisitorMut for Typed {
     type Break = ();
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        use datafusion::sql::sqlparser::ast::{CastKind, DataType};
         if let Expr::Value(value) = expr
             && let Value::Number(digits, _) = &value.value
             && digits.parse::<i32>().is_ok()
