@@ -17,11 +17,12 @@ use datafusion::logical_expr::expr::{Cast, ScalarFunction};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, ExprSchemable, LogicalPlan, ReturnFieldArgs, ScalarFunctionArgs,
-    ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    BinaryExpr, ColumnarValue, Expr, ExprSchemable, LogicalPlan, ReturnFieldArgs,
+    ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 use datafusion::optimizer::AnalyzerRule;
 use tessera_catalog::sql_type::SqlType;
+use tessera_udfs::pg::checked_operator;
 
 use crate::error::{Error, Result};
 use crate::format::decode::ColumnBuilder;
@@ -198,8 +199,10 @@ impl AnalyzerRule for PostgresCasts {
 
 impl PostgresCasts {
     fn replace(&self, expr: Expr, schema: &DFSchema) -> EngineResult<Transformed<Expr>> {
-        let Expr::Cast(cast) = expr else {
-            return Ok(Transformed::no(expr));
+        let cast = match expr {
+            Expr::Cast(cast) => cast,
+            Expr::BinaryExpr(binary) => return Ok(checked(binary, schema)),
+            other => return Ok(Transformed::no(other)),
         };
         let Ok((_, from)) = cast.expr.to_field(schema) else {
             return Ok(Transformed::no(Expr::Cast(cast)));
@@ -215,6 +218,18 @@ impl PostgresCasts {
             self.display,
             false,
         )))
+    }
+}
+
+/// Arithmetic that overflows is an error, and so is division by zero of any number.
+fn checked(binary: BinaryExpr, schema: &DFSchema) -> Transformed<Expr> {
+    let function = match (binary.left.get_type(schema), binary.right.get_type(schema)) {
+        (Ok(left), Ok(right)) if left == right => checked_operator(binary.op, &left),
+        _ => None,
+    };
+    match function {
+        Some(function) => Transformed::yes(function.call(vec![*binary.left, *binary.right])),
+        None => Transformed::no(Expr::BinaryExpr(binary)),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::any::TypeId;
 
-use datafusion::sql::sqlparser::ast::{Expr, Statement};
+use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Statement, UnaryOperator};
 use datafusion::sql::sqlparser::dialect::{Dialect, PostgreSqlDialect, Precedence};
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
@@ -66,6 +66,9 @@ impl Dialect for Tessera {
         expr: &Expr,
         precedence: u8,
     ) -> Option<Result<Expr, ParserError>> {
+        if let Some(between) = symmetric(parser, expr) {
+            return Some(between);
+        }
         POSTGRES.parse_infix(parser, expr, precedence)
     }
 
@@ -104,4 +107,44 @@ impl Dialect for Tessera {
         supports_comma_separated_trim,
         supports_xml_expressions,
     );
+}
+
+/// `x [NOT] BETWEEN SYMMETRIC a AND b`: the bounds may stand in either order.
+fn symmetric(parser: &mut Parser<'_>, expr: &Expr) -> Option<Result<Expr, ParserError>> {
+    let negated = parser.peek_keyword(Keyword::NOT);
+    let words: &[Keyword] = if negated {
+        &[Keyword::NOT, Keyword::BETWEEN, Keyword::SYMMETRIC]
+    } else {
+        &[Keyword::BETWEEN, Keyword::SYMMETRIC]
+    };
+    if !parser.parse_keywords(words) {
+        return None;
+    }
+    Some(bounds(parser, expr, negated))
+}
+
+fn bounds(parser: &mut Parser<'_>, expr: &Expr, negated: bool) -> Result<Expr, ParserError> {
+    let precedence = POSTGRES.prec_value(Precedence::Between);
+    let low = parser.parse_subexpr(precedence)?;
+    parser.expect_keyword(Keyword::AND)?;
+    let high = parser.parse_subexpr(precedence)?;
+    let between = |low: &Expr, high: &Expr| Expr::Between {
+        expr: Box::new(expr.clone()),
+        negated: false,
+        low: Box::new(low.clone()),
+        high: Box::new(high.clone()),
+    };
+    let either = Expr::Nested(Box::new(Expr::BinaryOp {
+        left: Box::new(between(&low, &high)),
+        op: BinaryOperator::Or,
+        right: Box::new(between(&high, &low)),
+    }));
+    Ok(if negated {
+        Expr::UnaryOp {
+            op: UnaryOperator::Not,
+            expr: Box::new(either),
+        }
+    } else {
+        either
+    })
 }

@@ -1,7 +1,7 @@
 //! The engine's errors in our words, converted once at their root cause.
 
 use datafusion::arrow::error::ArrowError;
-use datafusion::common::SchemaError;
+use datafusion::common::{Column, SchemaError};
 use datafusion::error::DataFusionError;
 
 use crate::error::Error;
@@ -31,6 +31,9 @@ pub fn engine_error(error: DataFusionError) -> Error {
         },
         DataFusionError::ResourcesExhausted(_) => out_of_memory(),
         DataFusionError::NotImplemented(what) => {
+            if let Some(error) = misplaced(&what) {
+                return error;
+            }
             let what = what
                 .trim_end_matches(" is not supported")
                 .trim_end_matches(" not supported");
@@ -139,17 +142,52 @@ fn sqlstate_of_call(error: &tessera_udfs::Error) -> &'static str {
 
 fn schema_error(cause: SchemaError) -> Error {
     match cause {
-        SchemaError::FieldNotFound { field, .. } => Error::NoSuchColumn(field.flat_name()),
+        SchemaError::FieldNotFound {
+            field,
+            valid_fields,
+        } => missing_column(&field, &valid_fields),
         SchemaError::AmbiguousReference { field } => Error::AmbiguousColumn(field.name),
         SchemaError::DuplicateUnqualifiedField { name } => Error::AmbiguousColumn(name),
-        SchemaError::DuplicateQualifiedField { name, .. } => Error::AmbiguousColumn(name),
+        SchemaError::DuplicateQualifiedField { qualifier, .. } => coded(
+            "42712",
+            format!(
+                "table name \"{}\" specified more than once",
+                qualifier.table()
+            ),
+            None,
+            None,
+        ),
     }
+}
+
+/// A column that no relation in FROM has, or of a relation that is not in FROM.
+fn missing_column(field: &Column, valid: &[Column]) -> Error {
+    let Some(relation) = &field.relation else {
+        return Error::NoSuchColumn(field.name.clone());
+    };
+    let named = |other: &Column| {
+        let of = other.relation.as_ref();
+        of.is_some_and(|of| of.table() == relation.table())
+    };
+    if !valid.is_empty() && !valid.iter().any(named) {
+        let text = format!(
+            "missing FROM-clause entry for table \"{}\"",
+            relation.table()
+        );
+        return coded("42P01", text, None, None);
+    }
+    let text = format!("column {}.{} does not exist", relation.table(), field.name);
+    coded("42703", text, None, None)
 }
 
 fn arrow_error(text: &str, arrow: &ArrowError) -> Error {
     match arrow {
         ArrowError::DivideByZero => Error::DivisionByZero,
         ArrowError::ArithmeticOverflow(_) => Error::OutOfRange("value out of range".to_owned()),
+        ArrowError::CastError(message) if message.starts_with("Can't cast value ") => {
+            let to = message.rsplit("to type ").next().unwrap_or_default();
+            Error::OutOfRange(format!("{} out of range", type_called(to)))
+        }
         ArrowError::CastError(message) | ArrowError::ParseError(message) => {
             Error::InvalidText(lower_first(message))
         }
@@ -170,11 +208,16 @@ fn by_text(text: &str) -> Error {
         return Error::NoSuchFunction(format!("function {name} does not exist"));
     }
     if first.contains("must be in GROUP BY") || first.contains("must appear in the GROUP BY") {
-        let column = between(first, "expression \"", "\"").unwrap_or("?");
+        let whole =
+            between(text, "column \"", "\"").or_else(|| between(text, "expression \"", "\""));
+        let column = whole.unwrap_or("?");
         return Error::Grouping(format!(
             "column \"{column}\" must appear in the GROUP BY clause or be used in an aggregate \
              function"
         ));
+    }
+    if let Some(error) = known(first) {
+        return error;
     }
     if first.contains("Cannot infer common argument type")
         || first.contains("Cannot coerce arithmetic expression")
@@ -197,6 +240,156 @@ fn by_text(text: &str) -> Error {
     Error::InvalidDefinition(lower_first(first))
 }
 
+/// The engine's texts whose code is not that of a wrong definition.
+fn known(text: &str) -> Option<Error> {
+    let told =
+        |code: &'static str, message: &str| Some(coded(code, message.to_owned(), None, None));
+    if let Some(predicate) = between(text, "non-boolean predicate '", "' returning ") {
+        let of = text.rsplit("returning ").next().unwrap_or_default();
+        let literal = predicate.starts_with("Int64(");
+        let name = if literal { "integer" } else { type_called(of) };
+        let text = format!("argument of WHERE must be type boolean, not type {name}");
+        return Some(Error::DatatypeMismatch(text));
+    }
+    if let Some(name) = between(text, "Function '", "' failed to match any signature") {
+        let given = between(text, "but received ", " (").unwrap_or("unknown");
+        let text = format!("function {name}({}) does not exist", type_called(given));
+        return Some(Error::NoSuchFunction(text));
+    }
+    if let Some(name) = between(text, "WITH query name \"", "\"") {
+        return told(
+            "42712",
+            &format!("WITH query name \"{name}\" specified more than once"),
+        );
+    }
+    if let Some(place) = between(text, "out of bounds, specified: ", ",") {
+        return told(
+            "42P10",
+            &format!("ORDER BY position {place} is not in select list"),
+        );
+    }
+    let fixed = [
+        (
+            "aggregate functions are not allowed in the WHERE",
+            "42803",
+            "aggregate functions are not allowed in WHERE",
+        ),
+        (
+            "ggregate function calls cannot be nested",
+            "42803",
+            "aggregate function calls cannot be nested",
+        ),
+        (
+            "for SELECT DISTINCT, ORDER BY",
+            "42P10",
+            "for SELECT DISTINCT, ORDER BY expressions must appear in select list",
+        ),
+        ("LIMIT must be >= 0", "2201W", "LIMIT must not be negative"),
+        ("OFFSET must be >=", "2201X", "OFFSET must not be negative"),
+        (
+            "xpected LIMIT to be an integer",
+            "22P02",
+            "LIMIT must be a whole number",
+        ),
+        (
+            "UNION queries have different number",
+            "42601",
+            "each UNION query must have the same number of columns",
+        ),
+        (
+            "INTERSECT query must have the same number",
+            "42601",
+            "each INTERSECT query must have the same number of columns",
+        ),
+        (
+            "EXCEPT query must have the same number",
+            "42601",
+            "each EXCEPT query must have the same number of columns",
+        ),
+        (
+            "should only return one column",
+            "42601",
+            "subquery must return only one column",
+        ),
+        (
+            "data length across values list",
+            "42601",
+            "VALUES lists must all be the same length",
+        ),
+        (
+            "NTILE requires a positive",
+            "22014",
+            "argument of ntile must be greater than zero",
+        ),
+        (
+            "ercentile value must be between",
+            "22003",
+            "percentile value is not between 0 and 1",
+        ),
+    ];
+    let (_, code, message) = fixed.iter().find(|(part, ..)| text.contains(part))?;
+    told(code, message)
+}
+
+/// Calls where PostgreSQL allows none, which the engine sees as late as when it makes operators.
+fn misplaced(what: &str) -> Option<Error> {
+    if let Some((from, to)) = what
+        .strip_prefix("Unsupported CAST from ")
+        .and_then(|types| types.split_once(" to "))
+    {
+        let text = format!(
+            "cannot cast type {} to {}",
+            type_called(from),
+            type_called(to)
+        );
+        return Some(Error::CannotCoerce(text));
+    }
+    let expression = what.strip_prefix("Physical plan does not support logical expression ")?;
+    Some(if expression.starts_with("AggregateFunction") {
+        Error::Grouping("aggregate functions are not allowed in GROUP BY".to_owned())
+    } else if expression.starts_with("WindowFunction") {
+        coded(
+            "42P20",
+            "window functions are not allowed in WHERE".to_owned(),
+            None,
+            None,
+        )
+    } else {
+        let kind = expression.split(['(', ' ', '{']).next().unwrap_or_default();
+        Error::Unsupported(match kind {
+            "OuterReferenceColumn" => "this correlation of a sub-query".to_owned(),
+            "ScalarSubquery" | "Exists" | "InSubquery" | "SetComparison" => {
+                "a sub-query in this place".to_owned()
+            }
+            other => format!("{other} in this place"),
+        })
+    })
+}
+
+/// PostgreSQL's name for one of the engine's types.
+fn type_called(data_type: &str) -> &str {
+    let base = data_type
+        .split(['(', '.', ')', ' '])
+        .next()
+        .unwrap_or_default();
+    match base {
+        "Boolean" => "boolean",
+        "Int16" => "smallint",
+        "Int32" => "integer",
+        "Int64" => "bigint",
+        "Float32" => "real",
+        "Float64" => "double precision",
+        "Utf8" | "Utf8View" | "LargeUtf8" | "String" => "text",
+        "Decimal" | "Decimal128" | "Decimal256" => "numeric",
+        "Date32" => "date",
+        "Time64" => "time without time zone",
+        "Timestamp" => "timestamp without time zone",
+        "Interval" => "interval",
+        "Binary" => "bytea",
+        other => other,
+    }
+}
+
 fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
     let (_, rest) = text.split_once(before)?;
     rest.split_once(after).map(|(name, _)| name)
@@ -204,6 +397,9 @@ fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
 
 fn lower_first(message: &str) -> String {
     let mut chars = message.chars();
+    if message.chars().nth(1).is_some_and(char::is_uppercase) {
+        return message.to_owned();
+    }
     match chars.next() {
         Some(first) => first.to_lowercase().chain(chars).collect(),
         None => String::new(),

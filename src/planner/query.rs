@@ -8,7 +8,8 @@ use datafusion::sql::sqlparser::ast;
 
 use super::names::Names;
 use super::rewrite::{
-    functions, literals, object_names, operators, output_names, scalar_subqueries, time_travel,
+    functions, literals, object_names, operators, output_names, scalar_subqueries, spelling,
+    time_travel,
 };
 use super::scope::Scope;
 use crate::error::Result;
@@ -57,6 +58,7 @@ pub(super) fn plan_with(
     output_names::name_outputs(&mut statement);
     let hidden = operators::short_spellings(&mut statement);
     names.show_hidden(hidden);
+    spelling::plain(&mut statement);
     let mut context = PlannerContext::new().with_prepare_param_data_types(parameters.to_vec());
     let engine = SqlToRel::new_with_options(names, options());
     let plan = engine.sql_statement_to_plan_with_context(statement, &mut context)?;
@@ -84,6 +86,7 @@ pub fn expression(
 ) -> Result<Expr> {
     functions::plain_calls(&mut expression);
     operators::short_spellings(&mut expression);
+    spelling::plain_expression(&mut expression);
     let names = Names::new(scope);
     let engine = SqlToRel::new_with_options(&names, options());
     let mut context = PlannerContext::new().with_prepare_param_data_types(parameters.to_vec());

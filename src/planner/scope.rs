@@ -81,7 +81,6 @@ impl Scope {
 
     fn missing(&self, schema: Option<&str>, name: &str) -> Error {
         match schema {
-            Some(schema) if !self.has_schema(schema) => Error::NoSuchSchema(schema.to_owned()),
             Some(schema) => Error::NoSuchRelation(format!("{schema}.{name}")),
             None => Error::NoSuchRelation(name.to_owned()),
         }

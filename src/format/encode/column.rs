@@ -15,6 +15,7 @@ use arrow::datatypes::{
     TimestampMicrosecondType, UInt32Type, UInt64Type,
 };
 use tessera_catalog::sql_type::SqlType;
+use tessera_udfs::pg::QUOTIENT_SCALE;
 
 use crate::error::{Error, Result};
 
@@ -41,6 +42,8 @@ pub(super) enum Values {
     Float4(Float32Array),
     Float8(Float64Array),
     Decimal(Decimal128Array, i8),
+    /// A decimal without a scale of its own: a wide one that is calculated with, or a quotient.
+    Unscaled(Decimal128Array, i8),
     WideDecimal(Decimal256Array, i8),
     /// A numeric that is kept as its exact text.
     NumericText(Strings),
@@ -261,6 +264,9 @@ fn open_object(array: &ArrayRef) -> Result<Values> {
 
 fn open_numeric(array: &ArrayRef) -> Result<Values> {
     Ok(match array.data_type() {
+        DataType::Decimal128(38, scale @ (10 | 15 | 20 | QUOTIENT_SCALE)) => {
+            Values::Unscaled(array.as_primitive::<Decimal128Type>().clone(), *scale)
+        }
         DataType::Decimal128(_, scale) => {
             Values::Decimal(array.as_primitive::<Decimal128Type>().clone(), *scale)
         }

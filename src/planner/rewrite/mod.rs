@@ -1,6 +1,7 @@
 //! PostgreSQL's ways of saying things, turned into the engine's before planning. One each file.
 
 pub(super) mod do_nothing;
+mod aggregates;
 pub(super) mod functions;
 pub(super) mod literals;
 pub(super) mod object_names;
@@ -8,4 +9,6 @@ pub(super) mod operators;
 pub(super) mod output_names;
 pub(super) mod scalar_subqueries;
 pub(super) mod single_value;
+mod similar;
+pub(super) mod spelling;
 pub(super) mod time_travel;

@@ -62,6 +62,9 @@ pub enum PgError {
     /// No function has this name and these argument types.
     #[error("function {0} does not exist")]
     UndefinedFunction(String),
+    /// No operator has this name and these argument types.
+    #[error("operator does not exist: {0}")]
+    UndefinedOperator(String),
     /// The arguments' types don't go together.
     #[error("{0}")]
     DatatypeMismatch(String),
@@ -96,7 +99,7 @@ impl PgError {
             Self::NullNotAllowed(_) => "22004",
             Self::ArraySubscript(_) => "2202E",
             Self::NegativeSubstring => "22011",
-            Self::UndefinedFunction(_) => "42883",
+            Self::UndefinedFunction(_) | Self::UndefinedOperator(_) => "42883",
             Self::DatatypeMismatch(_) => "42804",
             Self::Syntax(_) => "42601",
             Self::NotSupported(_) => "0A000",

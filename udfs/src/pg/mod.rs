@@ -13,6 +13,7 @@ mod json;
 mod misc;
 mod number;
 mod numeric;
+mod operators;
 mod output;
 mod planner;
 mod table;
@@ -29,6 +30,7 @@ use std::sync::Arc;
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
 
 pub use error::PgError;
+pub use number::arithmetic::{QUOTIENT_SCALE, checked_operator};
 pub use planner::{PgExprPlanner, expr_planners};
 pub use table::table_functions;
 

@@ -11,7 +11,7 @@ use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use super::datetime::{arithmetic, extract};
 use super::function::Spec;
-use super::text;
+use super::{operators, text};
 
 /// Plans what PostgreSQL plans differently from the engine.
 #[derive(Debug)]
@@ -66,9 +66,15 @@ impl ExprPlanner for PgExprPlanner {
     ) -> Result<PlannerResult<RawBinaryExpr>> {
         use BinaryOperator as Op;
         use Operand as O;
+        if let Some(planned) = operators::on_json(&expr, schema)? {
+            return Ok(PlannerResult::Planned(planned));
+        }
+        if let Some(planned) = operators::on_arrays(&expr) {
+            return Ok(PlannerResult::Planned(planned));
+        }
         let known = matches!(expr.op, Op::Plus | Op::Minus | Op::Multiply | Op::Divide);
         if !known {
-            return Ok(PlannerResult::Original(expr));
+            return operators::typed(expr, schema).map(PlannerResult::Original);
         }
         let kinds = (operand(&expr.left, schema), operand(&expr.right, schema));
         let spec = match (&expr.op, kinds) {
@@ -123,7 +129,13 @@ impl ExprPlanner for PgExprPlanner {
                     vec![cast(expr.left, target), expr.right],
                 )));
             }
-            _ => return Ok(PlannerResult::Original(expr)),
+            _ => {
+                let expr = operators::typed(expr, schema)?;
+                return Ok(match operators::quotient(&expr, schema) {
+                    Some(call) => PlannerResult::Planned(call),
+                    None => PlannerResult::Original(expr),
+                });
+            }
         };
         Ok(PlannerResult::Planned(call(
             spec,

@@ -7,7 +7,7 @@ use datafusion::common::Result;
 use super::super::error::{PgError, PgResult};
 use super::super::function::{Call, Overload, Spec};
 use super::super::types::Ty;
-use super::super::value::{Reader, elements, text_rows};
+use super::super::value::{Reader, text_rows};
 use super::{Json, parse};
 
 /// What is done at the end of the path.
@@ -20,19 +20,13 @@ enum Edit {
 }
 
 /// The path at this row: a text array, or the text of one.
-fn path(call: &Call<'_>, row: usize) -> PgResult<Option<Vec<String>>> {
+pub(super) fn path(call: &Call<'_>, row: usize) -> PgResult<Option<Vec<String>>> {
     let Some(at) = call.at(1, row) else {
         return Ok(None);
     };
     let array = &call.args[1].array;
     if let DataType::List(_) = array.data_type() {
-        let items = elements(array, at);
-        let Some(texts) = items.as_string_view_opt() else {
-            return Err(PgError::DatatypeMismatch(
-                "a path is an array of text".to_owned(),
-            ));
-        };
-        return Ok(Some(texts.iter().flatten().map(str::to_owned).collect()));
+        return super::operators::texts(array, at).map(Some);
     }
     let text = array.as_string_view().value(at).trim();
     let malformed = || PgError::InvalidText(format!("malformed array literal: \"{text}\""));

@@ -4,6 +4,7 @@ pub(crate) mod access;
 pub(crate) mod aggregate;
 pub(crate) mod build;
 pub(crate) mod edit;
+pub(crate) mod operators;
 
 use super::error::{PgError, PgResult};
 use super::function::Spec;
@@ -405,5 +406,6 @@ pub(crate) fn specs() -> Vec<Spec> {
     specs.extend_from_slice(build::SPECS);
     specs.extend_from_slice(access::SPECS);
     specs.extend_from_slice(edit::SPECS);
+    specs.extend_from_slice(operators::SPECS);
     specs
 }

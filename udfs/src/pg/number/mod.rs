@@ -1,5 +1,6 @@
 //! Functions on numbers.
 
+pub(crate) mod arithmetic;
 pub(crate) mod integer;
 pub(crate) mod picture;
 pub(crate) mod power;
@@ -15,5 +16,6 @@ pub(crate) fn specs() -> Vec<Spec> {
     specs.extend_from_slice(round::SPECS);
     specs.extend_from_slice(power::SPECS);
     specs.extend_from_slice(integer::SPECS);
+    specs.extend_from_slice(arithmetic::SPECS);
     specs
 }

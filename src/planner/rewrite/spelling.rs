@@ -1,0 +1,687 @@
+//! What SQL says in more than one way, said in the way that the engine reads.
+//!
+//! Each change is one of syntax alone: it looks at no name's meaning and at no type.
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
+    FunctionArgumentList, FunctionArguments, Ident, Interval, LimitClause, ObjectName, Query,
+    Select, SelectItem, SetExpr, Statement, TableAlias, TableAliasColumnDef, TableFactor,
+    UnaryOperator, Value, ValueWithSpan, VisitMut, VisitorMut,
+};
+use datafusion::sql::sqlparser::parser::Parser;
+
+use super::similar;
+use crate::planner::dialect::Tessera;
+
+/// Functions in FROM that give one column, which then has the name of their alias.
+const ONE_COLUMN: [&str; 13] = [
+    "generate_series",
+    "generate_subscripts",
+    "json_array_elements",
+    "json_array_elements_text",
+    "json_object_keys",
+    "jsonb_array_elements",
+    "jsonb_array_elements_text",
+    "jsonb_object_keys",
+    "regexp_matches",
+    "regexp_split_to_table",
+    "string_to_table",
+    "unnest",
+    "jsonb_path_query",
+];
+
+/// The arguments of `make_interval`, which are called by name.
+const INTERVAL_PARTS: [&str; 7] = ["years", "months", "weeks", "days", "hours", "mins", "secs"];
+
+/// Rewrites a statement.
+pub(in crate::planner) fn plain(statement: &mut Statement) {
+    let _: ControlFlow<()> = statement.visit(&mut Spelling);
+}
+
+/// Rewrites an expression.
+pub(in crate::planner) fn plain_expression(expr: &mut Expr) {
+    let _: ControlFlow<()> = expr.visit(&mut Spelling);
+}
+
+struct Spelling;
+
+impl VisitorMut for Spelling {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        limit_by_fetch(query);
+        table_as_select(query);
+        if let Some(with) = &mut query.with
+            && with.recursive
+        {
+            for cte in &mut with.cte_tables {
+                let _: ControlFlow<()> = cte.query.visit(&mut Integers);
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        for item in &mut select.projection {
+            if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item {
+                let _: ControlFlow<()> = expr.visit(&mut Exists { below: 0 });
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
+        match factor {
+            TableFactor::Table {
+                name,
+                alias: Some(alias),
+                args: Some(_),
+                with_ordinality: false,
+                ..
+            }
+            | TableFactor::Function {
+                name,
+                alias: Some(alias),
+                with_ordinality: false,
+                ..
+            } if is_one_column(name) => name_column(alias),
+            TableFactor::UNNEST {
+                array_exprs,
+                alias: Some(alias),
+                with_ordinality: false,
+                with_offset: false,
+                ..
+            } if array_exprs.len() == 1 => name_column(alias),
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if let Some(plain) = plain_of(expr) {
+            *expr = plain;
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_value(&mut self, value: &mut ValueWithSpan) -> ControlFlow<()> {
+        if let Value::UnicodeStringLiteral(text) = &mut value.value {
+            value.value = Value::SingleQuotedString(std::mem::take(text));
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn is_one_column(name: &ObjectName) -> bool {
+    name.0
+        .last()
+        .and_then(|part| part.as_ident())
+        .is_some_and(|ident| {
+            ONE_COLUMN
+                .iter()
+                .any(|known| ident.value.eq_ignore_ascii_case(known))
+        })
+}
+
+fn name_column(alias: &mut TableAlias) {
+    if alias.columns.is_empty() {
+        alias.columns.push(TableAliasColumnDef {
+            name: alias.name.clone(),
+            data_type: None,
+        });
+    }
+}
+
+/// `FETCH FIRST n ROWS ONLY` is `LIMIT n`.
+fn limit_by_fetch(query: &mut Query) {
+    let Some(fetch) = query.fetch.take_if(|f| !f.with_ties && !f.percent) else {
+        return;
+    };
+    let one = Expr::Value(Value::Number("1".to_owned(), false).into());
+    let count = Some(fetch.quantity.unwrap_or(one));
+    match &mut query.limit_clause {
+        Some(LimitClause::LimitOffset { limit, .. }) if limit.is_none() => *limit = count,
+        None => {
+            query.limit_clause = Some(LimitClause::LimitOffset {
+                limit: count,
+                offset: None,
+                limit_by: Vec::new(),
+            });
+        }
+        Some(_) => query.fetch = Some(fetch_of(count)),
+    }
+}
+
+fn fetch_of(quantity: Option<Expr>) -> datafusion::sql::sqlparser::ast::Fetch {
+    datafusion::sql::sqlparser::ast::Fetch {
+        with_ties: false,
+        percent: false,
+        quantity,
+    }
+}
+
+/// `TABLE t` is `SELECT * FROM t`.
+fn table_as_select(query: &mut Query) {
+    let SetExpr::Table(table) = query.body.as_ref() else {
+        return;
+    };
+    let Some(name) = &table.table_name else {
+        return;
+    };
+    let name = match &table.schema_name {
+        Some(schema) => format!("{schema}.{name}"),
+        None => name.clone(),
+    };
+    if let Some(select) = parsed_query(&format!("SELECT * FROM {name}")) {
+        query.body = select.body;
+    }
+}
+
+fn parsed_query(text: &str) -> Option<Box<Query>> {
+    match Parser::parse_sql(&Tessera, text).ok()?.pop()? {
+        Statement::Query(query) => Some(query),
+        _ => None,
+    }
+}
+
+/// The other spelling of an expression, if there is one.
+fn plain_of(expr: &mut Expr) -> Option<Expr> {
+    let taken = |expr: &mut Expr| std::mem::replace(expr, Expr::Value(Value::Null.into()));
+    Some(match expr {
+        Expr::AtTimeZone {
+            timestamp,
+            time_zone,
+        } => call("timezone", vec![taken(time_zone), taken(timestamp)]),
+        Expr::Interval(interval) => interval_text(interval)?,
+        Expr::Collate { expr, collation } if is_bytewise(collation) => taken(expr),
+        Expr::Like {
+            pattern,
+            escape_char: escape @ Some(_),
+            ..
+        }
+        | Expr::ILike {
+            pattern,
+            escape_char: escape @ Some(_),
+            ..
+        } => {
+            let escape = Expr::Value(escape.take()?);
+            **pattern = call("like_escape", vec![taken(pattern), escape]);
+            return None;
+        }
+        Expr::Like { any: true, .. } | Expr::ILike { any: true, .. } => like_any(expr)?,
+        Expr::Like { .. } | Expr::ILike { .. } => like_all(expr)?,
+        Expr::SimilarTo {
+            negated,
+            expr,
+            pattern,
+            escape_char,
+        } => {
+            let Expr::Value(value) = pattern.as_ref() else {
+                return None;
+            };
+            let text = value.value.clone().into_string()?;
+            let escape = match escape_char {
+                Some(value) => value.value.clone().into_string()?.chars().next(),
+                None => Some('\\'),
+            };
+            let regex = Value::SingleQuotedString(similar::regex_of(&text, escape));
+            let op = if *negated {
+                BinaryOperator::PGRegexNotMatch
+            } else {
+                BinaryOperator::PGRegexMatch
+            };
+            binary(taken(expr), op, Expr::Value(regex.into()))
+        }
+        Expr::UnaryOp { op, expr } => match op {
+            UnaryOperator::PGSquareRoot => call("sqrt", vec![taken(expr)]),
+            UnaryOperator::PGCubeRoot => call("cbrt", vec![taken(expr)]),
+            UnaryOperator::PGAbs => call("abs", vec![taken(expr)]),
+            // In two's complement the bits of x turned over are -x - 1.
+            UnaryOperator::BitwiseNot => {
+                let minus_one = number(-1);
+                nested(binary(
+                    minus_one,
+                    BinaryOperator::Minus,
+                    nested(taken(expr)),
+                ))
+            }
+            _ => return None,
+        },
+        Expr::IsNull(inner) => rows_are(inner, |item| Expr::IsNull(Box::new(item)))?,
+        Expr::IsNotNull(inner) => rows_are(inner, |item| Expr::IsNotNull(Box::new(item)))?,
+        Expr::BinaryOp { left, op, right } => {
+            let (left, right) = (row_items(left)?, row_items(right)?);
+            match op {
+                BinaryOperator::Overlaps if left.len() == 2 && right.len() == 2 => {
+                    overlaps(left, right)?
+                }
+                _ => compared_rows(left, op, right)?,
+            }
+        }
+        Expr::Function(function) => return named_call(function),
+        _ => return None,
+    })
+}
+
+/// `INTERVAL '5' MINUTE` is `'5 minute'::interval`, which reads all of PostgreSQL's forms.
+fn interval_text(interval: &Interval) -> Option<Expr> {
+    let Expr::Value(value) = interval.value.as_ref() else {
+        return None;
+    };
+    let mut text = value.value.clone().into_string()?;
+    if let (Some(unit), None) = (&interval.leading_field, &interval.last_field)
+        && text.trim().parse::<f64>().is_ok()
+    {
+        text = format!("{} {unit}", text.trim()).to_lowercase();
+    }
+    Some(Expr::Cast {
+        kind: CastKind::Cast,
+        expr: Box::new(Expr::Value(Value::SingleQuotedString(text).into())),
+        data_type: DataType::Interval {
+            fields: None,
+            precision: None,
+        },
+        array: false,
+        format: None,
+    })
+}
+
+fn named_call(function: &mut Function) -> Option<Expr> {
+    let name = function.name.0.last()?.as_ident()?.value.to_lowercase();
+    match name.as_str() {
+        "array" => {
+            let FunctionArguments::Subquery(query) = &function.args else {
+                return None;
+            };
+            let mut outer = parsed_query(
+                "SELECT coalesce(array_agg(element), ARRAY[]) FROM (SELECT 1) AS items (element)",
+            )?;
+            if let SetExpr::Select(select) = outer.body.as_mut()
+                && let TableFactor::Derived { subquery, .. } =
+                    &mut select.from.first_mut()?.relation
+            {
+                *subquery = query.clone();
+            }
+            Some(Expr::Subquery(outer))
+        }
+        "make_interval" => {
+            let FunctionArguments::List(list) = &mut function.args else {
+                return None;
+            };
+            positional(&mut list.args, &INTERVAL_PARTS);
+            None
+        }
+        _ => None,
+    }
+}
+
+/// Puts arguments that are given by name into their places, zeros between.
+fn positional(args: &mut Vec<FunctionArg>, names: &[&str]) {
+    let unnamed = args
+        .iter()
+        .position(|arg| !matches!(arg, FunctionArg::Unnamed(_)));
+    let Some(unnamed) = unnamed else {
+        return;
+    };
+    let mut placed: Vec<Option<FunctionArgExpr>> = vec![None; names.len()];
+    for (index, arg) in args.iter().enumerate() {
+        let (place, value) = match arg {
+            FunctionArg::Unnamed(value) => (Some(index), value),
+            FunctionArg::Named { name, arg, .. } => {
+                let named = names
+                    .iter()
+                    .position(|n| name.value.eq_ignore_ascii_case(n));
+                (named, arg)
+            }
+            FunctionArg::ExprNamed { name, arg, .. } => {
+                let name = name.to_string();
+                (names.iter().position(|n| name.eq_ignore_ascii_case(n)), arg)
+            }
+        };
+        match place.and_then(|place| placed.get_mut(place)) {
+            Some(slot) if slot.is_none() => *slot = Some(value.clone()),
+            _ => return,
+        }
+    }
+    let last = placed.iter().rposition(Option::is_some).unwrap_or(unnamed);
+    *args = placed
+        .into_iter()
+        .take(last + 1)
+        .map(|value| FunctionArg::Unnamed(value.unwrap_or(FunctionArgExpr::Expr(number(0)))))
+        .collect();
+}
+
+fn is_bytewise(collation: &ObjectName) -> bool {
+    collation
+        .0
+        .last()
+        .and_then(|part| part.as_ident())
+        .is_some_and(|name| ["C", "POSIX", "default", "ucs_basic"].contains(&name.value.as_str()))
+}
+
+/// `x LIKE ANY (ARRAY[…])` is an alternative of LIKEs.
+fn like_any(expr: &Expr) -> Option<Expr> {
+    let (Expr::Like { pattern, .. } | Expr::ILike { pattern, .. }) = expr else {
+        return None;
+    };
+    alternatives(expr, elements(pattern)?, BinaryOperator::Or)
+}
+
+/// `x LIKE ALL (ARRAY[…])` is a chain of LIKEs.
+fn like_all(expr: &Expr) -> Option<Expr> {
+    let (Expr::Like { pattern, .. } | Expr::ILike { pattern, .. }) = expr else {
+        return None;
+    };
+    let Expr::Function(function) = pattern.as_ref() else {
+        return None;
+    };
+    let name = function.name.to_string();
+    let op = match name.to_ascii_lowercase().as_str() {
+        "all" => BinaryOperator::And,
+        "any" | "some" => BinaryOperator::Or,
+        _ => return None,
+    };
+    let FunctionArguments::List(list) = &function.args else {
+        return None;
+    };
+    let [FunctionArg::Unnamed(FunctionArgExpr::Expr(array))] = list.args.as_slice() else {
+        return None;
+    };
+    alternatives(expr, elements(array)?, op)
+}
+
+fn elements(array: &Expr) -> Option<&[Expr]> {
+    match array {
+        Expr::Array(array) => Some(&array.elem),
+        Expr::Nested(inner) => elements(inner),
+        _ => None,
+    }
+}
+
+fn alternatives(like: &Expr, patterns: &[Expr], op: BinaryOperator) -> Option<Expr> {
+    let each = patterns.iter().map(|one| {
+        let mut like = like.clone();
+        if let Expr::Like { any, pattern, .. } | Expr::ILike { any, pattern, .. } = &mut like {
+            *any = false;
+            **pattern = one.clone();
+        }
+        like
+    });
+    chain(each, &op)
+}
+
+fn chain(items: impl Iterator<Item = Expr>, op: &BinaryOperator) -> Option<Expr> {
+    items
+        .reduce(|left, right| binary(left, op.clone(), right))
+        .map(nested)
+}
+
+/// The fields of a row that is written out.
+fn row_items(expr: &Expr) -> Option<Vec<Expr>> {
+    match expr {
+        Expr::Tuple(items) if items.len() > 1 => Some(items.clone()),
+        Expr::Nested(inner) => row_items(inner),
+        Expr::Function(function) if function.name.to_string().eq_ignore_ascii_case("row") => {
+            let FunctionArguments::List(list) = &function.args else {
+                return None;
+            };
+            list.args
+                .iter()
+                .map(|arg| match arg {
+                    FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr.clone()),
+                    _ => None,
+                })
+                .collect()
+        }
+        _ => None,
+    }
+}
+
+fn rows_are(row: &Expr, test: impl Fn(Expr) -> Expr) -> Option<Expr> {
+    chain(row_items(row)?.into_iter().map(test), &BinaryOperator::And)
+}
+
+/// Rows are compared field by field.
+fn compared_rows(left: Vec<Expr>, op: &BinaryOperator, right: Vec<Expr>) -> Option<Expr> {
+    use BinaryOperator as Op;
+    if left.len() != right.len() {
+        return None;
+    }
+    let pairs = || left.clone().into_iter().zip(right.clone());
+    match op {
+        Op::Eq => chain(pairs().map(|(l, r)| binary(l, Op::Eq, r)), &Op::And),
+        Op::NotEq => chain(pairs().map(|(l, r)| binary(l, Op::NotEq, r)), &Op::Or),
+        Op::Lt | Op::LtEq | Op::Gt | Op::GtEq => {
+            let strict = match op {
+                Op::Lt | Op::LtEq => Op::Lt,
+                _ => Op::Gt,
+            };
+            let mut pairs = pairs().rev();
+            let (l, r) = pairs.next()?;
+            let mut whole = binary(l, op.clone(), r);
+            for (l, r) in pairs {
+                let same = binary(l.clone(), Op::Eq, r.clone());
+                let rest = nested(binary(same, Op::And, nested(whole)));
+                whole = binary(binary(l, strict.clone(), r), Op::Or, rest);
+            }
+            Some(nested(whole))
+        }
+        _ => None,
+    }
+}
+
+/// Two periods, each from one moment to another or for an interval, share a moment.
+fn overlaps(left: Vec<Expr>, right: Vec<Expr>) -> Option<Expr> {
+    use BinaryOperator as Op;
+    let ends = |row: Vec<Expr>| -> Option<(Expr, Expr)> {
+        let [start, end] = <[Expr; 2]>::try_from(row).ok()?;
+        let end = match end {
+            Expr::Cast {
+                data_type: DataType::Interval { .. },
+                ..
+            } => nested(binary(start.clone(), Op::Plus, end)),
+            other => other,
+        };
+        Some((
+            call("least", vec![start.clone(), end.clone()]),
+            call("greatest", vec![start, end]),
+        ))
+    };
+    let ((from, to), (other_from, other_to)) = (ends(left)?, ends(right)?);
+    let begins = binary(from.clone(), Op::Lt, other_to);
+    let goes_on = binary(other_from.clone(), Op::Lt, to);
+    let both = nested(binary(begins, Op::And, goes_on));
+    let together = binary(from, Op::Eq, other_from);
+    Some(nested(binary(both, Op::Or, together)))
+}
+
+fn binary(left: Expr, op: BinaryOperator, right: Expr) -> Expr {
+    Expr::BinaryOp {
+        left: Box::new(left),
+        op,
+        right: Box::new(right),
+    }
+}
+
+fn nested(expr: Expr) -> Expr {
+    Expr::Nested(Box::new(expr))
+}
+
+fn number(value: i64) -> Expr {
+    let digits = Expr::Value(Value::Number(value.unsigned_abs().to_string(), false).into());
+    if value >= 0 {
+        return digits;
+    }
+    Expr::UnaryOp {
+        op: UnaryOperator::Minus,
+        expr: Box::new(digits),
+    }
+}
+
+fn call(name: &str, args: Vec<Expr>) -> Expr {
+    let args = args
+        .into_iter()
+        .map(|arg| FunctionArg::Unnamed(FunctionArgExpr::Expr(arg)))
+        .collect();
+    Expr::Function(Function {
+        name: ObjectName::from(vec![Ident::new(name)]),
+        uses_odbc_syntax: false,
+        parameters: FunctionArguments::None,
+        args: FunctionArguments::List(FunctionArgumentList {
+            duplicate_treatment: None,
+            args,
+            clauses: Vec::new(),
+        }),
+        filter: None,
+        null_treatment: None,
+        over: None,
+        within_group: Vec::new(),
+    })
+}
+
+/// EXISTS in a select list: the engine knows it in conditions only, but counts everywhere.
+struct Exists {
+    below: usize,
+}
+
+impl VisitorMut for Exists {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, _query: &mut Query) -> ControlFlow<()> {
+        self.below += 1;
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _query: &mut Query) -> ControlFlow<()> {
+        self.below -= 1;
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if self.below == 0
+            && let Expr::Exists { subquery, negated } = expr
+            && let Some(count) = counted(subquery)
+        {
+            let op = if *negated {
+                BinaryOperator::Eq
+            } else {
+                BinaryOperator::Gt
+            };
+            *expr = nested(binary(Expr::Subquery(count), op, number(0)));
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// A query for the number of a query's rows.
+fn counted(query: &Query) -> Option<Box<Query>> {
+    use datafusion::sql::sqlparser::ast::GroupByExpr;
+    let mut counts = parsed_query("SELECT count(*) FROM (SELECT 1) AS counted")?;
+    if let SetExpr::Select(select) = query.body.as_ref()
+        && query.with.is_none()
+        && query.limit_clause.is_none()
+        && select.distinct.is_none()
+        && select.having.is_none()
+        && matches!(&select.group_by, GroupByExpr::Expressions(list, _) if list.is_empty())
+        && select.projection.iter().all(is_plain)
+    {
+        let mut plain = query.clone();
+        plain.order_by = None;
+        if let (SetExpr::Select(to), SetExpr::Select(from)) =
+            (plain.body.as_mut(), counts.body.as_ref())
+        {
+            to.projection.clone_from(&from.projection);
+        }
+        return Some(Box::new(plain));
+    }
+    if let SetExpr::Select(select) = counts.body.as_mut()
+        && let TableFactor::Derived { subquery, .. } = &mut select.from.first_mut()?.relation
+    {
+        *subquery = Box::new(query.clone());
+    }
+    Some(counts)
+}
+
+/// Whether an item surely is no aggregate.
+fn is_plain(item: &SelectItem) -> bool {
+    match item {
+        SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..) => true,
+        SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => matches!(
+            expr,
+            Expr::Value(_) | Expr::Identifier(_) | Expr::CompoundIdentifier(_)
+        ),
+        SelectItem::ExprWithAliases { .. } => false,
+    }
+}
+
+/// Whole numbers in a recursive query are told to be `integer` before planning, because its two
+/// terms must have the same types then.
+struct Integers;
+
+impl VisitorMut for Integers {
+    type Break = ();
+
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        for item in &mut select.projection {
+            let SelectItem::UnnamedExpr(expr) = item else {
+                if let SelectItem::ExprWithAlias { expr, .. } = item {
+                    let _: ControlFlow<()> = expr.visit(&mut Typed);
+                }
+                continue;
+            };
+            if let Expr::Value(_) = expr {
+                let alias = Ident::with_quote('"', super::output_names::output_name(expr));
+                let mut typed = expr.clone();
+                let _: ControlFlow<()> = typed.visit(&mut Typed);
+                *item = SelectItem::ExprWithAlias { expr: typed, alias };
+            } else {
+                let _: ControlFlow<()> = expr.visit(&mut Typed);
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        values(&mut query.body);
+        ControlFlow::Continue(())
+    }
+}
+
+fn values(body: &mut SetExpr) {
+    match body {
+        SetExpr::Values(values) => {
+            for expr in values.rows.iter_mut().flat_map(|row| row.iter_mut()) {
+                let _: ControlFlow<()> = expr.visit(&mut Typed);
+            }
+        }
+        SetExpr::SetOperation { left, right, .. } => {
+            values(left);
+            values(right);
+        }
+        _ => {}
+    }
+}
+
+struct Typed;
+
+impl VisitorMut for Typed {
+    type Break = ();
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if let Expr::Value(value) = expr
+            && let Value::Number(digits, _) = &value.value
+            && digits.parse::<i32>().is_ok()
+        {
+            *expr = Expr::Cast {
+                kind: CastKind::DoubleColon,
+                expr: Box::new(expr.clone()),
+                data_type: DataType::Integer(None),
+                array: false,
+                format: None,
+            };
+        }
+        ControlFlow::Continue(())
+    }
+}
