@@ -16,6 +16,10 @@ use crate::session::{CatalogDirectory, Engine, EngineLimits};
 /// The variable that names the first operator's password.
 pub const ADMIN_PASSWORD_VARIABLE: &str = "TESSERA_ADMIN_PASSWORD";
 
+/// The stack of a thread that plans statements. It is only reserved: what a statement's tree does
+/// not reach takes no memory. The parser's limits on depth and chains are made for this size.
+const THREAD_STACK_BYTES: usize = 128 << 20;
+
 /// What a start needs beyond the configuration.
 #[derive(Debug, Clone)]
 pub struct Start {
@@ -107,7 +111,10 @@ async fn serve(
 }
 
 /// The one place that writes to standard output: what people and their scripts wait for.
-#[expect(clippy::print_stdout, reason = "the server's line that it is ready, and the demo's help")]
+#[expect(
+    clippy::print_stdout,
+    reason = "the server's line that it is ready, and the demo's help"
+)]
 pub fn say(line: &str) {
     use std::io::Write;
     println!("{line}");
@@ -118,7 +125,7 @@ fn runtime(name: &str, threads: usize) -> Result<Runtime> {
     Builder::new_multi_thread()
         .worker_threads(threads)
         .thread_name(format!("tessera-{name}"))
-        .thread_stack_size(8 << 20)
+        .thread_stack_size(THREAD_STACK_BYTES)
         .enable_all()
         .build()
         .map_err(|error| Error::Start(format!("cannot start the {name} runtime: {error}")))
@@ -153,7 +160,10 @@ fn engine_limits(config: &Config, data: &Path) -> Result<EngineLimits> {
         spill_folder,
         partitions: threads(config.resources.cpu_threads),
         tenant_settings: vec![
-            ("statement_timeout".to_owned(), config.tenants.statement_timeout_ms.to_string()),
+            (
+                "statement_timeout".to_owned(),
+                config.tenants.statement_timeout_ms.to_string(),
+            ),
             (
                 "idle_in_transaction_session_timeout".to_owned(),
                 config.tenants.idle_in_transaction_timeout_ms.to_string(),
@@ -164,10 +174,12 @@ fn engine_limits(config: &Config, data: &Path) -> Result<EngineLimits> {
 
 /// The machine's memory in bytes; 4 GiB where the system does not tell.
 fn memory_of_machine() -> usize {
-    let told = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
-        let line = text.lines().find(|line| line.starts_with("MemTotal:"))?;
-        line.split_whitespace().nth(1)?.parse::<usize>().ok()
-    });
+    let told = std::fs::read_to_string("/proc/meminfo")
+        .ok()
+        .and_then(|text| {
+            let line = text.lines().find(|line| line.starts_with("MemTotal:"))?;
+            line.split_whitespace().nth(1)?.parse::<usize>().ok()
+        });
     told.map_or(4 << 30, |kilobytes| kilobytes << 10)
 }
 
