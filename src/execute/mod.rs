@@ -44,16 +44,28 @@ pub struct Execution {
 pub fn run(plan: GuardedPlan, execution: &Execution) -> BatchStream {
     let (sender, receiver) = mpsc::channel(WAITING_BATCHES);
     let inner = execution.clone();
-    let limits = execution.limits;
-    let interrupt = execution.interrupt.clone();
     let task = execution.cpu.spawn(async move {
-        let work = forward(plan, &inner, &sender);
-        if let Err(error) = limits::bounded(work, limits, &interrupt).await {
+        if let Err(error) = forward(plan, &inner, &sender).await {
             // A receiver that is gone wants no error either.
             let _ = sender.send(Err(error)).await;
         }
     });
-    Box::pin(Running { receiver, task })
+    let limits = execution.limits;
+    let interrupt = execution.interrupt.clone();
+    // The limits are watched here and not on the runtime for queries, whose threads planning or a
+    // long computation may hold without a pause.
+    let ended = async move {
+        let never = std::future::pending::<Result<()>>();
+        match limits::bounded(never, limits, &interrupt).await {
+            Err(error) => error,
+            Ok(()) => Error::Cancelled,
+        }
+    };
+    Box::pin(Running {
+        receiver,
+        task,
+        ended: Some(Box::pin(ended)),
+    })
 }
 
 /// Optimises a plan and makes it physical, for EXPLAIN.
@@ -84,6 +96,8 @@ async fn forward(
 struct Running {
     receiver: mpsc::Receiver<Result<RecordBatch>>,
     task: tokio::task::JoinHandle<()>,
+    /// The error of a statement whose time is up or that was cancelled; `None` after it came.
+    ended: Option<Pin<Box<dyn Future<Output = Error> + Send>>>,
 }
 
 impl Stream for Running {
@@ -94,6 +108,14 @@ impl Stream for Running {
         context: &mut std::task::Context<'_>,
     ) -> std::task::Poll<Option<Self::Item>> {
         use std::task::Poll;
+        let Some(ended) = &mut self.ended else {
+            return Poll::Ready(None);
+        };
+        if let Poll::Ready(error) = ended.as_mut().poll(context) {
+            self.ended = None;
+            self.task.abort();
+            return Poll::Ready(Some(Err(error)));
+        }
         match self.receiver.poll_recv(context) {
             Poll::Ready(None) => match Pin::new(&mut self.task).poll(context) {
                 Poll::Ready(Err(failure)) if failure.is_panic() => {
