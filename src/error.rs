@@ -81,7 +81,11 @@ pub enum Error {
         detail: Option<String>,
     },
     #[error("name \"{name}\" is already used by tenants")]
-    NameUsedByTenants { name: String, tenants: Vec<String> },
+    NameUsedByTenants {
+        kind: &'static str,
+        name: String,
+        tenants: Vec<String>,
+    },
     // ── What the caller may ──────────────────────────────────────────────────────────────────
     #[error("permission denied for {kind} {name}")]
     PermissionDenied { kind: &'static str, name: String },
@@ -289,7 +293,12 @@ impl From<tessera_catalog::error::Error> for Error {
             Catalog::Conflict => Self::Serialization,
             Catalog::NameTaken { kind, name } => Self::AlreadyExists { kind, name },
             Catalog::NameUsedByTenants { name, tenants } => {
-                Self::NameUsedByTenants { name, tenants }
+                let kind = "relation";
+                Self::NameUsedByTenants {
+                    kind,
+                    name,
+                    tenants,
+                }
             }
             Catalog::NoSuchVersion { .. } => Self::InvalidParameterValue(error.to_string()),
             Catalog::Unstorable(message) => Self::OutOfRange(message),

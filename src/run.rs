@@ -17,6 +17,10 @@ use crate::session::{CatalogDirectory, Engine, EngineLimits};
 /// The variable that names the first operator's password.
 pub const ADMIN_PASSWORD_VARIABLE: &str = "TESSERA_ADMIN_PASSWORD";
 
+/// The stack of a thread that plans statements. It is only reserved: what a statement's tree does
+/// not reach takes no memory. The parser's limits on depth and chains are made for this size.
+const THREAD_STACK_BYTES: usize = 128 << 20;
+
 /// What a start needs beyond the configuration.
 #[derive(Debug, Clone)]
 pub struct Start {
@@ -130,7 +134,7 @@ fn runtime(name: &str, threads: usize) -> Result<Runtime> {
     Builder::new_multi_thread()
         .worker_threads(threads)
         .thread_name(format!("tessera-{name}"))
-        .thread_stack_size(8 << 20)
+        .thread_stack_size(THREAD_STACK_BYTES)
         .enable_all()
         .build()
         .map_err(|error| Error::Start(format!("cannot start the {name} runtime: {error}")))

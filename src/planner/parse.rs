@@ -21,8 +21,8 @@ pub const MAX_TEXT_BYTES: usize = 16 << 20;
 pub const MAX_TOKENS: usize = 1 << 20;
 /// The deepest nesting of brackets and sub-expressions.
 pub const MAX_DEPTH: usize = 256;
-/// The longest chain of operators of one statement.
-pub const MAX_OPERATORS: usize = 20_000;
+/// The longest chain of operators around one value; each may be a level of the tree.
+pub const MAX_OPERATORS: usize = 1_000;
 
 /// Splits a text into its statements.
 ///
@@ -69,32 +69,94 @@ fn tokenize(text: &str) -> Result<Vec<TokenWithSpan>> {
     Ok(kept)
 }
 
+/// Keywords that make an expression or a query one level deeper.
+const CHAINING: [&str; 18] = [
+    "AND",
+    "OR",
+    "NOT",
+    "CASE",
+    "UNION",
+    "INTERSECT",
+    "EXCEPT",
+    "JOIN",
+    "IS",
+    "IN",
+    "LIKE",
+    "ILIKE",
+    "SIMILAR",
+    "BETWEEN",
+    "COLLATE",
+    "AT",
+    "ISNULL",
+    "NOTNULL",
+];
+
+/// One level of brackets: how deep its chain of operators is by now.
+#[derive(Default)]
+struct Chain {
+    length: usize,
+    /// Between FROM and WHERE, where a comma is a join.
+    in_from: bool,
+}
+
+/// Bounds how deep the tree of a statement can become: by brackets, and by operators in a row,
+/// of which each makes a level too. A comma ends such a row.
 fn check_limits(tokens: &[TokenWithSpan]) -> Result<()> {
-    let mut depth = 0_usize;
-    let mut operators = 0_usize;
-    for (index, token) in tokens.iter().enumerate() {
+    let too_complex = || {
+        Err(Error::TooComplex(
+            "it nests too deeply or chains too many operators".to_owned(),
+        ))
+    };
+    if tokens.len() > MAX_TOKENS {
+        return too_complex();
+    }
+    let mut outer: Vec<Chain> = Vec::new();
+    let mut outer_length = 0_usize;
+    let mut chain = Chain::default();
+    for token in tokens {
         match &token.token {
-            Token::SemiColon => operators = 0,
-            Token::LParen | Token::LBracket => depth += 1,
-            Token::RParen | Token::RBracket => depth = depth.saturating_sub(1),
-            Token::Word(word) if word.quote_style.is_none() => {
-                let word = word.value.as_str();
-                if ["AND", "OR", "NOT", "CASE", "UNION"]
-                    .iter()
-                    .any(|w| word.eq_ignore_ascii_case(w))
-                {
-                    operators += 1;
+            Token::SemiColon => {
+                outer.clear();
+                outer_length = 0;
+                chain = Chain::default();
+            }
+            Token::LParen | Token::LBracket | Token::LBrace => {
+                chain.length += usize::from(token.token == Token::LBracket);
+                outer_length += chain.length;
+                outer.push(std::mem::take(&mut chain));
+            }
+            Token::RParen | Token::RBracket | Token::RBrace => {
+                if let Some(enclosing) = outer.pop() {
+                    outer_length -= enclosing.length;
+                    chain = enclosing;
                 }
             }
-            Token::Plus | Token::Minus | Token::Mul | Token::Div | Token::StringConcat => {
-                operators += 1;
+            Token::Comma if !chain.in_from => chain.length = 0,
+            Token::Word(word) if word.quote_style.is_none() => {
+                let word = word.value.as_str();
+                let is = |other: &&str| word.eq_ignore_ascii_case(other);
+                if CHAINING.iter().any(|keyword| is(&keyword)) {
+                    chain.length += 1;
+                } else if is(&"FROM") {
+                    chain.in_from = true;
+                } else if ["SELECT", "WHERE", "GROUP", "ORDER", "VALUES"]
+                    .iter()
+                    .any(|k| is(&k))
+                {
+                    chain.in_from = false;
+                }
             }
-            _ => {}
+            Token::Word(_)
+            | Token::Number(..)
+            | Token::SingleQuotedString(_)
+            | Token::EscapedStringLiteral(_)
+            | Token::DollarQuotedString(_)
+            | Token::Placeholder(_)
+            | Token::Period => {}
+            _ => chain.length += 1,
         }
-        if depth > MAX_DEPTH || operators > MAX_OPERATORS || index > MAX_TOKENS {
-            return Err(Error::TooComplex(
-                "it nests too deeply or chains too many operators".to_owned(),
-            ));
+        if outer.len() > MAX_DEPTH || outer_length + chain.length > MAX_OPERATORS {
+            return too_complex();
         }
     }
     Ok(())

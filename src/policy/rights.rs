@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tessera_catalog::id::{DatabaseId, Oid};
 use tessera_catalog::model::{
-    Acl, Database, Privilege, Privileges, Relation, Schema, Scope as Reach, Tenant,
+    Acl, AclItem, Database, Privilege, Privileges, Relation, Schema, Scope as Reach, Tenant,
 };
 
 use crate::error::{Error, Result};
@@ -113,8 +113,7 @@ impl Caller {
             .acl
             .as_ref()
             .map_or(Privileges::NONE, |acl| acl.held_by(&self.lent_roles()));
-        let here = self.database.borrowed_acls.get(&(relation.oid, 0));
-        lent.union(here.map_or(Privileges::NONE, |acl| acl.held_by(&self.roles)))
+        lent.union(self.borrowed(relation, None, 0).held_by(&self.roles))
     }
 
     /// All that the caller holds on one column alone.
@@ -136,8 +135,43 @@ impl Caller {
             return acl.map_or(Privileges::NONE, |acl| acl.held_by(&self.roles));
         }
         let lent = acl.map_or(Privileges::NONE, |acl| acl.held_by(&self.lent_roles()));
-        let here = self.database.borrowed_acls.get(&(relation.oid, column));
-        lent.union(here.map_or(Privileges::NONE, |acl| acl.held_by(&self.roles)))
+        lent.union(self.borrowed(relation, acl, column).held_by(&self.roles))
+    }
+
+    /// What was granted in this tenant on a lent relation, or on one of its columns, as far as the
+    /// operator still lets the tenant's roles pass it on: a REVOKE takes with it what hung on it.
+    fn borrowed(&self, relation: &Relation, column_acl: Option<&Acl>, column: i16) -> Acl {
+        let of_operator =
+            |item: &AclItem| !item.grantor.is_of_tenant() && item.grantor != Oid::TENANT_ADMIN;
+        let admin = |acl: Option<&Acl>| {
+            acl.map_or(Privileges::NONE, |acl| {
+                acl.grantable_by(&[Oid::TENANT_ADMIN])
+            })
+        };
+        let list = |column: i16| {
+            let acl = self.database.borrowed_acls.get(&(relation.oid, column));
+            acl.map_or(&[][..], |acl| acl.0.as_slice())
+        };
+        let of_whole = if column == 0 { &[][..] } else { list(0) };
+        let limit = list(column)
+            .iter()
+            .chain(of_whole)
+            .filter(|item| of_operator(item))
+            .fold(
+                admin(relation.acl.as_ref()).union(admin(column_acl)),
+                |limit, item| limit.union(item.grantable),
+            );
+        let items = list(column).iter().map(|item| {
+            if of_operator(item) {
+                return *item;
+            }
+            AclItem {
+                privileges: item.privileges.intersection(limit),
+                grantable: item.grantable.intersection(limit),
+                ..*item
+            }
+        });
+        Acl(items.collect())
     }
 
     /// What the caller may grant to others on a relation.
@@ -156,8 +190,7 @@ impl Caller {
             .acl
             .as_ref()
             .map_or(Privileges::NONE, |acl| acl.grantable_by(&self.lent_roles()));
-        let here = self.database.borrowed_acls.get(&(relation.oid, 0));
-        lent.union(here.map_or(Privileges::NONE, |acl| acl.grantable_by(&self.roles)))
+        lent.union(self.borrowed(relation, None, 0).grantable_by(&self.roles))
     }
 
     /// Whether a relation is lent by the operator, and how.

@@ -86,10 +86,7 @@ impl Engine {
         if let Some(environment) = environments.get(&database) {
             return Ok(Arc::clone(&environment.runtime));
         }
-        let share = match database {
-            DatabaseId::System => self.limits.memory_bytes,
-            DatabaseId::Tenant(_) => self.limits.tenant_memory_bytes,
-        };
+        let share = self.memory_share(database)?;
         let pool = Arc::new(TenantPool::new(Arc::clone(&self.memory), share));
         let disk = DiskManagerBuilder::default()
             .with_mode(DiskManagerMode::Directories(vec![
@@ -156,8 +153,25 @@ impl Engine {
         Ok(state)
     }
 
-    /// Changes a tenant's share of memory.
-    pub fn set_memory_limit(&self, database: DatabaseId, bytes: usize) {
+    /// The memory that a database's statements may take together.
+    fn memory_share(&self, database: DatabaseId) -> Result<usize> {
+        let DatabaseId::Tenant(tenant) = database else {
+            return Ok(self.limits.memory_bytes);
+        };
+        let system = self.catalog.system();
+        let limit = system
+            .tenants
+            .get(&tenant)
+            .and_then(|tenant| tenant.settings.get("memory_limit"));
+        match limit {
+            Some(limit) => super::settings::bytes(limit),
+            None => Ok(self.limits.tenant_memory_bytes),
+        }
+    }
+
+    /// Changes a tenant's share of memory; without a limit of its own it has the server's default.
+    pub fn set_memory_limit(&self, database: DatabaseId, bytes: Option<usize>) {
+        let bytes = bytes.unwrap_or(self.limits.tenant_memory_bytes);
         if let Some(environment) = self.environments.lock().get(&database) {
             environment.pool.set_limit_bytes(bytes);
         }

@@ -147,6 +147,8 @@ impl Connection {
                 if let Err(error) = done {
                     self.report(error)?;
                     self.skipping = true;
+                    // The client may wait for the answer before it sends Sync.
+                    self.link.flush().await?;
                 }
             }
         }
@@ -163,6 +165,7 @@ impl Connection {
             self.ready().await?;
         } else {
             self.skipping = true;
+            self.link.flush().await?;
         }
         Ok(Next::Continue)
     }

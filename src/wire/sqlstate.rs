@@ -32,7 +32,7 @@ pub fn sqlstate(error: &Error) -> &'static str {
         Error::FixedSetting(_) => "55P02",
         Error::DependentObjects { .. } => "2BP01",
         Error::ObjectInUse { .. } => "55006",
-        Error::NameUsedByTenants { .. } => "42P07",
+        Error::NameUsedByTenants { kind, .. } => taken(kind),
         Error::PermissionDenied { .. }
         | Error::InsufficientPrivilege(_)
         | Error::MustOwn { .. }

@@ -34,12 +34,14 @@ pub(in crate::planner) fn copy(
         return Err(cursor.unexpected());
     }
     if cursor.accept(&["PROGRAM"]) {
-        return Err(Error::Unsupported("COPY with PROGRAM".to_owned()));
+        return Err(Error::InsufficientPrivilege(
+            "permission denied to COPY to or from an external program".to_owned(),
+        ));
     }
     if !cursor.accept(&["STDIN"]) && !cursor.accept(&["STDOUT"]) {
         return match cursor.string() {
-            Ok(_) => Err(Error::Unsupported(
-                "COPY with a file of the server".to_owned(),
+            Ok(_) => Err(Error::InsufficientPrivilege(
+                "permission denied to COPY to or from a file of the server".to_owned(),
             )),
             Err(error) => Err(error),
         };

@@ -162,6 +162,7 @@ async fn check_free(session: &Session, database: &Database, name: &str) -> Resul
             let tenants = session.engine.catalog.tenants_with_role(name).await?;
             if !tenants.is_empty() {
                 return Err(Error::NameUsedByTenants {
+                    kind: "role",
                     name: name.to_owned(),
                     tenants,
                 });

@@ -198,8 +198,11 @@ fn set(
             }
         }
     }
-    if let Some(limit) = tenant.settings.get("memory_limit") {
-        let bytes = crate::session::settings::bytes(limit)?;
+    if options.iter().any(|(option, _)| option == "memory_limit") {
+        let limit = tenant.settings.get("memory_limit");
+        let bytes = limit
+            .map(|limit| crate::session::settings::bytes(limit))
+            .transpose()?;
         session
             .engine
             .set_memory_limit(DatabaseId::Tenant(tenant.id), bytes);
