@@ -147,7 +147,7 @@ fn what_the_demo_prints_works() {
         assert_eq!(row[7], "NULL", "{row:?}");
     }
     let reply = analyst
-        .query("INSERT INTO sales (series, frequency, at, value) VALUES ('x', 'y', now(), 1)");
+        .simple("INSERT INTO sales (series, frequency, at, value) VALUES ('x', 'y', '2026-01-01', 1)");
     assert_eq!(reply.code(), "42501");
 }
 

@@ -137,7 +137,7 @@ fn it_reads_only_what_its_caller_may_read() {
     boss.run("GRANT SELECT (n) ON visits TO alice");
     assert_eq!(
         alice
-            .query(&call("(SELECT site, at, n FROM visits)"))
+            .simple(&call("(SELECT site, at, n FROM visits)"))
             .rows()
             .len(),
         4
