@@ -146,8 +146,9 @@ fn what_the_demo_prints_works() {
         assert!(number(3) < number(2) && number(2) < number(4), "{row:?}");
         assert_eq!(row[7], "NULL", "{row:?}");
     }
-    let reply = analyst
-        .simple("INSERT INTO sales (series, frequency, at, value) VALUES ('x', 'y', '2026-01-01', 1)");
+    let reply = analyst.simple(
+        "INSERT INTO sales (series, frequency, at, value) VALUES ('x', 'y', '2026-01-01', 1)",
+    );
     assert_eq!(reply.code(), "42501");
 }
 
