@@ -56,17 +56,15 @@ async fn serve(
 ) -> Result<()> {
     std::fs::create_dir_all(&start.data)
         .map_err(|error| cannot("create the data folder", &start.data, &error))?;
-    let first = !start.data.join(tessera_catalog::CATALOG_FILE).exists();
     let admin_password_verifier = match &start.admin_password {
-        Some(password) if first => {
+        // The catalog takes it at its birth alone, which an earlier start may not have come to.
+        Some(password) => {
             Some(auth::keep_password(password, config.passwords.encryption.name()).await?)
         }
-        None if first => {
-            return Err(Error::Start(format!(
-                "set {ADMIN_PASSWORD_VARIABLE} to the password of the first operator, admin"
-            )));
+        None if !start.data.join(tessera_catalog::CATALOG_FILE).exists() => {
+            return Err(no_operator());
         }
-        _ => None,
+        None => None,
     };
     let catalog = Catalog::open(CatalogOptions {
         data: start.data.clone(),
@@ -211,9 +209,16 @@ fn cannot(what: &str, path: &Path, error: &std::io::Error) -> Error {
     Error::Start(format!("cannot {what} {}: {error}", path.display()))
 }
 
+fn no_operator() -> Error {
+    Error::Start(format!(
+        "set {ADMIN_PASSWORD_VARIABLE} to the password of the first operator, admin"
+    ))
+}
+
 fn start_error(error: tessera_catalog::error::Error) -> Error {
     match error {
         tessera_catalog::error::Error::Unusable(message) => Error::Start(message),
+        tessera_catalog::error::Error::NoOperator => no_operator(),
         other => {
             let mut message = other.to_string();
             let mut cause = std::error::Error::source(&other);

@@ -31,6 +31,7 @@ async fn main() {
     let folder = tempfile::tempdir().unwrap();
     let options = CatalogOptions {
         data: folder.path().to_owned(),
+        admin_password_verifier: Some("a verifier".to_owned()),
         ..CatalogOptions::default()
     };
     let catalog = Catalog::open(options.clone()).await.unwrap();

@@ -51,6 +51,9 @@ pub enum Error {
     /// The folder is in use by another server, or cannot be used.
     #[error("{0}")]
     Unusable(String),
+    /// A new catalog is to be made, and nobody could log in to it.
+    #[error("a new catalog needs the first operator's password")]
+    NoOperator,
     /// The catalog holds something this version cannot read.
     #[error("the catalog holds an unreadable {kind}")]
     Unreadable {

@@ -47,11 +47,12 @@ const RULES: &[(&str, &[&str], &[&str])] = &[
     ),
     (
         "session",
-        &["planner", "policy", "execute", "format", "error"],
+        &["auth", "planner", "policy", "execute", "format", "error"],
         &[
             "tessera_catalog",
             "tessera_udfs",
             "datafusion",
+            "sqlparser",
             "datafusion_functions_json",
         ],
     ),
@@ -73,7 +74,7 @@ const RULES: &[(&str, &[&str], &[&str])] = &[
     ("auth", &["error"], &["tessera_catalog", "argon2"]),
     (
         "error",
-        &[],
+        &["planner"],
         &["tessera_catalog", "tessera_udfs", "datafusion"],
     ),
     ("config", &["auth", "error"], &[]),

@@ -19,6 +19,8 @@ mod clients;
 mod copy;
 mod crash;
 mod ddl;
+mod demo;
+mod forecast;
 mod isolation;
 mod layers;
 mod limits;

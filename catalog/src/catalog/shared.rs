@@ -85,7 +85,10 @@ impl Shared {
         let storage = Storage::open(&url, &options.storage_options).await?;
         let system = match store.load(DatabaseId::System, SYSTEM_NAME).await? {
             Some(system) => system,
-            None => first_system(&store, options.admin_password_verifier).await?,
+            None => {
+                let verifier = options.admin_password_verifier.ok_or(Error::NoOperator)?;
+                first_system(&store, verifier).await?
+            }
         };
         let (log, queue) = mpsc::unbounded_channel();
         let shared = Self {
@@ -600,9 +603,9 @@ fn folder_url(folder: &Path) -> Result<String> {
         .map_err(|()| unusable())
 }
 
-async fn first_system(store: &Store, admin_password: Option<String>) -> Result<Database> {
+async fn first_system(store: &Store, admin_password: String) -> Result<Database> {
     let mut system = Database::empty(DatabaseId::System, SYSTEM_NAME);
-    let changes = Database::birth_of_system(admin_password);
+    let changes = Database::birth_of_system(Some(admin_password));
     for change in &changes {
         system.apply(change);
     }
