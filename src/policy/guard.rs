@@ -87,10 +87,7 @@ pub fn guard_own(plan: LogicalPlan, caller: &Caller) -> Result<GuardedPlan> {
 ///
 /// # Errors
 /// A grant that is none to change rows, which is a bug.
-pub fn guard_changed(
-    granted: &Granted,
-    stored: Arc<dyn TableProvider>,
-) -> Result<GuardedPlan> {
+pub fn guard_changed(granted: &Granted, stored: Arc<dyn TableProvider>) -> Result<GuardedPlan> {
     if !matches!(granted.privilege(), Privilege::Update | Privilege::Delete) {
         return Err(Error::internal("changing rows without a right to"));
     }

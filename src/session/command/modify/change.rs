@@ -82,7 +82,10 @@ impl Target {
         let Some(ObjectNamePart::Identifier(last)) = name.0.last_mut() else {
             return Err(Error::Unsupported(format!("{verb} of {written}")));
         };
-        if alias.as_ref().is_some_and(|alias| !alias.columns.is_empty()) {
+        if alias
+            .as_ref()
+            .is_some_and(|alias| !alias.columns.is_empty())
+        {
             return Err(Error::Unsupported(format!("{verb} with column aliases")));
         }
         let qualifier = Ident::with_quote(
@@ -110,10 +113,7 @@ impl Target {
 
     /// One of the two columns that name a row.
     fn place(&self, column: &str) -> ast::Expr {
-        ast::Expr::CompoundIdentifier(vec![
-            self.qualifier.clone(),
-            Ident::with_quote('"', column),
-        ])
+        ast::Expr::CompoundIdentifier(vec![self.qualifier.clone(), Ident::with_quote('"', column)])
     }
 
     /// A row's file.

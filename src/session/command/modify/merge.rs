@@ -98,8 +98,7 @@ impl Clauses {
                 if update.update_predicate.is_some() || update.delete_predicate.is_some() {
                     return Err(Error::Unsupported("WHERE in a MERGE's UPDATE".to_owned()));
                 }
-                let assigned =
-                    assignments(&update.assignments, live, relation, scope, parameters)?;
+                let assigned = assignments(&update.assignments, live, relation, scope, parameters)?;
                 let places: Vec<usize> = assigned.iter().map(|(place, _)| *place).collect();
                 let numbers = places.iter().map(|place| live[*place].number).collect();
                 self.rights.push((Privilege::Update, numbers));
@@ -134,7 +133,9 @@ fn inserted(
         return Err(Error::Unsupported("INSERT ROW in MERGE".to_owned()));
     };
     let [row] = values.rows.as_slice() else {
-        return Err(Error::Unsupported("INSERT of several rows in MERGE".to_owned()));
+        return Err(Error::Unsupported(
+            "INSERT of several rows in MERGE".to_owned(),
+        ));
     };
     let row = &row.content;
     if insert.insert_predicate.is_some() {
@@ -209,10 +210,7 @@ fn source(merge: &Merge) -> Result<(TableFactor, Option<Expr>)> {
     if let Some(first) = select(&mut query)?.from.first_mut() {
         first.relation = merge.source.clone();
     }
-    let flag = Expr::CompoundIdentifier(vec![
-        alias.clone(),
-        Ident::with_quote('"', SOURCE_COLUMN),
-    ]);
+    let flag = Expr::CompoundIdentifier(vec![alias.clone(), Ident::with_quote('"', SOURCE_COLUMN)]);
     let flagged = TableFactor::Derived {
         lateral: false,
         subquery: Box::new(query),

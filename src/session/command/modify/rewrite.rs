@@ -55,8 +55,7 @@ pub(super) async fn collect(mut found: BatchStream, planned: &Planned) -> Result
     let mut inserted = Vec::new();
     let mut values: Vec<RecordBatch> = Vec::new();
     let mut count = 0_u64;
-    let of_values: Vec<usize> =
-        (LEADING_COLUMNS..LEADING_COLUMNS + planned.values.len()).collect();
+    let of_values: Vec<usize> = (LEADING_COLUMNS..LEADING_COLUMNS + planned.values.len()).collect();
     while let Some(batch) = found.next().await {
         let batch = batch?;
         let [files, rows, actions] = [0, 1, 2].map(|column| {
@@ -200,9 +199,14 @@ impl Rewrite<'_> {
                 }
             }
             let batches = branch.rows.memory.len();
-            let numbers: Vec<i64> = (0..batches).map(|place| next_batch - place as i64).collect();
+            let numbers: Vec<i64> = (0..batches)
+                .map(|place| next_batch - place as i64)
+                .collect();
             next_batch -= batches as i64;
-            if numbers.iter().any(|number| !changes.of_file(*number).is_empty()) {
+            if numbers
+                .iter()
+                .any(|number| !changes.of_file(*number).is_empty())
+            {
                 emptied.insert(branch.part);
                 rows.memory.clone_from(&branch.rows.memory);
                 reread
@@ -303,7 +307,10 @@ impl Rewrite<'_> {
             };
             // No statement moves rows from one tenant to another.
             if tenant == Some(*place)
-                && distinct(&new, &columns[*place]).map_err(engine)?.true_count() > 0
+                && distinct(&new, &columns[*place])
+                    .map_err(engine)?
+                    .true_count()
+                    > 0
             {
                 return Err(Error::RowSecurity(self.planned.found.relation.name.clone()));
             }
@@ -358,9 +365,13 @@ fn runs(batch: &RecordBatch, reread: &Reread) -> Result<Vec<(i64, Space, RecordB
             .take_while(|other| **other == file)
             .count();
         let known = if file < 0 {
-            reread.memory.get(usize::try_from(-1 - file).unwrap_or(usize::MAX))
+            reread
+                .memory
+                .get(usize::try_from(-1 - file).unwrap_or(usize::MAX))
         } else {
-            reread.files.get(usize::try_from(file).unwrap_or(usize::MAX))
+            reread
+                .files
+                .get(usize::try_from(file).unwrap_or(usize::MAX))
         };
         let (number, space) = *known.ok_or_else(|| Error::internal("a file without a number"))?;
         cut.push((number, space, batch.slice(start, same)));
