@@ -1,9 +1,13 @@
 //! Whole numbers are `integer` where they fit, as in PostgreSQL; the engine reads them as `bigint`.
 
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::DataType;
 use datafusion::common::Result;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
+use datafusion::logical_expr::logical_plan::RecursiveQuery;
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast};
 use datafusion::scalar::ScalarValue;
 
 /// Narrows the whole-number literals of a plan.
@@ -19,6 +23,11 @@ pub(in crate::planner) fn narrow_integers(plan: LogicalPlan) -> Result<LogicalPl
                 .transform_up(|expr| Ok(narrow(expr)))?
                 .update_data(|expr| name.restore(expr)))
         })?;
+        if let LogicalPlan::RecursiveQuery(query) = node.data {
+            return Ok(Transformed::yes(LogicalPlan::RecursiveQuery(widened(
+                query,
+            )?)));
+        }
         if !node.transformed {
             return Ok(node);
         }
@@ -29,6 +38,35 @@ pub(in crate::planner) fn narrow_integers(plan: LogicalPlan) -> Result<LogicalPl
         Ok(Transformed::yes(data))
     })
     .map(|plan| plan.data)
+}
+
+/// The first rows of a recursion keep the types that the recursion was planned with.
+fn widened(query: RecursiveQuery) -> Result<RecursiveQuery> {
+    let (first, next) = (query.static_term.schema(), query.recursive_term.schema());
+    let types = first.fields().iter().zip(next.fields());
+    if types.clone().all(|(a, b)| a.data_type() == b.data_type()) {
+        return Ok(query);
+    }
+    let outputs: Vec<Expr> = first
+        .iter()
+        .zip(next.fields())
+        .map(|((qualifier, field), wanted)| {
+            let column = Expr::Column((qualifier, field).into());
+            match (field.data_type(), wanted.data_type()) {
+                (DataType::Int32, DataType::Int64) => {
+                    cast(column, DataType::Int64).alias_qualified(qualifier.cloned(), field.name())
+                }
+                _ => column,
+            }
+        })
+        .collect();
+    let first = LogicalPlanBuilder::from(query.static_term.as_ref().clone())
+        .project(outputs)?
+        .build()?;
+    Ok(RecursiveQuery {
+        static_term: Arc::new(first),
+        ..query
+    })
 }
 
 fn narrow(expr: Expr) -> Transformed<Expr> {

@@ -30,10 +30,25 @@ pub(in crate::planner) fn make_joinable(plan: LogicalPlan) -> Result<LogicalPlan
             [input] => (*input).clone(),
             _ => return Ok(Transformed::no(node)),
         };
+        let filters = matches!(node, LogicalPlan::Filter(_));
         let names = NamePreserver::new(&node);
         node.map_expressions(|expr| {
             let name = names.save(&expr);
             let replaced = expr.transform_up(|expr| match expr {
+                // Beside rows, as against above them, the engine has no EXISTS.
+                Expr::Exists(exists) if !filters => {
+                    let subquery = any_row(exists.subquery)?;
+                    let subquery = if subquery.outer_ref_columns.is_empty() {
+                        subquery
+                    } else {
+                        joinable(subquery, &input)?
+                    };
+                    let found = Expr::ScalarSubquery(subquery);
+                    Ok(Transformed::yes(match exists.negated {
+                        true => found.is_null(),
+                        false => found.is_not_null(),
+                    }))
+                }
                 Expr::ScalarSubquery(subquery) if !subquery.outer_ref_columns.is_empty() => {
                     let subquery = joinable(subquery, &input)?;
                     Ok(Transformed::yes(Expr::ScalarSubquery(subquery)))
@@ -44,6 +59,19 @@ pub(in crate::planner) fn make_joinable(plan: LogicalPlan) -> Result<LogicalPlan
         })
     })?;
     Ok(made.data)
+}
+
+/// A sub-query of one value, which is NULL if there are no rows.
+fn any_row(subquery: Subquery) -> EngineResult<Subquery> {
+    let none: Vec<Expr> = Vec::new();
+    let one = datafusion::functions_aggregate::expr_fn::max(datafusion::logical_expr::lit(1_i32));
+    let plan = LogicalPlanBuilder::from(subquery.subquery.as_ref().clone())
+        .aggregate(none, vec![one.alias("any_row")])?
+        .build()?;
+    Ok(Subquery {
+        subquery: Arc::new(plan),
+        ..subquery
+    })
 }
 
 fn joinable(subquery: Subquery, outer: &LogicalPlan) -> EngineResult<Subquery> {
