@@ -24,9 +24,7 @@ pub(in crate::planner) fn narrow_integers(plan: LogicalPlan) -> Result<LogicalPl
                 .update_data(|expr| name.restore(expr)))
         })?;
         if let LogicalPlan::RecursiveQuery(query) = node.data {
-            return Ok(Transformed::yes(LogicalPlan::RecursiveQuery(widened(
-                query,
-            )?)));
+            return Ok(Transformed::yes(widened(query)?));
         }
         if !node.transformed {
             return Ok(node);
@@ -41,11 +39,11 @@ pub(in crate::planner) fn narrow_integers(plan: LogicalPlan) -> Result<LogicalPl
 }
 
 /// The first rows of a recursion keep the types that the recursion was planned with.
-fn widened(query: RecursiveQuery) -> Result<RecursiveQuery> {
+fn widened(query: RecursiveQuery) -> Result<LogicalPlan> {
     let (first, next) = (query.static_term.schema(), query.recursive_term.schema());
     let types = first.fields().iter().zip(next.fields());
     if types.clone().all(|(a, b)| a.data_type() == b.data_type()) {
-        return Ok(query);
+        return LogicalPlan::RecursiveQuery(query).recompute_schema();
     }
     let outputs: Vec<Expr> = first
         .iter()
@@ -63,10 +61,11 @@ fn widened(query: RecursiveQuery) -> Result<RecursiveQuery> {
     let first = LogicalPlanBuilder::from(query.static_term.as_ref().clone())
         .project(outputs)?
         .build()?;
-    Ok(RecursiveQuery {
+    let query = RecursiveQuery {
         static_term: Arc::new(first),
         ..query
-    })
+    };
+    LogicalPlan::RecursiveQuery(query).recompute_schema()
 }
 
 fn narrow(expr: Expr) -> Transformed<Expr> {

@@ -4,9 +4,10 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
-    FunctionArgumentList, FunctionArguments, GroupByExpr, Ident, ObjectName, OrderBy, OrderByExpr,
-    OrderByKind, Query, Select, SelectItem, SetExpr, TableFactor, Value, VisitMut, VisitorMut,
+    AccessExpr, BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr,
+    FunctionArgumentClause, FunctionArgumentList, FunctionArguments, GroupByExpr, Ident,
+    ObjectName, OrderBy, OrderByExpr, OrderByKind, Query, Select, SelectItem, SetExpr, TableFactor,
+    Value, VisitMut, VisitorMut,
 };
 
 use super::functions::strip_schema;
@@ -54,6 +55,14 @@ impl VisitorMut for Speller {
     }
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        for from in &mut select.from {
+            if let Some(condition) = bounded_subscripts(&mut from.relation) {
+                select.selection = Some(match select.selection.take() {
+                    Some(other) => and(condition, other),
+                    None => condition,
+                });
+            }
+        }
         for item in &mut select.projection {
             if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item {
                 series_of_rows(expr);
@@ -70,6 +79,9 @@ impl VisitorMut for Speller {
             && is_known(collation)
         {
             *expr = std::mem::replace(inner, Expr::Value(Value::Null.into()));
+        }
+        if let Some(field) = field_of_record(expr) {
+            *expr = field;
         }
         ControlFlow::Continue(())
     }
@@ -96,6 +108,26 @@ impl Speller {
             .map(|(hidden, _)| hidden)
             .any(|hidden| name.value.eq_ignore_ascii_case(hidden));
     }
+}
+
+/// `(record).field` is a call.
+fn field_of_record(expr: &Expr) -> Option<Expr> {
+    let Expr::CompoundFieldAccess { root, access_chain } = expr else {
+        return None;
+    };
+    let [AccessExpr::Dot(Expr::Identifier(field))] = access_chain.as_slice() else {
+        return None;
+    };
+    let record = match root.as_ref() {
+        Expr::Nested(inner) => inner.as_ref().clone(),
+        other => other.clone(),
+    };
+    let field = match field.quote_style {
+        Some(_) => field.value.clone(),
+        None => field.value.to_lowercase(),
+    };
+    let field = Expr::Value(Value::SingleQuotedString(field).into());
+    Some(two("get_field", record, field))
 }
 
 /// Text is ordered by its bytes, which is what these collations say.
@@ -232,6 +264,51 @@ fn series_of_rows(expr: &mut Expr) {
     };
     let series = FunctionArg::Unnamed(FunctionArgExpr::Expr(series));
     *expr = Expr::Function(function("unnest", series, Vec::new()));
+}
+
+/// The most columns of a table, and so the most subscripts of a catalog's array.
+const MAX_SUBSCRIPT: &str = "1600";
+
+fn and(left: Expr, right: Expr) -> Expr {
+    Expr::BinaryOp {
+        left: Box::new(left),
+        op: BinaryOperator::And,
+        right: Box::new(Expr::Nested(Box::new(right))),
+    }
+}
+
+/// `FROM generate_series(0, array_upper(a, 1)) s`, whose end is another for each row around it, is
+/// a series to the highest subscript there can be, with a condition on `s`.
+fn bounded_subscripts(factor: &mut TableFactor) -> Option<Expr> {
+    let TableFactor::Table {
+        name,
+        args: Some(args),
+        alias: Some(alias),
+        ..
+    } = factor
+    else {
+        return None;
+    };
+    let [_, FunctionArg::Unnamed(FunctionArgExpr::Expr(end))] = args.args.as_mut_slice() else {
+        return None;
+    };
+    let Expr::Function(call) = &*end else {
+        return None;
+    };
+    let ends = is_named(&call.name, "array_upper") || is_named(&call.name, "array_length");
+    if !ends || !is_named(name, "generate_series") {
+        return None;
+    }
+    let number = alias
+        .columns
+        .first()
+        .map_or(&alias.name, |column| &column.name);
+    let highest = Expr::Value(Value::Number(MAX_SUBSCRIPT.to_owned(), false).into());
+    Some(Expr::BinaryOp {
+        left: Box::new(Expr::Identifier(number.clone())),
+        op: BinaryOperator::LtEq,
+        right: Box::new(std::mem::replace(end, highest)),
+    })
 }
 
 /// `information_schema._pg_expandarray(a)` is a row for each element, with its place.
