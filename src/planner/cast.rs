@@ -149,6 +149,17 @@ fn differs(from: &SqlType, held: &DataType, to: &SqlType, wanted: &DataType) -> 
     }
 }
 
+/// A cast whose result has the target's type alone: the engine's own keeps what the source's field
+/// says beside its Arrow type.
+pub(super) fn plainly(expr: Expr, field: FieldRef, zone: &Arc<str>) -> Expr {
+    let display = Display {
+        zone: zone.parse().unwrap_or_default(),
+        ..Display::default()
+    };
+    let target = SqlType::of(&field);
+    call(expr, field, target, display, false)
+}
+
 fn call(expr: Expr, field: FieldRef, target: SqlType, display: Display, assignment: bool) -> Expr {
     let function = PostgresCast {
         field,

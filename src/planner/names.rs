@@ -17,8 +17,8 @@ use datafusion::logical_expr::{
     AggregateUDF, Expr, HigherOrderUDF, ScalarUDF, TableSource, WindowUDF,
 };
 
-use super::rewrite::operators::ARRAY_OF_ROWS;
-use super::rewrite::single_value::array_of_rows;
+use super::rewrite::operators::{ARRAY_OF_ROWS, ELEMENTS_AND_PLACES};
+use super::rewrite::single_value::{array_of_rows, elements_and_places};
 use super::rewrite::time_travel;
 use super::row_ids;
 use super::scope::{SYSTEM_SCHEMAS, Scope};
@@ -237,6 +237,9 @@ impl ContextProvider for Names<'_> {
     fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
         if name == ARRAY_OF_ROWS {
             return Some(array_of_rows());
+        }
+        if name == ELEMENTS_AND_PLACES {
+            return Some(elements_and_places());
         }
         let session = self.scope.session.function(name);
         session.or_else(|| self.scope.state.scalar_functions().get(name).cloned())

@@ -46,7 +46,7 @@ use crate::planner::ast::{Body, Transaction as TransactionStatement};
 use crate::planner::{self, Scope};
 use crate::policy::Caller;
 use catalogs::{Catalogs, Viewer};
-use names::{Answers, Names};
+use names::{Answers, Names, Signals};
 use prepared::PreparedStatements;
 use settings::Settings;
 use transaction::{Isolation, PendingPart, Transaction};
@@ -545,6 +545,13 @@ impl Session {
             zone,
             settings,
             operator: caller.superuser,
+            signals: Signals {
+                engine: Arc::clone(&self.engine),
+                database: self.login.database,
+                roles: caller.roles.clone(),
+                all_here: caller.superuser || caller.roles.contains(&Oid::TENANT_ADMIN),
+                everywhere: caller.superuser && self.is_system(),
+            },
         };
         let catalogs = self.catalogs(caller, &scope);
         scope.session = Arc::new(Names::new(&answers, catalogs));

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use datafusion::arrow::array::ListArray;
+use datafusion::arrow::buffer::OffsetBuffer;
 use datafusion::arrow::datatypes::{DataType, FieldRef};
 use datafusion::catalog::TableProvider;
 use datafusion::common::{Result as EngineResult, ScalarValue};
@@ -11,9 +13,11 @@ use datafusion::logical_expr::{
     Volatility,
 };
 use parking_lot::Mutex;
+use tessera_catalog::id::{DatabaseId, Oid};
 use tessera_catalog::sql_type::SqlType;
 
 use super::catalogs::{Catalogs, SizeCell};
+use super::engine::Engine;
 use super::settings::Settings;
 use crate::error::Error;
 use crate::planner::SessionNames;
@@ -40,6 +44,20 @@ pub(super) struct Answers {
     pub(super) zone: Arc<str>,
     pub(super) settings: Arc<Mutex<Settings>>,
     pub(super) operator: bool,
+    pub(super) signals: Signals,
+}
+
+/// Whose statements and sessions the session may end.
+#[derive(Clone)]
+pub(super) struct Signals {
+    pub(super) engine: Arc<Engine>,
+    pub(super) database: DatabaseId,
+    /// The current role and all whose rights it inherits.
+    pub(super) roles: Vec<Oid>,
+    /// All of the database's, as a tenant's admin.
+    pub(super) all_here: bool,
+    /// All of the server's.
+    pub(super) everywhere: bool,
 }
 
 impl Names {
@@ -127,6 +145,8 @@ impl Names {
             setting(SettingCall::Current, settings, answers),
             setting(SettingCall::Set, settings, answers),
             schemas(&answers.schemas, &answers.zone),
+            signal("pg_cancel_backend", answers),
+            signal("pg_terminate_backend", answers),
         ] {
             functions.insert(function.0, Arc::new(function.1));
         }
@@ -254,12 +274,20 @@ impl ScalarUDFImpl for Schemas {
             .chain(self.path.iter().cloned())
             .map(|name| ScalarValue::Utf8View(Some(name)))
             .collect();
-        let list = ScalarValue::new_list(&names, &DataType::Utf8View, true);
-        let list: datafusion::arrow::array::ArrayRef = list;
-        let list = datafusion::arrow::compute::cast(&list, self.field.data_type())?;
-        Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(
-            &list, 0,
-        )?))
+        let items = match names.is_empty() {
+            true => datafusion::arrow::array::new_empty_array(&DataType::Utf8View),
+            false => ScalarValue::iter_to_array(names)?,
+        };
+        let DataType::List(item) = self.field.data_type() else {
+            return Ok(ColumnarValue::Scalar(ScalarValue::Null));
+        };
+        let list = ListArray::try_new(
+            Arc::clone(item),
+            OffsetBuffer::from_lengths([items.len()]),
+            items,
+            None,
+        )?;
+        Ok(ColumnarValue::Scalar(ScalarValue::List(Arc::new(list))))
     }
 }
 
@@ -394,5 +422,104 @@ impl ScalarUDFImpl for SettingFunction {
             }
         };
         Ok(ColumnarValue::Scalar(ScalarValue::Utf8View(value)))
+    }
+}
+
+/// `pg_cancel_backend(pid)` and `pg_terminate_backend(pid [, timeout])`.
+struct Signal {
+    name: &'static str,
+    signals: Signals,
+    signature: Signature,
+}
+
+fn signal(name: &'static str, answers: &Answers) -> (&'static str, ScalarUDF) {
+    use datafusion::logical_expr::TypeSignature;
+    let one = TypeSignature::Exact(vec![DataType::Int32]);
+    let two = TypeSignature::Exact(vec![DataType::Int32, DataType::Int64]);
+    let function = Signal {
+        name,
+        signals: answers.signals.clone(),
+        signature: Signature::one_of(vec![one, two], Volatility::Volatile),
+    };
+    (name, ScalarUDF::new_from_impl(function))
+}
+
+impl std::fmt::Debug for Signal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+impl PartialEq for Signal {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name && Arc::ptr_eq(&self.signals.engine, &other.signals.engine)
+    }
+}
+
+impl Eq for Signal {}
+
+impl std::hash::Hash for Signal {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+    }
+}
+
+impl Signal {
+    /// Whether there was such a session; another database's is as if it were not there.
+    fn send(&self, pid: i32) -> Result<bool, Error> {
+        let signals = &self.signals;
+        let Some(entry) = signals.engine.registry.get(pid) else {
+            return Ok(false);
+        };
+        let activity = entry.activity.lock();
+        if activity.database != signals.database && !signals.everywhere {
+            return Ok(false);
+        }
+        let own = signals.roles.contains(&activity.role) && !activity.operator;
+        let here = signals.all_here && !activity.operator;
+        drop(activity);
+        if !(signals.everywhere || own || here) {
+            let message = match self.name {
+                "pg_cancel_backend" => "must be a member of the role whose query is being canceled",
+                _ => "must be a member of the role whose process is being terminated",
+            };
+            return Err(Error::InsufficientPrivilege(message.to_owned()));
+        }
+        match self.name {
+            "pg_cancel_backend" => entry.interrupt.cancel(),
+            _ => entry.interrupt.terminate(),
+        }
+        Ok(true)
+    }
+}
+
+impl ScalarUDFImpl for Signal {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _arguments: &[DataType]) -> EngineResult<DataType> {
+        Ok(DataType::Boolean)
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> EngineResult<ColumnarValue> {
+        use datafusion::arrow::array::{ArrayRef, AsArray, BooleanArray};
+        use datafusion::arrow::datatypes::Int32Type;
+        let rows = args.number_rows;
+        let Some(pids) = args.args.into_iter().next() else {
+            return Ok(ColumnarValue::Scalar(ScalarValue::Boolean(None)));
+        };
+        let pids = pids.into_array(rows)?;
+        let sent = pids
+            .as_primitive::<Int32Type>()
+            .iter()
+            .map(|pid| pid.map(|pid| self.send(pid)).transpose())
+            .collect::<Result<BooleanArray, Error>>()?;
+        let sent: ArrayRef = Arc::new(sent);
+        Ok(ColumnarValue::Array(sent))
     }
 }

@@ -1,11 +1,15 @@
 //! Whole numbers are `integer` where they fit, as in PostgreSQL; the engine reads them as `bigint`.
 //! Aggregates, whose types follow from theirs, get theirs in the same pass.
 
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::DataType;
 use datafusion::common::Result;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::logical_plan::RecursiveQuery;
 use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast};
 use datafusion::scalar::ScalarValue;
 
 use super::aggregates;
@@ -28,6 +32,9 @@ pub(in crate::planner) fn narrow_integers(plan: LogicalPlan) -> Result<LogicalPl
                 .transform_data(|expr| aggregates::exact(expr, &schema))?
                 .update_data(|expr| name.restore(expr)))
         })?;
+        if let LogicalPlan::RecursiveQuery(query) = node.data {
+            return Ok(Transformed::yes(widened(query)?));
+        }
         if !node.transformed {
             return Ok(node);
         }
@@ -38,6 +45,36 @@ pub(in crate::planner) fn narrow_integers(plan: LogicalPlan) -> Result<LogicalPl
         Ok(Transformed::yes(data))
     })
     .map(|plan| plan.data)
+}
+
+/// The first rows of a recursion keep the types that the recursion was planned with.
+fn widened(query: RecursiveQuery) -> Result<LogicalPlan> {
+    let (first, next) = (query.static_term.schema(), query.recursive_term.schema());
+    let types = first.fields().iter().zip(next.fields());
+    if types.clone().all(|(a, b)| a.data_type() == b.data_type()) {
+        return LogicalPlan::RecursiveQuery(query).recompute_schema();
+    }
+    let outputs: Vec<Expr> = first
+        .iter()
+        .zip(next.fields())
+        .map(|((qualifier, field), wanted)| {
+            let column = Expr::Column((qualifier, field).into());
+            match (field.data_type(), wanted.data_type()) {
+                (DataType::Int32, DataType::Int64) => {
+                    cast(column, DataType::Int64).alias_qualified(qualifier.cloned(), field.name())
+                }
+                _ => column,
+            }
+        })
+        .collect();
+    let first = LogicalPlanBuilder::from(query.static_term.as_ref().clone())
+        .project(outputs)?
+        .build()?;
+    let query = RecursiveQuery {
+        static_term: Arc::new(first),
+        ..query
+    };
+    LogicalPlan::RecursiveQuery(query).recompute_schema()
 }
 
 fn narrow(expr: Expr) -> Transformed<Expr> {

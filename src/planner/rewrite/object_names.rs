@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::DataType;
+use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::error::Result as EngineResult;
@@ -13,9 +13,10 @@ use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder};
-use tessera_catalog::sql_type::SqlType;
+use tessera_catalog::sql_type::{SqlType, TYPE_KEY};
 
 use crate::error::Result;
+use crate::planner::cast::plainly;
 use crate::planner::scope::Scope;
 
 /// Reads and writes the names of objects in a plan's casts.
@@ -45,9 +46,6 @@ fn replace(expr: Expr, schema: &DFSchema, scope: &Scope) -> EngineResult<Transfo
         target,
         SqlType::Text | SqlType::Varchar(_) | SqlType::Name | SqlType::Char(_)
     );
-    if !to_text && !matches!(target, SqlType::Reg(_)) {
-        return Ok(Transformed::no(expr));
-    }
     let Ok((_, from)) = cast.expr.to_field(schema) else {
         return Ok(Transformed::no(expr));
     };
@@ -56,6 +54,10 @@ fn replace(expr: Expr, schema: &DFSchema, scope: &Scope) -> EngineResult<Transfo
         (SqlType::Reg(_), SqlType::Reg(_)) => return Ok(Transformed::no(expr)),
         (_, SqlType::Reg(_)) if is_string(from.data_type()) => format!("{}in", target.typname()),
         (SqlType::Reg(_), _) if to_text => format!("{}out", source.typname()),
+        _ if leaks(&from, &source, &target) => {
+            let (inner, field) = (cast.expr.as_ref().clone(), Arc::clone(&cast.field));
+            return Ok(Transformed::yes(plainly(inner, field, &scope.zone)));
+        }
         _ => return Ok(Transformed::no(expr)),
     };
     match scope.session.function(&name) {
@@ -64,6 +66,15 @@ fn replace(expr: Expr, schema: &DFSchema, scope: &Scope) -> EngineResult<Transfo
         ))),
         None => Ok(Transformed::no(expr)),
     }
+}
+
+/// Whether the engine's own cast would give its result the type that the source's field tells.
+fn leaks(from: &Field, source: &SqlType, target: &SqlType) -> bool {
+    let catalog = matches!(
+        source,
+        SqlType::Reg(_) | SqlType::Name | SqlType::InternalChar
+    );
+    catalog && source != target && from.metadata().contains_key(TYPE_KEY)
 }
 
 /// Elements of `int2vector` and `oidvector` are counted from 0, those of the engine's lists from 1.
@@ -124,6 +135,6 @@ pub fn name_objects(plan: LogicalPlan, scope: &Scope) -> Result<LogicalPlan> {
     Ok(LogicalPlanBuilder::from(plan).project(outputs)?.build()?)
 }
 
-fn is_object(field: &datafusion::arrow::datatypes::Field) -> bool {
+fn is_object(field: &Field) -> bool {
     matches!(SqlType::of(field), SqlType::Reg(_))
 }

@@ -4,15 +4,19 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
-    FunctionArgumentList, FunctionArguments, GroupByExpr, Ident, ObjectName, OrderBy, OrderByExpr,
-    OrderByKind, Query, SelectItem, SetExpr, TableFactor, Value, VisitMut, VisitorMut,
+    AccessExpr, BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr,
+    FunctionArgumentClause, FunctionArgumentList, FunctionArguments, GroupByExpr, Ident,
+    ObjectName, OrderBy, OrderByExpr, OrderByKind, Query, Select, SelectItem, SetExpr, TableFactor,
+    Value, VisitMut, VisitorMut,
 };
 
 use super::functions::strip_schema;
 
 /// The function that makes an array of a sub-query's rows, empty if there are none.
 pub(in crate::planner) const ARRAY_OF_ROWS: &str = "array_of_rows";
+
+/// The function that makes an array of an array's elements, each with its place from 1.
+pub(in crate::planner) const ELEMENTS_AND_PLACES: &str = "elements_and_places";
 
 /// Spells operators, collations and arrays as the engine does; tells whether the statement names a
 /// column that `*` leaves out.
@@ -41,8 +45,28 @@ impl VisitorMut for Speller {
             }
             Expr::Identifier(name) => self.see(name),
             Expr::CompoundIdentifier(names) => names.iter().for_each(|name| self.see(name)),
-            Expr::Function(call) => array_of_rows(call),
+            Expr::Function(call) => {
+                array_of_rows(call);
+                expanded_array(call);
+            }
             _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        for from in &mut select.from {
+            if let Some(condition) = bounded_subscripts(&mut from.relation) {
+                select.selection = Some(match select.selection.take() {
+                    Some(other) => and(condition, other),
+                    None => condition,
+                });
+            }
+        }
+        for item in &mut select.projection {
+            if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item {
+                series_of_rows(expr);
+            }
         }
         ControlFlow::Continue(())
     }
@@ -55,6 +79,9 @@ impl VisitorMut for Speller {
             && is_known(collation)
         {
             *expr = std::mem::replace(inner, Expr::Value(Value::Null.into()));
+        }
+        if let Some(field) = field_of_record(expr) {
+            *expr = field;
         }
         ControlFlow::Continue(())
     }
@@ -69,6 +96,7 @@ impl VisitorMut for Speller {
             | TableFactor::Function { name, .. } => strip_schema(name),
             _ => {}
         }
+        unnested(factor);
         ControlFlow::Continue(())
     }
 }
@@ -80,6 +108,26 @@ impl Speller {
             .map(|(hidden, _)| hidden)
             .any(|hidden| name.value.eq_ignore_ascii_case(hidden));
     }
+}
+
+/// `(record).field` is a call.
+fn field_of_record(expr: &Expr) -> Option<Expr> {
+    let Expr::CompoundFieldAccess { root, access_chain } = expr else {
+        return None;
+    };
+    let [AccessExpr::Dot(Expr::Identifier(field))] = access_chain.as_slice() else {
+        return None;
+    };
+    let record = match root.as_ref() {
+        Expr::Nested(inner) => inner.as_ref().clone(),
+        other => other.clone(),
+    };
+    let field = match field.quote_style {
+        Some(_) => field.value.clone(),
+        None => field.value.to_lowercase(),
+    };
+    let field = Expr::Value(Value::SingleQuotedString(field).into());
+    Some(two("get_field", record, field))
 }
 
 /// Text is ordered by its bytes, which is what these collations say.
@@ -136,12 +184,221 @@ fn array_of_rows(call: &mut Function) {
     let FunctionArguments::Subquery(query) = &mut call.args else {
         return;
     };
+    if let Some(array) = of_elements(query) {
+        let argument = FunctionArg::Unnamed(FunctionArgExpr::Expr(array));
+        *call = function(ARRAY_OF_ROWS, argument, Vec::new());
+        return;
+    }
     if !aggregate(query) {
         return;
     }
     let query = query.clone();
     let argument = FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Subquery(query)));
     *call = function(ARRAY_OF_ROWS, argument, Vec::new());
+}
+
+/// `FROM unnest(…)` is a kind of table of its own.
+fn unnested(factor: &mut TableFactor) {
+    let TableFactor::Table {
+        name,
+        args: Some(args),
+        alias,
+        with_ordinality,
+        ..
+    } = factor
+    else {
+        return;
+    };
+    if *with_ordinality || !is_named(name, "unnest") {
+        return;
+    }
+    let arrays: Option<Vec<Expr>> = args.args.iter().map(plain_argument).collect();
+    if let Some(array_exprs) = arrays {
+        *factor = TableFactor::UNNEST {
+            alias: alias.take(),
+            array_exprs,
+            with_offset: false,
+            with_offset_alias: None,
+            with_ordinality: false,
+        };
+    }
+}
+
+fn plain_argument(argument: &FunctionArg) -> Option<Expr> {
+    match argument {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr.clone()),
+        _ => None,
+    }
+}
+
+fn is_named(name: &ObjectName, wanted: &str) -> bool {
+    name.0
+        .last()
+        .and_then(|part| part.as_ident())
+        .is_some_and(|name| name.value.eq_ignore_ascii_case(wanted))
+}
+
+fn arguments(call: &Function) -> Option<Vec<Expr>> {
+    match &call.args {
+        FunctionArguments::List(list) => list.args.iter().map(plain_argument).collect(),
+        _ => None,
+    }
+}
+
+/// A series in a select list is a row for each number.
+fn series_of_rows(expr: &mut Expr) {
+    let Expr::Function(call) = expr else {
+        return;
+    };
+    let Some(given) = arguments(call) else {
+        return;
+    };
+    let series = match given.as_slice() {
+        [array, dimension] if is_named(&call.name, "generate_subscripts") => two(
+            "generate_series",
+            two("array_lower", array.clone(), dimension.clone()),
+            two("array_upper", array.clone(), dimension.clone()),
+        ),
+        _ if is_named(&call.name, "generate_series") => expr.clone(),
+        _ => return,
+    };
+    let series = FunctionArg::Unnamed(FunctionArgExpr::Expr(series));
+    *expr = Expr::Function(function("unnest", series, Vec::new()));
+}
+
+/// The most columns of a table, and so the most subscripts of a catalog's array.
+const MAX_SUBSCRIPT: &str = "1600";
+
+fn and(left: Expr, right: Expr) -> Expr {
+    Expr::BinaryOp {
+        left: Box::new(left),
+        op: BinaryOperator::And,
+        right: Box::new(Expr::Nested(Box::new(right))),
+    }
+}
+
+/// `FROM generate_series(0, array_upper(a, 1)) s`, whose end is another for each row around it, is
+/// a series to the highest subscript there can be, with a condition on `s`.
+fn bounded_subscripts(factor: &mut TableFactor) -> Option<Expr> {
+    let TableFactor::Table {
+        name,
+        args: Some(args),
+        alias: Some(alias),
+        ..
+    } = factor
+    else {
+        return None;
+    };
+    let [_, FunctionArg::Unnamed(FunctionArgExpr::Expr(end))] = args.args.as_mut_slice() else {
+        return None;
+    };
+    let Expr::Function(call) = &*end else {
+        return None;
+    };
+    let ends = is_named(&call.name, "array_upper") || is_named(&call.name, "array_length");
+    if !ends || !is_named(name, "generate_series") {
+        return None;
+    }
+    let number = alias
+        .columns
+        .first()
+        .map_or(&alias.name, |column| &column.name);
+    let highest = Expr::Value(Value::Number(MAX_SUBSCRIPT.to_owned(), false).into());
+    Some(Expr::BinaryOp {
+        left: Box::new(Expr::Identifier(number.clone())),
+        op: BinaryOperator::LtEq,
+        right: Box::new(std::mem::replace(end, highest)),
+    })
+}
+
+/// `information_schema._pg_expandarray(a)` is a row for each element, with its place.
+fn expanded_array(call: &mut Function) {
+    if !is_named(&call.name, "_pg_expandarray") {
+        return;
+    }
+    let mut inner = call.clone();
+    inner.name = ObjectName::from(vec![Ident::new(ELEMENTS_AND_PLACES)]);
+    let inner = FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Function(inner)));
+    *call = function("unnest", inner, Vec::new());
+}
+
+/// The text that stands between elements while an array is one text.
+const SEPARATOR: &str = "\u{1f}";
+
+/// `SELECT x FROM unnest(a) x` and `SELECT 'prefix' || x FROM unnest(a) x` without a sub-query.
+fn of_elements(query: &Query) -> Option<Expr> {
+    let SetExpr::Select(select) = query.body.as_ref() else {
+        return None;
+    };
+    let [SelectItem::UnnamedExpr(item) | SelectItem::ExprWithAlias { expr: item, .. }] =
+        select.projection.as_slice()
+    else {
+        return None;
+    };
+    let [from] = select.from.as_slice() else {
+        return None;
+    };
+    if select.selection.is_some() || !from.joins.is_empty() {
+        return None;
+    }
+    let TableFactor::Table {
+        name,
+        args: Some(args),
+        alias: Some(alias),
+        ..
+    } = &from.relation
+    else {
+        return None;
+    };
+    let [array] = args.args.as_slice() else {
+        return None;
+    };
+    if !is_named(name, "unnest") {
+        return None;
+    }
+    let array = plain_argument(array)?;
+    let element = alias
+        .columns
+        .first()
+        .map_or(&alias.name, |column| &column.name);
+    let is_element = |expr: &Expr| matches!(expr, Expr::Identifier(name) if name == element);
+    match item {
+        expr if is_element(expr) => Some(array),
+        Expr::BinaryOp {
+            left,
+            op: BinaryOperator::StringConcat,
+            right,
+        } if is_element(right) => {
+            let Expr::Value(value) = left.as_ref() else {
+                return None;
+            };
+            let Value::SingleQuotedString(prefix) = &value.value else {
+                return None;
+            };
+            let text = |text: String| Expr::Value(Value::SingleQuotedString(text).into());
+            let joined = two(
+                "array_to_string",
+                array,
+                text(format!("{SEPARATOR}{prefix}")),
+            );
+            let joined = Expr::BinaryOp {
+                left: Box::new(text(prefix.clone())),
+                op: BinaryOperator::StringConcat,
+                right: Box::new(joined),
+            };
+            Some(two("string_to_array", joined, text(SEPARATOR.to_owned())))
+        }
+        _ => None,
+    }
+}
+
+fn two(name: &str, first: Expr, second: Expr) -> Expr {
+    let argument = |expr| FunctionArg::Unnamed(FunctionArgExpr::Expr(expr));
+    let mut call = function(name, argument(first), Vec::new());
+    if let FunctionArguments::List(list) = &mut call.args {
+        list.args.push(argument(second));
+    }
+    Expr::Function(call)
 }
 
 /// Makes one array of a query's rows; `false` for a query of another shape.

@@ -25,15 +25,33 @@ const OUTER: &str = "\u{5}outer";
 
 /// Makes a plan's correlated scalar sub-queries such that the engine can join them.
 pub(in crate::planner) fn make_joinable(plan: LogicalPlan) -> Result<LogicalPlan> {
+    let plan = plan
+        .transform_up_with_subqueries(before_aggregation)
+        .map(|plan| plan.data)?;
     let made = plan.transform_up_with_subqueries(|node| {
         let input = match node.inputs().as_slice() {
             [input] => (*input).clone(),
             _ => return Ok(Transformed::no(node)),
         };
+        let filters = matches!(node, LogicalPlan::Filter(_));
         let names = NamePreserver::new(&node);
         node.map_expressions(|expr| {
             let name = names.save(&expr);
             let replaced = expr.transform_up(|expr| match expr {
+                // Beside rows, as against above them, the engine has no EXISTS.
+                Expr::Exists(exists) if !filters => {
+                    let subquery = any_row(exists.subquery)?;
+                    let subquery = if subquery.outer_ref_columns.is_empty() {
+                        subquery
+                    } else {
+                        joinable(subquery, &input)?
+                    };
+                    let found = Expr::ScalarSubquery(subquery);
+                    Ok(Transformed::yes(match exists.negated {
+                        true => found.is_null(),
+                        false => found.is_not_null(),
+                    }))
+                }
                 Expr::ScalarSubquery(subquery) if !subquery.outer_ref_columns.is_empty() => {
                     let subquery = joinable(subquery, &input)?;
                     Ok(Transformed::yes(Expr::ScalarSubquery(subquery)))
@@ -44,6 +62,19 @@ pub(in crate::planner) fn make_joinable(plan: LogicalPlan) -> Result<LogicalPlan
         })
     })?;
     Ok(made.data)
+}
+
+/// A sub-query of one value, which is NULL if there are no rows.
+fn any_row(subquery: Subquery) -> EngineResult<Subquery> {
+    let none: Vec<Expr> = Vec::new();
+    let one = datafusion::functions_aggregate::expr_fn::max(datafusion::logical_expr::lit(1_i32));
+    let plan = LogicalPlanBuilder::from(subquery.subquery.as_ref().clone())
+        .aggregate(none, vec![one.alias("any_row")])?
+        .build()?;
+    Ok(Subquery {
+        subquery: Arc::new(plan),
+        ..subquery
+    })
 }
 
 fn joinable(subquery: Subquery, outer: &LogicalPlan) -> EngineResult<Subquery> {
@@ -139,6 +170,8 @@ fn with_outer_values(plan: &LogicalPlan, outer: &LogicalPlan) -> EngineResult<Op
             references.push(reference);
         }
     }
+    // More values than the outer rows have do no harm, so its own correlation can be left out.
+    let outer = &without_correlation(outer.clone())?;
     if !outer.all_out_ref_exprs().is_empty() {
         return Ok(None);
     }
@@ -164,6 +197,70 @@ fn with_outer_values(plan: &LogicalPlan, outer: &LogicalPlan) -> EngineResult<Op
         equal,
     };
     outer.join_into(conditions_above(plan.clone())?)
+}
+
+/// A plan without the conditions that look at a query around it.
+fn without_correlation(plan: LogicalPlan) -> EngineResult<LogicalPlan> {
+    let plain = plan.transform_up(|node| {
+        let LogicalPlan::Filter(filter) = node else {
+            return Ok(Transformed::no(node));
+        };
+        if !filter.predicate.contains_outer() {
+            return Ok(Transformed::no(LogicalPlan::Filter(filter)));
+        }
+        let own = split_conjunction(&filter.predicate)
+            .into_iter()
+            .filter(|condition| !condition.contains_outer())
+            .cloned()
+            .reduce(Expr::and);
+        Ok(Transformed::yes(match own {
+            Some(own) => LogicalPlan::Filter(Filter::try_new(own, filter.input)?),
+            None => filter.input.as_ref().clone(),
+        }))
+    })?;
+    Ok(plain.data)
+}
+
+/// Sub-queries in the arguments of aggregates become columns of the rows that are aggregated.
+fn before_aggregation(node: LogicalPlan) -> EngineResult<Transformed<LogicalPlan>> {
+    let LogicalPlan::Aggregate(aggregate) = node else {
+        return Ok(Transformed::no(node));
+    };
+    let mut columns: Vec<Expr> = Vec::new();
+    let mut take = |expr: Expr| {
+        expr.transform_up(|expr| match expr {
+            Expr::ScalarSubquery(_) => {
+                let name = format!("{OUTER}column{}", columns.len());
+                columns.push(expr.alias(&name));
+                Ok(Transformed::yes(Expr::Column(Column::new_unqualified(
+                    name,
+                ))))
+            }
+            other => Ok(Transformed::no(other)),
+        })
+        .map(|taken| taken.data)
+    };
+    let taken = aggregate
+        .aggr_expr
+        .iter()
+        .cloned()
+        .map(|expr| {
+            let name = expr.schema_name().to_string();
+            let taken = take(expr)?;
+            let same = taken.schema_name().to_string() == name;
+            Ok(if same { taken } else { taken.alias(name) })
+        })
+        .collect::<EngineResult<Vec<_>>>()?;
+    if columns.is_empty() {
+        return Ok(Transformed::no(LogicalPlan::Aggregate(aggregate)));
+    }
+    let kept = aggregate.input.schema().columns().into_iter();
+    let rows = kept.map(Expr::Column).chain(columns).collect::<Vec<_>>();
+    let made = LogicalPlanBuilder::from(aggregate.input.as_ref().clone())
+        .project(rows)?
+        .aggregate(aggregate.group_expr.clone(), taken)?
+        .build()?;
+    Ok(Transformed::yes(made))
 }
 
 fn value_name(number: usize) -> String {

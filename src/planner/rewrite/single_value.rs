@@ -13,7 +13,7 @@ use datafusion::logical_expr::{
     ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
-use super::operators::ARRAY_OF_ROWS;
+use super::operators::{ARRAY_OF_ROWS, ELEMENTS_AND_PLACES};
 use crate::error::Error;
 
 /// The value of the only row; NULL without one, an error with more.
@@ -26,6 +26,13 @@ pub(super) fn single_value() -> Arc<AggregateUDF> {
 /// An array, or an empty one for NULL.
 pub(in crate::planner) fn array_of_rows() -> Arc<ScalarUDF> {
     Arc::new(ScalarUDF::new_from_impl(ArrayOfRows {
+        signature: Signature::any(1, Volatility::Immutable),
+    }))
+}
+
+/// The elements of an array as records `x`, `n` with `n` counted from 1.
+pub(in crate::planner) fn elements_and_places() -> Arc<ScalarUDF> {
+    Arc::new(ScalarUDF::new_from_impl(ElementsAndPlaces {
         signature: Signature::any(1, Volatility::Immutable),
     }))
 }
@@ -169,5 +176,70 @@ impl ScalarUDFImpl for ArrayOfRows {
         let missing = compute::is_null(array)?;
         let filled = compute::kernels::zip::zip(&missing, &empty, array)?;
         Ok(ColumnarValue::Array(filled))
+    }
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct ElementsAndPlaces {
+    signature: Signature,
+}
+
+impl ElementsAndPlaces {
+    fn fields(argument: &DataType) -> EngineResult<datafusion::arrow::datatypes::Fields> {
+        match argument {
+            DataType::List(item) => Ok(vec![
+                item.as_ref().clone().with_name("x"),
+                Field::new("n", DataType::Int32, true),
+            ]
+            .into()),
+            other => Err(Error::NoSuchFunction(format!(
+                "function _pg_expandarray({}) does not exist",
+                tessera_catalog::sql_type::SqlType::from_arrow(other)
+            ))
+            .into()),
+        }
+    }
+}
+
+impl ScalarUDFImpl for ElementsAndPlaces {
+    fn name(&self) -> &str {
+        ELEMENTS_AND_PLACES
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, arguments: &[DataType]) -> EngineResult<DataType> {
+        let fields = Self::fields(arguments.first().unwrap_or(&DataType::Null))?;
+        let item = Field::new_list_field(DataType::Struct(fields), true);
+        Ok(DataType::List(Arc::new(item)))
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> EngineResult<ColumnarValue> {
+        use datafusion::arrow::array::{Int32Array, ListArray, StructArray};
+        let arrays = ColumnarValue::values_to_arrays(&args.args)?;
+        let Some(array) = arrays.first() else {
+            return Ok(ColumnarValue::Scalar(ScalarValue::Null));
+        };
+        let list = datafusion::common::cast::as_list_array(array)?;
+        let fields = Self::fields(array.data_type())?;
+        let mut places = vec![0_i32; list.values().len()];
+        for window in list.value_offsets().windows(2) {
+            for (place, at) in (1..).zip(window[0]..window[1]) {
+                if let Some(slot) = usize::try_from(at).ok().and_then(|at| places.get_mut(at)) {
+                    *slot = place;
+                }
+            }
+        }
+        let places: ArrayRef = Arc::new(Int32Array::from(places));
+        let records = StructArray::try_new(fields, vec![Arc::clone(list.values()), places], None)?;
+        let item = Field::new_list_field(records.data_type().clone(), true);
+        Ok(ColumnarValue::Array(Arc::new(ListArray::try_new(
+            Arc::new(item),
+            list.offsets().clone(),
+            Arc::new(records),
+            list.nulls().cloned(),
+        )?)))
     }
 }

@@ -50,6 +50,38 @@ fn cast(expr: Expr, to: DataType) -> Expr {
     datafusion::logical_expr::cast(expr, to)
 }
 
+/// A literal without a type of its own that is compared with an array is read as such an array.
+fn typed_literals(mut expr: RawBinaryExpr, schema: &DFSchema) -> Result<RawBinaryExpr> {
+    let untyped = |side: &Expr| {
+        matches!(
+            side,
+            Expr::Literal(ScalarValue::Utf8(_) | ScalarValue::Utf8View(_), _)
+        )
+    };
+    let list = |side: &Expr| {
+        side.to_field(schema)
+            .ok()
+            .map(|(_, field)| field)
+            .filter(|field| matches!(field.data_type(), DataType::List(_)))
+    };
+    let typed = |literal: Expr, field| {
+        Expr::Cast(datafusion::logical_expr::Cast::new_from_field(
+            Box::new(literal),
+            field,
+        ))
+    };
+    if untyped(&expr.right)
+        && let Some(field) = list(&expr.left)
+    {
+        expr.right = typed(expr.right, field);
+    } else if untyped(&expr.left)
+        && let Some(field) = list(&expr.right)
+    {
+        expr.left = typed(expr.left, field);
+    }
+    Ok(expr)
+}
+
 fn call(spec: Spec, args: Vec<Expr>) -> Expr {
     ScalarUDF::call(&spec.udf(), args)
 }
@@ -71,6 +103,13 @@ impl ExprPlanner for PgExprPlanner {
         }
         if let Some(planned) = operators::on_arrays(&expr) {
             return Ok(PlannerResult::Planned(planned));
+        }
+        let compared = matches!(
+            expr.op,
+            Op::Eq | Op::NotEq | Op::Lt | Op::LtEq | Op::Gt | Op::GtEq
+        );
+        if compared {
+            return Ok(PlannerResult::Original(typed_literals(expr, schema)?));
         }
         let known = matches!(expr.op, Op::Plus | Op::Minus | Op::Multiply | Op::Divide);
         if !known {
