@@ -28,11 +28,12 @@ pub(in crate::planner) fn narrow_integers(plan: LogicalPlan) -> Result<LogicalPl
                 .transform_data(|expr| aggregates::exact(expr, &schema))?
                 .update_data(|expr| name.restore(expr)))
         })?;
-        if !node.transformed {
-            return Ok(node);
-        }
+        // A node's own expressions may be as before while its input's types are not.
         let data = match node.data {
-            LogicalPlan::Values(values) => LogicalPlanBuilder::values(values.values)?.build()?,
+            LogicalPlan::Values(values) if node.transformed => {
+                LogicalPlanBuilder::values(values.values)?.build()?
+            }
+            leaf if leaf.inputs().is_empty() => leaf,
             other => other.recompute_schema()?,
         };
         Ok(Transformed::yes(data))

@@ -78,6 +78,9 @@ impl ExprPlanner for PgExprPlanner {
         }
         let kinds = (operand(&expr.left, schema), operand(&expr.right, schema));
         let spec = match (&expr.op, kinds) {
+            (Op::Plus, (O::Date | O::Moment, O::Date | O::Moment)) => {
+                return Err(operators::missing(&expr, schema));
+            }
             (
                 Op::Plus,
                 (
