@@ -7,7 +7,7 @@ use datafusion::sql::planner::{ParserOptions, PlannerContext, SqlToRel};
 use datafusion::sql::sqlparser::ast;
 
 use super::names::Names;
-use super::rewrite::{functions, literals, output_names, spelling, time_travel};
+use super::rewrite::{functions, literals, output_names, refused, spelling, time_travel};
 use super::scope::Scope;
 use crate::error::Result;
 
@@ -33,6 +33,7 @@ pub(super) fn plan_with(
     mut statement: ast::Statement,
     parameters: &[Option<FieldRef>],
 ) -> Result<LogicalPlan> {
+    refused::check(&statement)?;
     functions::plain_calls(&mut statement);
     time_travel::mark_versions(&mut statement)?;
     output_names::name_outputs(&mut statement);

@@ -6,8 +6,8 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
-    FunctionArgumentList, FunctionArguments, GroupByExpr, Ident, Interval, LimitClause, ObjectName, Query,
-    Select, SelectItem, SetExpr, Statement, TableAlias, TableAliasColumnDef, TableFactor,
+    FunctionArgumentList, FunctionArguments, GroupByExpr, Ident, Interval, LimitClause, ObjectName,
+    Query, Select, SelectItem, SetExpr, Statement, TableAlias, TableAliasColumnDef, TableFactor,
     UnaryOperator, Value, ValueWithSpan, VisitMut, VisitorMut,
 };
 use datafusion::sql::sqlparser::parser::Parser;
@@ -346,6 +346,14 @@ fn named_call(function: &mut Function) -> Option<Expr> {
                 *subquery = query.clone();
             }
             Some(Expr::Subquery(outer))
+        }
+        "variance" => {
+            function.name = ObjectName::from(vec![Ident::new("var_samp")]);
+            None
+        }
+        "every" => {
+            function.name = ObjectName::from(vec![Ident::new("bool_and")]);
+            None
         }
         "make_interval" => {
             let FunctionArguments::List(list) = &mut function.args else {
