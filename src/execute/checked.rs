@@ -95,7 +95,11 @@ impl PhysicalExpr for Checked {
 
     fn evaluate(&self, batch: &RecordBatch) -> EngineResult<ColumnarValue> {
         self.interrupt.check()?;
-        if self.limits.deadline.is_some_and(|deadline| deadline <= tokio::time::Instant::now()) {
+        if self
+            .limits
+            .deadline
+            .is_some_and(|deadline| deadline <= tokio::time::Instant::now())
+        {
             return Err(Error::StatementTimeout.into());
         }
         self.inner.evaluate(batch)
@@ -111,7 +115,11 @@ impl PhysicalExpr for Checked {
     ) -> EngineResult<Arc<dyn PhysicalExpr>> {
         let inner = children.pop().unwrap_or_else(|| Arc::clone(&self.inner));
         let interrupt = self.interrupt.clone();
-        Ok(Arc::new(Self { inner, limits: self.limits, interrupt }))
+        Ok(Arc::new(Self {
+            inner,
+            limits: self.limits,
+            interrupt,
+        }))
     }
 
     fn fmt_sql(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -63,15 +63,18 @@ pub fn run(plan: GuardedPlan, execution: &Execution) -> BatchStream {
     };
     // The limits are watched where the rows are awaited: an operator that does not come back for a
     // while keeps its own thread busy, not the client waiting.
-    Box::pin(futures::stream::unfold(Some(running), |running| async move {
-        let mut running = running?;
-        let (limits, interrupt) = (running.limits, running.interrupt.clone());
-        match limits::bounded(running.next(), limits, &interrupt).await {
-            Ok(Some(batch)) => Some((Ok(batch), Some(running))),
-            Ok(None) => None,
-            Err(error) => Some((Err(error), None)),
-        }
-    }))
+    Box::pin(futures::stream::unfold(
+        Some(running),
+        |running| async move {
+            let mut running = running?;
+            let (limits, interrupt) = (running.limits, running.interrupt.clone());
+            match limits::bounded(running.next(), limits, &interrupt).await {
+                Ok(Some(batch)) => Some((Ok(batch), Some(running))),
+                Ok(None) => None,
+                Err(error) => Some((Err(error), None)),
+            }
+        },
+    ))
 }
 
 /// Optimises a plan and makes it physical, for EXPLAIN.

@@ -270,7 +270,7 @@ fn known(text: &str) -> Option<Error> {
     }
     let fixed = [
         (
-            "aggregate functions are not allowed in the WHERE",
+            "ggregate functions are not allowed in the WHERE",
             "42803",
             "aggregate functions are not allowed in WHERE",
         ),
@@ -278,6 +278,11 @@ fn known(text: &str) -> Option<Error> {
             "ggregate function calls cannot be nested",
             "42803",
             "aggregate function calls cannot be nested",
+        ),
+        (
+            "SELECT DISTINCT ON expressions must match",
+            "42P10",
+            "SELECT DISTINCT ON expressions must match initial ORDER BY expressions",
         ),
         (
             "for SELECT DISTINCT, ORDER BY",

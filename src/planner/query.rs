@@ -8,8 +8,8 @@ use datafusion::sql::sqlparser::ast;
 
 use super::names::Names;
 use super::rewrite::{
-    functions, literals, object_names, operators, output_names, scalar_subqueries, spelling,
-    time_travel,
+    functions, literals, object_names, operators, output_names, refused, scalar_subqueries,
+    spelling, time_travel,
 };
 use super::scope::Scope;
 use crate::error::Result;
@@ -52,6 +52,7 @@ pub(super) fn plan_with(
     mut statement: ast::Statement,
     parameters: &[Option<FieldRef>],
 ) -> Result<LogicalPlan> {
+    refused::check(&statement)?;
     functions::plain_calls(&mut statement);
     tessera_udfs::rewrite_relation_arguments(&mut statement);
     time_travel::mark_versions(&mut statement)?;

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use datafusion::execution::SessionState;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, MemoryPool};
-use datafusion::execution::SessionState;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use parking_lot::Mutex;
 use tessera_catalog::Catalog;
@@ -135,7 +135,11 @@ impl Engine {
     ///
     /// # Errors
     /// As [`Engine::environment`], or a function that cannot be registered, which is a bug.
-    pub(super) fn state(&self, database: DatabaseId, display: Display) -> Result<Arc<SessionState>> {
+    pub(super) fn state(
+        &self,
+        database: DatabaseId,
+        display: Display,
+    ) -> Result<Arc<SessionState>> {
         let runtime = self.environment(database)?;
         let states = match self.environments.lock().get(&database) {
             Some(environment) => Arc::clone(&environment.states),

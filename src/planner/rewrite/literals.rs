@@ -35,11 +35,12 @@ pub(in crate::planner) fn narrow_integers(plan: LogicalPlan) -> Result<LogicalPl
         if let LogicalPlan::RecursiveQuery(query) = node.data {
             return Ok(Transformed::yes(widened(query)?));
         }
-        if !node.transformed {
-            return Ok(node);
-        }
+        // A node's own expressions may be as before while its input's types are not.
         let data = match node.data {
-            LogicalPlan::Values(values) => LogicalPlanBuilder::values(values.values)?.build()?,
+            LogicalPlan::Values(values) if node.transformed => {
+                LogicalPlanBuilder::values(values.values)?.build()?
+            }
+            leaf if leaf.inputs().is_empty() => leaf,
             other => other.recompute_schema()?,
         };
         Ok(Transformed::yes(data))

@@ -6,8 +6,8 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
-    FunctionArgumentList, FunctionArguments, Ident, Interval, LimitClause, ObjectName, Query,
-    Select, SelectItem, SetExpr, Statement, TableAlias, TableAliasColumnDef, TableFactor,
+    FunctionArgumentList, FunctionArguments, GroupByExpr, Ident, Interval, LimitClause, ObjectName,
+    Query, Select, SelectItem, SetExpr, Statement, TableAlias, TableAliasColumnDef, TableFactor,
     UnaryOperator, Value, ValueWithSpan, VisitMut, VisitorMut,
 };
 use datafusion::sql::sqlparser::parser::Parser;
@@ -64,6 +64,14 @@ impl VisitorMut for Spelling {
     }
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        // One group of all rows is what an aggregate without GROUP BY makes.
+        if let GroupByExpr::Expressions(groups, _) = &mut select.group_by
+            && groups
+                .iter()
+                .all(|group| matches!(group, Expr::Tuple(items) if items.is_empty()))
+        {
+            groups.clear();
+        }
         for item in &mut select.projection {
             if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item {
                 let _: ControlFlow<()> = expr.visit(&mut Exists { below: 0 });
@@ -195,6 +203,12 @@ fn plain_of(expr: &mut Expr) -> Option<Expr> {
             time_zone,
         } => call("timezone", vec![taken(time_zone), taken(timestamp)]),
         Expr::Interval(interval) => interval_text(interval)?,
+        Expr::Cast {
+            expr, data_type, ..
+        } if is_float(data_type) => {
+            read_as_float(expr);
+            return None;
+        }
         Expr::Collate { expr, collation } if is_bytewise(collation) => taken(expr),
         Expr::Like {
             pattern,
@@ -265,6 +279,33 @@ fn plain_of(expr: &mut Expr) -> Option<Expr> {
     })
 }
 
+fn is_float(data_type: &DataType) -> bool {
+    matches!(
+        data_type,
+        DataType::Real
+            | DataType::Float4
+            | DataType::Float8
+            | DataType::DoublePrecision
+            | DataType::Float(_)
+            | DataType::Double(_)
+    )
+}
+
+/// A number that is cast to floating point is read as such, not as a decimal first.
+fn read_as_float(expr: &mut Expr) {
+    match expr {
+        Expr::Nested(inner) => read_as_float(inner),
+        Expr::Value(value) => {
+            if let Value::Number(digits, _) = &value.value
+                && digits.contains(['.', 'e', 'E'])
+            {
+                value.value = Value::SingleQuotedString(digits.clone());
+            }
+        }
+        _ => {}
+    }
+}
+
 /// `INTERVAL '5' MINUTE` is `'5 minute'::interval`, which reads all of PostgreSQL's forms.
 fn interval_text(interval: &Interval) -> Option<Expr> {
     let Expr::Value(value) = interval.value.as_ref() else {
@@ -305,6 +346,14 @@ fn named_call(function: &mut Function) -> Option<Expr> {
                 *subquery = query.clone();
             }
             Some(Expr::Subquery(outer))
+        }
+        "variance" => {
+            function.name = ObjectName::from(vec![Ident::new("var_samp")]);
+            None
+        }
+        "every" => {
+            function.name = ObjectName::from(vec![Ident::new("bool_and")]);
+            None
         }
         "make_interval" => {
             let FunctionArguments::List(list) = &mut function.args else {
@@ -577,7 +626,6 @@ impl VisitorMut for Exists {
 
 /// A query for the number of a query's rows.
 fn counted(query: &Query) -> Option<Box<Query>> {
-    use datafusion::sql::sqlparser::ast::GroupByExpr;
     let mut counts = parsed_query("SELECT count(*) FROM (SELECT 1) AS counted")?;
     if let SetExpr::Select(select) = query.body.as_ref()
         && query.with.is_none()

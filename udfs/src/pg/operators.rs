@@ -5,6 +5,7 @@
 
 use arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::{DFSchema, Result, ScalarValue};
+use datafusion::error::DataFusionError;
 use datafusion::logical_expr::expr::Cast;
 use datafusion::logical_expr::planner::RawBinaryExpr;
 use datafusion::logical_expr::{Expr, ExprSchemable, ScalarUDF};
@@ -141,6 +142,16 @@ pub(super) fn typed(expr: RawBinaryExpr, schema: &DFSchema) -> Result<RawBinaryE
             )
         }
     }
+}
+
+/// The error for an operator that is not there for these operands.
+pub(super) fn missing(expr: &RawBinaryExpr, schema: &DFSchema) -> DataFusionError {
+    let name = |expr: &Expr| match field(expr, schema) {
+        Some(field) => named(expr, &field),
+        None => "unknown".to_owned(),
+    };
+    let text = format!("{} {} {}", name(&expr.left), expr.op, name(&expr.right));
+    PgError::UndefinedOperator(text).into()
 }
 
 fn named(expr: &Expr, field: &FieldRef) -> String {

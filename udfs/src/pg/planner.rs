@@ -113,10 +113,28 @@ impl ExprPlanner for PgExprPlanner {
         }
         let known = matches!(expr.op, Op::Plus | Op::Minus | Op::Multiply | Op::Divide);
         if !known {
-            return operators::typed(expr, schema).map(PlannerResult::Original);
+            let expr = operators::typed(expr, schema)?;
+            let intervals = operand(&expr.left, schema) == Operand::Interval
+                && operand(&expr.right, schema) == Operand::Interval;
+            let comparison = matches!(
+                expr.op,
+                Op::Eq | Op::NotEq | Op::Lt | Op::LtEq | Op::Gt | Op::GtEq
+            );
+            return Ok(PlannerResult::Original(if intervals && comparison {
+                RawBinaryExpr {
+                    op: expr.op,
+                    left: call(arithmetic::LENGTH, vec![expr.left]),
+                    right: call(arithmetic::LENGTH, vec![expr.right]),
+                }
+            } else {
+                expr
+            }));
         }
         let kinds = (operand(&expr.left, schema), operand(&expr.right, schema));
         let spec = match (&expr.op, kinds) {
+            (Op::Plus, (O::Date | O::Moment, O::Date | O::Moment)) => {
+                return Err(operators::missing(&expr, schema));
+            }
             (
                 Op::Plus,
                 (

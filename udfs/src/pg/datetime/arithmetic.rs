@@ -3,11 +3,13 @@
 //! They have names that PostgreSQL's own operator functions have.
 
 use arrow::array::ArrayRef;
+use arrow::datatypes::{DataType, Field};
 use datafusion::common::Result;
 
 use super::super::calendar::{DAY, Infinite, add_interval, checked_date, subtract};
 use super::super::error::{PgError, PgResult};
 use super::super::function::{Call, Overload, Ret, Spec};
+use super::super::numeric::Numeric;
 use super::super::types::Ty;
 use super::super::value::{Date, Interval, Time, Timestamp, Timestamptz, map1, map2};
 use super::to_char::zone_of;
@@ -274,3 +276,25 @@ fn apply(span: Interval, operate: impl Fn(f64) -> f64) -> PgResult<Interval> {
         micros: micros as i64,
     })
 }
+
+/// How long an interval is, for comparisons: a month has 30 days and a day 24 hours.
+pub(crate) const LENGTH: Spec = Spec::immutable(
+    "interval_length",
+    &[Overload::returning(
+        &[Ty::Interval],
+        Ret::By(|_| {
+            Ok(Field::new(
+                "interval_length",
+                DataType::Decimal128(38, 0),
+                true,
+            ))
+        }),
+        |call| {
+            map1(call, |interval: Interval| {
+                let days = i128::from(interval.months) * 30 + i128::from(interval.days);
+                let micros = days * 86_400_000_000 + i128::from(interval.micros);
+                Ok(Numeric::new(micros, 0))
+            })
+        },
+    )],
+);

@@ -56,5 +56,6 @@ pub(crate) fn specs() -> Vec<Spec> {
         arithmetic::TIMES,
         arithmetic::DIVIDE,
         arithmetic::NEGATE,
+        arithmetic::LENGTH,
     ]
 }

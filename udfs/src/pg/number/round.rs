@@ -13,7 +13,7 @@ use super::super::value::{Reader, map1, map2, rows};
 /// A numeric of this scale, or unconstrained as its argument is.
 fn numeric_field(planned: &Planned<'_>, scale: i8) -> Field {
     let data_type = match planned.fields.first().map(|field| field.data_type()) {
-        Some(DataType::Decimal128(..)) | None => DataType::Decimal128(38, scale),
+        Some(DataType::Decimal128(..)) | None => DataType::Decimal128(37, scale),
         Some(other) => other.clone(),
     };
     let metadata = planned
