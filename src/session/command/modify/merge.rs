@@ -15,6 +15,9 @@ use crate::session::command::default;
 /// The column of the source that is NULL where no row of it matches.
 const SOURCE_COLUMN: &str = "\u{4}source";
 
+/// Columns' places among the live ones, and their expressions.
+type Assigned = Vec<(usize, Expr)>;
+
 /// What the WHEN clauses do.
 #[derive(Default)]
 struct Clauses {
@@ -128,7 +131,7 @@ fn inserted(
     relation: &str,
     scope: &Scope,
     parameters: &mut Parameters,
-) -> Result<(Vec<i16>, Vec<(usize, Expr)>)> {
+) -> Result<(Vec<i16>, Assigned)> {
     let MergeInsertKind::Values(values) = &insert.kind else {
         return Err(Error::Unsupported("INSERT ROW in MERGE".to_owned()));
     };
