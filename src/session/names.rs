@@ -434,8 +434,8 @@ struct Signal {
 
 fn signal(name: &'static str, answers: &Answers) -> (&'static str, ScalarUDF) {
     use datafusion::logical_expr::TypeSignature;
-    let one = TypeSignature::Exact(vec![DataType::Int32]);
-    let two = TypeSignature::Exact(vec![DataType::Int32, DataType::Int64]);
+    let one = TypeSignature::Exact(vec![DataType::Int64]);
+    let two = TypeSignature::Exact(vec![DataType::Int64, DataType::Int64]);
     let function = Signal {
         name,
         signals: answers.signals.clone(),
@@ -508,16 +508,19 @@ impl ScalarUDFImpl for Signal {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> EngineResult<ColumnarValue> {
         use datafusion::arrow::array::{ArrayRef, AsArray, BooleanArray};
-        use datafusion::arrow::datatypes::Int32Type;
+        use datafusion::arrow::datatypes::Int64Type;
         let rows = args.number_rows;
         let Some(pids) = args.args.into_iter().next() else {
             return Ok(ColumnarValue::Scalar(ScalarValue::Boolean(None)));
         };
         let pids = pids.into_array(rows)?;
         let sent = pids
-            .as_primitive::<Int32Type>()
+            .as_primitive::<Int64Type>()
             .iter()
-            .map(|pid| pid.map(|pid| self.send(pid)).transpose())
+            .map(|pid| {
+                let pid = pid.map(|pid| i32::try_from(pid).unwrap_or_default());
+                pid.map(|pid| self.send(pid)).transpose()
+            })
             .collect::<Result<BooleanArray, Error>>()?;
         let sent: ArrayRef = Arc::new(sent);
         Ok(ColumnarValue::Array(sent))

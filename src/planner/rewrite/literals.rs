@@ -50,6 +50,11 @@ pub(in crate::planner) fn narrow_integers(plan: LogicalPlan) -> Result<LogicalPl
 
 /// The first rows of a recursion keep the types that the recursion was planned with.
 fn widened(query: RecursiveQuery) -> Result<LogicalPlan> {
+    let query = RecursiveQuery {
+        static_term: Arc::new(recomputed(&query.static_term)?),
+        recursive_term: Arc::new(recomputed(&query.recursive_term)?),
+        ..query
+    };
     let (first, next) = (query.static_term.schema(), query.recursive_term.schema());
     let types = first.fields().iter().zip(next.fields());
     if types.clone().all(|(a, b)| a.data_type() == b.data_type()) {
@@ -76,6 +81,14 @@ fn widened(query: RecursiveQuery) -> Result<LogicalPlan> {
         ..query
     };
     LogicalPlan::RecursiveQuery(query).recompute_schema()
+}
+
+/// A plan whose nodes know the types below them.
+fn recomputed(plan: &LogicalPlan) -> Result<LogicalPlan> {
+    let plan = plan
+        .clone()
+        .transform_up(|node| Ok(Transformed::yes(node.recompute_schema()?)))?;
+    Ok(plan.data)
 }
 
 fn narrow(expr: Expr) -> Transformed<Expr> {

@@ -6,8 +6,8 @@ use std::ops::ControlFlow;
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr,
     FunctionArgumentClause, FunctionArgumentList, FunctionArguments, GroupByExpr, Ident,
-    ObjectName, OrderBy, OrderByExpr, OrderByKind, Query, Select, SelectItem, SetExpr, TableFactor,
-    Value, VisitMut, VisitorMut,
+    ObjectName, OrderBy, OrderByExpr, OrderByKind, Query, Select, SelectItem, SetExpr,
+    TableAliasColumnDef, TableFactor, Value, VisitMut, VisitorMut,
 };
 
 use super::functions::strip_schema;
@@ -96,6 +96,7 @@ impl VisitorMut for Speller {
             | TableFactor::Function { name, .. } => strip_schema(name),
             _ => {}
         }
+        name_of_series(factor);
         unnested(factor);
         ControlFlow::Continue(())
     }
@@ -195,6 +196,34 @@ fn array_of_rows(call: &mut Function) {
     let query = query.clone();
     let argument = FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Subquery(query)));
     *call = function(ARRAY_OF_ROWS, argument, Vec::new());
+}
+
+/// Functions of one nameless column: it is called like the alias.
+const NAMELESS: [&str; 6] = [
+    "generate_series",
+    "json_object_keys",
+    "jsonb_object_keys",
+    "regexp_split_to_table",
+    "string_to_table",
+    "unnest",
+];
+
+fn name_of_series(factor: &mut TableFactor) {
+    if let TableFactor::Table {
+        name,
+        args: Some(_),
+        alias: Some(alias),
+        with_ordinality: false,
+        ..
+    } = factor
+        && alias.columns.is_empty()
+        && NAMELESS.iter().any(|function| is_named(name, function))
+    {
+        alias.columns.push(TableAliasColumnDef {
+            name: alias.name.clone(),
+            data_type: None,
+        });
+    }
 }
 
 /// `FROM unnest(…)` is a kind of table of its own.
