@@ -15,13 +15,13 @@ use super::dialect::Tessera;
 use crate::error::{Error, Result};
 
 /// The longest text of one message, in bytes.
-pub const MAX_TEXT_BYTES: usize = 16 << 20;
+pub(super) const MAX_TEXT_BYTES: usize = 16 << 20;
 /// The most tokens of one statement.
-pub const MAX_TOKENS: usize = 1 << 20;
+pub(super) const MAX_TOKENS: usize = 1 << 20;
 /// The deepest nesting of brackets and sub-expressions.
-pub const MAX_DEPTH: usize = 256;
+pub(super) const MAX_DEPTH: usize = 256;
 /// The longest chain of operators of one statement.
-pub const MAX_OPERATORS: usize = 20_000;
+pub(super) const MAX_OPERATORS: usize = 20_000;
 
 /// Splits a text into its statements.
 ///
