@@ -91,7 +91,7 @@ fn is_assignable(from: &SqlType, to: &SqlType) -> bool {
     match (from, to) {
         // A text may be an untyped literal, which has every type.
         (from, _) if is_text(from) || *from == SqlType::Unknown => true,
-        (_, to) if matches!(to, SqlType::Text | SqlType::Varchar(_) | SqlType::Char(_)) => true,
+        (_, SqlType::Text | SqlType::Varchar(_) | SqlType::Char(_)) => true,
         (from, to) if number(from) && number(to) => true,
         (from, to) if moment(from) && moment(to) => true,
         (SqlType::Json | SqlType::Jsonb, SqlType::Json | SqlType::Jsonb) => true,
@@ -300,7 +300,7 @@ impl PostgresCast {
     fn cast(&self, array: &ArrayRef, source: &SqlType) -> Result<ArrayRef> {
         let wanted = self.field.data_type();
         if is_string(array.data_type()) && !is_string(wanted) {
-            return self.typed(self.from_text(array)?);
+            return self.typed(self.read(array)?);
         }
         if is_string(wanted) {
             let text = self.to_text(array, source)?;
@@ -310,7 +310,7 @@ impl PostgresCast {
                     let blanks = matches!(self.target, SqlType::Char(_));
                     self.typed(cut(&text, *length as usize, blanks)?)
                 }
-                _ => self.typed(self.from_text(&text)?),
+                _ => self.typed(self.read(&text)?),
             };
         }
         self.typed(rounded(array, wanted)?)
@@ -324,7 +324,7 @@ impl PostgresCast {
     }
 
     /// Reads texts as PostgreSQL's input functions do.
-    fn from_text(&self, array: &ArrayRef) -> Result<ArrayRef> {
+    fn read(&self, array: &ArrayRef) -> Result<ArrayRef> {
         let texts = compute::cast(array, &DataType::Utf8View).map_err(DataFusionError::from)?;
         let texts = datafusion::common::cast::as_string_view_array(&texts)?;
         let target = match &self.target {

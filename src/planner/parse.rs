@@ -16,13 +16,13 @@ use super::rewrite::do_nothing;
 use crate::error::{Error, Result};
 
 /// The longest text of one message, in bytes.
-pub const MAX_TEXT_BYTES: usize = 16 << 20;
+pub(super) const MAX_TEXT_BYTES: usize = 16 << 20;
 /// The most tokens of one statement.
-pub const MAX_TOKENS: usize = 1 << 20;
+pub(super) const MAX_TOKENS: usize = 1 << 20;
 /// The deepest nesting of brackets and sub-expressions.
-pub const MAX_DEPTH: usize = 256;
+pub(super) const MAX_DEPTH: usize = 256;
 /// The longest chain of operators around one value; each may be a level of the tree.
-pub const MAX_OPERATORS: usize = 1_000;
+pub(super) const MAX_OPERATORS: usize = 1_000;
 
 /// Splits a text into its statements.
 ///
@@ -56,9 +56,18 @@ fn tokenize(text: &str) -> Result<Vec<TokenWithSpan>> {
     let dialect = Tessera;
     let tokens = Tokenizer::new(&dialect, text)
         .tokenize_with_location()
-        .map_err(|error| Error::Syntax {
-            message: lower_first(&error.message),
-            position: Some(char_position(text, error.location)),
+        .map_err(|error| {
+            let message = if error.message.starts_with("Unterminated string literal") {
+                let rest = text.get(byte_offset(text, error.location)..);
+                let rest = rest.unwrap_or_default();
+                format!("unterminated quoted string at or near \"{rest}\"")
+            } else {
+                lower_first(&error.message)
+            };
+            Error::Syntax {
+                message,
+                position: Some(char_position(text, error.location)),
+            }
         })?;
     let mut kept: Vec<TokenWithSpan> = tokens
         .into_iter()
@@ -237,10 +246,19 @@ fn body(text: &str, tokens: &[TokenWithSpan]) -> Result<Body> {
             "SELECT INTO without a select list".to_owned(),
         ));
     }
-    // `TABLE t` is a query in PostgreSQL.
+    // `TABLE t …` is `SELECT * FROM t …`; the SQL parser's own reading drops what follows.
     if cursor.starts_with(&["TABLE"]) {
-        let mut cursor = Cursor::new(text, tokens);
-        return Ok(Body::Query(cursor.query()?));
+        let words = [
+            Token::make_keyword("SELECT"),
+            Token::Mul,
+            Token::make_keyword("FROM"),
+        ];
+        let place = tokens[0].span;
+        let words = words
+            .into_iter()
+            .map(|token| TokenWithSpan::new(token, place));
+        owned = words.chain(tokens[1..].iter().cloned()).collect();
+        tokens = &owned;
     }
     sql(text, tokens, shared)
 }

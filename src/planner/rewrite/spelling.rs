@@ -647,7 +647,7 @@ fn counted(query: &Query) -> Option<Box<Query>> {
     if let SetExpr::Select(select) = counts.body.as_mut()
         && let TableFactor::Derived { subquery, .. } = &mut select.from.first_mut()?.relation
     {
-        *subquery = Box::new(query.clone());
+        **subquery = query.clone();
     }
     Some(counts)
 }
