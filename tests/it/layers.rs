@@ -10,6 +10,8 @@ const RULES: &[(&str, &[&str], &[&str])] = &[
         "main",
         &[
             "config",
+            "run",
+            "demo",
             "server",
             "wire",
             "session",
@@ -19,6 +21,12 @@ const RULES: &[(&str, &[&str], &[&str])] = &[
         ],
         &["tessera_catalog", "rustls"],
     ),
+    (
+        "run",
+        &["config", "server", "session", "auth", "error", "telemetry"],
+        &["tessera_catalog"],
+    ),
+    ("demo", &["config", "run", "error"], &[]),
     (
         "server",
         &["config", "wire", "session", "auth", "error", "telemetry"],
@@ -38,29 +46,36 @@ const RULES: &[(&str, &[&str], &[&str])] = &[
     ),
     (
         "session",
-        &["planner", "policy", "execute", "format", "error"],
+        &["planner", "policy", "execute", "auth", "format", "error"],
         &[
             "tessera_catalog",
             "tessera_udfs",
+            "sqlparser",
             "datafusion",
             "datafusion_functions_json",
         ],
     ),
     (
         "planner",
-        &["error"],
+        &["format", "error"],
         &["tessera_catalog", "sqlparser", "datafusion"],
     ),
-    ("policy", &["error"], &["tessera_catalog", "datafusion"]),
+    // The planner's references to tables and views are what the guard opens.
+    (
+        "policy",
+        &["planner", "error"],
+        &["tessera_catalog", "tessera_udfs", "datafusion"],
+    ),
     (
         "execute",
         &["policy", "error"],
         &["tessera_catalog", "tessera_udfs", "datafusion", "ballista"],
     ),
     ("auth", &["error"], &["tessera_catalog", "argon2"]),
+    // The words for what the engine cannot plan are the planner's.
     (
         "error",
-        &[],
+        &["planner"],
         &["tessera_catalog", "tessera_udfs", "datafusion"],
     ),
     ("config", &["auth", "error"], &[]),
