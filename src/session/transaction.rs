@@ -9,7 +9,7 @@ use std::sync::Arc;
 use datafusion::arrow::array::RecordBatch;
 use tessera_catalog::Catalog;
 use tessera_catalog::commit::{Commit, DatabaseChange, PartChange};
-use tessera_catalog::id::{DatabaseId, Oid, Part};
+use tessera_catalog::id::{DatabaseId, Oid, Part, TableUuid};
 use tessera_catalog::model::{
     Acl, AclItem, Change, Database, Privilege, Privileges, Relation, Schema,
 };
@@ -333,6 +333,15 @@ impl Transaction {
                 None => pending.removed.push(file),
             }
         }
+    }
+
+    /// The rows in memory of one table's parts.
+    pub fn rows_of(&self, table: TableUuid) -> Vec<(Part, Vec<RecordBatch>)> {
+        let parts = self.changes.parts.iter().chain(&self.temporary().parts);
+        parts
+            .filter(|(part, pending)| part.table == table && !pending.rows.is_empty())
+            .map(|(part, pending)| (*part, pending.rows.clone()))
+            .collect()
     }
 
     /// Replaces the rows that a part holds in memory, as a rewrite of them does.
