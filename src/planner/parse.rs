@@ -143,14 +143,14 @@ fn check_limits(tokens: &[TokenWithSpan]) -> Result<()> {
             Token::Comma if !chain.in_from => chain.length = 0,
             Token::Word(word) if word.quote_style.is_none() => {
                 let word = word.value.as_str();
-                let is = |other: &&str| word.eq_ignore_ascii_case(other);
-                if CHAINING.iter().any(|keyword| is(&keyword)) {
+                let is = |other: &str| word.eq_ignore_ascii_case(other);
+                if CHAINING.iter().any(|keyword| is(keyword)) {
                     chain.length += 1;
-                } else if is(&"FROM") {
+                } else if is("FROM") {
                     chain.in_from = true;
                 } else if ["SELECT", "WHERE", "GROUP", "ORDER", "VALUES"]
                     .iter()
-                    .any(|k| is(&k))
+                    .any(|k| is(k))
                 {
                     chain.in_from = false;
                 }

@@ -431,6 +431,9 @@ impl Session {
                 .await
                 .map_err(Error::from)
         };
+        if done.is_err() {
+            self.transaction.restore_temporary();
+        }
         self.settings.lock().end(done.is_ok());
         self.cursors.end_transaction(done.is_ok());
         if changed_names {
@@ -528,6 +531,11 @@ impl Session {
             .filter(|name| scope.has_schema(name))
             .cloned()
             .collect();
+        // Temporary tables are found first unless the path names their schema.
+        let temporary = transaction::TEMPORARY_SCHEMA_NAME;
+        if self.transaction.has_temporary() && !scope.search_path.iter().any(|s| s == temporary) {
+            scope.search_path.insert(0, temporary.to_owned());
+        }
         let answers = Answers {
             current_user: self.role_name.clone(),
             session_user: self.login.user.clone(),

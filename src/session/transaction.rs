@@ -9,8 +9,10 @@ use std::sync::Arc;
 use datafusion::arrow::array::RecordBatch;
 use tessera_catalog::Catalog;
 use tessera_catalog::commit::{Commit, DatabaseChange, PartChange};
-use tessera_catalog::id::{DatabaseId, Part};
-use tessera_catalog::model::{Change, Database, Relation};
+use tessera_catalog::id::{DatabaseId, Oid, Part, TableUuid};
+use tessera_catalog::model::{
+    Acl, AclItem, Change, Database, Privilege, Privileges, Relation, Schema,
+};
 use tessera_catalog::storage::{DataFile, Snapshot};
 
 use crate::error::{Error, Result};
@@ -57,11 +59,45 @@ struct Overlay {
     changes: Vec<Change>,
 }
 
+/// The schema of a session's temporary tables, which no catalog holds.
+pub const TEMPORARY_SCHEMA: Oid = Oid(12);
+/// Its name.
+pub const TEMPORARY_SCHEMA_NAME: &str = "pg_temp";
+/// The most memory of one session's temporary tables, in bytes.
+const MAX_TEMPORARY_BYTES: usize = 256 << 20;
+
+/// A session's temporary tables and their rows, all in memory.
+#[derive(Debug, Clone, Default)]
+struct Temporary {
+    home: Option<DatabaseId>,
+    relations: HashMap<Oid, Arc<Relation>>,
+    parts: HashMap<Part, PendingPart>,
+}
+
+/// The schema of temporary tables, which every role of the session may use.
+pub fn temporary_schema() -> Schema {
+    let usage = AclItem {
+        grantee: Oid::PUBLIC,
+        grantor: Oid::OPERATOR,
+        privileges: Privilege::Usage.into(),
+        grantable: Privileges::NONE,
+    };
+    Schema {
+        oid: TEMPORARY_SCHEMA,
+        name: TEMPORARY_SCHEMA_NAME.to_owned(),
+        owner: Oid::OPERATOR,
+        acl: Some(Acl(vec![usage])),
+        comment: None,
+    }
+}
+
 /// Changes up to one moment; what a savepoint goes back to.
 #[derive(Debug, Clone, Default)]
 struct Changes {
     overlays: HashMap<DatabaseId, Overlay>,
     parts: HashMap<Part, PendingPart>,
+    /// The temporary tables, once the transaction has changed them.
+    temporary: Option<Temporary>,
 }
 
 /// One session's transaction.
@@ -72,6 +108,9 @@ pub struct Transaction {
     pub read_only: bool,
     changes: Changes,
     savepoints: Vec<(String, Changes)>,
+    /// The temporary tables as the last commit left them, and as they were before it.
+    temporary: Temporary,
+    former_temporary: Temporary,
     /// What a repeatable-read transaction saw first.
     snapshots: HashMap<Part, Arc<Snapshot>>,
     databases: HashMap<DatabaseId, Arc<Database>>,
@@ -87,6 +126,8 @@ impl Default for Transaction {
             read_only: false,
             changes: Changes::default(),
             savepoints: Vec::new(),
+            temporary: Temporary::default(),
+            former_temporary: Temporary::default(),
             snapshots: HashMap::new(),
             databases: HashMap::new(),
             started_at: 0,
@@ -102,6 +143,7 @@ impl Transaction {
             isolation,
             read_only,
             started_at: chrono::Utc::now().timestamp_micros(),
+            temporary: std::mem::take(&mut self.temporary),
             ..Self::default()
         };
     }
@@ -112,16 +154,16 @@ impl Transaction {
     /// When the catalog cannot be read.
     pub async fn database(&mut self, catalog: &Catalog, id: DatabaseId) -> Result<Arc<Database>> {
         if let Some(overlay) = self.changes.overlays.get(&id) {
-            return Ok(Arc::clone(&overlay.current));
+            return Ok(self.with_temporary(&overlay.current));
         }
         if let Some(seen) = self.databases.get(&id) {
-            return Ok(Arc::clone(seen));
+            return Ok(self.with_temporary(seen));
         }
         let newest = catalog.database(id).await?;
         if self.isolation == Isolation::RepeatableRead {
             self.databases.insert(id, Arc::clone(&newest));
         }
-        Ok(newest)
+        Ok(self.with_temporary(&newest))
     }
 
     /// A database with what the transaction has changed in it so far.
@@ -129,12 +171,108 @@ impl Transaction {
         let overlay = self.changes.overlays.get(&database.id);
         overlay.map_or_else(
             || Arc::clone(database),
-            |overlay| Arc::clone(&overlay.current),
+            |overlay| self.with_temporary(&overlay.current),
         )
+    }
+
+    fn temporary(&self) -> &Temporary {
+        self.changes.temporary.as_ref().unwrap_or(&self.temporary)
+    }
+
+    fn temporary_mut(&mut self) -> &mut Temporary {
+        let committed = &self.temporary;
+        self.changes
+            .temporary
+            .get_or_insert_with(|| committed.clone())
+    }
+
+    /// Whether the session has temporary tables.
+    pub fn has_temporary(&self) -> bool {
+        !self.temporary().relations.is_empty()
+    }
+
+    /// Checks that rows may still be added to a relation, if it is a temporary one.
+    ///
+    /// # Errors
+    /// 53200 beyond the limit of one session.
+    pub fn check_room(&self, relation: &Relation) -> Result<()> {
+        if relation.schema != TEMPORARY_SCHEMA {
+            return Ok(());
+        }
+        let rows = self.temporary().parts.values().flat_map(|part| &part.rows);
+        let bytes: usize = rows.map(RecordBatch::get_array_memory_size).sum();
+        if bytes < MAX_TEMPORARY_BYTES {
+            return Ok(());
+        }
+        Err(Error::OutOfMemory {
+            detail: format!("Temporary tables hold {bytes} bytes."),
+        })
+    }
+
+    /// Drops all temporary tables.
+    pub fn discard_temporary(&mut self) {
+        if self.has_temporary() {
+            self.changes.temporary = Some(Temporary::default());
+        }
+    }
+
+    /// The temporary tables as before a commit that failed.
+    pub fn restore_temporary(&mut self) {
+        self.temporary = std::mem::take(&mut self.former_temporary);
+    }
+
+    /// A database with the session's temporary tables in a schema of their own.
+    fn with_temporary(&self, database: &Arc<Database>) -> Arc<Database> {
+        let temporary = self.temporary();
+        if temporary.relations.is_empty() || temporary.home != Some(database.id) {
+            return Arc::clone(database);
+        }
+        let mut merged = database.as_ref().clone();
+        merged.apply(&Change::PutSchema(temporary_schema()));
+        for relation in temporary.relations.values() {
+            merged.apply(&Change::PutRelation(relation.as_ref().clone()));
+        }
+        Arc::new(merged)
+    }
+
+    /// Keeps what is temporary out of what goes to the catalog.
+    fn divert_temporary(&mut self, database: DatabaseId, changes: Vec<Change>) -> Vec<Change> {
+        let mut stored = Vec::with_capacity(changes.len());
+        let mut diverted = false;
+        for change in changes {
+            match change {
+                Change::PutRelation(relation) if relation.schema == TEMPORARY_SCHEMA => {
+                    let temporary = self.temporary_mut();
+                    temporary.home = Some(database);
+                    temporary.relations.insert(relation.oid, Arc::new(relation));
+                    diverted = true;
+                }
+                Change::DropRelation(oid) if self.temporary().relations.contains_key(&oid) => {
+                    let temporary = self.temporary_mut();
+                    let dropped = temporary.relations.remove(&oid);
+                    let uuid = dropped.and_then(|relation| relation.table().map(|t| t.uuid));
+                    temporary.parts.retain(|part, _| Some(part.table) != uuid);
+                    diverted = true;
+                }
+                Change::PutSchema(schema) if schema.oid == TEMPORARY_SCHEMA => {}
+                Change::DropSchema(oid) if oid == TEMPORARY_SCHEMA => {}
+                other => stored.push(other),
+            }
+        }
+        // A number that was drawn for a temporary table need not outlive the server.
+        if diverted && stored.iter().all(|c| matches!(c, Change::NextOid(_))) {
+            stored.clear();
+        }
+        stored
     }
 
     /// Changes an object in the transaction's copy of a database.
     pub fn change(&mut self, database: &Arc<Database>, changes: Vec<Change>) {
+        let changes = self.divert_temporary(database.id, changes);
+        if changes.is_empty() {
+            return;
+        }
+        let database = &without_temporary(database);
         let overlay = self
             .changes
             .overlays
@@ -154,7 +292,8 @@ impl Transaction {
 
     /// What the transaction has done to a part.
     pub fn pending(&self, part: &Part) -> Option<&PendingPart> {
-        self.changes.parts.get(part)
+        let temporary = || self.temporary().parts.get(part);
+        self.changes.parts.get(part).or_else(temporary)
     }
 
     /// The parts of one table that the transaction has changed.
@@ -164,16 +303,17 @@ impl Transaction {
 
     /// Adds rows and files to what the transaction has done to a part, and takes files away.
     pub fn write(&mut self, written: PendingPart) {
-        let pending = self
-            .changes
-            .parts
-            .entry(written.part)
-            .or_insert_with(|| PendingPart {
-                added: Vec::new(),
-                rows: Vec::new(),
-                removed: Vec::new(),
-                ..written.clone()
-            });
+        let parts = if written.relation.schema == TEMPORARY_SCHEMA {
+            &mut self.temporary_mut().parts
+        } else {
+            &mut self.changes.parts
+        };
+        let pending = parts.entry(written.part).or_insert_with(|| PendingPart {
+            added: Vec::new(),
+            rows: Vec::new(),
+            removed: Vec::new(),
+            ..written.clone()
+        });
         pending.relation = written.relation;
         pending.added.extend(written.added);
         pending.rows.extend(written.rows);
@@ -195,9 +335,22 @@ impl Transaction {
         }
     }
 
+    /// The rows in memory of one table's parts.
+    pub fn rows_of(&self, table: TableUuid) -> Vec<(Part, Vec<RecordBatch>)> {
+        let parts = self.changes.parts.iter().chain(&self.temporary().parts);
+        parts
+            .filter(|(part, pending)| part.table == table && !pending.rows.is_empty())
+            .map(|(part, pending)| (*part, pending.rows.clone()))
+            .collect()
+    }
+
     /// Replaces the rows that a part holds in memory, as a rewrite of them does.
     pub fn replace_rows(&mut self, part: &Part, rows: Vec<RecordBatch>) {
         if let Some(pending) = self.changes.parts.get_mut(part) {
+            pending.rows = rows;
+        } else if self.temporary().parts.contains_key(part)
+            && let Some(pending) = self.temporary_mut().parts.get_mut(part)
+        {
             pending.rows = rows;
         }
     }
@@ -205,6 +358,9 @@ impl Transaction {
     /// Forgets what was written to a part, as DROP TABLE does.
     pub fn forget(&mut self, part: &Part) {
         self.changes.parts.remove(part);
+        if self.temporary().parts.contains_key(part) {
+            self.temporary_mut().parts.remove(part);
+        }
     }
 
     /// The states of parts that a statement reads, all of one moment.
@@ -236,12 +392,24 @@ impl Transaction {
 
     /// Whether anything would be committed.
     pub fn is_dirty(&self) -> bool {
-        !self.changes.overlays.is_empty() || !self.changes.parts.is_empty()
+        let changes = &self.changes;
+        !changes.overlays.is_empty() || !changes.parts.is_empty() || changes.temporary.is_some()
     }
 
     /// Takes everything to be committed and ends the transaction.
     pub fn take_commit(&mut self) -> Commit {
-        let Changes { overlays, parts } = std::mem::take(self).changes;
+        let Self {
+            changes:
+                Changes {
+                    overlays,
+                    parts,
+                    temporary,
+                },
+            temporary: former,
+            ..
+        } = std::mem::take(self);
+        self.temporary = temporary.unwrap_or_else(|| former.clone());
+        self.former_temporary = former;
         let databases = overlays
             .into_values()
             .map(|overlay| DatabaseChange {
@@ -267,7 +435,10 @@ impl Transaction {
 
     /// Ends the transaction and forgets its changes.
     pub fn roll_back(&mut self) {
-        *self = Self::default();
+        *self = Self {
+            temporary: std::mem::take(&mut self.temporary),
+            ..Self::default()
+        };
     }
 
     /// SAVEPOINT.
@@ -305,4 +476,23 @@ impl Transaction {
             .rposition(|(own, _)| own == name)
             .ok_or_else(|| Error::NoSuchSavepoint(name.to_owned()))
     }
+}
+
+/// A database without the session's temporary tables, as the catalog knows it.
+fn without_temporary(database: &Arc<Database>) -> Arc<Database> {
+    if !database.schemas.contains_key(&TEMPORARY_SCHEMA) {
+        return Arc::clone(database);
+    }
+    let mut stored = database.as_ref().clone();
+    let temporary: Vec<Oid> = stored
+        .relations
+        .values()
+        .filter(|relation| relation.schema == TEMPORARY_SCHEMA)
+        .map(|relation| relation.oid)
+        .collect();
+    for oid in temporary {
+        stored.apply(&Change::DropRelation(oid));
+    }
+    stored.apply(&Change::DropSchema(TEMPORARY_SCHEMA));
+    Arc::new(stored)
 }

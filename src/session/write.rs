@@ -14,7 +14,7 @@ use tessera_catalog::sql_type::SqlType;
 use tessera_catalog::storage::{DataFile, PartWriter, Storage};
 
 use super::opener::part;
-use super::transaction::PendingPart;
+use super::transaction::{PendingPart, TEMPORARY_SCHEMA};
 use crate::error::{Error, Result};
 use crate::policy::Granted;
 
@@ -22,6 +22,9 @@ use crate::policy::Granted;
 const MAX_ROWS_IN_MEMORY: usize = 4_096;
 /// The same in bytes.
 const MAX_BYTES_IN_MEMORY: usize = 4 << 20;
+
+/// The most bytes that one statement writes to a temporary table.
+const MAX_TEMPORARY_BYTES: usize = 64 << 20;
 
 /// A CHECK constraint, ready to be evaluated over the table's columns.
 #[derive(Debug, Clone)]
@@ -279,7 +282,16 @@ impl RowWriter {
         sink.row_count += batch.num_rows();
         sink.byte_count += batch.get_array_memory_size();
         sink.rows.push(batch);
-        if sink.row_count > MAX_ROWS_IN_MEMORY || sink.byte_count > MAX_BYTES_IN_MEMORY {
+        if self.relation.schema == TEMPORARY_SCHEMA {
+            // These never reach a file.
+            if sink.byte_count > MAX_TEMPORARY_BYTES {
+                return Err(Error::OutOfMemory {
+                    detail: format!(
+                        "At most {MAX_TEMPORARY_BYTES} bytes at once go to a temporary table."
+                    ),
+                });
+            }
+        } else if sink.row_count > MAX_ROWS_IN_MEMORY || sink.byte_count > MAX_BYTES_IN_MEMORY {
             let part = Part {
                 space,
                 table: table_uuid,

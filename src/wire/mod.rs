@@ -18,8 +18,6 @@ mod link;
 mod portal;
 mod rows;
 mod simple;
-#[cfg(test)]
-mod tests;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

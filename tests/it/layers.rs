@@ -10,6 +10,8 @@ const RULES: &[(&str, &[&str], &[&str])] = &[
         "main",
         &[
             "config",
+            "run",
+            "demo",
             "server",
             "wire",
             "session",
@@ -51,8 +53,8 @@ const RULES: &[(&str, &[&str], &[&str])] = &[
         &[
             "tessera_catalog",
             "tessera_udfs",
-            "datafusion",
             "sqlparser",
+            "datafusion",
             "datafusion_functions_json",
         ],
     ),
@@ -72,6 +74,7 @@ const RULES: &[(&str, &[&str], &[&str])] = &[
         &["tessera_catalog", "tessera_udfs", "datafusion", "ballista"],
     ),
     ("auth", &["error"], &["tessera_catalog", "argon2"]),
+    // The words for what the engine cannot plan are the planner's.
     (
         "error",
         &["planner"],

@@ -118,6 +118,7 @@ async fn copy_in(
     let numbers: Vec<i16> = targets.iter().map(|column| column.number).collect();
     let granted = check_columns(caller, Privilege::Insert, &found, &numbers)?;
     super::insert::check_lent(caller, &found)?;
+    session.transaction.check_room(&found.relation)?;
     let columns: Columns = targets
         .iter()
         .map(|column| OutColumn {

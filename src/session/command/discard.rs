@@ -13,6 +13,7 @@ pub(super) fn run(session: &mut Session, what: Discard) -> Result<Reply> {
             session.role_name = session.login.user.clone();
             session.prepared.clear();
             session.cursors.clear();
+            session.transaction.discard_temporary();
             let operator = session.login.superuser;
             {
                 let mut settings = session.settings.lock();
@@ -25,7 +26,11 @@ pub(super) fn run(session: &mut Session, what: Discard) -> Result<Reply> {
         // Plans are made anew whenever what they were made for has changed.
         Discard::Plans => "DISCARD PLANS",
         Discard::Sequences => "DISCARD SEQUENCES",
-        Discard::Temporary => "DISCARD TEMP",
+        Discard::Temporary => {
+            session.transaction.discard_temporary();
+            session.version += 1;
+            "DISCARD TEMP"
+        }
     };
     Ok(Reply::Done {
         tag: tag.to_owned(),

@@ -58,6 +58,7 @@ pub(super) async fn run(
     let planned = plan(insert, &scope, &declared)?;
     let granted = check_columns(&caller, Privilege::Insert, &planned.found, &planned.named)?;
     check_lent(&caller, &planned.found)?;
+    session.transaction.check_room(&planned.found.relation)?;
     if let Some(returning) = &planned.returning {
         check_returning(&caller, &planned.found, returning)?;
     }

@@ -12,6 +12,7 @@ use crate::planner::source::Found;
 use crate::policy::Caller;
 use crate::session::Session;
 use crate::session::reply::{Notice, Reply};
+use crate::session::transaction::{TEMPORARY_SCHEMA_NAME, temporary_schema};
 
 /// An identifier as PostgreSQL folds it.
 pub(super) fn folded(ident: &ast::Ident) -> String {
@@ -303,6 +304,7 @@ pub(super) fn creation(
         None => scope
             .search_path
             .iter()
+            .filter(|schema| *schema != TEMPORARY_SCHEMA_NAME)
             .find_map(|schema| scope.database.schema_named(schema))
             .map(Arc::clone)
             .ok_or_else(|| {
@@ -317,4 +319,29 @@ pub(super) fn creation(
         });
     }
     Ok((own, name))
+}
+
+/// The schema and the name of a new temporary table.
+pub(super) fn temporary_creation(
+    scope: &Scope,
+    caller: &Caller,
+    name: &ObjectName,
+) -> Result<(Arc<Schema>, String)> {
+    use crate::policy::{Object, check};
+    use tessera_catalog::model::Privilege;
+    let (schema, name) = qualified(name, &scope.database.name)?;
+    check_new_name(&name)?;
+    if schema.is_some_and(|schema| schema != TEMPORARY_SCHEMA_NAME) {
+        return Err(Error::InvalidDefinition(
+            "cannot create temporary relation in non-temporary schema".to_owned(),
+        ));
+    }
+    check(caller, Privilege::Temporary, Object::Database)?;
+    if scope.find(Some(TEMPORARY_SCHEMA_NAME), &name).is_some() {
+        return Err(Error::AlreadyExists {
+            kind: "relation",
+            name,
+        });
+    }
+    Ok((Arc::new(temporary_schema()), name))
 }

@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::planner::view::bind;
 use crate::session::Session;
 use crate::session::reply::Reply;
+use crate::session::transaction::TEMPORARY_SCHEMA;
 
 pub(super) async fn create(session: &mut Session, create: &CreateView) -> Result<Reply> {
     if create.materialized || create.temporary {
@@ -50,6 +51,16 @@ pub(super) async fn create(session: &mut Session, create: &CreateView) -> Result
     // What the view reads is checked when it is read, with its owner's rights of then.
     drop(plan);
     let (bound, references) = bind(&create.query, &scope)?;
+    let temporary = |oid: &tessera_catalog::id::Oid| {
+        let relation = scope.database.relations.get(oid);
+        relation.is_some_and(|relation| relation.schema == TEMPORARY_SCHEMA)
+    };
+    if references
+        .iter()
+        .any(|reference| temporary(&reference.relation))
+    {
+        return Err(Error::Unsupported("a view of a temporary table".to_owned()));
+    }
     if create.columns.len() > columns.len() {
         return Err(Error::Syntax {
             message: "CREATE VIEW specifies more column names than columns".to_owned(),

@@ -1,9 +1,14 @@
 //! ALTER TABLE: one change of the catalog, whatever number of tenants have rows.
 
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::Schema;
 use datafusion::sql::sqlparser::ast::{
     AlterColumnOperation, AlterTable, AlterTableOperation, ColumnDef, RenameTableNameKind,
 };
-use tessera_catalog::model::{Change, Database, Relation, RelationBody, Scope as Reach, Table};
+use tessera_catalog::model::{
+    Change, Column, Database, Relation, RelationBody, Scope as Reach, Table,
+};
 use tessera_catalog::sql_type::SqlType;
 
 use super::super::default;
@@ -62,11 +67,66 @@ pub(in crate::session::command) async fn alter(
                 };
                 change(session, table, other, &found, &scope).await?;
                 table.schema_version += 1;
+                let table = &*table;
+                if let Some(former) = found.relation.table() {
+                    reshape_pending(session, former, table, &scope)?;
+                }
             }
         }
         put(session, &caller, relation);
     }
     done()
+}
+
+/// Gives the rows that the transaction holds in memory the table's new columns.
+fn reshape_pending(
+    session: &mut Session,
+    former: &Table,
+    table: &Table,
+    scope: &Scope,
+) -> Result<()> {
+    use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
+    use datafusion::common::ScalarValue;
+    use datafusion::error::DataFusionError;
+    let stored = |table: &Table| -> Vec<Column> {
+        let live = table.live_columns().filter(|column| !column.is_tenant());
+        live.cloned().collect()
+    };
+    let (before, after) = (stored(former), stored(table));
+    let schema = Arc::new(Schema::new(
+        after
+            .iter()
+            .map(|column| column.sql_type.field(&column.name, true, &scope.zone))
+            .collect::<Vec<_>>(),
+    ));
+    for (part, rows) in session.transaction.rows_of(table.uuid) {
+        let mut reshaped = Vec::with_capacity(rows.len());
+        for batch in rows {
+            let mut columns = Vec::with_capacity(after.len());
+            for column in &after {
+                let place = before.iter().position(|b| b.number == column.number);
+                columns.push(match (place, &column.missing_default) {
+                    (Some(place), _) => {
+                        let wanted = column.sql_type.arrow(&scope.zone);
+                        datafusion::arrow::compute::cast(batch.column(place), &wanted)
+                            .map_err(DataFusionError::from)?
+                    }
+                    (None, Some(text)) => {
+                        crate::session::constant::from_text(text, &column.sql_type, &scope.zone)?
+                            .to_array_of_size(batch.num_rows())?
+                    }
+                    (None, None) => ScalarValue::try_new_null(&column.sql_type.arrow(&scope.zone))?
+                        .to_array_of_size(batch.num_rows())?,
+                });
+            }
+            let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+            let batch = RecordBatch::try_new_with_options(Arc::clone(&schema), columns, &options)
+                .map_err(DataFusionError::from)?;
+            reshaped.push(batch);
+        }
+        session.transaction.replace_rows(&part, reshaped);
+    }
+    Ok(())
 }
 
 fn put(session: &mut Session, caller: &Caller, relation: Relation) {

@@ -12,7 +12,7 @@ use tessera_catalog::model::{
 };
 use tessera_catalog::sql_type::SqlType;
 
-use super::super::names::{creation, folded};
+use super::super::names::{creation, folded, temporary_creation};
 use super::super::{default, grant, query};
 use super::column::{self, Defined};
 use crate::error::{Error, Result};
@@ -38,7 +38,12 @@ pub(in crate::session::command) async fn create(
         ));
     }
     let scope = session.scope(&caller).await?;
-    let (schema, name) = match creation(&scope, &caller, &create.name) {
+    let place = if create.temporary {
+        temporary_creation(&scope, &caller, &create.name)
+    } else {
+        creation(&scope, &caller, &create.name)
+    };
+    let (schema, name) = match place {
         Err(Error::AlreadyExists { kind, name }) if create.if_not_exists => {
             session.notice(Notice {
                 sqlstate: "42P07",
@@ -51,6 +56,7 @@ pub(in crate::session::command) async fn create(
         other => other?,
     };
     let reach = match (caller.is_system(), shared) {
+        _ if create.temporary => Reach::Own,
         (true, true) => Reach::Shared,
         (true, false) if schema.oid != Oid::INTERNAL_SCHEMA => Reach::Common,
         _ => Reach::Own,
@@ -101,7 +107,6 @@ pub(in crate::session::command) async fn create(
 
 fn refuse(create: &CreateTable) -> Result<()> {
     let refused = [
-        (create.temporary, "CREATE TEMPORARY TABLE"),
         (create.or_replace, "CREATE OR REPLACE TABLE"),
         (create.external, "CREATE EXTERNAL TABLE"),
         (create.like.is_some(), "CREATE TABLE … LIKE"),
@@ -110,7 +115,10 @@ fn refuse(create: &CreateTable) -> Result<()> {
             create.partition_by.is_some() || create.partition_of.is_some(),
             "PARTITION BY",
         ),
-        (create.on_commit.is_some(), "ON COMMIT"),
+        (
+            !matches!(create.on_commit, None | Some(ast::OnCommit::PreserveRows)),
+            "ON COMMIT DROP or DELETE ROWS",
+        ),
         (create.clone.is_some(), "CLONE"),
         (
             !matches!(create.table_options, ast::CreateTableOptions::None),
