@@ -82,8 +82,7 @@ impl Caller {
 
     /// Whether the caller is, or is a member of, the owner of a relation.
     pub fn owns(&self, found: &Found) -> bool {
-        self.superuser && found.home == self.database.id
-            || (found.home == self.database.id && self.has_role(found.relation.owner))
+        found.home == self.database.id && self.has_role(found.relation.owner)
     }
 
     /// Whether the caller is, or inherits from, a role of this database.

@@ -79,8 +79,4 @@ impl PreparedStatements {
     pub(crate) fn clear(&mut self) {
         self.by_name.clear();
     }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&String, &Arc<Prepared>)> {
-        self.by_name.iter()
-    }
 }

@@ -43,7 +43,7 @@ pub enum Reply {
     },
     Rows(Rows),
     CopyOut(CopyOut),
-    CopyIn(CopyIn),
+    CopyIn(Box<CopyIn>),
 }
 
 /// Rows and how their tag is made.
@@ -160,7 +160,7 @@ pub struct Notice {
 
 impl Notice {
     /// A NOTICE without a warning.
-    pub fn notice(message: impl Into<String>) -> Self {
+    pub fn plain(message: impl Into<String>) -> Self {
         Self {
             severity: "NOTICE",
             sqlstate: "00000",

@@ -32,7 +32,7 @@ pub enum Status {
 
 /// Isolation, as far as it changes what is seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Isolation {
+pub(super) enum Isolation {
     /// Each statement sees what was committed when it began.
     ReadCommitted,
     /// All statements see what was committed when the first began.
@@ -41,7 +41,7 @@ pub enum Isolation {
 
 /// A part's rows as the transaction has changed them.
 #[derive(Debug, Clone)]
-pub struct PendingPart {
+pub(super) struct PendingPart {
     pub part: Part,
     pub database: DatabaseId,
     pub relation: Arc<Relation>,
@@ -60,9 +60,9 @@ struct Overlay {
 }
 
 /// The schema of a session's temporary tables, which no catalog holds.
-pub const TEMPORARY_SCHEMA: Oid = Oid(12);
+pub(super) const TEMPORARY_SCHEMA: Oid = Oid(12);
 /// Its name.
-pub const TEMPORARY_SCHEMA_NAME: &str = "pg_temp";
+pub(super) const TEMPORARY_SCHEMA_NAME: &str = "pg_temp";
 /// The most memory of one session's temporary tables, in bytes.
 const MAX_TEMPORARY_BYTES: usize = 256 << 20;
 
@@ -75,7 +75,7 @@ struct Temporary {
 }
 
 /// The schema of temporary tables, which every role of the session may use.
-pub fn temporary_schema() -> Schema {
+pub(super) fn temporary_schema() -> Schema {
     let usage = AclItem {
         grantee: Oid::PUBLIC,
         grantor: Oid::OPERATOR,
@@ -102,7 +102,7 @@ struct Changes {
 
 /// One session's transaction.
 #[derive(Debug)]
-pub struct Transaction {
+pub(super) struct Transaction {
     pub status: Status,
     pub isolation: Isolation,
     pub read_only: bool,
@@ -137,7 +137,7 @@ impl Default for Transaction {
 
 impl Transaction {
     /// Begins, with BEGIN or for the statements of one message.
-    pub fn begin(&mut self, status: Status, isolation: Isolation, read_only: bool) {
+    pub(super) fn begin(&mut self, status: Status, isolation: Isolation, read_only: bool) {
         *self = Self {
             status,
             isolation,
@@ -152,7 +152,11 @@ impl Transaction {
     ///
     /// # Errors
     /// When the catalog cannot be read.
-    pub async fn database(&mut self, catalog: &Catalog, id: DatabaseId) -> Result<Arc<Database>> {
+    pub(super) async fn database(
+        &mut self,
+        catalog: &Catalog,
+        id: DatabaseId,
+    ) -> Result<Arc<Database>> {
         if let Some(overlay) = self.changes.overlays.get(&id) {
             return Ok(self.with_temporary(&overlay.current));
         }
@@ -167,7 +171,7 @@ impl Transaction {
     }
 
     /// A database with what the transaction has changed in it so far.
-    pub fn seen(&self, database: &Arc<Database>) -> Arc<Database> {
+    pub(super) fn seen(&self, database: &Arc<Database>) -> Arc<Database> {
         let overlay = self.changes.overlays.get(&database.id);
         overlay.map_or_else(
             || Arc::clone(database),
@@ -187,7 +191,7 @@ impl Transaction {
     }
 
     /// Whether the session has temporary tables.
-    pub fn has_temporary(&self) -> bool {
+    pub(super) fn has_temporary(&self) -> bool {
         !self.temporary().relations.is_empty()
     }
 
@@ -195,7 +199,7 @@ impl Transaction {
     ///
     /// # Errors
     /// 53200 beyond the limit of one session.
-    pub fn check_room(&self, relation: &Relation) -> Result<()> {
+    pub(super) fn check_room(&self, relation: &Relation) -> Result<()> {
         if relation.schema != TEMPORARY_SCHEMA {
             return Ok(());
         }
@@ -210,14 +214,14 @@ impl Transaction {
     }
 
     /// Drops all temporary tables.
-    pub fn discard_temporary(&mut self) {
+    pub(super) fn discard_temporary(&mut self) {
         if self.has_temporary() {
             self.changes.temporary = Some(Temporary::default());
         }
     }
 
     /// The temporary tables as before a commit that failed.
-    pub fn restore_temporary(&mut self) {
+    pub(super) fn restore_temporary(&mut self) {
         self.temporary = std::mem::take(&mut self.former_temporary);
     }
 
@@ -267,7 +271,7 @@ impl Transaction {
     }
 
     /// Changes an object in the transaction's copy of a database.
-    pub fn change(&mut self, database: &Arc<Database>, changes: Vec<Change>) {
+    pub(super) fn change(&mut self, database: &Arc<Database>, changes: Vec<Change>) {
         let changes = self.divert_temporary(database.id, changes);
         if changes.is_empty() {
             return;
@@ -291,18 +295,18 @@ impl Transaction {
     }
 
     /// What the transaction has done to a part.
-    pub fn pending(&self, part: &Part) -> Option<&PendingPart> {
+    pub(super) fn pending(&self, part: &Part) -> Option<&PendingPart> {
         let temporary = || self.temporary().parts.get(part);
         self.changes.parts.get(part).or_else(temporary)
     }
 
     /// The parts of one table that the transaction has changed.
-    pub fn pending_parts(&self) -> impl Iterator<Item = &PendingPart> {
+    pub(super) fn pending_parts(&self) -> impl Iterator<Item = &PendingPart> {
         self.changes.parts.values()
     }
 
     /// Adds rows and files to what the transaction has done to a part, and takes files away.
-    pub fn write(&mut self, written: PendingPart) {
+    pub(super) fn write(&mut self, written: PendingPart) {
         let parts = if written.relation.schema == TEMPORARY_SCHEMA {
             &mut self.temporary_mut().parts
         } else {
@@ -336,7 +340,7 @@ impl Transaction {
     }
 
     /// The rows in memory of one table's parts.
-    pub fn rows_of(&self, table: TableUuid) -> Vec<(Part, Vec<RecordBatch>)> {
+    pub(super) fn rows_of(&self, table: TableUuid) -> Vec<(Part, Vec<RecordBatch>)> {
         let parts = self.changes.parts.iter().chain(&self.temporary().parts);
         parts
             .filter(|(part, pending)| part.table == table && !pending.rows.is_empty())
@@ -345,7 +349,7 @@ impl Transaction {
     }
 
     /// Replaces the rows that a part holds in memory, as a rewrite of them does.
-    pub fn replace_rows(&mut self, part: &Part, rows: Vec<RecordBatch>) {
+    pub(super) fn replace_rows(&mut self, part: &Part, rows: Vec<RecordBatch>) {
         if let Some(pending) = self.changes.parts.get_mut(part) {
             pending.rows = rows;
         } else if self.temporary().parts.contains_key(part)
@@ -356,7 +360,7 @@ impl Transaction {
     }
 
     /// Forgets what was written to a part, as DROP TABLE does.
-    pub fn forget(&mut self, part: &Part) {
+    pub(super) fn forget(&mut self, part: &Part) {
         self.changes.parts.remove(part);
         if self.temporary().parts.contains_key(part) {
             self.temporary_mut().parts.remove(part);
@@ -367,7 +371,7 @@ impl Transaction {
     ///
     /// # Errors
     /// Damaged tables.
-    pub async fn snapshots(
+    pub(super) async fn snapshots(
         &mut self,
         catalog: &Catalog,
         parts: &[(Part, &str)],
@@ -391,13 +395,13 @@ impl Transaction {
     }
 
     /// Whether anything would be committed.
-    pub fn is_dirty(&self) -> bool {
+    pub(super) fn is_dirty(&self) -> bool {
         let changes = &self.changes;
         !changes.overlays.is_empty() || !changes.parts.is_empty() || changes.temporary.is_some()
     }
 
     /// Takes everything to be committed and ends the transaction.
-    pub fn take_commit(&mut self) -> Commit {
+    pub(super) fn take_commit(&mut self) -> Commit {
         let Self {
             changes:
                 Changes {
@@ -434,7 +438,7 @@ impl Transaction {
     }
 
     /// Ends the transaction and forgets its changes.
-    pub fn roll_back(&mut self) {
+    pub(super) fn roll_back(&mut self) {
         *self = Self {
             temporary: std::mem::take(&mut self.temporary),
             ..Self::default()
@@ -442,7 +446,7 @@ impl Transaction {
     }
 
     /// SAVEPOINT.
-    pub fn savepoint(&mut self, name: String) {
+    pub(super) fn savepoint(&mut self, name: String) {
         self.savepoints.push((name, self.changes.clone()));
     }
 
@@ -450,7 +454,7 @@ impl Transaction {
     ///
     /// # Errors
     /// 3B001 for an unknown name.
-    pub fn release(&mut self, name: &str) -> Result<()> {
+    pub(super) fn release(&mut self, name: &str) -> Result<()> {
         let index = self.savepoint_index(name)?;
         self.savepoints.truncate(index);
         Ok(())
@@ -460,7 +464,7 @@ impl Transaction {
     ///
     /// # Errors
     /// 3B001 for an unknown name.
-    pub fn roll_back_to(&mut self, name: &str) -> Result<()> {
+    pub(super) fn roll_back_to(&mut self, name: &str) -> Result<()> {
         let index = self.savepoint_index(name)?;
         self.savepoints.truncate(index + 1);
         self.changes = self.savepoints[index].1.clone();

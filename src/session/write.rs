@@ -13,7 +13,6 @@ use tessera_catalog::model::{Column, Database, Privilege, Relation, Scope as Rea
 use tessera_catalog::sql_type::SqlType;
 use tessera_catalog::storage::{DataFile, PartWriter, Storage};
 
-use super::opener::part;
 use super::transaction::{PendingPart, TEMPORARY_SCHEMA};
 use crate::error::{Error, Result};
 use crate::policy::Granted;
@@ -268,9 +267,9 @@ impl RowWriter {
             .filter(|(_, column)| !column.is_tenant())
             .map(|(index, _)| index)
             .collect();
-        Ok(batch
+        batch
             .project(&kept)
-            .map_err(|e| Error::from(datafusion::error::DataFusionError::from(e)))?)
+            .map_err(|e| Error::from(datafusion::error::DataFusionError::from(e)))
     }
 
     async fn push(&mut self, space: Space, batch: RecordBatch) -> Result<()> {
@@ -365,9 +364,4 @@ fn by_tenant(
             Ok((Space::Tenant(tenant.id), taken))
         })
         .collect()
-}
-
-/// The part of a table in one space, for rewrites.
-pub(super) fn part_of(relation: &Relation, space: Space) -> Result<Part> {
-    Ok(part(space, table(relation)?))
 }

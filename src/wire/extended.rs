@@ -182,7 +182,7 @@ impl Connection {
                     }
                     Reply::Done { tag } => tag,
                     Reply::CopyOut(copy) => self.copy_out(copy).await?,
-                    Reply::CopyIn(copy) => self.copy_in(copy).await?,
+                    Reply::CopyIn(copy) => self.copy_in(*copy).await?,
                 };
                 self.send_notices();
                 backend::command_complete(&mut self.link.out, &tag);

@@ -9,7 +9,7 @@ use crate::session::Columns;
 
 /// Writes the rows of a result as DataRow messages.
 #[derive(Debug, Clone)]
-pub struct RowEncoder {
+pub(super) struct RowEncoder {
     columns: Columns,
     /// Whether each column leaves in binary.
     binary: Vec<bool>,
@@ -18,7 +18,7 @@ pub struct RowEncoder {
 
 impl RowEncoder {
     /// An encoder for `columns` with the format codes of a Bind message: none, one for all, or one each.
-    pub fn new(columns: Columns, formats: &[i16], display: Display) -> Self {
+    pub(super) fn new(columns: Columns, formats: &[i16], display: Display) -> Self {
         let binary = (0..columns.len())
             .map(|index| format_of(formats, index) == 1)
             .collect();
@@ -30,7 +30,7 @@ impl RowEncoder {
     }
 
     /// The columns of the result.
-    pub fn columns(&self) -> &Columns {
+    pub(super) fn columns(&self) -> &Columns {
         &self.columns
     }
 
@@ -39,7 +39,7 @@ impl RowEncoder {
     /// # Errors
     ///
     /// When the batch is not of the columns described, or a value has no binary form.
-    pub fn encode(&self, batch: &RecordBatch, out: &mut Vec<u8>) -> Result<()> {
+    pub(super) fn encode(&self, batch: &RecordBatch, out: &mut Vec<u8>) -> Result<()> {
         let columns = open(batch, &self.columns)?;
         out.reserve(batch.num_rows() * (7 + 12 * columns.len()));
         let count = (columns.len() as u16).to_be_bytes();
@@ -69,7 +69,7 @@ impl RowEncoder {
 }
 
 /// The columns of a batch, opened for writing.
-pub fn open(batch: &RecordBatch, columns: &Columns) -> Result<Vec<Column>> {
+pub(super) fn open(batch: &RecordBatch, columns: &Columns) -> Result<Vec<Column>> {
     if batch.num_columns() != columns.len() {
         let wrong = format!("{} columns for {}", batch.num_columns(), columns.len());
         return Err(Error::internal(wrong));
@@ -83,7 +83,7 @@ pub fn open(batch: &RecordBatch, columns: &Columns) -> Result<Vec<Column>> {
 }
 
 /// The format of a column by a list of format codes: none, one for all, or one each.
-pub fn format_of(formats: &[i16], index: usize) -> i16 {
+pub(super) fn format_of(formats: &[i16], index: usize) -> i16 {
     match formats {
         [] => 0,
         [all] => *all,

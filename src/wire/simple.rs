@@ -32,7 +32,7 @@ impl Connection {
                 Reply::Done { tag } => Some(tag),
                 Reply::Rows(rows) => Some(self.all_rows(rows).await?),
                 Reply::CopyOut(copy) => Some(self.copy_out(copy).await?),
-                Reply::CopyIn(copy) => Some(self.copy_in(copy).await?),
+                Reply::CopyIn(copy) => Some(self.copy_in(*copy).await?),
             };
             if index + 1 == count {
                 let commit = self.session.end_implicit(true);

@@ -153,12 +153,12 @@ async fn copy_in(
         inbox: Arc::clone(&session.inbox),
     };
     let relation = found.relation.name.clone();
-    Ok(Reply::CopyIn(CopyIn {
+    Ok(Reply::CopyIn(Box::new(CopyIn {
         relation,
         columns,
         options,
         sink,
-    }))
+    })))
 }
 
 fn targets<'a>(

@@ -60,7 +60,7 @@ async fn describe(
         },
         Body::Explain(explain) => {
             // Parameters are those of the statement that is explained.
-            let inner = (prepare(session, explain.statement.as_ref().clone(), declared));
+            let inner = prepare(session, explain.statement.as_ref().clone(), declared);
             parameters = inner.await?.parameters;
             Some(explain_columns())
         }

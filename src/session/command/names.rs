@@ -138,7 +138,7 @@ pub(super) async fn drop(session: &mut Session, statement: &ast::Statement) -> R
                 }
             }
             None if *if_exists => {
-                session.notice(Notice::notice(format!(
+                session.notice(Notice::plain(format!(
                     "{kind} \"{table}\" does not exist, skipping"
                 )));
             }

@@ -8,7 +8,7 @@ use datafusion::catalog::MemTable;
 use datafusion::common::DFSchema;
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
-use datafusion::sql::sqlparser::ast::{SelectItem, Statement};
+use datafusion::sql::sqlparser::ast::SelectItem;
 
 use crate::error::{Error, Result};
 use crate::planner::{self, Scope};
@@ -86,15 +86,5 @@ impl Returning {
             );
         }
         names
-    }
-}
-
-/// Whether a statement has RETURNING.
-pub(super) fn items(statement: &Statement) -> Option<&[SelectItem]> {
-    match statement {
-        Statement::Insert(insert) => insert.returning.as_deref(),
-        Statement::Update(update) => update.returning.as_deref(),
-        Statement::Delete(delete) => delete.returning.as_deref(),
-        _ => None,
     }
 }

@@ -195,7 +195,7 @@ async fn create(
     };
     check_new_name(new)?;
     if if_not_exists && database.role_named(new).is_some() {
-        session.notice(Notice::notice(format!(
+        session.notice(Notice::plain(format!(
             "role \"{new}\" already exists, skipping"
         )));
         return Ok(());
@@ -410,7 +410,7 @@ async fn drop_role(session: &mut Session, name: &Name, if_exists: bool) -> Resul
     may_manage(&caller)?;
     let role = match existing(&caller, &database, name) {
         Err(Error::NoSuchObject { kind, name }) if if_exists => {
-            session.notice(Notice::notice(format!(
+            session.notice(Notice::plain(format!(
                 "{kind} \"{name}\" does not exist, skipping"
             )));
             return Ok(());

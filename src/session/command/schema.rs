@@ -45,7 +45,7 @@ pub(super) async fn create(session: &mut Session, statement: &ast::Statement) ->
         if *if_not_exists {
             session.notice(Notice {
                 sqlstate: "42P06",
-                ..Notice::notice(format!("schema \"{name}\" already exists, skipping"))
+                ..Notice::plain(format!("schema \"{name}\" already exists, skipping"))
             });
             return Ok(Reply::Done {
                 tag: "CREATE SCHEMA".to_owned(),
@@ -152,7 +152,7 @@ pub(super) async fn drop(
         let name = parts(name).pop().unwrap_or_default();
         let schema = match owned(&caller, &name) {
             Err(Error::NoSuchSchema(name)) if if_exists => {
-                session.notice(Notice::notice(format!(
+                session.notice(Notice::plain(format!(
                     "schema \"{name}\" does not exist, skipping"
                 )));
                 continue;

@@ -148,7 +148,8 @@ pub(super) async fn set_role(
                     name: name.to_owned(),
                 })?;
             let member = caller.database.is_member(session.login.role, role.oid);
-            if !member && !(session.login.superuser && session.is_system()) {
+            let may = member || (session.login.superuser && session.is_system());
+            if !may {
                 return Err(Error::InsufficientPrivilege(format!(
                     "permission denied to set role \"{name}\""
                 )));

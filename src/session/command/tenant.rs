@@ -265,7 +265,7 @@ async fn drop_tenant(
     let caller = session.caller().await?;
     let tenant = match existing(&caller, name) {
         Err(Error::NoSuchDatabase(name)) if if_exists => {
-            session.notice(Notice::notice(format!(
+            session.notice(Notice::plain(format!(
                 "database \"{name}\" does not exist, skipping"
             )));
             return Ok(());

@@ -37,7 +37,7 @@ pub(in crate::session::command) async fn alter(
         let (schema, name) = qualified(&alter.name, &scope.database.name)?;
         let Some(found) = scope.find(schema.as_deref(), &name) else {
             if alter.if_exists {
-                session.notice(Notice::notice(format!(
+                session.notice(Notice::plain(format!(
                     "relation \"{name}\" does not exist, skipping"
                 )));
                 return done();
@@ -218,7 +218,7 @@ async fn change(
             table.keys.retain(|key| key.name != name);
             if before == (table.checks.len(), table.keys.len()) {
                 if *if_exists {
-                    session.notice(Notice::notice(format!(
+                    session.notice(Notice::plain(format!(
                         "constraint \"{name}\" of relation \"{relation}\" does not exist, skipping"
                     )));
                     return Ok(());
@@ -280,7 +280,7 @@ async fn add_column(
         if if_not_exists {
             session.notice(Notice {
                 sqlstate: "42701",
-                ..Notice::notice(format!(
+                ..Notice::plain(format!(
                     "column \"{}\" of relation \"{relation}\" already exists, skipping",
                     column.name
                 ))
@@ -337,7 +337,7 @@ fn drop_column(
     let relation = &found.relation.name;
     if table.column(name).is_none() {
         if if_exists {
-            session.notice(Notice::notice(format!(
+            session.notice(Notice::plain(format!(
                 "column \"{name}\" of relation \"{relation}\" does not exist, skipping"
             )));
             return Ok(());

@@ -47,7 +47,7 @@ pub(in crate::session::command) async fn create(
         Err(Error::AlreadyExists { kind, name }) if create.if_not_exists => {
             session.notice(Notice {
                 sqlstate: "42P07",
-                ..Notice::notice(format!("{kind} \"{name}\" already exists, skipping"))
+                ..Notice::plain(format!("{kind} \"{name}\" already exists, skipping"))
             });
             return Ok(Reply::Done {
                 tag: "CREATE TABLE".to_owned(),
