@@ -3,7 +3,7 @@
 //! A statement goes one way:
 //!
 //! ```text
-//! bytes ─▶ wire ─▶ session ─▶ planner ─▶ policy ─▶ execute ─▶ wire::encode ─▶ bytes
+//! bytes ─▶ wire ─▶ session ─▶ planner ─▶ policy ─▶ execute ─▶ format::encode ─▶ bytes
 //!         (pgwire)             parse+plan   guard
 //!
 //!      catalog: who exists, what they own, where it is stored

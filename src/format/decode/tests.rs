@@ -7,7 +7,7 @@ use arrow::array::ArrayRef;
 use tessera_catalog::sql_type::SqlType;
 
 use super::*;
-use crate::wire::encode::{Column, DateOrder, DateStyle, IntervalStyle};
+use crate::format::encode::{Column, DateOrder, DateStyle, IntervalStyle};
 use crate::wire::sqlstate::sqlstate;
 
 fn display(settings: &str) -> Display {

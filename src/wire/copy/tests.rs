@@ -281,7 +281,7 @@ fn speed() {
             seconds
         );
     }
-    let encoder = crate::wire::encode::RowEncoder::new(columns, &[], Display::default());
+    let encoder = crate::wire::rows::RowEncoder::new(columns, &[], Display::default());
     let start = std::time::Instant::now();
     for batch in &batches {
         encoder.encode(batch, &mut Vec::new()).unwrap();
