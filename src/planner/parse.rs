@@ -74,6 +74,7 @@ fn tokenize(text: &str) -> Result<Vec<TokenWithSpan>> {
         .filter(|token| !matches!(token.token, Token::Whitespace(_) | Token::EOF))
         .collect();
     check_limits(&kept)?;
+    spell_out_tables(&mut kept);
     join_time_travel(&mut kept);
     Ok(kept)
 }
@@ -169,6 +170,29 @@ fn check_limits(tokens: &[TokenWithSpan]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Makes `(TABLE t)` what it is short for; the SQL parser knows it at the start of a statement alone.
+fn spell_out_tables(tokens: &mut Vec<TokenWithSpan>) {
+    use datafusion::sql::sqlparser::tokenizer::Span;
+    let mut index = 1;
+    while index + 1 < tokens.len() {
+        let short = tokens[index - 1].token == Token::LParen
+            && matches!(&tokens[index].token, Token::Word(word)
+                if word.quote_style.is_none() && word.value.eq_ignore_ascii_case("TABLE"))
+            && matches!(tokens[index + 1].token, Token::Word(_));
+        if short {
+            let span: Span = tokens[index].span;
+            let spelled = [
+                Token::make_keyword("SELECT"),
+                Token::Mul,
+                Token::make_keyword("FROM"),
+            ];
+            let spelled = spelled.map(|token| TokenWithSpan { token, span });
+            tokens.splice(index..=index, spelled);
+        }
+        index += 1;
+    }
 }
 
 /// Makes `FOR VERSION AS OF` and `FOR TIMESTAMP AS OF` what the SQL parser calls them.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use datafusion::execution::SessionState;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
@@ -52,9 +53,14 @@ pub struct Engine {
 struct Environment {
     runtime: Arc<RuntimeEnv>,
     pool: Arc<TenantPool>,
+    /// Transactions of the database so far, which its clients may count.
+    transactions: Arc<AtomicI64>,
     /// The query engine's state for each way of writing values; sessions of the database share it.
     states: Arc<Mutex<HashMap<Display, Arc<SessionState>>>>,
 }
+
+/// The number before the first transaction's, as in PostgreSQL.
+const FIRST_TRANSACTION: i64 = 2;
 
 /// The most states of one database; a session with yet another way of writing values starts over.
 const MAX_STATES: usize = 32;
@@ -125,6 +131,7 @@ impl Engine {
             Environment {
                 runtime: Arc::clone(&runtime),
                 pool,
+                transactions: Arc::new(AtomicI64::new(FIRST_TRANSACTION)),
                 states: Arc::default(),
             },
         );
@@ -179,6 +186,18 @@ impl Engine {
         if let Some(environment) = self.environments.lock().get(&database) {
             environment.pool.set_limit_bytes(bytes);
         }
+    }
+
+    /// The number of a transaction that begins now, counted for each database by itself.
+    pub(super) fn next_transaction(&self, database: DatabaseId) -> i64 {
+        let environments = self.environments.lock();
+        let counter = environments
+            .get(&database)
+            .map(|e| Arc::clone(&e.transactions));
+        drop(environments);
+        counter.map_or(FIRST_TRANSACTION, |counter| {
+            counter.fetch_add(1, Ordering::Relaxed) + 1
+        })
     }
 
     /// Forgets a dropped tenant's environment.

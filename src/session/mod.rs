@@ -390,6 +390,7 @@ impl Session {
             drop(settings);
             self.transaction
                 .begin(Status::Implicit, isolation, read_only);
+            self.transaction.number = self.engine.next_transaction(self.login.database);
             self.settings.lock().begin();
         }
     }
@@ -549,7 +550,7 @@ impl Session {
             pid: self.peer.pid,
             client: self.peer.address,
             server_started_at: self.engine.started_at,
-            transaction_started_at: self.transaction.started_at,
+            transaction_number: self.transaction.number,
             zone,
             settings,
             operator: caller.superuser,

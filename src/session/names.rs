@@ -40,7 +40,7 @@ pub(super) struct Answers {
     pub(super) client: Option<std::net::SocketAddr>,
     /// Microseconds since 1970.
     pub(super) server_started_at: i64,
-    pub(super) transaction_started_at: i64,
+    pub(super) transaction_number: i64,
     pub(super) zone: Arc<str>,
     pub(super) settings: Arc<Mutex<Settings>>,
     pub(super) operator: bool,
@@ -138,7 +138,7 @@ impl Names {
         add(
             "txid_current",
             SqlType::Int8,
-            Some(ScalarValue::Int64(Some(answers.transaction_started_at))),
+            Some(ScalarValue::Int64(Some(answers.transaction_number))),
         );
         let settings = &answers.settings;
         for function in [

@@ -114,6 +114,8 @@ pub(super) struct Transaction {
     /// What a repeatable-read transaction saw first.
     snapshots: HashMap<Part, Arc<Snapshot>>,
     databases: HashMap<DatabaseId, Arc<Database>>,
+    /// Counted for the session's database by itself.
+    pub number: i64,
     /// Microseconds since 1970.
     pub started_at: i64,
 }
@@ -130,6 +132,7 @@ impl Default for Transaction {
             former_temporary: Temporary::default(),
             snapshots: HashMap::new(),
             databases: HashMap::new(),
+            number: 0,
             started_at: 0,
         }
     }

@@ -81,7 +81,11 @@ const RULES: &[(&str, &[&str], &[&str])] = &[
         &["tessera_catalog", "tessera_udfs", "datafusion"],
     ),
     ("config", &["auth", "error"], &[]),
-    ("format", &["error"], &["tessera_catalog", "datafusion"]),
+    (
+        "format",
+        &["error"],
+        &["tessera_catalog", "tessera_udfs", "datafusion"],
+    ),
     ("telemetry", &["config", "error"], &[]),
 ];
 

@@ -186,7 +186,7 @@ fn open_values(array: &ArrayRef, sql_type: &SqlType) -> Result<Values> {
                 .as_primitive::<Float64Type>()
                 .clone(),
         ),
-        SqlType::Numeric(_) => open_numeric(array)?,
+        SqlType::Numeric(_) => open_numeric(array, sql_type)?,
         SqlType::Char(length) if *length > 0 => {
             Values::Padded(Strings::open(array)?, *length as usize)
         }
@@ -262,9 +262,13 @@ fn open_object(array: &ArrayRef) -> Result<Values> {
     }
 }
 
-fn open_numeric(array: &ArrayRef) -> Result<Values> {
+fn open_numeric(array: &ArrayRef, sql_type: &SqlType) -> Result<Values> {
     Ok(match array.data_type() {
-        DataType::Decimal128(38, scale @ (10 | 15 | 20 | QUOTIENT_SCALE)) => {
+        // The scales of calculated numbers, which show no more digits than they have; a column of
+        // `numeric(38, 10)` shows all of them.
+        DataType::Decimal128(38, scale @ (10 | 15 | 20 | QUOTIENT_SCALE))
+            if *scale != 10 || *sql_type == SqlType::Numeric(None) =>
+        {
             Values::Unscaled(array.as_primitive::<Decimal128Type>().clone(), *scale)
         }
         DataType::Decimal128(_, scale) => {

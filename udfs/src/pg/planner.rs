@@ -104,16 +104,9 @@ impl ExprPlanner for PgExprPlanner {
         if let Some(planned) = operators::on_arrays(&expr) {
             return Ok(PlannerResult::Planned(planned));
         }
-        let compared = matches!(
-            expr.op,
-            Op::Eq | Op::NotEq | Op::Lt | Op::LtEq | Op::Gt | Op::GtEq
-        );
-        if compared {
-            return Ok(PlannerResult::Original(typed_literals(expr, schema)?));
-        }
         let known = matches!(expr.op, Op::Plus | Op::Minus | Op::Multiply | Op::Divide);
         if !known {
-            let expr = operators::typed(expr, schema)?;
+            let expr = operators::typed(typed_literals(expr, schema)?, schema)?;
             let intervals = operand(&expr.left, schema) == Operand::Interval
                 && operand(&expr.right, schema) == Operand::Interval;
             let comparison = matches!(
