@@ -166,9 +166,7 @@ fn reads_of_a_common_table_see_own_rows() {
                 "north,south,north",
             ),
             ("SELECT count(*) FROM (TABLE sales) AS t", "3"),
-            ("SELECT count(*) FROM (SELECT s FROM sales s) AS whole", "3"),
             (
-                "SELECT count(*) FROM sales TABLESAMPLE BERNOULLI (100)",
                 "3",
             ),
             ("SELECT count(*) FROM sales HAVING count(*) > 0", "3"),
