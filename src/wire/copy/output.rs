@@ -298,21 +298,3 @@ fn binary_row(columns: &[Column], row: usize, out: &mut Vec<u8>) -> Result<()> {
     }
     Ok(())
 }
-
-/// The bytes that the batches become.
-#[cfg(test)]
-pub(super) fn speed(batches: &[RecordBatch], columns: &Columns, options: CopyOptions) -> usize {
-    let batches_out: BatchStream = Box::pin(futures::stream::empty());
-    let copy = CopyOut {
-        columns: Arc::clone(columns),
-        options,
-        batches: batches_out,
-    };
-    let output = Output::new(&copy, Display::default()).unwrap();
-    let encode = |batch: &RecordBatch| {
-        let mut out = Vec::new();
-        output.encode(batch, &mut out).unwrap();
-        out.len()
-    };
-    batches.iter().map(encode).sum()
-}
