@@ -131,6 +131,11 @@ pub enum Error {
         constraint: String,
         detail: Option<String>,
     },
+    #[error("could not create unique index \"{constraint}\"")]
+    UniqueOfExisting {
+        constraint: String,
+        detail: Option<String>,
+    },
     #[error("value too long for type {0}")]
     TooLong(String),
     #[error("{0}")]
@@ -247,6 +252,7 @@ impl Error {
             Self::NotNull { detail, .. }
             | Self::Check { detail, .. }
             | Self::Unique { detail, .. }
+            | Self::UniqueOfExisting { detail, .. }
             | Self::ParameterOutOfRange { detail, .. }
             | Self::ObjectInUse { detail, .. }
             | Self::Function { detail, .. } => detail.clone(),
@@ -290,7 +296,8 @@ impl From<tessera_catalog::error::Error> for Error {
     fn from(error: tessera_catalog::error::Error) -> Self {
         use tessera_catalog::error::Error as Catalog;
         match error {
-            Catalog::Conflict => Self::Serialization,
+            // Whose key it is was explained before; here nobody knows.
+            Catalog::Conflict | Catalog::KeyTaken { .. } => Self::Serialization,
             Catalog::NameTaken { kind, name } => Self::AlreadyExists { kind, name },
             Catalog::NameUsedByTenants { name, tenants } => {
                 let kind = "relation";

@@ -127,7 +127,7 @@ async fn prepare(catalog: &Catalog) -> (Space, Arc<Relation>) {
     catalog
         .commit(Commit {
             databases,
-            parts: Vec::new(),
+            ..Commit::default()
         })
         .await
         .unwrap();
@@ -184,12 +184,13 @@ async fn insert(catalog: &Catalog, space: Space, relation: &Arc<Relation>) {
         added: Vec::new(),
         rows: vec![row],
         removed: Vec::new(),
+        claims: Vec::new(),
         operation: "WRITE",
     };
     catalog
         .commit(Commit {
-            databases: Vec::new(),
             parts: vec![change],
+            ..Commit::default()
         })
         .await
         .unwrap();

@@ -9,6 +9,7 @@
 //! Knows nothing of SQL, of who asks, or of locks that statements hold.
 
 mod check;
+mod claims;
 mod committer;
 mod group;
 mod log_writer;

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 
-use crate::id::{DatabaseId, Part};
+use crate::id::{DatabaseId, Part, TableUuid};
+use crate::key::{KeyColumns, KeySet};
 use crate::model::{Change, Database, Relation};
-use crate::storage::DataFile;
+use crate::storage::{DataFile, Snapshot};
 
 /// The outcome of a transaction.
 #[derive(Debug, Default)]
@@ -15,6 +16,26 @@ pub struct Commit {
     pub databases: Vec<DatabaseChange>,
     /// Changes of rows, by part.
     pub parts: Vec<PartChange>,
+    /// Tables that must still be as the transaction saw them.
+    pub unmoved: Vec<TableVersions>,
+}
+
+/// The versions of a table's parts, all that there are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableVersions {
+    pub table: TableUuid,
+    /// By part; one that was never written is not here.
+    pub parts: Vec<(Part, i64)>,
+}
+
+/// Keys that a transaction adds to a part, and found in none of its files.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    pub key: KeyColumns,
+    /// As [`KeyColumns::hashes`] numbers them.
+    pub hashes: Arc<KeySet>,
+    /// The part as the transaction looked for them; what came later is looked through at the commit.
+    pub base: Arc<Snapshot>,
 }
 
 /// Changes of one database's objects.
@@ -41,6 +62,8 @@ pub struct PartChange {
     pub rows: Vec<RecordBatch>,
     /// Files that the transaction replaced; if one is no longer visible, that is a conflict.
     pub removed: Vec<Arc<DataFile>>,
+    /// Keys that `added` and `rows` bring.
+    pub claims: Vec<Claim>,
     /// What the log's `commitInfo` calls it, such as `WRITE` or `DELETE`.
     pub operation: &'static str,
 }

@@ -2,12 +2,24 @@
 
 use thiserror::Error;
 
+use crate::id::{Oid, Part};
+
 /// An error of the catalog or of storage.
 #[derive(Debug, Error)]
 pub enum Error {
     /// Another transaction changed the same object or the same files first.
     #[error("could not serialize access due to concurrent update")]
     Conflict,
+    /// Another transaction added the same key first.
+    #[error("a key of table \"{table}\" is taken")]
+    KeyTaken {
+        table: String,
+        /// The key's own number.
+        constraint: Oid,
+        /// As [`crate::key::KeyColumns::hashes`] numbers it.
+        hash: u128,
+        part: Part,
+    },
     /// A name was taken between planning and commit.
     #[error("{kind} \"{name}\" already exists")]
     NameTaken { kind: &'static str, name: String },

@@ -7,6 +7,7 @@ pub mod catalog;
 pub mod commit;
 pub mod error;
 pub mod id;
+pub mod key;
 pub mod model;
 pub mod provider;
 pub mod sql_type;

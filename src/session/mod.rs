@@ -10,6 +10,7 @@ mod copy_sink;
 mod cursor;
 mod directory;
 mod engine;
+mod keys;
 mod names;
 mod opener;
 mod prepared;
@@ -422,15 +423,21 @@ impl Session {
     async fn commit(&mut self) -> Result<()> {
         self.absorb();
         let changed_names = self.transaction.is_dirty();
+        let arbitrated = self.transaction.is_arbitrated();
         let commit = self.transaction.take_commit();
         let done = if commit.databases.is_empty() && commit.parts.is_empty() {
             Ok(())
         } else {
-            self.engine
-                .catalog
-                .commit(commit)
-                .await
-                .map_err(Error::from)
+            let claimants = keys::Claimants::of(&commit);
+            let catalog = self.engine.catalog.clone();
+            match catalog.commit(commit).await {
+                Ok(()) => Ok(()),
+                // What ON CONFLICT was to do with the other's row is not known here.
+                Err(tessera_catalog::Error::KeyTaken { .. }) if arbitrated => {
+                    Err(Error::Serialization)
+                }
+                Err(error) => Err(claimants.explain(&catalog, error).await),
+            }
         };
         if done.is_err() {
             self.transaction.restore_temporary();

@@ -400,7 +400,7 @@ fn collect(plan: &LogicalPlan, wanted: &mut Vec<Wanted>) -> Result<()> {
 }
 
 /// The values that older files lack, by column.
-fn missing_defaults(
+pub(super) fn missing_defaults(
     table: &Table,
     zone: &Arc<str>,
 ) -> Result<Vec<((tessera_catalog::id::TableUuid, i16), ScalarValue)>> {

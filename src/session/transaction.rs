@@ -6,10 +6,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::array::{ArrayRef, RecordBatch};
 use tessera_catalog::Catalog;
-use tessera_catalog::commit::{Commit, DatabaseChange, PartChange};
+use tessera_catalog::commit::{Claim, Commit, DatabaseChange, PartChange, TableVersions};
 use tessera_catalog::id::{DatabaseId, Oid, Part, TableUuid};
+use tessera_catalog::key::{KeyColumns, KeySet};
 use tessera_catalog::model::{
     Acl, AclItem, Change, Database, Privilege, Privileges, Relation, Schema,
 };
@@ -49,6 +50,67 @@ pub(super) struct PendingPart {
     pub rows: Vec<RecordBatch>,
     pub removed: Vec<Arc<DataFile>>,
     pub operation: &'static str,
+    /// Keys that were added, with what they were looked for in.
+    pub claims: Vec<Claim>,
+    /// Whether a statement did something else for a key that it found.
+    pub arbitrated: bool,
+    /// The keys of `rows`, as far as they were asked for.
+    pub known: Vec<KnownKeys>,
+}
+
+/// The keys of a part's rows in memory.
+#[derive(Debug, Clone)]
+pub(super) struct KnownKeys {
+    constraint: Oid,
+    /// Of how many batches, from the first.
+    batches: usize,
+    hashes: Arc<KeySet>,
+}
+
+impl PendingPart {
+    /// The keys of the rows in memory; `places` are the key's columns among the stored ones.
+    ///
+    /// # Errors
+    /// Rows that do not have the key's columns, which is a bug.
+    pub(super) fn memory_keys(
+        &mut self,
+        key: &KeyColumns,
+        places: &[usize],
+    ) -> Result<Arc<KeySet>> {
+        let constraint = key.constraint;
+        let known = match self.known.iter_mut().position(|k| k.constraint == constraint) {
+            Some(index) => &mut self.known[index],
+            None => {
+                self.known.push(KnownKeys {
+                    constraint,
+                    batches: 0,
+                    hashes: Arc::default(),
+                });
+                let last = self.known.len() - 1;
+                &mut self.known[last]
+            }
+        };
+        if known.batches < self.rows.len() {
+            let hashes = Arc::make_mut(&mut known.hashes);
+            for batch in &self.rows[known.batches..] {
+                let columns = places.iter().map(|place| Arc::clone(batch.column(*place)));
+                let columns: Vec<ArrayRef> = columns.collect();
+                let more = key.hashes(&columns, batch.num_rows())?;
+                hashes.extend(more.into_iter().flatten());
+            }
+            known.batches = self.rows.len();
+        }
+        Ok(Arc::clone(&known.hashes))
+    }
+
+    fn add_claim(&mut self, claim: Claim) {
+        let same = |own: &&mut Claim| own.key == claim.key;
+        match self.claims.iter_mut().find(same) {
+            // The base stays the older one: what came since is looked through at the commit.
+            Some(own) => Arc::make_mut(&mut own.hashes).extend(claim.hashes.iter()),
+            None => self.claims.push(claim),
+        }
+    }
 }
 
 /// A database's objects as the transaction has changed them.
@@ -98,6 +160,8 @@ struct Changes {
     parts: HashMap<Part, PendingPart>,
     /// The temporary tables, once the transaction has changed them.
     temporary: Option<Temporary>,
+    /// Tables that the transaction needs to stay as it saw them.
+    unmoved: Vec<TableVersions>,
 }
 
 /// One session's transaction.
@@ -319,8 +383,14 @@ impl Transaction {
             added: Vec::new(),
             rows: Vec::new(),
             removed: Vec::new(),
+            claims: Vec::new(),
+            known: Vec::new(),
             ..written.clone()
         });
+        pending.arbitrated |= written.arbitrated;
+        for claim in written.claims {
+            pending.add_claim(claim);
+        }
         pending.relation = written.relation;
         pending.added.extend(written.added);
         pending.rows.extend(written.rows);
@@ -355,10 +425,34 @@ impl Transaction {
     pub(super) fn replace_rows(&mut self, part: &Part, rows: Vec<RecordBatch>) {
         if let Some(pending) = self.changes.parts.get_mut(part) {
             pending.rows = rows;
+            pending.known.clear();
         } else if self.temporary().parts.contains_key(part)
             && let Some(pending) = self.temporary_mut().parts.get_mut(part)
         {
             pending.rows = rows;
+            pending.known.clear();
+        }
+    }
+
+    /// The parts of a table that the transaction, or the session for a temporary one, has rows of.
+    pub(super) fn own_parts(&mut self, relation: &Relation) -> Vec<&mut PendingPart> {
+        let Some(table) = relation.table().map(|table| table.uuid) else {
+            return Vec::new();
+        };
+        let parts = if relation.schema == TEMPORARY_SCHEMA {
+            &mut self.temporary_mut().parts
+        } else {
+            &mut self.changes.parts
+        };
+        let own = parts.values_mut();
+        own.filter(|pending| pending.part.table == table).collect()
+    }
+
+    /// Makes the commit fail when another transaction changes these tables' rows first.
+    pub(super) fn keep_unmoved(&mut self, versions: TableVersions) {
+        let unmoved = &mut self.changes.unmoved;
+        if !unmoved.iter().any(|known| known.table == versions.table) {
+            unmoved.push(versions);
         }
     }
 
@@ -397,6 +491,11 @@ impl Transaction {
             .collect())
     }
 
+    /// Whether a statement did something else for a key that it found.
+    pub(super) fn is_arbitrated(&self) -> bool {
+        self.changes.parts.values().any(|pending| pending.arbitrated)
+    }
+
     /// Whether anything would be committed.
     pub(super) fn is_dirty(&self) -> bool {
         let changes = &self.changes;
@@ -411,6 +510,7 @@ impl Transaction {
                     overlays,
                     parts,
                     temporary,
+                    unmoved,
                 },
             temporary: former,
             ..
@@ -434,10 +534,15 @@ impl Transaction {
                 added: pending.added,
                 rows: pending.rows,
                 removed: pending.removed,
+                claims: pending.claims,
                 operation: pending.operation,
             })
             .collect();
-        Commit { databases, parts }
+        Commit {
+            databases,
+            parts,
+            unmoved,
+        }
     }
 
     /// Ends the transaction and forgets its changes.

@@ -13,6 +13,7 @@ use tessera_catalog::model::{Column, Database, Privilege, Relation, Scope as Rea
 use tessera_catalog::sql_type::SqlType;
 use tessera_catalog::storage::{DataFile, PartWriter, Storage};
 
+use super::keys::KeyGuard;
 use super::transaction::{PendingPart, TEMPORARY_SCHEMA};
 use crate::error::{Error, Result};
 use crate::policy::Granted;
@@ -51,6 +52,7 @@ pub(super) struct RowWriter {
     storage: Storage,
     target: Target,
     checks: Arc<[CompiledCheck]>,
+    keys: Option<KeyGuard>,
     sinks: HashMap<Space, PartSink>,
     operation: &'static str,
     schema: SchemaRef,
@@ -74,6 +76,8 @@ pub(super) struct Writing<'a> {
     pub(super) system: &'a Arc<Database>,
     pub(super) zone: &'a Arc<str>,
     pub(super) checks: Arc<[CompiledCheck]>,
+    /// The table's enforced keys, unless the statement leaves them as they are.
+    pub(super) keys: Option<KeyGuard>,
     pub(super) operation: &'static str,
 }
 
@@ -105,6 +109,7 @@ impl RowWriter {
             storage: writing.storage.clone(),
             target,
             checks: writing.checks,
+            keys: writing.keys,
             sinks: HashMap::new(),
             operation: writing.operation,
             written: 0,
@@ -124,7 +129,7 @@ impl RowWriter {
     /// Checks and writes rows of the table's live columns.
     ///
     /// # Errors
-    /// 23502, 23514, 42501 for another tenant's rows, 22023 for a tenant that does not exist.
+    /// 23502, 23514, 23505, 42501 for another tenant's rows, 22023 for a tenant that does not exist.
     pub(super) async fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         if batch.num_rows() == 0 {
             return Ok(());
@@ -135,11 +140,13 @@ impl RowWriter {
         self.written += batch.num_rows() as u64;
         match self.target.clone() {
             Target::One { space, .. } => {
+                self.add_keys(space, &batch).await?;
                 let stored = self.stored(&batch)?;
                 self.push(space, stored).await
             }
             Target::ByTenant { system } => {
                 for (space, rows) in by_tenant(&batch, &system, &self.relation.name)? {
+                    self.add_keys(space, &rows).await?;
                     let stored = self.stored(&rows)?;
                     self.push(space, stored).await?;
                 }
@@ -150,11 +157,31 @@ impl RowWriter {
 
     /// Notes that a file is replaced by what is written.
     pub(super) fn remove(&mut self, space: Space, file: Arc<DataFile>) {
+        if let Some(keys) = &mut self.keys {
+            keys.remove(space, &file);
+        }
         self.sinks.entry(space).or_default().removed.push(file);
+    }
+
+    /// Notes that the transaction's rows in memory are replaced by what is written.
+    pub(super) fn remove_memory(&mut self, space: Space) {
+        if let Some(keys) = &mut self.keys {
+            keys.remove_memory(space);
+        }
+    }
+
+    async fn add_keys(&mut self, space: Space, rows: &RecordBatch) -> Result<()> {
+        match &mut self.keys {
+            Some(keys) => keys.add(space, rows).await,
+            None => Ok(()),
+        }
     }
 
     /// Writes rows that were in the table before, which need no check.
     pub(super) async fn keep(&mut self, space: Space, batch: RecordBatch) -> Result<()> {
+        if let Some(keys) = &mut self.keys {
+            keys.keep(space, &batch)?;
+        }
         let stored = self.stored(&batch)?;
         self.push(space, stored).await
     }
@@ -162,9 +189,14 @@ impl RowWriter {
     /// Closes the files and gives what the transaction is to remember.
     ///
     /// # Errors
-    /// What writing the last of it meets.
+    /// 23505 for keys that had to wait, and what writing the last of it meets.
     pub(super) async fn finish(self) -> Result<Vec<PendingPart>> {
         let table_uuid = table(&self.relation)?.uuid;
+        let arbitrated = self.keys.as_ref().is_some_and(KeyGuard::is_arbitrated);
+        let mut claims = match self.keys {
+            Some(keys) => keys.finish().await?,
+            None => HashMap::new(),
+        };
         let mut pending = Vec::with_capacity(self.sinks.len());
         for (space, sink) in self.sinks {
             let added = match sink.writer {
@@ -182,6 +214,9 @@ impl RowWriter {
                 rows: sink.rows,
                 removed: sink.removed,
                 operation: self.operation,
+                claims: claims.remove(&space).unwrap_or_default(),
+                arbitrated,
+                known: Vec::new(),
             });
         }
         Ok(pending)

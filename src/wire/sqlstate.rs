@@ -42,7 +42,7 @@ pub fn sqlstate(error: &Error) -> &'static str {
         Error::NoSuchDatabase(_) => "3D000",
         Error::NotNull { .. } | Error::ContainsNulls { .. } => "23502",
         Error::Check { .. } | Error::CheckOfExisting { .. } => "23514",
-        Error::Unique { .. } => "23505",
+        Error::Unique { .. } | Error::UniqueOfExisting { .. } => "23505",
         Error::TooLong(_) => "22001",
         Error::OutOfRange(_) => "22003",
         Error::DivisionByZero => "22012",

@@ -14,6 +14,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use uuid::Uuid;
 
 use super::check;
+use super::claims::Claimed;
 use super::shared::{PARALLEL_PARTS, Pin, Shared};
 use super::state::{Advance, Head, PartState, PendingEntry};
 use crate::commit::{Commit, DatabaseChange, PartChange};
@@ -28,18 +29,19 @@ pub(super) const COMPACTION: &str = "OPTIMIZE";
 
 /// Transactions that become durable together.
 pub(super) struct Group<'a> {
-    shared: &'a Shared,
+    pub(super) shared: &'a Shared,
     /// The newest state of the databases that the group looked at.
     databases: HashMap<DatabaseId, Arc<Database>>,
     /// Changes in order, the system's first.
     changes: BTreeMap<DatabaseId, Vec<Change>>,
     dropped_tenants: BTreeSet<TenantId>,
     dropped_tables: HashSet<TableUuid>,
-    parts: BTreeMap<Part, PartWork<'a>>,
+    pub(super) parts: BTreeMap<Part, PartWork<'a>>,
+    pub(super) claimed: Claimed,
 }
 
 /// What a group does to one part.
-struct PartWork<'a> {
+pub(super) struct PartWork<'a> {
     head: Head,
     relation: Arc<Relation>,
     operation: &'static str,
@@ -70,6 +72,7 @@ impl<'a> Group<'a> {
             dropped_tenants: BTreeSet::new(),
             dropped_tables: HashSet::new(),
             parts: BTreeMap::new(),
+            claimed: Claimed::new(),
         }
     }
 
@@ -77,6 +80,7 @@ impl<'a> Group<'a> {
     pub(super) async fn admit(&mut self, commit: &Commit) -> Result<()> {
         let trial = self.check_databases(commit).await?;
         let heads = self.check_parts(commit, &trial).await?;
+        self.check_unmoved(&commit.unmoved).await?;
         for (id, database) in trial {
             self.changes.entry(id).or_default();
             self.databases.insert(id, database);
@@ -91,6 +95,7 @@ impl<'a> Group<'a> {
                 .extend_from_slice(changes);
         }
         for (change, (pin, head)) in commit.parts.iter().zip(heads) {
+            self.claim(change);
             self.take_part(change, pin, head);
         }
         let (tables, tenants) = (&self.dropped_tables, &self.dropped_tenants);
@@ -247,6 +252,7 @@ impl<'a> Group<'a> {
             let pin = self.shared.pin(change.part).await?;
             let head = self.shared.visible(change.part, &change.relation.name)?;
             self.check_removed(change, &mut removed).await?;
+            self.check_claims(change).await?;
             heads.push((pin, head));
         }
         Ok(heads)

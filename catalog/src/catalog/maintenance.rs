@@ -183,11 +183,12 @@ async fn commit_compaction(
         added: compaction.added,
         rows: Vec::new(),
         removed: compaction.removed,
+        claims: Vec::new(),
         operation: COMPACTION,
     };
     let commit = Commit {
-        databases: Vec::new(),
         parts: vec![change],
+        ..Commit::default()
     };
     // Without a sender the catalog is closing.
     let Some(commits) = commits.upgrade() else {

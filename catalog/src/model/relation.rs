@@ -111,6 +111,24 @@ pub struct Key {
     pub columns: Vec<i16>,
     /// Whether writes are checked against it.
     pub enforced: bool,
+    /// Whether rows that agree where they are not NULL count as equal.
+    #[serde(default)]
+    pub nulls_not_distinct: bool,
+}
+
+impl Key {
+    /// Whether the key is one that an index would hold.
+    pub fn has_index(&self) -> bool {
+        match self.kind {
+            KeyKind::Primary | KeyKind::Unique => true,
+            KeyKind::Foreign { .. } => false,
+        }
+    }
+
+    /// Whether no two rows may have the same values in the key's columns.
+    pub fn is_checked(&self) -> bool {
+        self.enforced && self.has_index()
+    }
 }
 
 /// What a key is for.

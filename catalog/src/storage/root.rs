@@ -22,6 +22,7 @@ use super::StoreRef;
 use super::local::LocalStore;
 use crate::error::{Error, Result};
 use crate::id::Space;
+use crate::key::KeyFilters;
 
 /// The scheme and host of [`Storage::all_spaces_store`].
 pub const ALL_SPACES_URL: &str = "spaces://tables/";
@@ -36,6 +37,7 @@ pub(super) struct Inner {
     root: StoreRef,
     /// One store a space, so that what they keep per store is kept once.
     spaces: Mutex<HashMap<Space, StoreRef>>,
+    key_filters: KeyFilters,
 }
 
 impl fmt::Debug for Storage {
@@ -83,8 +85,14 @@ impl Storage {
             inner: Arc::new(Inner {
                 root,
                 spaces: Mutex::new(HashMap::new()),
+                key_filters: KeyFilters::default(),
             }),
         }
+    }
+
+    /// What is known of the keys that files hold.
+    pub(crate) fn key_filters(&self) -> &KeyFilters {
+        &self.inner.key_filters
     }
 
     /// A store rooted at the space's prefix.

@@ -21,6 +21,7 @@ use super::stored::{file_schema, stored_columns, to_file};
 use super::{DataFile, FileStats, Storage, StoreRef, file_path};
 use crate::error::{Error, Result};
 use crate::id::Part;
+use crate::key::{KeyColumns, KeyFilter, filter_key};
 use crate::model::Relation;
 use crate::sql_type::SqlType;
 
@@ -62,6 +63,9 @@ pub struct PartWriter {
     store: StoreRef,
     schema: SchemaRef,
     types: Vec<SqlType>,
+    storage: Storage,
+    /// The enforced keys, and where their columns stand.
+    keys: Vec<(KeyColumns, Vec<usize>)>,
     options: WriteOptions,
     open: Option<OpenFile>,
     done: Vec<Arc<DataFile>>,
@@ -79,6 +83,8 @@ struct OpenFile {
     rows: u64,
     /// NULLs by column.
     nulls: Vec<u64>,
+    /// What the filter of each key will be made of.
+    keys: Vec<Vec<u64>>,
     /// Columns that hold a NaN, about which Parquet's statistics would lie.
     nans: HashSet<usize>,
 }
@@ -123,6 +129,14 @@ impl Storage {
             types: stored_columns(table)
                 .map(|column| column.sql_type.clone())
                 .collect(),
+            storage: self.clone(),
+            keys: KeyColumns::enforced(table)
+                .into_iter()
+                .map(|key| {
+                    let places = key.places(stored_columns(table));
+                    (key, places)
+                })
+                .collect(),
             options,
             open: None,
             done: Vec::new(),
@@ -154,6 +168,7 @@ impl PartWriter {
             let message = format!("{found} columns were given for the {wanted} that are stored");
             return Err(Error::Unstorable(message));
         }
+        let keys = self.key_hashes(batch)?;
         let batch = to_file(batch.columns(), batch.num_rows(), &self.types, &self.schema)?;
         let nans = nan_columns(&batch);
         if self
@@ -169,6 +184,9 @@ impl PartWriter {
             None => self.new_file(nans)?,
         };
         file.rows += batch.num_rows() as u64;
+        for (known, more) in file.keys.iter_mut().zip(keys) {
+            known.extend(more);
+        }
         for (nulls, column) in file.nulls.iter_mut().zip(batch.columns()) {
             *nulls += column.null_count() as u64;
         }
@@ -228,6 +246,17 @@ impl PartWriter {
         }
     }
 
+    /// The keys of a batch's rows, as filters hold them.
+    fn key_hashes(&self, batch: &RecordBatch) -> Result<Vec<Vec<u64>>> {
+        let of_key = |(key, places): &(KeyColumns, Vec<usize>)| {
+            let columns: Vec<ArrayRef> =
+                places.iter().map(|place| Arc::clone(batch.column(*place))).collect();
+            let hashes = key.hashes(&columns, batch.num_rows())?;
+            Ok(hashes.into_iter().flatten().map(filter_key).collect())
+        };
+        self.keys.iter().map(of_key).collect()
+    }
+
     fn new_file(&self, nans: HashSet<usize>) -> Result<OpenFile> {
         let mut properties = WriterProperties::builder()
             .set_compression(self.options.compression)
@@ -250,6 +279,7 @@ impl PartWriter {
             upload: None,
             uploaded: 0,
             rows: 0,
+            keys: vec![Vec::new(); self.keys.len()],
             nulls: vec![0; self.schema.fields().len()],
             nans,
         })
@@ -259,6 +289,8 @@ impl PartWriter {
         let Some(file) = self.open.take() else {
             return Ok(());
         };
+        let mut file = file;
+        let keys = std::mem::take(&mut file.keys);
         let (file, metadata) = if file.rows < MIN_VALUES_OFF_THE_RUNTIME as u64 {
             file.encode_rest()?
         } else {
@@ -267,6 +299,10 @@ impl PartWriter {
         let stats = FileStats::of_parquet(&self.schema, &metadata, &file.nulls)?;
         let (name, rows) = (file.name.clone(), file.rows);
         let size = file.store(&self.store).await?;
+        for ((key, _), hashes) in self.keys.iter().zip(keys) {
+            let filter = Arc::new(KeyFilter::of(&hashes));
+            self.storage.key_filters().put(&name, key, filter);
+        }
         self.done.push(Arc::new(DataFile {
             path: name,
             size: size as u64,

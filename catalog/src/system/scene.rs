@@ -784,16 +784,6 @@ pub fn index_keys(relation: &Relation) -> impl Iterator<Item = &Key> {
         .flat_map(|table| table.keys.iter().filter(|key| key.has_index()))
 }
 
-impl Key {
-    /// Whether PostgreSQL would hold the key by an index.
-    pub(super) fn has_index(&self) -> bool {
-        match self.kind {
-            KeyKind::Primary | KeyKind::Unique => true,
-            KeyKind::Foreign { .. } => false,
-        }
-    }
-}
-
 fn is_lendable(relation: &Relation) -> bool {
     relation.table().is_some_and(|table| match table.scope {
         Scope::Common | Scope::Shared => true,

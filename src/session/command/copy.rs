@@ -14,6 +14,7 @@ use crate::planner::Scope;
 use crate::planner::ast::{Body, Copy, CopySource, CopyValue};
 use crate::planner::source::{AsOf, Found, TableRef};
 use crate::policy::{Caller, check_columns};
+use crate::session::keys::{KeyCheck, KeyGuard};
 use crate::session::Session;
 use crate::session::copy_sink::{CopySink, Shape};
 use crate::session::reply::{
@@ -136,9 +137,11 @@ async fn copy_in(
         scope,
         stored,
     )?;
+    let keys = KeyGuard::new(session, &found.relation, &scope.zone, KeyCheck::AtOnce)?;
     let writer = RowWriter::new(
         &granted,
         Writing {
+            keys,
             storage: session.engine.catalog.storage(),
             database: &caller.database,
             system: &caller.system,

@@ -17,6 +17,7 @@ use crate::execute::Limits;
 use crate::planner::source::Found;
 use crate::planner::{self, Parameters, Scope, params};
 use crate::policy::{Caller, check_columns};
+use crate::session::keys::{KeyCheck, KeyGuard};
 use crate::session::Session;
 use crate::session::prepared::Prepared;
 use crate::session::reply::{Columns, Reply, Rows, RowsTag};
@@ -65,9 +66,12 @@ pub(super) async fn run(
     let plan = query::bind(planned.plan, parameters)?;
     let guarded = query::guard(session, plan, &caller, &scope).await?;
     let mut batches = query::stream(session, guarded, &scope, limits);
+    let relation = &planned.found.relation;
+    let keys = KeyGuard::new(session, relation, &scope.zone, KeyCheck::AtOnce)?;
     let mut writer = RowWriter::new(
         &granted,
         Writing {
+            keys,
             storage: session.engine.catalog.storage(),
             database: &caller.database,
             system: &caller.system,

@@ -3,6 +3,7 @@
 mod alter;
 mod column;
 mod create;
+mod existing;
 mod truncate;
 
 pub(super) use alter::alter;

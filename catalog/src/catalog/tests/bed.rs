@@ -59,7 +59,7 @@ impl Bed {
         self.catalog
             .commit(Commit {
                 databases,
-                parts: Vec::new(),
+                ..Commit::default()
             })
             .await
     }
@@ -95,8 +95,8 @@ impl Bed {
     pub(super) async fn insert(&self, change: PartChange) -> Result<()> {
         self.catalog
             .commit(Commit {
-                databases: Vec::new(),
                 parts: vec![change],
+                ..Commit::default()
             })
             .await
     }
@@ -154,7 +154,7 @@ pub(super) fn birth(catalog: &Catalog, tenants: Vec<Tenant>) -> Commit {
     });
     Commit {
         databases,
-        parts: Vec::new(),
+        ..Commit::default()
     }
 }
 
@@ -262,6 +262,7 @@ pub(super) fn values(space: Space, relation: &Arc<Relation>, values: &[i32]) -> 
         added: Vec::new(),
         rows: vec![batch],
         removed: Vec::new(),
+        claims: Vec::new(),
         operation: "WRITE",
     }
 }

@@ -30,8 +30,8 @@ async fn crash_at(point: FaultPoint) -> (u64, u64) {
     let answer = bed
         .catalog
         .commit(Commit {
-            databases: Vec::new(),
             parts,
+            ..Commit::default()
         })
         .await;
     let is_told = point == FaultPoint::EntryWritten;

@@ -54,6 +54,7 @@ async fn one_that_fails_leaves_the_others() {
         bed.catalog.commit(Commit {
             databases,
             parts: vec![values(space, &t, &[i])],
+            ..Commit::default()
         })
     }))
     .await;
@@ -95,6 +96,7 @@ async fn rows_before_and_after_new_columns_share_a_version() {
             changes: vec![Change::PutRelation((*altered).clone())],
         }],
         parts: vec![values(space, &altered, &[2])],
+        ..Commit::default()
     };
     let (before, alter, after, stale) = tokio::join!(
         bed.insert(values(space, &t, &[1])),
@@ -226,8 +228,8 @@ async fn readers_of_two_parts_see_whole_commits() {
                 let parts = vec![values(space, &a, &[i]), values(space, &b, &[i])];
                 bed.catalog
                     .commit(Commit {
-                        databases: Vec::new(),
                         parts,
+                        ..Commit::default()
                     })
                     .await
                     .unwrap();

@@ -340,6 +340,7 @@ async fn objects_and_rows_become_visible_together() {
                 values(Space::Tenant(acme), &sales, &[2]),
                 last,
             ],
+            ..Commit::default()
         }
     };
     let nowhere = crate::storage::DataFile {

@@ -56,7 +56,7 @@ fn add(rows: &mut Rows, relation: &Relation, key: &Key) {
         indnatts: key.columns.len() as i64,
         indnkeyatts: key.columns.len() as i64,
         indisunique: true,
-        indnullsnotdistinct: false,
+        indnullsnotdistinct: key.nulls_not_distinct,
         indisprimary: key.kind == KeyKind::Primary,
         indisexclusion: false,
         indimmediate: true,

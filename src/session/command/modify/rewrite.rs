@@ -12,6 +12,7 @@ use datafusion::arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
 use futures::StreamExt;
 use tessera_catalog::id::{Part, Space};
+use tessera_catalog::model::Table;
 use tessera_catalog::provider::{BranchRows, RowsBranch};
 use tessera_catalog::storage::DataFile;
 
@@ -23,6 +24,7 @@ use crate::planner::Scope;
 use crate::policy::{self, Caller, Granted};
 use crate::session::Session;
 use crate::session::command::{default, query};
+use crate::session::keys::{KeyCheck, KeyGuard};
 use crate::session::opener::Opened;
 use crate::session::write::{RowWriter, Writing, table, tenant_index};
 
@@ -132,9 +134,15 @@ impl Rewrite<'_> {
         changes: Changes,
     ) -> Result<(u64, Vec<RecordBatch>)> {
         let of_table = table(&granted.found().relation)?;
+        let relation = &granted.found().relation;
+        let keys = match self.touches_keys(of_table) {
+            true => KeyGuard::new(session, relation, &self.scope.zone, KeyCheck::AtEnd)?,
+            false => None,
+        };
         let mut writer = RowWriter::new(
             granted,
             Writing {
+                keys,
                 storage: session.engine.catalog.storage(),
                 database: &self.caller.database,
                 system: &self.caller.system,
@@ -173,6 +181,23 @@ impl Rewrite<'_> {
         Ok((rows as u64, returned))
     }
 
+    /// Whether rows may have keys afterwards that they did not have before.
+    fn touches_keys(&self, of_table: &Table) -> bool {
+        let live: Vec<i16> = of_table.live_columns().map(|column| column.number).collect();
+        let is_of_key = |place: &usize| {
+            let number = live.get(*place);
+            number.is_some_and(|number| {
+                let mut keys = of_table.keys.iter().filter(|key| key.is_checked());
+                keys.any(|key| key.columns.contains(number))
+            })
+        };
+        self.planned.actions.iter().any(|action| match action {
+            Action::Insert => true,
+            Action::Update(places) => places.iter().any(is_of_key),
+            Action::Delete | Action::Nothing => false,
+        })
+    }
+
     /// Takes away the files that hold changed rows, and tells which of them must be read again.
     fn reread(
         &self,
@@ -208,6 +233,7 @@ impl Rewrite<'_> {
                 .any(|number| !changes.of_file(*number).is_empty())
             {
                 emptied.insert(branch.part);
+                writer.remove_memory(space);
                 rows.memory.clone_from(&branch.rows.memory);
                 reread
                     .memory

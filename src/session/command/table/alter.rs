@@ -7,7 +7,7 @@ use datafusion::sql::sqlparser::ast::{
     AlterColumnOperation, AlterTable, AlterTableOperation, ColumnDef, RenameTableNameKind,
 };
 use tessera_catalog::model::{
-    Change, Column, Database, Relation, RelationBody, Scope as Reach, Table,
+    Change, Column, Database, Key, KeyKind, Relation, RelationBody, Scope as Reach, Table,
 };
 use tessera_catalog::sql_type::SqlType;
 
@@ -15,6 +15,7 @@ use super::super::default;
 use super::super::names::{check_new_name, check_owner, folded, qualified};
 use super::column::{self, Defined};
 use super::create::add_constraint;
+use super::existing;
 use crate::error::{Error, Result};
 use crate::planner::Scope;
 use crate::planner::source::Found;
@@ -196,8 +197,11 @@ async fn change(
         }
         AlterTableOperation::AddConstraint { constraint, .. } => {
             let oid = session.engine.catalog.next_oid(&scope.database);
-            let before = table.checks.len();
+            let (before, keys_before) = (table.checks.len(), table.keys.len());
             add_constraint(table, constraint, &relation, scope, oid)?;
+            for key in &table.keys[keys_before..] {
+                check_new_key(session, table, key, found, scope).await?;
+            }
             for check in &table.checks[before..] {
                 let broken = format!("({}) IS FALSE", check.expression);
                 if column::any_row(session, found, &broken).await? {
@@ -317,11 +321,69 @@ async fn add_column(
         let check = column::check(name, &condition, table, relation, scope, oid)?;
         table.checks.push(check);
     }
-    for kind in keys {
+    for declared in keys {
         let oid = session.engine.catalog.next_oid(&scope.database);
-        table
-            .keys
-            .push(column::key(None, kind, vec![number], table, relation, oid)?);
+        let key = column::key(declared, vec![number], table, relation, oid)?;
+        check_column_key(session, table, &key, found).await?;
+        table.keys.push(key);
+    }
+    Ok(())
+}
+
+/// Checks that a new key with all its columns in the table fits the rows that are there.
+async fn check_new_key(
+    session: &mut Session,
+    table: &Table,
+    key: &Key,
+    found: &Found,
+    scope: &Scope,
+) -> Result<()> {
+    if key.kind == KeyKind::Primary {
+        for number in &key.columns {
+            let column = table.columns.iter().find(|c| c.number == *number);
+            let name = column.map(|column| column.name.as_str()).unwrap_or_default();
+            let quoted = name.replace('"', "\"\"");
+            if column::any_row(session, found, &format!("\"{quoted}\" IS NULL")).await? {
+                return Err(Error::ContainsNulls {
+                    column: name.to_owned(),
+                    relation: found.relation.name.clone(),
+                });
+            }
+        }
+    }
+    if key.is_checked() {
+        existing::check_unique(session, table, key, found, scope).await?;
+    }
+    Ok(())
+}
+
+/// Checks that a key over a new column fits: all rows have the same value in it.
+async fn check_column_key(
+    session: &mut Session,
+    table: &Table,
+    key: &Key,
+    found: &Found,
+) -> Result<()> {
+    if !key.is_checked() {
+        return Ok(());
+    }
+    existing::hold_still(session, found).await?;
+    let value = table.columns.last().and_then(|c| c.missing_default.as_deref());
+    if value.is_none() && !key.nulls_not_distinct {
+        return Ok(());
+    }
+    let twice = match found.relation.table().map(|table| table.scope) {
+        // Each tenant's rows are compared among themselves.
+        Some(Reach::Common) => "SELECT 1 FROM {table} GROUP BY tenant_id HAVING count(*) > 1",
+        _ => "SELECT 1 FROM {table} HAVING count(*) > 1",
+    };
+    if existing::first_rows(session, found, twice).await?.is_some() {
+        let name = table.columns.last().map(|c| c.name.as_str()).unwrap_or_default();
+        let value = value.unwrap_or("null");
+        return Err(Error::UniqueOfExisting {
+            constraint: key.name.clone(),
+            detail: Some(format!("Key ({name})=({value}) is duplicated.")),
+        });
     }
     Ok(())
 }

@@ -19,7 +19,43 @@ pub(super) const MAX_COLUMNS: usize = 1600;
 pub(super) struct Defined {
     pub(super) column: Column,
     pub(super) checks: Vec<(Option<String>, ast::Expr)>,
-    pub(super) keys: Vec<KeyKind>,
+    pub(super) keys: Vec<DeclaredKey>,
+}
+
+/// A key as it is declared.
+pub(super) struct DeclaredKey {
+    name: Option<String>,
+    kind: KeyKind,
+    enforced: bool,
+    nulls_not_distinct: bool,
+}
+
+impl DeclaredKey {
+    /// PRIMARY KEY.
+    ///
+    /// # Errors
+    /// 0A000 for one that is checked at the end of a transaction.
+    pub(super) fn primary(name: Option<String>, key: &ast::PrimaryKeyConstraint) -> Result<Self> {
+        Ok(Self {
+            name,
+            kind: KeyKind::Primary,
+            enforced: enforced(key.characteristics.as_ref())?,
+            nulls_not_distinct: false,
+        })
+    }
+
+    /// UNIQUE.
+    ///
+    /// # Errors
+    /// As [`DeclaredKey::primary`].
+    pub(super) fn unique(name: Option<String>, key: &ast::UniqueConstraint) -> Result<Self> {
+        Ok(Self {
+            name,
+            kind: KeyKind::Unique,
+            enforced: enforced(key.characteristics.as_ref())?,
+            nulls_not_distinct: key.nulls_distinct == ast::NullsDistinctOption::NotDistinct,
+        })
+    }
 }
 
 /// Names that PostgreSQL keeps for its own columns.
@@ -49,14 +85,10 @@ pub(super) fn read(definition: &ColumnDef, number: usize, scope: &Scope) -> Resu
             }
             ColumnOption::Check(check) => checks.push((constraint, check.expr.as_ref().clone())),
             ColumnOption::PrimaryKey(key) => {
-                not_enforced(key.characteristics.as_ref(), "PRIMARY KEY")?;
                 column.nullable = false;
-                keys.push(KeyKind::Primary);
+                keys.push(DeclaredKey::primary(constraint, key)?);
             }
-            ColumnOption::Unique(key) => {
-                not_enforced(key.characteristics.as_ref(), "UNIQUE")?;
-                keys.push(KeyKind::Unique);
-            }
+            ColumnOption::Unique(key) => keys.push(DeclaredKey::unique(constraint, key)?),
             ColumnOption::Collation(name) if is_own_collation(name) => {}
             other => return Err(Error::Unsupported(format!("the column option {other}"))),
         }
@@ -134,17 +166,17 @@ fn check_storable(sql_type: &SqlType, column: &str) -> Result<()> {
     }
 }
 
-/// Keys are declared without being checked, and a statement has to say so.
-pub(super) fn not_enforced(
-    characteristics: Option<&ast::ConstraintCharacteristics>,
-    what: &str,
-) -> Result<()> {
-    match characteristics.and_then(|c| c.enforced) {
-        Some(false) => Ok(()),
-        _ => Err(Error::Unsupported(format!(
-            "{what} that is enforced (write {what} NOT ENFORCED to declare it for tools)"
-        ))),
+/// Whether a key is checked: it is, unless a statement says NOT ENFORCED.
+pub(super) fn enforced(characteristics: Option<&ast::ConstraintCharacteristics>) -> Result<bool> {
+    let Some(characteristics) = characteristics else {
+        return Ok(true);
+    };
+    if characteristics.deferrable == Some(true)
+        || characteristics.initially == Some(ast::DeferrableInitial::Deferred)
+    {
+        return Err(Error::Unsupported("DEFERRABLE of a constraint".to_owned()));
     }
+    Ok(characteristics.enforced != Some(false))
 }
 
 /// A CHECK constraint with a name of its own, after its condition was planned over the columns.
@@ -190,39 +222,81 @@ pub(super) fn check(
     })
 }
 
-/// A key that is declared and not checked.
+/// A key with a name of its own.
 pub(super) fn key(
-    name: Option<String>,
-    kind: KeyKind,
+    declared: DeclaredKey,
     columns: Vec<i16>,
     table: &Table,
     relation: &str,
     oid: Oid,
 ) -> Result<Key> {
-    let taken = |candidate: &str| table.keys.iter().any(|k| k.name == candidate);
+    let DeclaredKey {
+        name,
+        kind,
+        enforced,
+        nulls_not_distinct,
+    } = declared;
+    let taken = |candidate: &str| {
+        table.keys.iter().any(|k| k.name == candidate)
+            || table.checks.iter().any(|c| c.name == candidate)
+    };
     if kind == KeyKind::Primary && table.keys.iter().any(|k| k.kind == KeyKind::Primary) {
         return Err(Error::InvalidDefinition(format!(
             "multiple primary keys for table \"{relation}\" are not allowed"
         )));
     }
-    let names: Vec<&str> = columns
-        .iter()
-        .filter_map(|number| table.columns.iter().find(|c| c.number == *number))
-        .map(|column| column.name.as_str())
-        .collect();
+    let columns_of = || {
+        let find = |number: &i16| table.columns.iter().find(|c| c.number == *number);
+        columns.iter().filter_map(find)
+    };
+    if let Some(column) = columns_of().find(|column| !has_equality(&column.sql_type)) {
+        return Err(Error::Function {
+            sqlstate: "42704",
+            message: format!(
+                "data type {} has no default operator class for access method \"btree\"",
+                column.sql_type
+            ),
+            hint: Some(
+                "You must specify an operator class for the index or define a default operator \
+                 class for the data type."
+                    .to_owned(),
+            ),
+            detail: None,
+        });
+    }
+    let names: Vec<&str> = columns_of().map(|column| column.name.as_str()).collect();
     let base = match &kind {
         KeyKind::Primary => format!("{relation}_pkey"),
         KeyKind::Unique => format!("{relation}_{}_key", names.join("_")),
         KeyKind::Foreign { .. } => format!("{relation}_{}_fkey", names.join("_")),
     };
-    let name = name.unwrap_or_else(|| free_name(base, taken));
+    let name = match name {
+        Some(name) if taken(&name) => {
+            return Err(Error::AlreadyExists {
+                kind: "relation",
+                name,
+            });
+        }
+        Some(name) => name,
+        None => free_name(base, taken),
+    };
     Ok(Key {
         oid,
         name,
         kind,
         columns,
-        enforced: false,
+        enforced,
+        nulls_not_distinct,
     })
+}
+
+/// Whether values of a type can be compared by what they are stored as.
+fn has_equality(sql_type: &SqlType) -> bool {
+    match sql_type {
+        SqlType::Json | SqlType::Jsonb => false,
+        SqlType::Array(element) => has_equality(element),
+        _ => true,
+    }
 }
 
 fn free_name(base: String, taken: impl Fn(&str) -> bool) -> String {
@@ -254,28 +328,9 @@ pub(super) async fn any_row(
     found: &crate::planner::source::Found,
     condition: &str,
 ) -> Result<bool> {
-    use futures::StreamExt;
-    let caller = session.caller().await?;
-    let scope = session.scope(&caller).await?;
-    let quote = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
-    let text = format!(
-        "SELECT 1 FROM {}.{} WHERE {condition} LIMIT 1",
-        quote(&found.schema_name),
-        quote(&found.relation.name)
-    );
-    let statement = crate::planner::parse(&text)?.into_iter().next();
-    let Some(crate::planner::ast::Body::Query(query)) = statement.map(|s| s.body) else {
-        return Err(Error::internal("a query was expected"));
-    };
-    let (plan, _, _) = super::super::query::plan(&query, &scope, &[])?;
-    let owner = caller.acting_as(found.relation.owner);
-    let guarded = super::super::query::guard(session, plan, &owner, &scope).await?;
-    let limits = crate::execute::Limits::default();
-    let mut batches = super::super::query::stream(session, guarded, &scope, limits);
-    match batches.next().await {
-        Some(batch) => Ok(batch?.num_rows() > 0),
-        None => Ok(false),
-    }
+    let text = format!("SELECT 1 FROM {{table}} WHERE {condition} LIMIT 1");
+    let rows = super::existing::first_rows(session, found, &text).await?;
+    Ok(rows.is_some())
 }
 
 /// Names in a list of key columns.

@@ -7,14 +7,14 @@ use datafusion::sql::sqlparser::ast::{self, CreateTable, TableConstraint};
 use futures::StreamExt;
 use tessera_catalog::id::{Oid, TableUuid};
 use tessera_catalog::model::{
-    Acl, AclItem, Change, Column, KeyKind, Privilege, Privileges, Relation, RelationBody,
+    Acl, AclItem, Change, Column, Privilege, Privileges, Relation, RelationBody,
     Scope as Reach, TENANT_COLUMN, Table,
 };
 use tessera_catalog::sql_type::SqlType;
 
 use super::super::names::{creation, folded, temporary_creation};
 use super::super::{default, grant, query};
-use super::column::{self, Defined};
+use super::column::{self, DeclaredKey, Defined};
 use crate::error::{Error, Result};
 use crate::execute::Limits;
 use crate::planner::Scope;
@@ -168,8 +168,8 @@ fn add_columns(
             let check = column::check(name, &condition, table, relation, scope, next_oid())?;
             table.checks.push(check);
         }
-        for kind in keys {
-            let key = column::key(None, kind, vec![number], table, relation, next_oid())?;
+        for declared in keys {
+            let key = column::key(declared, vec![number], table, relation, next_oid())?;
             table.keys.push(key);
         }
     }
@@ -179,7 +179,7 @@ fn add_columns(
     Ok(())
 }
 
-/// Adds a table constraint; keys have to be declared as not enforced.
+/// Adds a table constraint.
 pub(super) fn add_constraint(
     table: &mut Table,
     constraint: &TableConstraint,
@@ -194,7 +194,6 @@ pub(super) fn add_constraint(
             table.checks.push(check);
         }
         TableConstraint::PrimaryKey(key) => {
-            column::not_enforced(key.characteristics.as_ref(), "PRIMARY KEY")?;
             let numbers = column::numbers(&column::key_names(&key.columns)?, table)?;
             for column in table
                 .columns
@@ -203,15 +202,14 @@ pub(super) fn add_constraint(
             {
                 column.nullable = false;
             }
-            let name = key.name.as_ref().map(folded);
-            let key = column::key(name, KeyKind::Primary, numbers, table, relation, oid)?;
+            let declared = DeclaredKey::primary(key.name.as_ref().map(folded), key)?;
+            let key = column::key(declared, numbers, table, relation, oid)?;
             table.keys.push(key);
         }
         TableConstraint::Unique(key) => {
-            column::not_enforced(key.characteristics.as_ref(), "UNIQUE")?;
             let numbers = column::numbers(&column::key_names(&key.columns)?, table)?;
-            let name = key.name.as_ref().map(folded);
-            let key = column::key(name, KeyKind::Unique, numbers, table, relation, oid)?;
+            let declared = DeclaredKey::unique(key.name.as_ref().map(folded), key)?;
+            let key = column::key(declared, numbers, table, relation, oid)?;
             table.keys.push(key);
         }
         other => return Err(Error::Unsupported(format!("the constraint {other}"))),
@@ -323,6 +321,7 @@ async fn fill(
     let mut writer = RowWriter::new(
         &granted,
         Writing {
+            keys: None,
             storage: session.engine.catalog.storage(),
             database: &caller.database,
             system: &caller.system,

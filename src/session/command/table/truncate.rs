@@ -68,6 +68,9 @@ pub(in crate::session::command) async fn truncate(
                 rows: Vec::new(),
                 removed,
                 operation: "TRUNCATE",
+                claims: Vec::new(),
+                arbitrated: false,
+                known: Vec::new(),
             });
         }
     }

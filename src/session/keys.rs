@@ -1,0 +1,399 @@
+//! Enforced keys on the way in: no statement adds a key that its table has.
+//!
+//! A key is looked for among the statement's own rows, the transaction's rows and the files that are
+//! visible now. What other transactions add until the commit is the committer's to find, by the
+//! [`Claim`]s that come out of here.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use datafusion::arrow::array::{Array, ArrayRef, RecordBatch};
+use datafusion::common::ScalarValue;
+use tessera_catalog::Catalog;
+use tessera_catalog::commit::{Claim, Commit};
+use tessera_catalog::id::{Oid, Part, Space};
+use tessera_catalog::key::{KeyColumns, KeySearch, KeySet};
+use tessera_catalog::model::{Relation, Table};
+use tessera_catalog::storage::{DataFile, Snapshot};
+use tessera_catalog::storage::stored::stored_columns;
+
+use super::Session;
+use super::opener::missing_defaults;
+use super::transaction::TEMPORARY_SCHEMA;
+use super::write::table;
+use crate::error::{Error, Result};
+
+/// When a writer's rows are checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum KeyCheck {
+    /// As they come: nothing that was there goes.
+    AtOnce,
+    /// When all are there: rows that were there go or stay.
+    AtEnd,
+}
+
+/// The keys of one table, while a statement writes to it.
+pub(super) struct KeyGuard {
+    catalog: Catalog,
+    relation: Arc<Relation>,
+    check: KeyCheck,
+    keys: Vec<GuardedKey>,
+    defaults: HashMap<i16, ScalarValue>,
+    spaces: HashMap<Space, SpaceKeys>,
+    arbitrated: bool,
+}
+
+struct GuardedKey {
+    key: KeyColumns,
+    /// Of its columns among the table's live ones.
+    places: Vec<usize>,
+}
+
+/// One part's keys.
+#[derive(Default)]
+struct SpaceKeys {
+    /// The part as it was when it was first looked at.
+    base: Option<Arc<Snapshot>>,
+    /// Files that the transaction added.
+    own_files: Vec<Arc<DataFile>>,
+    /// Files that the transaction or the statement took away.
+    gone: HashSet<String>,
+    /// Keys of the transaction's rows in memory, by key.
+    memory: Vec<Arc<KeySet>>,
+    /// Keys of rows that are written again as they were, by key.
+    kept: Vec<KeySet>,
+    /// Keys that the statement adds, by key.
+    added: Vec<KeySet>,
+    /// Rows that are checked at the end.
+    waiting: Vec<RecordBatch>,
+}
+
+impl KeyGuard {
+    /// The guard of a table's keys; `None` when it has none that are enforced.
+    ///
+    /// # Errors
+    /// Rows of the transaction that are not the table's, which is a bug.
+    pub(super) fn new(
+        session: &mut Session,
+        relation: &Arc<Relation>,
+        zone: &Arc<str>,
+        check: KeyCheck,
+    ) -> Result<Option<Self>> {
+        let of = table(relation)?;
+        let keys = KeyColumns::enforced(of);
+        if keys.is_empty() {
+            return Ok(None);
+        }
+        let mut spaces: HashMap<Space, SpaceKeys> = HashMap::new();
+        for pending in session.transaction.own_parts(relation) {
+            let memory = keys
+                .iter()
+                .map(|key| pending.memory_keys(key, &key.places(stored_columns(of))))
+                .collect::<Result<Vec<_>>>()?;
+            let own = SpaceKeys {
+                own_files: pending.added.clone(),
+                gone: pending.removed.iter().map(|file| file.path.clone()).collect(),
+                memory,
+                ..SpaceKeys::default()
+            };
+            spaces.insert(pending.part.space, own);
+        }
+        let defaults = missing_defaults(of, zone)?
+            .into_iter()
+            .map(|((_, number), value)| (number, value))
+            .collect();
+        let guarded = keys.into_iter().map(|key| GuardedKey {
+            places: key.places(of.live_columns()),
+            key,
+        });
+        Ok(Some(Self {
+            catalog: session.engine.catalog.clone(),
+            relation: Arc::clone(relation),
+            check,
+            keys: guarded.collect(),
+            defaults,
+            spaces,
+            arbitrated: false,
+        }))
+    }
+
+    /// Whether the statement did something else for a key that it found.
+    pub(super) fn is_arbitrated(&self) -> bool {
+        self.arbitrated
+    }
+
+    /// Takes in new rows of the table's live columns.
+    ///
+    /// # Errors
+    /// 23505 for a key that is there.
+    pub(super) async fn add(&mut self, space: Space, rows: &RecordBatch) -> Result<()> {
+        match self.check {
+            KeyCheck::AtOnce => self.check(space, rows).await,
+            KeyCheck::AtEnd => {
+                self.spaces.entry(space).or_default().waiting.push(rows.clone());
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes note of rows that were there and are written again.
+    pub(super) fn keep(&mut self, space: Space, rows: &RecordBatch) -> Result<()> {
+        let spaces = self.spaces.entry(space).or_default();
+        spaces.kept.resize_with(self.keys.len(), KeySet::default);
+        for (guarded, kept) in self.keys.iter().zip(&mut spaces.kept) {
+            let columns = guarded.columns(rows);
+            let hashes = guarded.key.hashes(&columns, rows.num_rows())?;
+            kept.extend(hashes.into_iter().flatten());
+        }
+        Ok(())
+    }
+
+    /// Takes note of a file whose rows go or are kept.
+    pub(super) fn remove(&mut self, space: Space, file: &DataFile) {
+        let space = self.spaces.entry(space).or_default();
+        space.gone.insert(file.path.clone());
+    }
+
+    /// Takes note that the transaction's rows in memory go or are kept.
+    pub(super) fn remove_memory(&mut self, space: Space) {
+        self.spaces.entry(space).or_default().memory.clear();
+    }
+
+    /// Checks what waits, and gives the keys that were added, by space.
+    ///
+    /// # Errors
+    /// 23505 for a key that is there.
+    pub(super) async fn finish(mut self) -> Result<HashMap<Space, Vec<Claim>>> {
+        let waiting: Vec<(Space, Vec<RecordBatch>)> = self
+            .spaces
+            .iter_mut()
+            .map(|(space, keys)| (*space, std::mem::take(&mut keys.waiting)))
+            .collect();
+        for (space, batches) in waiting {
+            for batch in batches {
+                self.check(space, &batch).await?;
+            }
+        }
+        let mut claims = HashMap::new();
+        for (space, keys) in self.spaces {
+            let Some(base) = keys.base else { continue };
+            let of_space = self.keys.iter().zip(keys.added).map(|(guarded, hashes)| Claim {
+                key: guarded.key.clone(),
+                hashes: Arc::new(hashes),
+                base: Arc::clone(&base),
+            });
+            claims.insert(space, of_space.filter(|c| !c.hashes.is_empty()).collect());
+        }
+        Ok(claims)
+    }
+
+    async fn check(&mut self, space: Space, rows: &RecordBatch) -> Result<()> {
+        let count = self.keys.len();
+        let own = self.spaces.entry(space).or_default();
+        own.added.resize_with(count, KeySet::default);
+        for index in 0..count {
+            let columns = self.keys[index].columns(rows);
+            let hashes = self.keys[index].key.hashes(&columns, rows.num_rows())?;
+            let own = self.spaces.entry(space).or_default();
+            let kept = own.kept.get(index);
+            let mut fresh = Vec::with_capacity(hashes.len());
+            for (row, hash) in hashes.iter().enumerate() {
+                let Some(hash) = hash else { continue };
+                let is_kept = kept.is_some_and(|kept| kept.contains(hash));
+                if is_kept || !own.added[index].insert(*hash) {
+                    return Err(self.taken(index, &columns, row));
+                }
+                fresh.push(*hash);
+            }
+            let held = self.held(space, index, &columns, &fresh).await?;
+            if !held.is_empty() {
+                let is_held = |hash: &Option<u128>| hash.is_some_and(|h| held.contains(&h));
+                let row = hashes.iter().position(is_held).unwrap_or_default();
+                return Err(self.taken(index, &columns, row));
+            }
+        }
+        Ok(())
+    }
+
+    /// Those of the wanted keys that the table has, the transaction's own changes included.
+    async fn held(
+        &mut self,
+        space: Space,
+        index: usize,
+        columns: &[ArrayRef],
+        wanted: &[u128],
+    ) -> Result<KeySet> {
+        let part = Part {
+            space,
+            table: table(&self.relation)?.uuid,
+        };
+        let base = self.base(part).await?;
+        let own = self.spaces.entry(space).or_default();
+        let mut held = KeySet::default();
+        if let Some(memory) = own.memory.get(index) {
+            held.extend(wanted.iter().filter(|hash| memory.contains(hash)));
+        }
+        let key = &self.keys[index].key;
+        let ranges = key.ranges(columns)?;
+        let files = base.files.iter().chain(&own.own_files);
+        let files: Vec<Arc<DataFile>> = files
+            .filter(|file| !own.gone.contains(&file.path))
+            .map(Arc::clone)
+            .collect();
+        let search = KeySearch {
+            part,
+            relation: &self.relation,
+            key,
+            defaults: &self.defaults,
+            ranges: Some(&ranges),
+        };
+        held.extend(self.catalog.storage().keys_held(search, &files, wanted).await?);
+        Ok(held)
+    }
+
+    /// The part's files as they are visible when the statement first asks.
+    async fn base(&mut self, part: Part) -> Result<Arc<Snapshot>> {
+        let own = self.spaces.entry(part.space).or_default();
+        if let Some(base) = &own.base {
+            return Ok(Arc::clone(base));
+        }
+        let base = if self.relation.schema == TEMPORARY_SCHEMA {
+            Arc::new(Snapshot::empty())
+        } else {
+            self.catalog.snapshot(part, &self.relation.name).await?
+        };
+        let own = self.spaces.entry(part.space).or_default();
+        own.base = Some(Arc::clone(&base));
+        Ok(base)
+    }
+
+    fn taken(&self, index: usize, columns: &[ArrayRef], row: usize) -> Error {
+        unique(&self.relation, self.keys[index].key.constraint, columns, row)
+    }
+}
+
+impl GuardedKey {
+    fn columns(&self, rows: &RecordBatch) -> Vec<ArrayRef> {
+        let column = |place: &usize| Arc::clone(rows.column(*place));
+        self.places.iter().map(column).collect()
+    }
+}
+
+/// PostgreSQL's error for a key that is there; `columns` are the key's.
+fn unique(relation: &Relation, constraint: Oid, columns: &[ArrayRef], row: usize) -> Error {
+    let key = relation
+        .table()
+        .and_then(|table| Some((table, table.keys.iter().find(|k| k.oid == constraint)?)));
+    let detail = key.and_then(|(table, key)| {
+        let key = KeyColumns::of(table, key);
+        key_text(table, &key, columns, row)
+    });
+    Error::Unique {
+        relation: relation.name.clone(),
+        constraint: key.map(|(_, key)| key.name.clone()).unwrap_or_default(),
+        detail: detail.map(|key| format!("Key {key} already exists.")),
+    }
+}
+
+/// A key as PostgreSQL's details name it: `(a, b)=(1, x)`.
+pub(super) fn key_text(
+    table: &Table,
+    key: &KeyColumns,
+    columns: &[ArrayRef],
+    row: usize,
+) -> Option<String> {
+    let mut names = Vec::new();
+    let mut values = Vec::new();
+    if columns.is_empty() {
+        return None;
+    }
+    for (number, array) in key.numbers().zip(columns) {
+        let column = table.columns.iter().find(|c| c.number == number)?;
+        names.push(column.name.as_str());
+        values.push(if array.is_null(row) {
+            "null".to_owned()
+        } else {
+            crate::format::text_of(array, row, &column.sql_type).ok()?
+        });
+    }
+    Some(format!("({})=({})", names.join(", "), values.join(", ")))
+}
+
+/// What is kept of a commit to tell which key another transaction added first.
+pub(super) struct Claimants(Vec<Claimant>);
+
+struct Claimant {
+    part: Part,
+    relation: Arc<Relation>,
+    added: Vec<Arc<DataFile>>,
+    rows: Vec<RecordBatch>,
+}
+
+impl Claimants {
+    pub(super) fn of(commit: &Commit) -> Self {
+        let claiming = commit.parts.iter().filter(|change| !change.claims.is_empty());
+        let claimants = claiming.map(|change| Claimant {
+            part: change.part,
+            relation: Arc::clone(&change.relation),
+            added: change.added.clone(),
+            rows: change.rows.clone(),
+        });
+        Self(claimants.collect())
+    }
+
+    /// The error that a client reads when a commit failed.
+    pub(super) async fn explain(
+        &self,
+        catalog: &Catalog,
+        error: tessera_catalog::Error,
+    ) -> Error {
+        let tessera_catalog::Error::KeyTaken {
+            constraint,
+            hash,
+            part,
+            ..
+        } = &error
+        else {
+            return error.into();
+        };
+        let Some(claimant) = self.0.iter().find(|claimant| claimant.part == *part) else {
+            return error.into();
+        };
+        match claimant.row(catalog, *constraint, *hash).await {
+            Ok(columns) => unique(&claimant.relation, *constraint, &columns, 0),
+            Err(cause) => {
+                tracing::warn!(%cause, "a key that was taken could not be read again");
+                error.into()
+            }
+        }
+    }
+}
+
+impl Claimant {
+    /// The key's columns of the row that has a key.
+    async fn row(&self, catalog: &Catalog, constraint: Oid, hash: u128) -> Result<Vec<ArrayRef>> {
+        let of = table(&self.relation)?;
+        let Some(key) = of.keys.iter().find(|key| key.oid == constraint) else {
+            return Ok(Vec::new());
+        };
+        let key = KeyColumns::of(of, key);
+        let places = key.places(stored_columns(of));
+        for batch in &self.rows {
+            let columns: Vec<ArrayRef> =
+                places.iter().map(|place| Arc::clone(batch.column(*place))).collect();
+            let hashes = key.hashes(&columns, batch.num_rows())?;
+            if let Some(row) = hashes.iter().position(|own| *own == Some(hash)) {
+                return Ok(columns.iter().map(|column| column.slice(row, 1)).collect());
+            }
+        }
+        let search = KeySearch {
+            part: self.part,
+            relation: &self.relation,
+            key: &key,
+            defaults: &HashMap::new(),
+            ranges: None,
+        };
+        let found = catalog.storage().key_row(search, &self.added, hash).await?;
+        Ok(found.map_or_else(Vec::new, |row| row.columns().to_vec()))
+    }
+}
