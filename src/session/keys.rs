@@ -14,8 +14,8 @@ use tessera_catalog::commit::{Claim, Commit};
 use tessera_catalog::id::{Oid, Part, Space};
 use tessera_catalog::key::{KeyColumns, KeySearch, KeySet};
 use tessera_catalog::model::{Relation, Table};
-use tessera_catalog::storage::{DataFile, Snapshot};
 use tessera_catalog::storage::stored::stored_columns;
+use tessera_catalog::storage::{DataFile, Snapshot};
 
 use super::Session;
 use super::opener::missing_defaults;
@@ -92,7 +92,11 @@ impl KeyGuard {
                 .collect::<Result<Vec<_>>>()?;
             let own = SpaceKeys {
                 own_files: pending.added.clone(),
-                gone: pending.removed.iter().map(|file| file.path.clone()).collect(),
+                gone: pending
+                    .removed
+                    .iter()
+                    .map(|file| file.path.clone())
+                    .collect(),
                 memory,
                 ..SpaceKeys::default()
             };
@@ -130,7 +134,11 @@ impl KeyGuard {
         match self.check {
             KeyCheck::AtOnce => self.check(space, rows).await,
             KeyCheck::AtEnd => {
-                self.spaces.entry(space).or_default().waiting.push(rows.clone());
+                self.spaces
+                    .entry(space)
+                    .or_default()
+                    .waiting
+                    .push(rows.clone());
                 Ok(())
             }
         }
@@ -177,11 +185,15 @@ impl KeyGuard {
         let mut claims = HashMap::new();
         for (space, keys) in self.spaces {
             let Some(base) = keys.base else { continue };
-            let of_space = self.keys.iter().zip(keys.added).map(|(guarded, hashes)| Claim {
-                key: guarded.key.clone(),
-                hashes: Arc::new(hashes),
-                base: Arc::clone(&base),
-            });
+            let of_space = self
+                .keys
+                .iter()
+                .zip(keys.added)
+                .map(|(guarded, hashes)| Claim {
+                    key: guarded.key.clone(),
+                    hashes: Arc::new(hashes),
+                    base: Arc::clone(&base),
+                });
             claims.insert(space, of_space.filter(|c| !c.hashes.is_empty()).collect());
         }
         Ok(claims)
@@ -247,7 +259,12 @@ impl KeyGuard {
             defaults: &self.defaults,
             ranges: Some(&ranges),
         };
-        held.extend(self.catalog.storage().keys_held(search, &files, wanted).await?);
+        held.extend(
+            self.catalog
+                .storage()
+                .keys_held(search, &files, wanted)
+                .await?,
+        );
         Ok(held)
     }
 
@@ -268,7 +285,12 @@ impl KeyGuard {
     }
 
     fn taken(&self, index: usize, columns: &[ArrayRef], row: usize) -> Error {
-        unique(&self.relation, self.keys[index].key.constraint, columns, row)
+        unique(
+            &self.relation,
+            self.keys[index].key.constraint,
+            columns,
+            row,
+        )
     }
 }
 
@@ -331,7 +353,10 @@ struct Claimant {
 
 impl Claimants {
     pub(super) fn of(commit: &Commit) -> Self {
-        let claiming = commit.parts.iter().filter(|change| !change.claims.is_empty());
+        let claiming = commit
+            .parts
+            .iter()
+            .filter(|change| !change.claims.is_empty());
         let claimants = claiming.map(|change| Claimant {
             part: change.part,
             relation: Arc::clone(&change.relation),
@@ -342,11 +367,7 @@ impl Claimants {
     }
 
     /// The error that a client reads when a commit failed.
-    pub(super) async fn explain(
-        &self,
-        catalog: &Catalog,
-        error: tessera_catalog::Error,
-    ) -> Error {
+    pub(super) async fn explain(&self, catalog: &Catalog, error: tessera_catalog::Error) -> Error {
         let tessera_catalog::Error::KeyTaken {
             constraint,
             hash,
@@ -379,8 +400,10 @@ impl Claimant {
         let key = KeyColumns::of(of, key);
         let places = key.places(stored_columns(of));
         for batch in &self.rows {
-            let columns: Vec<ArrayRef> =
-                places.iter().map(|place| Arc::clone(batch.column(*place))).collect();
+            let columns: Vec<ArrayRef> = places
+                .iter()
+                .map(|place| Arc::clone(batch.column(*place)))
+                .collect();
             let hashes = key.hashes(&columns, batch.num_rows())?;
             if let Some(row) = hashes.iter().position(|own| *own == Some(hash)) {
                 return Ok(columns.iter().map(|column| column.slice(row, 1)).collect());

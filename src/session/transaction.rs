@@ -78,7 +78,11 @@ impl PendingPart {
         places: &[usize],
     ) -> Result<Arc<KeySet>> {
         let constraint = key.constraint;
-        let known = match self.known.iter_mut().position(|k| k.constraint == constraint) {
+        let known = match self
+            .known
+            .iter_mut()
+            .position(|k| k.constraint == constraint)
+        {
             Some(index) => &mut self.known[index],
             None => {
                 self.known.push(KnownKeys {
@@ -493,7 +497,10 @@ impl Transaction {
 
     /// Whether a statement did something else for a key that it found.
     pub(super) fn is_arbitrated(&self) -> bool {
-        self.changes.parts.values().any(|pending| pending.arbitrated)
+        self.changes
+            .parts
+            .values()
+            .any(|pending| pending.arbitrated)
     }
 
     /// Whether anything would be committed.

@@ -39,7 +39,7 @@ fn prepare(server: &Tessera) {
             "CREATE TENANT {tenant} WITH (admin = 'boss', password = '{password}')"
         ));
         let mut boss = server.session(tenant, "boss");
-        boss.run("CREATE TABLE journal (id bigint PRIMARY KEY NOT ENFORCED, amount bigint)");
+        boss.run("CREATE TABLE journal (id bigint PRIMARY KEY, amount bigint)");
         boss.run("CREATE TABLE balance (account int, total bigint)");
         boss.run("INSERT INTO balance VALUES (0, 0), (1, 0)");
     }

@@ -22,6 +22,7 @@ mod ddl;
 mod demo;
 mod forecast;
 mod isolation;
+mod keys;
 mod layers;
 mod limits;
 mod serve;

@@ -74,7 +74,11 @@ impl Group<'_> {
             ranges: None,
         };
         let wanted: Vec<u128> = claim.hashes.iter().copied().collect();
-        let held = self.shared.storage.keys_held(search, &came, &wanted).await?;
+        let held = self
+            .shared
+            .storage
+            .keys_held(search, &came, &wanted)
+            .await?;
         Ok(held.into_iter().next())
     }
 
@@ -97,7 +101,9 @@ impl Group<'_> {
             }
             let now = self.shared.store.parts_of(*table).await?;
             let same = now.len() == parts.len()
-                && now.iter().all(|row| parts.contains(&(row.part, row.version)));
+                && now
+                    .iter()
+                    .all(|row| parts.contains(&(row.part, row.version)));
             if !same {
                 return Err(Error::Conflict);
             }

@@ -31,8 +31,7 @@ struct Entry {
 
 impl Entry {
     fn is_of(&self, key: &KeyColumns) -> bool {
-        self.nulls_distinct == key.nulls_distinct
-            && self.columns.iter().copied().eq(key.numbers())
+        self.nulls_distinct == key.nulls_distinct && self.columns.iter().copied().eq(key.numbers())
     }
 }
 
@@ -77,7 +76,12 @@ impl KeyFilters {
 impl Cached {
     /// Forgets the quarter that was not used for longest.
     fn evict(&mut self) {
-        let mut uses: Vec<u64> = self.files.values().flatten().map(|entry| entry.used).collect();
+        let mut uses: Vec<u64> = self
+            .files
+            .values()
+            .flatten()
+            .map(|entry| entry.used)
+            .collect();
         if uses.is_empty() {
             return;
         }

@@ -10,7 +10,13 @@ const BITS_PER_KEY: usize = 16;
 const BLOCK_BITS: usize = 256;
 /// Parquet's odd multipliers, one for each word of a block.
 const SALT: [u32; 8] = [
-    0x47b6_137b, 0x4497_4d91, 0x8824_ad5b, 0xa2b7_289d, 0x7054_95c7, 0x2df1_424b, 0x9efc_4947,
+    0x47b6_137b,
+    0x4497_4d91,
+    0x8824_ad5b,
+    0xa2b7_289d,
+    0x7054_95c7,
+    0x2df1_424b,
+    0x9efc_4947,
     0x5c6b_fb31,
 ];
 
@@ -38,7 +44,10 @@ impl KeyFilter {
     /// Whether a key may be among them; `false` is certain.
     pub(crate) fn may_hold(&self, key: u64) -> bool {
         let block = &self.blocks[place(key, self.blocks.len())];
-        block.iter().zip(bits(key)).all(|(word, bit)| word & bit != 0)
+        block
+            .iter()
+            .zip(bits(key))
+            .all(|(word, bit)| word & bit != 0)
     }
 
     /// Its size in memory.

@@ -22,8 +22,8 @@ use siphasher::sip128::SipHasher13;
 
 pub(crate) use cache::KeyFilters;
 pub(crate) use filter::KeyFilter;
-pub(crate) use search::filter_key;
 pub use search::KeySearch;
+pub(crate) use search::filter_key;
 
 use crate::error::Result;
 use crate::id::Oid;
@@ -141,7 +141,10 @@ impl KeyColumns {
             .collect();
         let converted = RowConverter::new(fields)?.convert_columns(&canonical)?;
         let nulls: Vec<_> = if self.nulls_distinct {
-            columns.iter().filter_map(|array| array.logical_nulls()).collect()
+            columns
+                .iter()
+                .filter_map(|array| array.logical_nulls())
+                .collect()
         } else {
             Vec::new()
         };
@@ -244,12 +247,18 @@ fn canonical(array: &ArrayRef, sql_type: &SqlType) -> Result<ArrayRef> {
                     value + 0.0
                 }
             };
-            std::sync::Arc::new(wide.as_primitive::<Float64Type>().unary::<_, Float64Type>(plain))
+            std::sync::Arc::new(
+                wide.as_primitive::<Float64Type>()
+                    .unary::<_, Float64Type>(plain),
+            )
         }
         SqlType::Numeric(None) => {
             let text = cast(array, &DataType::Utf8View)?;
             let text = text.as_string_view().iter();
-            std::sync::Arc::new(text.map(|v| v.map(plain_number)).collect::<StringViewArray>())
+            std::sync::Arc::new(
+                text.map(|v| v.map(plain_number))
+                    .collect::<StringViewArray>(),
+            )
         }
         SqlType::Interval => {
             let spans = array.as_primitive::<IntervalMonthDayNanoType>();
@@ -260,11 +269,9 @@ fn canonical(array: &ArrayRef, sql_type: &SqlType) -> Result<ArrayRef> {
             let spans: Decimal128Array = spans.iter().map(|value| value.map(micros)).collect();
             std::sync::Arc::new(spans)
         }
-        SqlType::Text
-        | SqlType::Varchar(_)
-        | SqlType::Char(_)
-        | SqlType::Name
-        | SqlType::Uuid => cast(array, &DataType::Utf8View)?,
+        SqlType::Text | SqlType::Varchar(_) | SqlType::Char(_) | SqlType::Name | SqlType::Uuid => {
+            cast(array, &DataType::Utf8View)?
+        }
         other => cast(array, &other.arrow(&std::sync::Arc::from("UTC")))?,
     })
 }

@@ -66,7 +66,10 @@ impl Storage {
         file: &DataFile,
         wanted: &[u128],
     ) -> (KeySet, bool) {
-        if search.ranges.is_some_and(|ranges| ranges.excludes(search.key, file)) {
+        if search
+            .ranges
+            .is_some_and(|ranges| ranges.excludes(search.key, file))
+        {
             return (KeySet::default(), false);
         }
         let wanted = wanted.iter().copied();

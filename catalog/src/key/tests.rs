@@ -31,7 +31,13 @@ fn hashes(sql_type: SqlType, array: ArrayRef) -> Vec<Option<u128>> {
 fn equal_values_are_one_key() {
     let floats = hashes(
         SqlType::Float8,
-        Arc::new(Float64Array::from(vec![0.0, -0.0, f64::NAN, -f64::NAN, 1.0])),
+        Arc::new(Float64Array::from(vec![
+            0.0,
+            -0.0,
+            f64::NAN,
+            -f64::NAN,
+            1.0,
+        ])),
     );
     assert_eq!(floats[0], floats[1]);
     assert_eq!(floats[2], floats[3]);
@@ -43,8 +49,13 @@ fn equal_values_are_one_key() {
     assert_ne!(numbers[0], numbers[3]);
     assert_eq!(numbers[4], numbers[5]);
     assert_ne!(numbers[2], numbers[6]);
-    let spans = [(1, 0, 0), (0, 30, 0), (0, 29, 86_400_000_000_000), (0, 31, 0)]
-        .map(|(months, days, nanos)| IntervalMonthDayNano::new(months, days, nanos));
+    let spans = [
+        (1, 0, 0),
+        (0, 30, 0),
+        (0, 29, 86_400_000_000_000),
+        (0, 31, 0),
+    ]
+    .map(|(months, days, nanos)| IntervalMonthDayNano::new(months, days, nanos));
     let spans = IntervalMonthDayNanoArray::from(spans.to_vec());
     let spans = hashes(SqlType::Interval, Arc::new(spans));
     assert_eq!(spans[0], spans[1]);

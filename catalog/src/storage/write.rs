@@ -249,8 +249,10 @@ impl PartWriter {
     /// The keys of a batch's rows, as filters hold them.
     fn key_hashes(&self, batch: &RecordBatch) -> Result<Vec<Vec<u64>>> {
         let of_key = |(key, places): &(KeyColumns, Vec<usize>)| {
-            let columns: Vec<ArrayRef> =
-                places.iter().map(|place| Arc::clone(batch.column(*place))).collect();
+            let columns: Vec<ArrayRef> = places
+                .iter()
+                .map(|place| Arc::clone(batch.column(*place)))
+                .collect();
             let hashes = key.hashes(&columns, batch.num_rows())?;
             Ok(hashes.into_iter().flatten().map(filter_key).collect())
         };

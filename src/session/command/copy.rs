@@ -14,9 +14,9 @@ use crate::planner::Scope;
 use crate::planner::ast::{Body, Copy, CopySource, CopyValue};
 use crate::planner::source::{AsOf, Found, TableRef};
 use crate::policy::{Caller, check_columns};
-use crate::session::keys::{KeyCheck, KeyGuard};
 use crate::session::Session;
 use crate::session::copy_sink::{CopySink, Shape};
+use crate::session::keys::{KeyCheck, KeyGuard};
 use crate::session::reply::{
     Columns, CopyFormat, CopyHeader, CopyIn, CopyOptions, CopyOut, ForceColumns, LogVerbosity,
     OutColumn, Reply,

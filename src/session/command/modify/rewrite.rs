@@ -183,7 +183,10 @@ impl Rewrite<'_> {
 
     /// Whether rows may have keys afterwards that they did not have before.
     fn touches_keys(&self, of_table: &Table) -> bool {
-        let live: Vec<i16> = of_table.live_columns().map(|column| column.number).collect();
+        let live: Vec<i16> = of_table
+            .live_columns()
+            .map(|column| column.number)
+            .collect();
         let is_of_key = |place: &usize| {
             let number = live.get(*place);
             number.is_some_and(|number| {

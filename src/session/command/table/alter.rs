@@ -338,10 +338,15 @@ async fn check_new_key(
     found: &Found,
     scope: &Scope,
 ) -> Result<()> {
+    if key.is_checked() {
+        existing::check_unique(session, table, key, found, scope).await?;
+    }
     if key.kind == KeyKind::Primary {
         for number in &key.columns {
             let column = table.columns.iter().find(|c| c.number == *number);
-            let name = column.map(|column| column.name.as_str()).unwrap_or_default();
+            let name = column
+                .map(|column| column.name.as_str())
+                .unwrap_or_default();
             let quoted = name.replace('"', "\"\"");
             if column::any_row(session, found, &format!("\"{quoted}\" IS NULL")).await? {
                 return Err(Error::ContainsNulls {
@@ -350,9 +355,6 @@ async fn check_new_key(
                 });
             }
         }
-    }
-    if key.is_checked() {
-        existing::check_unique(session, table, key, found, scope).await?;
     }
     Ok(())
 }
@@ -368,7 +370,10 @@ async fn check_column_key(
         return Ok(());
     }
     existing::hold_still(session, found).await?;
-    let value = table.columns.last().and_then(|c| c.missing_default.as_deref());
+    let value = table
+        .columns
+        .last()
+        .and_then(|c| c.missing_default.as_deref());
     if value.is_none() && !key.nulls_not_distinct {
         return Ok(());
     }
@@ -378,7 +383,11 @@ async fn check_column_key(
         _ => "SELECT 1 FROM {table} HAVING count(*) > 1",
     };
     if existing::first_rows(session, found, twice).await?.is_some() {
-        let name = table.columns.last().map(|c| c.name.as_str()).unwrap_or_default();
+        let name = table
+            .columns
+            .last()
+            .map(|c| c.name.as_str())
+            .unwrap_or_default();
         let value = value.unwrap_or("null");
         return Err(Error::UniqueOfExisting {
             constraint: key.name.clone(),

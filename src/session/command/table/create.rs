@@ -7,8 +7,8 @@ use datafusion::sql::sqlparser::ast::{self, CreateTable, TableConstraint};
 use futures::StreamExt;
 use tessera_catalog::id::{Oid, TableUuid};
 use tessera_catalog::model::{
-    Acl, AclItem, Change, Column, Privilege, Privileges, Relation, RelationBody,
-    Scope as Reach, TENANT_COLUMN, Table,
+    Acl, AclItem, Change, Column, Privilege, Privileges, Relation, RelationBody, Scope as Reach,
+    TENANT_COLUMN, Table,
 };
 use tessera_catalog::sql_type::SqlType;
 

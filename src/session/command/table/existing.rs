@@ -96,7 +96,10 @@ pub(super) async fn check_unique(
     let Some(twice) = first_rows(session, found, &text).await? else {
         return Ok(());
     };
-    let values: Vec<ArrayRef> = twice.columns()[..names.len()].iter().map(Arc::clone).collect();
+    let values: Vec<ArrayRef> = twice.columns()[..names.len()]
+        .iter()
+        .map(Arc::clone)
+        .collect();
     let text = key_text(table, &columns, &values, 0);
     Err(Error::UniqueOfExisting {
         constraint: key.name.clone(),
@@ -121,6 +124,8 @@ pub(super) async fn hold_still(session: &mut Session, found: &Found) -> Result<(
         let snapshot = catalog.snapshot(part, &found.relation.name).await?;
         parts.extend(snapshot.version.map(|version| (part, version)));
     }
-    session.transaction.keep_unmoved(TableVersions { table, parts });
+    session
+        .transaction
+        .keep_unmoved(TableVersions { table, parts });
     Ok(())
 }
