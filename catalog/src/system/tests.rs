@@ -94,6 +94,7 @@ fn key(oid: Oid, name: &str, kind: KeyKind, columns: &[i16]) -> Key {
         kind,
         columns: columns.to_vec(),
         enforced: true,
+        nulls_not_distinct: false,
     }
 }
 
