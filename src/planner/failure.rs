@@ -125,15 +125,19 @@ fn coded(
 fn sqlstate_of_call(error: &tessera_udfs::Error) -> &'static str {
     use tessera_udfs::Error as Call;
     match error {
-        Call::UnknownArgument { .. } | Call::MissingArgument { .. } => "42883",
-        Call::DuplicateArgument { .. } | Call::PositionalArgument { .. } => "42601",
+        Call::UnknownArgument { .. }
+        | Call::MissingArgument { .. }
+        | Call::TooManyArguments { .. } => "42883",
+        Call::DuplicateArgument { .. }
+        | Call::PositionalArgument { .. }
+        | Call::PositionalAfterNamed => "42601",
         Call::UndefinedColumn { .. } => "42703",
         Call::AmbiguousColumn { .. } => "42702",
         Call::UndecidedColumn { .. } | Call::NotConstant { .. } => "42P10",
         Call::ColumnType { .. } | Call::WrongType { .. } => "42804",
         Call::InvalidValue { .. } => "22023",
         Call::NullValue { .. } => "22004",
-        Call::NotARelation { .. } => "42809",
+        Call::NotARelation { .. } | Call::NoWindow { .. } | Call::NoOrder { .. } => "42809",
         Call::NotSupported { .. } => "0A000",
         Call::Group { .. } => "22000",
         Call::Internal { .. } => "XX000",

@@ -1,7 +1,7 @@
 //! A query's AST to its plan.
 
 use datafusion::arrow::datatypes::FieldRef;
-use datafusion::common::DFSchema;
+use datafusion::common::{DFSchema, DataFusionError};
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::sql::planner::{ParserOptions, PlannerContext, SqlToRel};
 use datafusion::sql::sqlparser::ast;
@@ -54,7 +54,7 @@ pub(super) fn plan_with(
 ) -> Result<LogicalPlan> {
     refused::check(&statement)?;
     functions::plain_calls(&mut statement);
-    tessera_udfs::rewrite_relation_arguments(&mut statement);
+    tessera_udfs::rewrite_calls(&mut statement).map_err(DataFusionError::from)?;
     time_travel::mark_versions(&mut statement)?;
     output_names::name_outputs(&mut statement);
     let hidden = operators::short_spellings(&mut statement);
@@ -86,6 +86,7 @@ pub fn expression(
     parameters: &[Option<FieldRef>],
 ) -> Result<Expr> {
     functions::plain_calls(&mut expression);
+    tessera_udfs::rewrite_calls(&mut expression).map_err(DataFusionError::from)?;
     operators::short_spellings(&mut expression);
     spelling::plain_expression(&mut expression);
     let names = Names::new(scope);

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::Schema;
+use datafusion::common::DataFusionError;
 use datafusion::logical_expr::TableSource;
 use datafusion::sql::sqlparser::ast::{
     Ident, ObjectName, ObjectNamePart, Query, Statement as Sql, TableAlias, TableFactor, VisitMut,
@@ -31,7 +32,7 @@ pub(super) const REFERENCE_SCHEMA: &str = "\u{3}reference";
 pub fn bind(query: &Query, scope: &Scope) -> Result<(String, Vec<Reference>)> {
     let mut statement = Sql::Query(Box::new(query.clone()));
     // A relation that is a function's argument is bound like any other.
-    tessera_udfs::rewrite_relation_arguments(&mut statement);
+    tessera_udfs::rewrite_calls(&mut statement).map_err(DataFusionError::from)?;
     let mut binder = Binder {
         scope,
         references: Vec::new(),

@@ -255,6 +255,9 @@ fn function_rows(state: &SessionState) -> Arc<Vec<FunctionRow>> {
                 &Signature::variadic_any(Volatility::Stable),
             ));
         }
+        let listed = tessera_udfs::listing();
+        rows.retain(|row| !listed.iter().any(|own| own.name == row.name));
+        rows.extend(listed.into_iter().map(listed_row));
         rows.sort_by(|a, b| (&a.name, a.kind).cmp(&(&b.name, b.kind)));
         rows.dedup_by(|a, b| a.name == b.name);
         for (oid, row) in (FIRST_FUNCTION_OID..).zip(&mut rows) {
@@ -262,6 +265,32 @@ fn function_rows(state: &SessionState) -> Arc<Vec<FunctionRow>> {
         }
         Arc::new(rows)
     }))
+}
+
+/// A function with named arguments as `pg_proc` shows it.
+fn listed_row(function: tessera_udfs::Listed) -> FunctionRow {
+    let shape = |argument: &tessera_udfs::ListedArgument| match &argument.shape {
+        tessera_udfs::Shape::Value(data_type) => SqlType::from_arrow(data_type),
+        tessera_udfs::Shape::Any => SqlType::Unknown,
+        tessera_udfs::Shape::Relation => SqlType::Record,
+    };
+    let arguments = &function.arguments;
+    FunctionRow {
+        args: arguments.iter().map(shape).collect(),
+        arg_names: arguments.iter().map(|a| a.name.to_owned()).collect(),
+        arg_defaults: arguments.iter().map(|a| a.default.clone()).collect(),
+        result: function
+            .result
+            .as_ref()
+            .map_or(SqlType::Record, SqlType::from_arrow),
+        returns_set: function.result.is_none(),
+        strict: false,
+        ..function_row(
+            function.name,
+            function.kind,
+            &Signature::variadic_any(Volatility::Immutable),
+        )
+    }
 }
 
 /// A function as `pg_proc` shows it. The engine's functions take arguments of many types and tell
@@ -277,6 +306,7 @@ fn function_row(name: &str, kind: char, signature: &Signature) -> FunctionRow {
         kind,
         args,
         arg_names: Vec::new(),
+        arg_defaults: Vec::new(),
         result: SqlType::Text,
         returns_set: false,
         volatility: match signature.volatility {

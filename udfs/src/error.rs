@@ -36,6 +36,25 @@ pub enum Error {
         allowed: Vec<String>,
     },
 
+    /// A nameless argument follows a named one (42601).
+    #[error("positional argument cannot follow named argument")]
+    PositionalAfterNamed,
+
+    /// There are more arguments than the function has (42883).
+    #[error("function \"{function}\" has too many arguments")]
+    TooManyArguments {
+        function: String,
+        allowed: Vec<String>,
+    },
+
+    /// A window function stands without a window (42809).
+    #[error("window function {function} requires an OVER clause")]
+    NoWindow { function: String },
+
+    /// What depends on an order is called without one (42809).
+    #[error("function {function} requires ORDER BY")]
+    NoOrder { function: String, window: bool },
+
     /// An argument names a column that its relation does not have (42703).
     #[error("column \"{column}\" of argument \"{argument}\" does not exist")]
     UndefinedColumn {
@@ -117,7 +136,15 @@ impl Error {
     /// The hint for the client, as whole sentences.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Error::UnknownArgument { allowed, .. } => {
+            Error::NoOrder {
+                function,
+                window: true,
+            } => Some(format!("Write {function}(...) OVER (ORDER BY ...).")),
+            Error::NoOrder {
+                function,
+                window: false,
+            } => Some(format!("Write {function}(... ORDER BY ...).")),
+            Error::UnknownArgument { allowed, .. } | Error::TooManyArguments { allowed, .. } => {
                 Some(format!("Its arguments are: {}.", allowed.join(", ")))
             }
             Error::PositionalArgument { allowed, .. } => Some(format!(
@@ -150,6 +177,8 @@ impl Error {
                 "With on_error => 'status' the reason stands in the column \"status\" and the other groups are computed.".to_owned(),
             ),
             Error::DuplicateArgument { .. }
+            | Error::PositionalAfterNamed
+            | Error::NoWindow { .. }
             | Error::ColumnType { .. }
             | Error::WrongType { .. }
             | Error::NullValue { .. }

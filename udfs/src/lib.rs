@@ -3,23 +3,29 @@
 //! ```text
 //! error      what can be wrong with a call
 //! pg         PostgreSQL's own functions, where the engine lacks them or answers differently
+//! function   scalar, aggregate and window functions with named arguments
 //! relation   the one mechanism behind every table function
-//! forecast   …and the functions on it, one folder a topic
+//! forecast, risk
+//!            …and the functions on both, one folder a topic
 //! math       the numbers: slices in, slices out
 //! ```
 //!
-//! The server calls [`rewrite_relation_arguments`] on the parsed statement, gives its session state
+//! The server calls [`rewrite_calls`] on the parsed statement, gives its session state
 //! what [`register_all`] adds, its query planner [`extension_planners`], and its plan guard [`is_known_node`].
 
 pub mod error;
 pub mod forecast;
+mod function;
+mod listing;
 pub mod math;
 pub mod pg;
 pub mod relation;
+mod risk;
 
 #[cfg(test)]
 mod testing;
 
+use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
 use datafusion::catalog::TableFunction as TableFunctionOf;
@@ -27,9 +33,11 @@ use datafusion::execution::SessionStateBuilder;
 use datafusion::logical_expr::UserDefinedLogicalNode;
 use datafusion::logical_expr::planner::RelationPlanner;
 use datafusion::physical_planner::ExtensionPlanner;
-use datafusion::sql::sqlparser::ast::Statement;
+use datafusion::sql::sqlparser::ast::VisitMut;
 
 pub use error::Error;
+use function::Declaration;
+pub use listing::{Listed, ListedArgument, Shape, listing};
 use relation::{TableFunction, TableFunctionNode, TableFunctionPlanner, TableFunctions};
 
 static TABLE_FUNCTIONS: LazyLock<TableFunctions> = LazyLock::new(|| {
@@ -57,10 +65,13 @@ pub fn extension_planners() -> Vec<Arc<dyn ExtensionPlanner + Send + Sync>> {
 pub fn register_all(mut builder: SessionStateBuilder) -> SessionStateBuilder {
     let scalars = builder.scalar_functions().get_or_insert_default();
     scalars.extend(pg::scalar_functions());
+    scalars.extend(risk::scalars().map(|spec| Arc::new(spec.function.udf())));
     let aggregates = builder.aggregate_functions().get_or_insert_default();
     aggregates.extend(pg::aggregate_functions());
+    aggregates.extend(risk::aggregates().map(|spec| Arc::new(spec.udaf())));
     let windows = builder.window_functions().get_or_insert_default();
     windows.extend(pg::window_functions());
+    windows.extend(risk::windows().map(|spec| Arc::new(spec.udwf())));
     // The first planner that knows an operator decides, so PostgreSQL's come before the engine's.
     let planners = builder.expr_planners().get_or_insert_default();
     planners.splice(0..0, pg::expr_planners());
@@ -73,10 +84,28 @@ pub fn register_all(mut builder: SessionStateBuilder) -> SessionStateBuilder {
     builder
 }
 
-/// Makes `forecast(sales, …)` read `forecast((SELECT * FROM sales), …)` everywhere in a statement,
-/// so that DataFusion sees the table before it plans.
-pub fn rewrite_relation_arguments(statement: &mut Statement) {
-    table_functions().rewrite_relation_arguments(statement);
+/// Makes the calls in a statement or expression plain, before DataFusion plans them: `forecast(sales, …)` reads
+/// `forecast((SELECT * FROM sales), …)`, and named arguments of other functions come in their places.
+///
+/// # Errors
+/// For calls that the functions' declarations do not allow.
+pub fn rewrite_calls(node: &mut impl VisitMut) -> error::Result<()> {
+    table_functions().rewrite_relation_arguments(node);
+    function::rewrite(node, declaration)
+}
+
+/// The functions with named arguments, table functions excepted.
+fn declarations() -> impl Iterator<Item = &'static Declaration> {
+    let aggregates = risk::aggregates().map(|spec| &spec.declaration);
+    let windows = risk::windows().map(|spec| &spec.declaration);
+    let scalars = risk::scalars().map(|spec| &spec.declaration);
+    scalars.chain(aggregates).chain(windows)
+}
+
+fn declaration(name: &str) -> Option<&'static Declaration> {
+    static BY_NAME: LazyLock<HashMap<&'static str, &'static Declaration>> =
+        LazyLock::new(|| declarations().map(|found| (found.name, found)).collect());
+    BY_NAME.get(name).copied()
 }
 
 /// Whether an extension node is one of ours: it reads nothing but its inputs, and gives each row of its

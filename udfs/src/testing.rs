@@ -91,7 +91,7 @@ impl Server {
             inner = &mut explain.statement;
         }
         if let Statement::Statement(statement) = inner {
-            crate::rewrite_relation_arguments(statement);
+            crate::rewrite_calls(statement)?;
             self.extra.rewrite_relation_arguments(statement);
         }
         state.statement_to_plan(statement).await

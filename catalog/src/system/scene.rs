@@ -128,6 +128,8 @@ pub struct FunctionRow {
     pub args: Vec<SqlType>,
     /// Names of the arguments; empty if they have none.
     pub arg_names: Vec<String>,
+    /// Defaults of the arguments as SQL, each at its place; empty if they have none.
+    pub arg_defaults: Vec<Option<String>>,
     pub result: SqlType,
     pub returns_set: bool,
     /// `i`, `s` or `v`.

@@ -4,8 +4,12 @@
 //! deterministic, refuses bad input by value and never panics.
 
 pub mod calendar;
+pub mod distribution;
+pub mod exact;
 pub mod forecast;
 pub mod metrics;
+pub mod moments;
 pub mod optimize;
+pub mod risk;
 pub mod rng;
 pub mod season;

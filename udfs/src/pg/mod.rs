@@ -8,7 +8,7 @@ mod array;
 mod calendar;
 mod datetime;
 mod error;
-mod function;
+pub(crate) mod function;
 mod json;
 mod misc;
 mod number;
@@ -18,7 +18,7 @@ mod output;
 mod planner;
 mod table;
 mod text;
-mod types;
+pub(crate) mod types;
 mod value;
 mod zone;
 
@@ -33,6 +33,7 @@ pub use error::PgError;
 pub use number::arithmetic::{QUOTIENT_SCALE, checked_operator};
 pub use planner::{PgExprPlanner, expr_planners};
 pub use table::table_functions;
+pub(crate) use types::{call_name, is_numeric};
 
 /// The scalar functions; those that depend on the session's zone follow its configuration.
 pub fn scalar_functions() -> Vec<Arc<ScalarUDF>> {

@@ -232,6 +232,12 @@ pub(crate) fn type_name(field: &Field) -> String {
     name.to_owned()
 }
 
+/// Whether a field's values are `numeric` that is held as text.
+pub(crate) fn is_numeric(field: &Field) -> bool {
+    let held_as_text = matches!(field.data_type(), DataType::Utf8View | DataType::Utf8);
+    held_as_text && type_name(field) == "numeric"
+}
+
 /// The long spelling of a type that the metadata names, without its modifier.
 fn spelled(name: &str) -> String {
     let base = name.split('(').next().unwrap_or(name).trim();

@@ -20,7 +20,7 @@ pub struct Call {
 }
 
 /// The options of a call, defaults filled in.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Options {
     function: &'static str,
     values: Vec<(String, Value)>,
@@ -56,6 +56,11 @@ impl Options {
             function: signature.name,
             values,
         })
+    }
+
+    /// Options with their defaults filled in already.
+    pub(crate) fn of(function: &'static str, values: Vec<(String, Value)>) -> Self {
+        Self { function, values }
     }
 
     /// The value of an option; none if it was not given and has no default.

@@ -14,7 +14,7 @@ use datafusion::logical_expr::planner::{
 use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::logical_expr::{Expr, Extension, LogicalPlan, LogicalPlanBuilder};
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
-use datafusion::sql::sqlparser::ast::{FunctionArg, ObjectName, Statement, TableFactor};
+use datafusion::sql::sqlparser::ast::{FunctionArg, ObjectName, TableFactor, VisitMut};
 
 use super::arguments::{Arguments, OptionArgument};
 use super::layout::{Layout, RelationLayout};
@@ -53,9 +53,9 @@ impl TableFunctions {
             .find(|function| function.signature().name == name)
     }
 
-    /// Makes `forecast(sales, …)` read `forecast((SELECT * FROM sales), …)`, everywhere in the statement.
-    pub fn rewrite_relation_arguments(&self, statement: &mut Statement) {
-        rewrite::rewrite(statement, &self.signatures());
+    /// Makes `forecast(sales, …)` read `forecast((SELECT * FROM sales), …)`, everywhere in a statement.
+    pub fn rewrite_relation_arguments(&self, node: &mut impl VisitMut) {
+        rewrite::rewrite(node, &self.signatures());
     }
 
     fn called(&self, name: &ObjectName) -> Option<&Arc<dyn TableFunction>> {

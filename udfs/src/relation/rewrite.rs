@@ -6,15 +6,15 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     Expr, FunctionArg, FunctionArgExpr, GroupByExpr, ObjectName, Query, Select, SelectFlavor,
-    SelectItem, SetExpr, Statement, TableFactor, TableWithJoins, VisitMut, VisitorMut,
+    SelectItem, SetExpr, TableFactor, TableWithJoins, VisitMut, VisitorMut,
     WildcardAdditionalOptions, helpers::attached_token::AttachedToken,
 };
 
 use super::signature::{Kind, Signature};
 
 /// Rewrites every relation argument of the given functions, wherever the statement calls them.
-pub(super) fn rewrite(statement: &mut Statement, signatures: &[&'static Signature]) {
-    let _: ControlFlow<()> = statement.visit(&mut Rewriter { signatures });
+pub(super) fn rewrite(node: &mut impl VisitMut, signatures: &[&'static Signature]) {
+    let _: ControlFlow<()> = node.visit(&mut Rewriter { signatures });
 }
 
 /// A table by name, without arguments.

@@ -210,13 +210,13 @@ pub(super) const FUNCTIONS: &[Function] = &[
         })
     }),
     Function::strict("pg_get_function_arguments", 1..=1, "text", |scene, args| {
-        Ok(function_arguments(scene, args[0].oid()).into())
+        Ok(function_arguments(scene, args[0].oid(), true).into())
     }),
     Function::strict(
         "pg_get_function_identity_arguments",
         1..=1,
         "text",
-        |scene, args| Ok(function_arguments(scene, args[0].oid()).into()),
+        |scene, args| Ok(function_arguments(scene, args[0].oid(), false).into()),
     ),
     Function::strict("pg_get_function_result", 1..=1, "text", |scene, args| {
         let function = scene.function(args[0].oid());
@@ -387,16 +387,17 @@ fn obj_description<'a>(scene: &'a Scene, args: &[Arg<'a>]) -> Option<&'a str> {
     relation().or_else(schema).or_else(function)
 }
 
-fn function_arguments(scene: &Scene, number: u32) -> Option<String> {
+fn function_arguments(scene: &Scene, number: u32, with_defaults: bool) -> Option<String> {
     let function = scene.function(number)?;
     let arguments = function.args.iter().enumerate().map(|(place, sql_type)| {
-        match function
-            .arg_names
-            .get(place)
-            .filter(|name| !name.is_empty())
-        {
+        let name = function.arg_names.get(place);
+        let argument = match name.filter(|name| !name.is_empty()) {
             Some(name) => format!("{} {sql_type}", quote_ident(name)),
             None => sql_type.to_string(),
+        };
+        match function.arg_defaults.get(place) {
+            Some(Some(default)) if with_defaults => format!("{argument} DEFAULT {default}"),
+            _ => argument,
         }
     });
     Some(arguments.collect::<Vec<_>>().join(", "))

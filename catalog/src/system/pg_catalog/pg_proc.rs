@@ -74,7 +74,7 @@ fn add(scene: &Scene, rows: &mut Rows, function: &FunctionRow) {
         provolatile: function.volatility,
         proparallel: 's',
         pronargs: function.args.len() as i64,
-        pronargdefaults: 0,
+        pronargdefaults: function.arg_defaults.iter().flatten().count() as i64,
         prorettype: function.result.oid(),
         proargtypes: function.args.iter().map(SqlType::oid).collect::<Vec<_>>(),
         proargnames: (!function.arg_names.is_empty()).then(|| function.arg_names.clone()),

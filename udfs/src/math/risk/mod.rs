@@ -1,0 +1,7 @@
+//! Market risk on slices of returns: per period, as decimals; a loss is positive.
+
+pub mod credit;
+pub mod drawdown;
+pub mod quantile;
+pub mod student_fit;
+pub mod value_at_risk;

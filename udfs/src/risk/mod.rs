@@ -1,0 +1,79 @@
+//! Market risk: aggregates and window functions over returns.
+//!
+//! Returns are per period, as decimals; a loss is positive. `risk_free_rate` is annual and spread evenly over
+//! the periods. NULLs are left out and NaN makes the result NaN; where there are too few values, or the measure is
+//! not defined (no variation, no losses), the result is NULL. Sums are exact, so results do not depend on the order of
+//! rows or the number of threads.
+
+mod benchmark;
+mod credit;
+mod drawdown;
+mod ratio;
+mod returns;
+mod sums;
+mod value_at_risk;
+mod window;
+
+use arrow::datatypes::{DataType, FieldRef};
+
+use crate::function::{AggregateSpec, Parameter, ScalarSpec, WindowSpec};
+use crate::relation::{Constant, ValueType};
+
+/// The aggregates.
+pub(crate) fn aggregates() -> impl Iterator<Item = &'static AggregateSpec> {
+    let all = [
+        returns::ALL,
+        ratio::ALL,
+        benchmark::ALL,
+        drawdown::ALL,
+        value_at_risk::ALL,
+    ];
+    all.into_iter().flatten()
+}
+
+/// The window functions.
+pub(crate) fn windows() -> impl Iterator<Item = &'static WindowSpec> {
+    window::ALL.iter()
+}
+
+/// The functions of single rows.
+pub(crate) fn scalars() -> impl Iterator<Item = &'static ScalarSpec> {
+    credit::ALL.iter()
+}
+
+const RET: Parameter = Parameter::number("ret");
+const BENCHMARK: Parameter = Parameter::number("benchmark");
+const RISK_FREE_RATE: Parameter =
+    Parameter::option("risk_free_rate", ANY_NUMBER).or(Constant::Number(0.0));
+const PERIODS_PER_YEAR: Parameter = Parameter::option(
+    "periods_per_year",
+    ValueType::Number {
+        min: 0.0,
+        max: f64::INFINITY,
+        closed: false,
+    },
+)
+.or(Constant::Number(252.0));
+const CONFIDENCE_LEVEL: Parameter = Parameter::option(
+    "confidence_level",
+    ValueType::Number {
+        min: 0.0,
+        max: 1.0,
+        closed: false,
+    },
+)
+.or(Constant::Number(0.95));
+
+const ANY_NUMBER: ValueType = ValueType::Number {
+    min: f64::NEG_INFINITY,
+    max: f64::INFINITY,
+    closed: false,
+};
+
+fn float8() -> DataType {
+    DataType::Float64
+}
+
+fn float8_of(_: &[FieldRef]) -> DataType {
+    DataType::Float64
+}
