@@ -20,7 +20,7 @@ mod tests;
 pub(crate) use aggregate::{AggregateSpec, Fold, Rows, Work};
 pub(crate) use declaration::{Declaration, Parameter, Role, Takes};
 pub(crate) use rewrite::rewrite;
-pub(crate) use window::WindowSpec;
+pub(crate) use window::{Compute, WindowSpec};
 
 /// A function of single rows: PostgreSQL's mechanism computes it, here its arguments get their names and defaults.
 pub(crate) struct ScalarSpec {

@@ -19,11 +19,13 @@ use super::declaration::Declaration;
 use crate::pg::{PgError, call_name, is_numeric};
 use crate::relation::Options;
 
+/// The numbers of a partition to the results; `None` is NULL.
+pub(crate) type Compute = fn(&[Option<f64>], &Options) -> Vec<Option<f64>>;
+
 /// A window function of one column of numbers.
 pub(crate) struct WindowSpec {
     pub(crate) declaration: Declaration,
-    /// The numbers of a partition to the results; `None` is NULL.
-    pub(crate) compute: fn(&[Option<f64>], &Options) -> Vec<Option<f64>>,
+    pub(crate) compute: Compute,
 }
 
 impl WindowSpec {
