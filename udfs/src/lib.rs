@@ -5,7 +5,7 @@
 //! pg         PostgreSQL's own functions, where the engine lacks them or answers differently
 //! function   scalar, aggregate and window functions with named arguments
 //! relation   the one mechanism behind every table function
-//! forecast, risk
+//! forecast, risk, sentiment
 //!            …and the functions on both, one folder a topic
 //! math       the numbers: slices in, slices out
 //! ```
@@ -21,6 +21,7 @@ pub mod math;
 pub mod pg;
 pub mod relation;
 mod risk;
+mod sentiment;
 
 #[cfg(test)]
 mod testing;
@@ -36,12 +37,13 @@ use datafusion::physical_planner::ExtensionPlanner;
 use datafusion::sql::sqlparser::ast::VisitMut;
 
 pub use error::Error;
-use function::Declaration;
+use function::{Declaration, ScalarSpec};
 pub use listing::{Listed, ListedArgument, Shape, listing};
 use relation::{TableFunction, TableFunctionNode, TableFunctionPlanner, TableFunctions};
 
 static TABLE_FUNCTIONS: LazyLock<TableFunctions> = LazyLock::new(|| {
-    let functions: Vec<Arc<dyn TableFunction>> = vec![Arc::new(forecast::ForecastFunction)];
+    let mut functions: Vec<Arc<dyn TableFunction>> = vec![Arc::new(forecast::ForecastFunction)];
+    functions.extend(risk::tables());
     TableFunctions::new(functions)
 });
 
@@ -65,7 +67,7 @@ pub fn extension_planners() -> Vec<Arc<dyn ExtensionPlanner + Send + Sync>> {
 pub fn register_all(mut builder: SessionStateBuilder) -> SessionStateBuilder {
     let scalars = builder.scalar_functions().get_or_insert_default();
     scalars.extend(pg::scalar_functions());
-    scalars.extend(risk::scalars().map(|spec| Arc::new(spec.function.udf())));
+    scalars.extend(self::scalars().map(|spec| Arc::new(spec.function.udf())));
     let aggregates = builder.aggregate_functions().get_or_insert_default();
     aggregates.extend(pg::aggregate_functions());
     aggregates.extend(risk::aggregates().map(|spec| Arc::new(spec.udaf())));
@@ -98,8 +100,14 @@ pub fn rewrite_calls(node: &mut impl VisitMut) -> error::Result<()> {
 fn declarations() -> impl Iterator<Item = &'static Declaration> {
     let aggregates = risk::aggregates().map(|spec| &spec.declaration);
     let windows = risk::windows().map(|spec| &spec.declaration);
-    let scalars = risk::scalars().map(|spec| &spec.declaration);
-    scalars.chain(aggregates).chain(windows)
+    scalars()
+        .map(|spec| &spec.declaration)
+        .chain(aggregates)
+        .chain(windows)
+}
+
+fn scalars() -> impl Iterator<Item = &'static ScalarSpec> {
+    risk::scalars().chain(sentiment::scalars())
 }
 
 fn declaration(name: &str) -> Option<&'static Declaration> {

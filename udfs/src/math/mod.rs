@@ -13,3 +13,4 @@ pub mod optimize;
 pub mod risk;
 pub mod rng;
 pub mod season;
+pub mod sentiment;

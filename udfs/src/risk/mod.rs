@@ -1,23 +1,27 @@
-//! Market risk: aggregates and window functions over returns.
+//! Market risk: aggregates and window functions over returns, models of their volatility; credit risk.
 //!
 //! Returns are per period, as decimals; a loss is positive. `risk_free_rate` is annual and spread evenly over
 //! the periods. NULLs are left out and NaN makes the result NaN; where there are too few values, or the measure is
 //! not defined (no variation, no losses), the result is NULL. Sums are exact, so results do not depend on the order of
 //! rows or the number of threads.
 
+mod ahead;
 mod benchmark;
 mod credit;
 mod drawdown;
+mod garch;
 mod ratio;
 mod returns;
 mod sums;
 mod value_at_risk;
 mod window;
 
+use std::sync::Arc;
+
 use arrow::datatypes::{DataType, FieldRef};
 
 use crate::function::{AggregateSpec, Parameter, ScalarSpec, WindowSpec};
-use crate::relation::{Constant, ValueType};
+use crate::relation::{Constant, TableFunction, ValueType};
 
 /// The aggregates.
 pub(crate) fn aggregates() -> impl Iterator<Item = &'static AggregateSpec> {
@@ -29,6 +33,11 @@ pub(crate) fn aggregates() -> impl Iterator<Item = &'static AggregateSpec> {
         value_at_risk::ALL,
     ];
     all.into_iter().flatten()
+}
+
+/// The table functions.
+pub(crate) fn tables() -> Vec<Arc<dyn TableFunction>> {
+    vec![Arc::new(garch::GarchForecast), Arc::new(garch::GarchFit)]
 }
 
 /// The window functions.

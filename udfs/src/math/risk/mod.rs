@@ -2,6 +2,7 @@
 
 pub mod credit;
 pub mod drawdown;
+pub mod garch;
 pub mod quantile;
 pub mod student_fit;
 pub mod value_at_risk;
