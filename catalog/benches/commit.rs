@@ -144,6 +144,8 @@ fn table(oid: Oid) -> Relation {
         nullable: true,
         default: None,
         missing_default: None,
+        identity: None,
+        generated: None,
         acl: None,
         comment: None,
         dropped: false,

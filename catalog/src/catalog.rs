@@ -14,6 +14,7 @@ mod committer;
 mod group;
 mod log_writer;
 mod maintenance;
+mod sequences;
 mod shared;
 mod state;
 #[cfg(test)]
@@ -28,6 +29,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use self::committer::Request;
+pub use self::sequences::SequenceValue;
 use self::shared::Shared;
 use crate::commit::Commit;
 use crate::error::{Error, Result};

@@ -20,6 +20,9 @@ pub enum Error {
         hash: u128,
         part: Part,
     },
+    /// A sequence has no further value.
+    #[error("the sequence has no further value")]
+    SequenceEnd,
     /// A name was taken between planning and commit.
     #[error("{kind} \"{name}\" already exists")]
     NameTaken { kind: &'static str, name: String },

@@ -15,5 +15,7 @@ pub mod storage;
 mod store;
 pub mod system;
 
-pub use catalog::{AsOf, CATALOG_FILE, Catalog, CatalogLimits, CatalogOptions, PartSize};
+pub use catalog::{
+    AsOf, CATALOG_FILE, Catalog, CatalogLimits, CatalogOptions, PartSize, SequenceValue,
+};
 pub use error::{Error, Result};

@@ -33,6 +33,7 @@ pub enum Body {
     Show(Option<String>),
     Tenant(Tenant),
     Role(Role),
+    Sequence(Box<Sequence>),
     Grant(Grant),
     DefaultPrivileges {
         roles: Vec<Name>,
@@ -165,6 +166,48 @@ pub enum Tenant {
     },
 }
 
+/// CREATE and ALTER SEQUENCE.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Sequence {
+    Create {
+        name: ast::ObjectName,
+        if_not_exists: bool,
+        options: SequenceOptions,
+    },
+    Alter {
+        name: ast::ObjectName,
+        if_exists: bool,
+        options: SequenceOptions,
+    },
+    Rename {
+        name: ast::ObjectName,
+        if_exists: bool,
+        to: String,
+    },
+    Owner {
+        name: ast::ObjectName,
+        if_exists: bool,
+        owner: String,
+    },
+}
+
+/// Options of a sequence; what is not named stays.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct SequenceOptions {
+    pub data_type: Option<ast::DataType>,
+    pub increment: Option<i64>,
+    /// `Some(None)` for NO MINVALUE.
+    pub min: Option<Option<i64>>,
+    pub max: Option<Option<i64>>,
+    pub start: Option<i64>,
+    /// `Some(None)` for RESTART at the start.
+    pub restart: Option<Option<i64>>,
+    pub cache: Option<i64>,
+    pub cycle: Option<bool>,
+    /// `Some(None)` for NONE.
+    pub owned_by: Option<Option<ast::ObjectName>>,
+}
+
 /// CREATE, ALTER and DROP ROLE.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Role {
@@ -255,6 +298,8 @@ pub enum Granted {
 pub enum Objects {
     Tables(Vec<ast::ObjectName>),
     AllTablesInSchemas(Vec<String>),
+    Sequences(Vec<ast::ObjectName>),
+    AllSequencesInSchemas(Vec<String>),
     Schemas(Vec<String>),
     Databases(Vec<String>),
     Functions(Vec<String>),

@@ -26,7 +26,9 @@ use datafusion::execution::SessionState;
 use crate::format::Display;
 
 pub use cast::assign;
+pub use command::serial;
 pub use failure::engine_error;
+pub use names::name_parts;
 pub use params::Parameters;
 pub use parse::parse;
 pub use query::{expression, plan, plan_change};

@@ -293,3 +293,43 @@ impl ContextProvider for Names<'_> {
             .collect()
     }
 }
+
+/// The parts of a name as `regclass` reads it, folded unless quoted.
+///
+/// # Errors
+/// A text that is no name.
+pub fn name_parts(text: &str) -> crate::error::Result<Vec<String>> {
+    let invalid = || crate::error::Error::InvalidName(format!("invalid name syntax: \"{text}\""));
+    let mut parts = Vec::new();
+    let mut rest = text.trim();
+    loop {
+        if let Some(quoted) = rest.strip_prefix('"') {
+            let mut part = String::new();
+            let mut chars = quoted.char_indices().peekable();
+            let end = loop {
+                match chars.next() {
+                    Some((_, '"')) if chars.next_if(|(_, next)| *next == '"').is_some() => {
+                        part.push('"');
+                    }
+                    Some((at, '"')) => break at + 1,
+                    Some((_, other)) => part.push(other),
+                    None => return Err(invalid()),
+                }
+            };
+            parts.push(part);
+            rest = &quoted[end..];
+        } else {
+            let end = rest.find('.').unwrap_or(rest.len());
+            parts.push(rest[..end].trim().to_lowercase());
+            rest = &rest[end..];
+        }
+        if parts.last().is_none_or(String::is_empty) {
+            return Err(invalid());
+        }
+        match rest.strip_prefix('.') {
+            Some(next) => rest = next,
+            None if rest.is_empty() => return Ok(parts),
+            None => return Err(invalid()),
+        }
+    }
+}

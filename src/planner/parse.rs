@@ -75,6 +75,7 @@ fn tokenize(text: &str) -> Result<Vec<TokenWithSpan>> {
         .collect();
     check_limits(&kept)?;
     spell_out_tables(&mut kept);
+    command::order_identity_options(&mut kept);
     join_time_travel(&mut kept);
     Ok(kept)
 }
@@ -265,6 +266,12 @@ fn body(text: &str, tokens: &[TokenWithSpan]) -> Result<Body> {
         owned = do_nothing::replace(tokens);
         tokens = &owned;
     }
+    let mut overriding = None;
+    if cursor.starts_with(&["INSERT"]) {
+        owned = tokens.to_vec();
+        overriding = command::take_overriding(&mut owned);
+        tokens = &owned;
+    }
     if cursor.starts_with(&["SELECT", "INTO"]) {
         return Err(Error::Unsupported(
             "SELECT INTO without a select list".to_owned(),
@@ -284,7 +291,17 @@ fn body(text: &str, tokens: &[TokenWithSpan]) -> Result<Body> {
         owned = words.chain(tokens[1..].iter().cloned()).collect();
         tokens = &owned;
     }
-    sql(text, tokens, shared)
+    let mut body = sql(text, tokens, shared)?;
+    if let (Some(system), Body::Write(statement)) = (overriding, &mut body)
+        && let ast::Statement::Insert(insert) = statement.as_mut()
+    {
+        // The SQL parser has no place for it; no PostgreSQL statement uses this one.
+        insert.priority = Some(match system {
+            true => ast::MysqlInsertPriority::HighPriority,
+            false => ast::MysqlInsertPriority::LowPriority,
+        });
+    }
+    Ok(body)
 }
 
 /// The statement that EXPLAIN, PREPARE or DECLARE wraps.

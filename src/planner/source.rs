@@ -48,7 +48,7 @@ impl TableRef {
                 .live_columns()
                 .map(|c| (c.number, c.name.clone()))
                 .collect(),
-            RelationBody::View(_) => Vec::new(),
+            RelationBody::View(_) | RelationBody::Sequence(_) => Vec::new(),
         };
         Self::with_columns(found, as_of, columns, zone)
     }
@@ -69,7 +69,7 @@ impl TableRef {
                     Some(column.sql_type.field(name, nullable, zone))
                 })
                 .collect(),
-            RelationBody::View(_) => Vec::new(),
+            RelationBody::View(_) | RelationBody::Sequence(_) => Vec::new(),
         };
         let schema = Arc::new(Schema::new(fields));
         Self {

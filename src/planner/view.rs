@@ -138,6 +138,7 @@ impl Binder<'_> {
                     .live_columns()
                     .map(|c| (c.number, c.name.clone()))
                     .collect(),
+                RelationBody::Sequence(_) => Vec::new(),
                 RelationBody::View(view) => (1..)
                     .zip(view.columns.iter().map(|c| c.name.clone()))
                     .collect(),

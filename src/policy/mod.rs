@@ -9,4 +9,4 @@ mod guard;
 mod rights;
 
 pub use guard::{GuardedPlan, Opener, guard, guard_changed, guard_own};
-pub use rights::{Caller, Granted, Object, check, check_columns};
+pub use rights::{Caller, Granted, Object, check, check_columns, whole};

@@ -56,6 +56,14 @@ impl Granted {
     }
 }
 
+/// All that can be granted on a relation of its kind.
+pub fn whole(relation: &Relation) -> Privileges {
+    match relation.sequence() {
+        Some(_) => Privileges::of_sequence(),
+        None => Privileges::of_table(),
+    }
+}
+
 impl Caller {
     /// The caller with the rights of another role of the same database, as a view's owner.
     pub fn acting_as(&self, role: Oid) -> Self {
@@ -96,7 +104,7 @@ impl Caller {
         if self.superuser {
             return match self.lends(found) {
                 Some(Reach::Shared) => Privilege::Select.into(),
-                _ => Privileges::of_table(),
+                _ => whole(relation),
             };
         }
         if found.home == self.database.id {
@@ -104,7 +112,7 @@ impl Caller {
                 relation.acl.as_ref(),
                 relation.owner,
                 &self.roles,
-                Privileges::of_table(),
+                whole(relation),
             );
         }
         // A table that the operator lends: the operator's grants and those made here.
@@ -177,7 +185,7 @@ impl Caller {
     pub fn grantable(&self, found: &Found) -> Privileges {
         let relation = found.relation.as_ref();
         if self.owns(found) {
-            return Privileges::of_table();
+            return whole(relation);
         }
         if found.home == self.database.id {
             return relation

@@ -152,6 +152,12 @@ impl Catalogs {
         scene.activity = self.activity();
         scene.prepared.clone_from(&self.prepared);
         scene.functions = function_rows(&self.state);
+        let (catalog, database) = (self.engine.catalog.clone(), self.database.id);
+        scene.sequence_values = Some(Arc::new(move |sequence| {
+            let value = super::sequences::wait(catalog.sequence_value(database, sequence));
+            let (last, is_called) = value.ok()?.ok()?;
+            is_called.then_some(last)
+        }));
         let sizes = Arc::clone(sizes);
         scene.sizes = Arc::new(move |relation| {
             let known = sizes.get().and_then(|sizes| sizes.get(&relation));

@@ -31,7 +31,7 @@ impl CopySink {
     /// A row that a constraint refuses, or storage that fails.
     pub async fn write(&mut self, batch: RecordBatch) -> Result<()> {
         let shaped = self.shape.apply(&batch, self.writer.schema())?;
-        self.writer.write(&shaped).await
+        self.writer.write(&shaped).await.map(drop)
     }
 
     /// Keeps the rows in the transaction and tells how many they are.

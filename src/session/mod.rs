@@ -16,6 +16,7 @@ mod opener;
 mod prepared;
 mod registry;
 pub mod reply;
+mod sequences;
 pub mod settings;
 mod state;
 mod transaction;
@@ -80,6 +81,8 @@ pub struct Session {
     inbox: Arc<Mutex<Vec<PendingPart>>>,
     prepared: PreparedStatements,
     cursors: cursor::Cursors,
+    /// What `currval` and `lastval` answer.
+    sequences: Arc<Mutex<sequences::Memory>>,
     notices: Vec<Notice>,
     reported: Vec<(String, String)>,
     interrupt: Interrupt,
@@ -141,6 +144,7 @@ impl Session {
             inbox: Arc::default(),
             prepared: PreparedStatements::default(),
             cursors: cursor::Cursors::default(),
+            sequences: Arc::default(),
             notices: Vec::new(),
             reported,
             interrupt: Interrupt::default(),
@@ -570,7 +574,14 @@ impl Session {
             },
         };
         let catalogs = self.catalogs(caller, &scope);
-        scope.session = Arc::new(Names::new(&answers, catalogs));
+        let drawing = sequences::Drawing {
+            catalog: self.engine.catalog.clone(),
+            caller: caller.clone(),
+            search_path: scope.search_path.clone(),
+            memory: Arc::clone(&self.sequences),
+            read_only: self.transaction.read_only,
+        };
+        scope.session = Arc::new(Names::new(&answers, drawing, catalogs));
         Ok(scope)
     }
 

@@ -18,6 +18,7 @@ use tessera_catalog::sql_type::SqlType;
 
 use super::catalogs::{Catalogs, SizeCell};
 use super::engine::Engine;
+use super::sequences::Drawing;
 use super::settings::Settings;
 use crate::error::Error;
 use crate::planner::SessionNames;
@@ -61,7 +62,7 @@ pub(super) struct Signals {
 }
 
 impl Names {
-    pub(super) fn new(answers: &Answers, catalogs: Catalogs) -> Self {
+    pub(super) fn new(answers: &Answers, drawing: Drawing, catalogs: Catalogs) -> Self {
         let text = |value: &str| Some(ScalarValue::Utf8View(Some(value.to_owned())));
         let mut functions = HashMap::new();
         let mut add = |name: &'static str, sql_type: SqlType, value: Option<ScalarValue>| {
@@ -149,6 +150,10 @@ impl Names {
             signal("pg_terminate_backend", answers),
         ] {
             functions.insert(function.0, Arc::new(function.1));
+        }
+        let drawing = Arc::new(drawing);
+        for name in super::sequences::FUNCTIONS {
+            functions.insert(name, Arc::new(drawing.function(name)));
         }
         Self {
             functions,

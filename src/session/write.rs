@@ -33,6 +33,14 @@ pub(super) struct CompiledCheck {
     pub(super) condition: Arc<dyn PhysicalExpr>,
 }
 
+/// A generated column's expression, ready to be evaluated over the table's columns.
+#[derive(Debug, Clone)]
+pub(super) struct CompiledGenerated {
+    /// The column's place among the live ones.
+    pub(super) place: usize,
+    pub(super) value: Arc<dyn PhysicalExpr>,
+}
+
 /// Where a writer's rows go.
 #[derive(Debug, Clone)]
 enum Target {
@@ -52,6 +60,7 @@ pub(super) struct RowWriter {
     storage: Storage,
     target: Target,
     checks: Arc<[CompiledCheck]>,
+    generated: Arc<[CompiledGenerated]>,
     keys: Option<KeyGuard>,
     sinks: HashMap<Space, PartSink>,
     operation: &'static str,
@@ -76,6 +85,7 @@ pub(super) struct Writing<'a> {
     pub(super) system: &'a Arc<Database>,
     pub(super) zone: &'a Arc<str>,
     pub(super) checks: Arc<[CompiledCheck]>,
+    pub(super) generated: Arc<[CompiledGenerated]>,
     /// The table's enforced keys, unless the statement leaves them as they are.
     pub(super) keys: Option<KeyGuard>,
     pub(super) operation: &'static str,
@@ -109,6 +119,7 @@ impl RowWriter {
             storage: writing.storage.clone(),
             target,
             checks: writing.checks,
+            generated: writing.generated,
             keys: writing.keys,
             sinks: HashMap::new(),
             operation: writing.operation,
@@ -126,15 +137,16 @@ impl RowWriter {
         self.written
     }
 
-    /// Checks and writes rows of the table's live columns.
+    /// Checks and writes rows of the table's live columns, and gives them as they are written.
     ///
     /// # Errors
     /// 23502, 23514, 23505, 42501 for another tenant's rows, 22023 for a tenant that does not exist.
-    pub(super) async fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+    pub(super) async fn write(&mut self, batch: &RecordBatch) -> Result<RecordBatch> {
         if batch.num_rows() == 0 {
-            return Ok(());
+            return Ok(batch.clone());
         }
         let batch = self.with_tenant(batch)?;
+        let batch = self.with_generated(batch)?;
         self.check_nulls(&batch)?;
         self.check_conditions(&batch)?;
         self.written += batch.num_rows() as u64;
@@ -142,7 +154,7 @@ impl RowWriter {
             Target::One { space, .. } => {
                 self.add_keys(space, &batch).await?;
                 let stored = self.stored(&batch)?;
-                self.push(space, stored).await
+                self.push(space, stored).await?;
             }
             Target::ByTenant { system } => {
                 for (space, rows) in by_tenant(&batch, &system, &self.relation.name)? {
@@ -150,9 +162,25 @@ impl RowWriter {
                     let stored = self.stored(&rows)?;
                     self.push(space, stored).await?;
                 }
-                Ok(())
             }
         }
+        Ok(batch)
+    }
+
+    /// Computes generated columns from the others.
+    fn with_generated(&self, batch: RecordBatch) -> Result<RecordBatch> {
+        if self.generated.is_empty() {
+            return Ok(batch);
+        }
+        let mut columns = batch.columns().to_vec();
+        for generated in self.generated.iter() {
+            let value = generated.value.evaluate(&batch)?;
+            let value = value.into_array(batch.num_rows())?;
+            columns[generated.place] = compute::cast(&value, columns[generated.place].data_type())
+                .map_err(|e| Error::from(datafusion::error::DataFusionError::from(e)))?;
+        }
+        RecordBatch::try_new(batch.schema(), columns)
+            .map_err(|e| Error::from(datafusion::error::DataFusionError::from(e)))
     }
 
     /// Notes that a file is replaced by what is written.

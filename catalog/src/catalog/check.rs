@@ -347,7 +347,7 @@ fn check_references(
 
 fn reads(relation: &Relation, oid: Oid) -> bool {
     match &relation.body {
-        RelationBody::Table(_) => false,
+        RelationBody::Table(_) | RelationBody::Sequence(_) => false,
         RelationBody::View(view) => view.references.iter().any(|r| r.relation == oid),
     }
 }

@@ -15,6 +15,7 @@ use url::Url;
 
 use super::group::FaultPoint;
 use super::maintenance::Needs;
+use super::sequences::Sequences;
 use super::state::{Head, PartState, PendingEntry, State};
 use super::{AsOf, CATALOG_FILE, CatalogLimits, CatalogOptions};
 use crate::error::{Error, Result};
@@ -50,6 +51,7 @@ pub(super) struct Shared {
     redone: Mutex<BTreeSet<i64>>,
     pub(super) next_redo: AtomicI64,
     pub(super) needs: Needs,
+    pub(super) sequences: Sequences,
     /// Held as long as anything may write.
     lock: Mutex<Option<File>>,
     #[cfg(test)]
@@ -104,6 +106,7 @@ impl Shared {
             redone: Mutex::default(),
             next_redo: AtomicI64::new(1),
             needs: Needs::default(),
+            sequences: Sequences::default(),
             lock: Mutex::new(Some(lock)),
             #[cfg(test)]
             fault: Mutex::default(),

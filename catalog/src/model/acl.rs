@@ -100,6 +100,12 @@ impl Privileges {
         .collect()
     }
 
+    /// All that can be granted on a sequence.
+    pub fn of_sequence() -> Self {
+        use Privilege::{Select, Update, Usage};
+        [Select, Update, Usage].into_iter().collect()
+    }
+
     /// All that can be granted on a column.
     pub fn of_column() -> Self {
         use Privilege::{Insert, References, Select, Update};

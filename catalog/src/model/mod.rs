@@ -5,6 +5,7 @@ mod database;
 mod relation;
 mod role;
 mod schema;
+mod sequence;
 mod tenant;
 
 pub use acl::{Acl, AclItem, Privilege, Privileges};
@@ -15,4 +16,5 @@ pub use relation::{
 };
 pub use role::{Membership, Role};
 pub use schema::{DefaultAcl, DefaultAclKind, Schema};
+pub use sequence::{Identity, Sequence, draw_text, drawn_sequences};
 pub use tenant::Tenant;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::acl::Acl;
+use super::sequence::{Identity, Sequence};
 use crate::id::{Oid, TableUuid};
 use crate::sql_type::SqlType;
 
@@ -23,6 +24,7 @@ pub struct Relation {
 pub enum RelationBody {
     Table(Table),
     View(View),
+    Sequence(Sequence),
 }
 
 /// Who has a table's rows.
@@ -80,6 +82,12 @@ pub struct Column {
     pub default: Option<String>,
     /// What files from before this column hold in it: SQL text of a constant.
     pub missing_default: Option<String>,
+    /// Whether the default is the column's own sequence.
+    #[serde(default)]
+    pub identity: Option<Identity>,
+    /// The expression over the table's other columns that makes the value.
+    #[serde(default)]
+    pub generated: Option<String>,
     pub acl: Option<Acl>,
     pub comment: Option<String>,
     pub dropped: bool,
@@ -177,15 +185,23 @@ impl Relation {
     pub fn table(&self) -> Option<&Table> {
         match &self.body {
             RelationBody::Table(table) => Some(table),
-            RelationBody::View(_) => None,
+            RelationBody::View(_) | RelationBody::Sequence(_) => None,
         }
     }
 
     /// The view, unless this is a table.
     pub fn view(&self) -> Option<&View> {
         match &self.body {
-            RelationBody::Table(_) => None,
             RelationBody::View(view) => Some(view),
+            RelationBody::Table(_) | RelationBody::Sequence(_) => None,
+        }
+    }
+
+    /// The sequence, if this is one.
+    pub fn sequence(&self) -> Option<&Sequence> {
+        match &self.body {
+            RelationBody::Sequence(sequence) => Some(sequence),
+            RelationBody::Table(_) | RelationBody::View(_) => None,
         }
     }
 
@@ -194,21 +210,27 @@ impl Relation {
         match &self.body {
             RelationBody::Table(_) => 'r',
             RelationBody::View(_) => 'v',
+            RelationBody::Sequence(_) => 'S',
         }
     }
 }
 
 /// Keeps a SQL type as its name.
-mod sql_type_name {
+pub(super) mod sql_type_name {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
     use crate::sql_type::SqlType;
 
-    pub(super) fn serialize<S: Serializer>(value: &SqlType, to: S) -> Result<S::Ok, S::Error> {
+    pub(in crate::model) fn serialize<S: Serializer>(
+        value: &SqlType,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
         to.collect_str(value)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<SqlType, D::Error> {
+    pub(in crate::model) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<SqlType, D::Error> {
         let name = String::deserialize(from)?;
         SqlType::parse(&name).ok_or_else(|| D::Error::custom(format!("unknown type \"{name}\"")))
     }

@@ -39,6 +39,8 @@ fn column(number: i16, name: &str, sql_type: SqlType) -> Column {
         nullable: true,
         default: None,
         missing_default: None,
+        identity: None,
+        generated: None,
         acl: None,
         comment: None,
         dropped: false,

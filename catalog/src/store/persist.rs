@@ -8,7 +8,7 @@ use super::key;
 use super::query::{ErasureRow, PartRow, RedoRow, RemovedFileRow};
 use super::sqlite::Store;
 use crate::error::{Error, Result};
-use crate::id::{DatabaseId, Oid, Part, Space, TenantId};
+use crate::id::{DatabaseId, Oid, Part, Space, TableUuid, TenantId};
 use crate::model::{Change, DefaultAclKind, Relation, RelationBody};
 
 /// What one transaction writes; its lists are applied in the order of the fields.
@@ -72,6 +72,36 @@ impl Store {
                 .await?;
         }
         transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Makes durable how far a sequence has gone.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`] when the database fails.
+    pub(crate) async fn put_sequence(
+        &self,
+        sequence: TableUuid,
+        database: DatabaseId,
+        last: i64,
+        is_called: bool,
+    ) -> Result<()> {
+        let mut writer = self.writer().lock().await;
+        let writer = writer
+            .as_mut()
+            .ok_or_else(|| Error::Unusable("the catalog is closed".into()))?;
+        let sql = "INSERT INTO sequence_value (sequence_uuid, database_id, last_value, is_called)
+                   VALUES ($1, $2, $3, $4)
+                   ON CONFLICT (sequence_uuid, database_id)
+                   DO UPDATE SET last_value = excluded.last_value, is_called = excluded.is_called";
+        sqlx::query(sql)
+            .bind(key::table(sequence))
+            .bind(key::database(database))
+            .bind(last)
+            .bind(i64::from(is_called))
+            .execute(writer)
+            .await?;
         Ok(())
     }
 
@@ -311,7 +341,21 @@ async fn put_relation(
     let (kind, table, reads) = match &relation.body {
         RelationBody::Table(table) => ("table", Some(key::table(table.uuid)), [].as_slice()),
         RelationBody::View(view) => ("view", None, view.references.as_slice()),
+        RelationBody::Sequence(sequence) => {
+            ("sequence", Some(key::table(sequence.uuid)), [].as_slice())
+        }
     };
+    if let RelationBody::Sequence(_) = &relation.body {
+        // A restarted sequence has a new uuid, under which nothing was drawn.
+        let sql = "DELETE FROM sequence_value WHERE sequence_uuid <> $3 AND sequence_uuid IN
+                       (SELECT table_uuid FROM relation WHERE database_id = $1 AND oid = $2)";
+        sqlx::query(sql)
+            .bind(database)
+            .bind(key::oid(relation.oid))
+            .bind(&table)
+            .execute(&mut *to)
+            .await?;
+    }
     sqlx::query(sql)
         .bind(database)
         .bind(key::oid(relation.oid))
@@ -351,6 +395,10 @@ async fn drop_relation(
         .await?;
     if let Some(Some(table)) = table {
         drop_table_parts(to, &table, due_at).await?;
+        sqlx::query("DELETE FROM sequence_value WHERE sequence_uuid = $1")
+            .bind(&table)
+            .execute(&mut *to)
+            .await?;
     }
     let sql = "DELETE FROM relation WHERE database_id = $1 AND oid = $2";
     delete_one(to, sql, database, relation).await?;
@@ -399,6 +447,7 @@ async fn drop_tenant(to: &mut SqliteConnection, tenant: TenantId, due_at: i64) -
         "DELETE FROM default_acl WHERE database_id = $1",
         "DELETE FROM function_acl WHERE database_id = $1",
         "DELETE FROM borrowed_acl WHERE database_id = $1",
+        "DELETE FROM sequence_value WHERE database_id = $1",
         "DELETE FROM counter WHERE database_id = $1",
         "DELETE FROM tenant WHERE id = $1",
     ] {

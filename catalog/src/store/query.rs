@@ -72,6 +72,23 @@ impl Store {
         row.as_ref().map(read_part).transpose()
     }
 
+    /// How far a sequence has gone: its last value, and whether it was given.
+    pub(crate) async fn sequence(
+        &self,
+        sequence: TableUuid,
+        database: DatabaseId,
+    ) -> Result<Option<(i64, bool)>> {
+        let sql = "SELECT last_value, is_called FROM sequence_value
+                   WHERE sequence_uuid = $1 AND database_id = $2";
+        let row = sqlx::query(sql)
+            .bind(key::table(sequence))
+            .bind(key::database(database))
+            .fetch_optional(self.readers())
+            .await?;
+        row.map(|row| Ok((row.try_get(0)?, row.try_get::<i64, _>(1)? != 0)))
+            .transpose()
+    }
+
     /// All parts of a table.
     pub(crate) async fn parts_of(&self, table: TableUuid) -> Result<Vec<PartRow>> {
         let sql = "SELECT space, table_uuid, version, schema_version, row_count, byte_count,

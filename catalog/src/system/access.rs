@@ -52,6 +52,10 @@ impl Scene {
         match class {
             Class::Relation(relation) => {
                 let acl = self.acl_of(relation);
+                let all = match relation.sequence() {
+                    Some(_) => Privileges::of_sequence(),
+                    None => all,
+                };
                 who.held(acl.as_deref(), self.owner_of(relation), all)
             }
             Class::Index(relation, _) => who.held(None, self.owner_of(relation), all),

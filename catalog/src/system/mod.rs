@@ -21,6 +21,7 @@ mod pg_catalog;
 mod provider;
 mod rows;
 mod scene;
+mod sequences;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -31,7 +32,8 @@ pub use names::{quote_ident, split_name};
 pub use provider::HIDDEN;
 pub use scene::{
     ActivityRow, Attribute, Class, Constraint, CursorRow, FunctionRow, Namespace, OPERATOR_NAME,
-    PreparedRow, Scene, SettingRow, Sizes, TENANT_ADMIN_NAME, attributes, index_keys,
+    PreparedRow, Scene, SequenceValues, SettingRow, Sizes, TENANT_ADMIN_NAME, attributes,
+    index_keys,
 };
 pub use table::{Column, SystemTable};
 

@@ -13,8 +13,8 @@ use super::oid;
 use super::table::SystemTable;
 use crate::id::{DatabaseId, Oid};
 use crate::model::{
-    Acl, AclItem, Database, Key, KeyKind, Privilege, Privileges, Relation, RelationBody, Role,
-    Scope, Table,
+    Acl, AclItem, Database, Identity, Key, KeyKind, Privilege, Privileges, Relation, RelationBody,
+    Role, Scope, Sequence, Table, drawn_sequences,
 };
 use crate::sql_type::SqlType;
 
@@ -53,10 +53,15 @@ pub struct Scene {
     /// The functions that SQL can call.
     pub functions: Arc<Vec<FunctionRow>>,
     pub sizes: Sizes,
+    /// How far sequences have gone.
+    pub sequence_values: Option<SequenceValues>,
     index: OnceLock<Index>,
     path: OnceLock<Vec<Oid>>,
     lent_schemas: OnceLock<Vec<Oid>>,
 }
+
+/// The last value that a sequence gave in the session's database.
+pub type SequenceValues = Arc<dyn Fn(&Sequence) -> Option<i64> + Send + Sync>;
 
 /// A row of `pg_settings`.
 #[derive(Debug, Clone, Default)]
@@ -195,6 +200,7 @@ impl Scene {
             cursors: Vec::new(),
             functions: Arc::default(),
             sizes: Arc::new(|_| (0, 0)),
+            sequence_values: None,
             index: OnceLock::new(),
             path: OnceLock::new(),
             lent_schemas: OnceLock::new(),
@@ -728,7 +734,12 @@ pub struct Attribute<'a> {
     pub name: Cow<'a, str>,
     pub sql_type: &'a SqlType,
     pub not_null: bool,
+    /// The default's text, or a generated column's expression.
     pub default: Option<&'a str>,
+    pub identity: Option<Identity>,
+    /// An identity column's sequence.
+    pub draws: Option<Oid>,
+    pub generated: bool,
     pub missing_default: Option<&'a str>,
     pub acl: Option<&'a Acl>,
     pub comment: Option<&'a str>,
@@ -749,13 +760,25 @@ pub fn attributes(relation: &Relation) -> Vec<Attribute<'_>> {
                 },
                 sql_type: &column.sql_type,
                 not_null: !column.nullable || in_primary_key(table, column.number),
-                default: column.default.as_deref(),
+                default: match (&column.generated, column.identity) {
+                    (Some(expression), _) => Some(expression.as_str()),
+                    // It is told by the identity alone.
+                    (None, Some(_)) => None,
+                    (None, None) => column.default.as_deref(),
+                },
+                identity: column.identity,
+                draws: column.identity.and_then(|_| {
+                    let text = column.default.as_deref().unwrap_or_default();
+                    drawn_sequences(text).next()
+                }),
+                generated: column.generated.is_some(),
                 missing_default: column.missing_default.as_deref(),
                 acl: column.acl.as_ref(),
                 comment: column.comment.as_deref(),
                 dropped: column.dropped,
             })
             .collect(),
+        RelationBody::Sequence(_) => Vec::new(),
         RelationBody::View(view) => (1..)
             .zip(&view.columns)
             .map(|(number, column)| Attribute {
@@ -764,6 +787,9 @@ pub fn attributes(relation: &Relation) -> Vec<Attribute<'_>> {
                 sql_type: &column.sql_type,
                 not_null: false,
                 default: None,
+                identity: None,
+                draws: None,
+                generated: false,
                 missing_default: None,
                 acl: column.acl.as_ref(),
                 comment: column.comment.as_deref(),

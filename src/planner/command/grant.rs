@@ -143,8 +143,7 @@ fn objects(cursor: &mut Cursor<'_>) -> Result<Objects> {
         }
     }
     if cursor.accept(&["ALL", "SEQUENCES", "IN", "SCHEMA"]) {
-        cursor.identifiers()?;
-        return Ok(Objects::Other("sequences".to_owned()));
+        return Ok(Objects::AllSequencesInSchemas(cursor.identifiers()?));
     }
     if cursor.accept(&["SCHEMA"]) {
         return Ok(Objects::Schemas(cursor.identifiers()?));
@@ -157,8 +156,10 @@ fn objects(cursor: &mut Cursor<'_>) -> Result<Objects> {
             return Ok(Objects::Functions(cursor.list(function)?));
         }
     }
+    if cursor.accept(&["SEQUENCE"]) {
+        return Ok(Objects::Sequences(cursor.list(Cursor::object_name)?));
+    }
     for kind in [
-        "SEQUENCE",
         "TYPE",
         "DOMAIN",
         "LANGUAGE",

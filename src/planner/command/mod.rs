@@ -3,6 +3,7 @@
 mod copy;
 mod grant;
 mod role;
+mod sequence;
 mod tenant;
 mod transaction;
 
@@ -14,6 +15,8 @@ use super::parse::{discard, fetch_direction};
 use crate::error::Result;
 
 pub(super) use copy::copy;
+pub use sequence::serial;
+pub(super) use sequence::{order_identity_options, take_overriding};
 
 /// Reads a statement of these kinds, or nothing if it is of another.
 pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Option<Body>> {
@@ -25,6 +28,9 @@ pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Option<Body>> {
     }
     if let Some(role) = role::read(cursor)? {
         return Ok(Some(Body::Role(role)));
+    }
+    if let Some(sequence) = sequence::read(cursor)? {
+        return Ok(Some(Body::Sequence(Box::new(sequence))));
     }
     if let Some(body) = grant::read(cursor)? {
         return Ok(Some(body));
@@ -188,7 +194,6 @@ fn cursor_statement(cursor: &mut Cursor<'_>) -> Result<Option<Body>> {
         &["CREATE", "FUNCTION"],
         &["CREATE", "TRIGGER"],
         &["CREATE", "POLICY"],
-        &["CREATE", "SEQUENCE"],
         &["CREATE", "TYPE"],
         &["CREATE", "DOMAIN"],
         &["CREATE", "EXTENSION"],

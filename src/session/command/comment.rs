@@ -43,6 +43,7 @@ pub(super) async fn run(session: &mut Session, statement: &ast::Statement) -> Re
                 relation: found.relation.name.clone(),
             };
             match &mut relation.body {
+                RelationBody::Sequence(_) => return Err(missing()),
                 RelationBody::Table(table) => {
                     let target = table
                         .columns

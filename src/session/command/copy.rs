@@ -142,6 +142,7 @@ async fn copy_in(
         &granted,
         Writing {
             keys,
+            generated: default::compile_generated(stored, scope)?,
             storage: session.engine.catalog.storage(),
             database: &caller.database,
             system: &caller.system,
@@ -204,11 +205,13 @@ fn shape<'a>(
         .map(|c| c.sql_type.field(&c.name, true, &scope.zone))
         .collect();
     let given = DFSchema::try_from(Schema::new(fields))?;
+    let tenant = stored.live_columns().find(|column| column.is_tenant());
+    let tenant = tenant.map(|column| Expr::Column(PlanColumn::new_unqualified(&column.name)));
     let columns = live
         .map(|column| {
             let expr = match targets.iter().any(|target| target.number == column.number) {
                 true => Expr::Column(PlanColumn::new_unqualified(&column.name)),
-                false => default::of_column(column, scope)?,
+                false => default::of_row(column, scope, tenant.as_ref())?,
             };
             Ok(scope.state.create_physical_expr(expr, &given)?)
         })

@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
+use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, ScalarValue, ToDFSchema};
 use datafusion::logical_expr::{Expr, lit};
-use datafusion::sql::sqlparser::ast;
+use datafusion::sql::sqlparser::ast::{self, visit_expressions_mut};
+use tessera_catalog::id::Oid;
 use tessera_catalog::model::{Column, Table};
 
 use crate::error::{Error, Result};
 use crate::planner::{self, Scope};
-use crate::session::write::{CompiledCheck, table_schema};
+use crate::session::write::{CompiledCheck, CompiledGenerated, table_schema};
 
 /// Reads an expression that the catalog keeps as text.
 pub(super) fn parse(text: &str) -> Result<ast::Expr> {
@@ -50,6 +52,22 @@ pub(super) fn of_column(column: &Column, scope: &Scope) -> Result<Expr> {
     )
 }
 
+/// As [`of_column`], for an operator's row that goes to the tenant that it names.
+pub(super) fn of_row(column: &Column, scope: &Scope, tenant: Option<&Expr>) -> Result<Expr> {
+    let value = of_column(column, scope)?;
+    let Some(tenant) = tenant.filter(|_| scope.is_system()) else {
+        return Ok(value);
+    };
+    let drawn = value.transform(|expr| match expr {
+        Expr::ScalarFunction(mut call) if call.name() == "nextval" && call.args.len() == 1 => {
+            call.args.push(tenant.clone());
+            Ok(Transformed::yes(Expr::ScalarFunction(call)))
+        }
+        other => Ok(Transformed::no(other)),
+    })?;
+    Ok(drawn.data)
+}
+
 /// The expression that DEFAULT stands for, as it is written.
 pub(super) fn written(column: &Column, scope: &Scope) -> Result<ast::Expr> {
     match &column.default {
@@ -63,6 +81,8 @@ pub(super) fn written(column: &Column, scope: &Scope) -> Result<ast::Expr> {
 
 /// Checks a default's expression and gives its text for the catalog.
 pub(super) fn check(expr: &ast::Expr, column: &Column, scope: &Scope) -> Result<String> {
+    let mut expr = expr.clone();
+    bind_sequences(&mut expr, scope)?;
     let text = expr.to_string();
     let planned =
         planner::expression(expr.clone(), &DFSchema::empty(), scope, &[]).map_err(|error| {
@@ -81,6 +101,67 @@ pub(super) fn check(expr: &ast::Expr, column: &Column, scope: &Scope) -> Result<
         &column.name,
     )?;
     Ok(text)
+}
+
+/// Names sequences by number, so that the default goes on meaning the same whoever inserts.
+fn bind_sequences(expr: &mut ast::Expr, scope: &Scope) -> Result<()> {
+    use std::ops::ControlFlow;
+    let bound = visit_expressions_mut(expr, |expr| {
+        let ast::Expr::Function(call) = expr else {
+            return ControlFlow::Continue(());
+        };
+        let name = super::names::parts(&call.name).pop().unwrap_or_default();
+        if !["nextval", "currval"].contains(&name.as_str()) {
+            return ControlFlow::Continue(());
+        }
+        let ast::FunctionArguments::List(list) = &mut call.args else {
+            return ControlFlow::Continue(());
+        };
+        let Some(ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(argument))) =
+            list.args.first_mut()
+        else {
+            return ControlFlow::Continue(());
+        };
+        match bound_sequence(argument, scope) {
+            Ok(Some(number)) => {
+                *argument = ast::Expr::value(ast::Value::SingleQuotedString(number.to_string()));
+                ControlFlow::Continue(())
+            }
+            Ok(None) => ControlFlow::Continue(()),
+            Err(error) => ControlFlow::Break(error),
+        }
+    });
+    match bound {
+        ControlFlow::Break(error) => Err(error),
+        ControlFlow::Continue(()) => Ok(()),
+    }
+}
+
+/// The number of the sequence that a literal names.
+fn bound_sequence(argument: &ast::Expr, scope: &Scope) -> Result<Option<Oid>> {
+    let literal = match argument {
+        ast::Expr::Cast { expr, .. } => expr.as_ref(),
+        other => other,
+    };
+    let ast::Expr::Value(value) = literal else {
+        return Ok(None);
+    };
+    let ast::Value::SingleQuotedString(text) = &value.value else {
+        return Ok(None);
+    };
+    if text.parse::<u32>().is_ok() {
+        return Ok(None);
+    }
+    let mut parts = planner::name_parts(text)?;
+    let name = parts.pop().unwrap_or_default();
+    let found = scope.relation(parts.pop().as_deref(), &name)?;
+    match found.relation.sequence() {
+        Some(_) => Ok(Some(found.relation.oid)),
+        None => Err(Error::WrongKind {
+            name: found.relation.name.clone(),
+            wanted: "sequence",
+        }),
+    }
 }
 
 /// The CHECK constraints of a table, ready to be evaluated over its live columns.
@@ -112,4 +193,68 @@ pub(super) fn condition(expr: &ast::Expr, schema: &DFSchema, scope: &Scope) -> R
             tessera_catalog::sql_type::SqlType::from_arrow(&other)
         ))),
     }
+}
+
+/// The expressions of a table's generated columns, ready to be evaluated over its live columns.
+pub(super) fn compile_generated(table: &Table, scope: &Scope) -> Result<Arc<[CompiledGenerated]>> {
+    let schema = table_schema(table, &scope.zone).to_dfschema()?;
+    let mut compiled = Vec::new();
+    for (place, column) in table.live_columns().enumerate() {
+        let Some(text) = &column.generated else {
+            continue;
+        };
+        let value = planner::expression(parse(text)?, &schema, scope, &[])?;
+        let value = planner::assign(value, &schema, &column.sql_type, &scope.zone, &column.name)?;
+        let value = scope.state.create_physical_expr(value, &schema)?;
+        compiled.push(CompiledGenerated { place, value });
+    }
+    Ok(Arc::from(compiled))
+}
+
+/// Checks the expression of a generated column.
+///
+/// # Errors
+/// 42P17 and 42P16 as in PostgreSQL.
+pub(super) fn check_generated(column: &Column, table: &Table, scope: &Scope) -> Result<()> {
+    let Some(text) = &column.generated else {
+        return Ok(());
+    };
+    let schema = table_schema(table, &scope.zone).to_dfschema()?;
+    let value = planner::expression(parse(text)?, &schema, scope, &[])?;
+    for used in value.column_refs() {
+        let other = table.column(&used.name);
+        if other.is_some_and(|other| other.generated.is_some()) {
+            return Err(Error::Function {
+                sqlstate: "42P17",
+                message: format!(
+                    "cannot use generated column \"{}\" in column generation expression",
+                    used.name
+                ),
+                hint: None,
+                detail: Some(
+                    "A generated column cannot reference another generated column.".into(),
+                ),
+            });
+        }
+    }
+    if calls_changing_function(&value) {
+        return Err(Error::Function {
+            sqlstate: "42P17",
+            message: "generation expression is not immutable".to_owned(),
+            hint: None,
+            detail: None,
+        });
+    }
+    planner::assign(value, &schema, &column.sql_type, &scope.zone, &column.name)?;
+    Ok(())
+}
+
+/// Whether an expression's value may change while its columns stay.
+fn calls_changing_function(expr: &Expr) -> bool {
+    use datafusion::logical_expr::Volatility;
+    let changing = |expr: &Expr| match expr {
+        Expr::ScalarFunction(call) => call.func.signature().volatility != Volatility::Immutable,
+        _ => false,
+    };
+    expr.exists(|expr| Ok(changing(expr))).unwrap_or(true)
 }

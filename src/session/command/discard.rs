@@ -14,6 +14,7 @@ pub(super) fn run(session: &mut Session, what: Discard) -> Result<Reply> {
             session.prepared.clear();
             session.cursors.clear();
             session.transaction.discard_temporary();
+            session.sequences.lock().forget();
             let operator = session.login.superuser;
             {
                 let mut settings = session.settings.lock();
@@ -25,7 +26,10 @@ pub(super) fn run(session: &mut Session, what: Discard) -> Result<Reply> {
         }
         // Plans are made anew whenever what they were made for has changed.
         Discard::Plans => "DISCARD PLANS",
-        Discard::Sequences => "DISCARD SEQUENCES",
+        Discard::Sequences => {
+            session.sequences.lock().forget();
+            "DISCARD SEQUENCES"
+        }
         Discard::Temporary => {
             session.transaction.discard_temporary();
             session.version += 1;

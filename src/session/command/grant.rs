@@ -13,7 +13,7 @@ use super::{names, schema, tenant};
 use crate::error::{Error, Result};
 use crate::planner::ast::{Grant, Granted, Name, Objects, RoleName};
 use crate::planner::source::Found;
-use crate::policy::Caller;
+use crate::policy::{self, Caller};
 use crate::session::Session;
 use crate::session::reply::{Notice, Reply};
 
@@ -184,7 +184,22 @@ async fn on_objects(
                 on_relation(session, &caller, grant, words, all_columns, &found, grantee).await?;
             }
         }
-        Objects::AllTablesInSchemas(schemas) => {
+        Objects::Sequences(sequences) => {
+            for sequence in sequences {
+                let caller = session.caller().await?;
+                let scope = session.scope(&caller).await?;
+                let found = names::relation(&scope, sequence)?;
+                if found.relation.sequence().is_none() {
+                    return Err(Error::WrongKind {
+                        name: found.relation.name.clone(),
+                        wanted: "sequence",
+                    });
+                }
+                on_relation(session, &caller, grant, words, all_columns, &found, grantee).await?;
+            }
+        }
+        Objects::AllTablesInSchemas(schemas) | Objects::AllSequencesInSchemas(schemas) => {
+            let sequences = matches!(on, Objects::AllSequencesInSchemas(_));
             for name in schemas {
                 let caller = session.caller().await?;
                 let scope = session.scope(&caller).await?;
@@ -197,6 +212,7 @@ async fn on_objects(
                     .relations
                     .values()
                     .filter(|relation| Some(relation.schema) == own)
+                    .filter(|relation| relation.sequence().is_some() == sequences)
                     .filter_map(|relation| scope.relation_by_oid(relation.oid))
                     .collect();
                 for found in tables {
@@ -421,9 +437,13 @@ async fn on_relation(
     if all_whole || !whole.is_empty() {
         let wanted = privileges(
             (!all_whole).then_some(whole.as_slice()),
-            Privileges::of_table(),
+            policy::whole(&found.relation),
         )?;
-        let wanted = allowed(session, wanted, may, grant, "table", &name)?;
+        let kind = match found.relation.sequence() {
+            Some(_) => "sequence",
+            None => "table",
+        };
+        let wanted = allowed(session, wanted, may, grant, kind, &name)?;
         put(session, &target, found, 0, grant, wanted)?;
     }
     let by_column: Vec<(Privileges, &[String])> = match words {
@@ -454,6 +474,7 @@ async fn on_relation(
 fn column_number(relation: &Relation, name: &str) -> Result<i16> {
     let number = match &relation.body {
         RelationBody::Table(table) => table.column(name).map(|column| column.number),
+        RelationBody::Sequence(_) => None,
         RelationBody::View(view) => (1_i16..)
             .zip(&view.columns)
             .find(|(_, column)| column.name == name)
@@ -495,6 +516,7 @@ fn put(
     let relation = newest.relations.get(&oid).unwrap_or(&found.relation);
     let mut relation = relation.as_ref().clone();
     let owner = relation.owner;
+    let all = policy::whole(&relation);
     let slot = match (&mut relation.body, column) {
         (_, 0) => &mut relation.acl,
         (RelationBody::Table(table), number) => {
@@ -502,6 +524,9 @@ fn put(
             &mut column
                 .ok_or_else(|| Error::internal("a column has gone"))?
                 .acl
+        }
+        (RelationBody::Sequence(_), _) => {
+            return Err(Error::internal("a column of a sequence"));
         }
         (RelationBody::View(view), number) => {
             let index = usize::try_from(number - 1).unwrap_or_default();
@@ -512,7 +537,7 @@ fn put(
         }
     };
     let mut acl = slot.take().unwrap_or_else(|| match column {
-        0 => Acl::of_owner(owner, Privileges::of_table()),
+        0 => Acl::of_owner(owner, all),
         _ => Acl::default(),
     });
     change(&mut acl, grant, target.grantee, target.grantor, wanted);

@@ -6,7 +6,7 @@ use datafusion::common::{Column as PlanColumn, ScalarValue};
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::sql::sqlparser::ast::{self, Ident, Insert, Query, SetExpr, TableObject};
 use futures::StreamExt;
-use tessera_catalog::model::{Column, Privilege};
+use tessera_catalog::model::{Column, Identity, Privilege, Scope as Reach};
 use tessera_catalog::sql_type::SqlType;
 
 use super::names::{folded, relation};
@@ -72,6 +72,7 @@ pub(super) async fn run(
         &granted,
         Writing {
             keys,
+            generated: default::compile_generated(table(relation)?, &scope)?,
             storage: session.engine.catalog.storage(),
             database: &caller.database,
             system: &caller.system,
@@ -83,9 +84,9 @@ pub(super) async fn run(
     let mut returned = Vec::new();
     while let Some(batch) = batches.next().await {
         let batch = super::modify::as_schema(&batch?, writer.schema())?;
-        writer.write(&batch).await?;
+        let written = writer.write(&batch).await?;
         if planned.returning.is_some() {
-            returned.push(batch);
+            returned.push(written);
         }
     }
     let rows = writer.written();
@@ -171,7 +172,17 @@ fn plan(insert: &Insert, scope: &Scope, declared: &[u32]) -> Result<Planned> {
         .take(given.max(insert.columns.len()))
         .map(|c| c.number)
         .collect();
-    let plan = shaped(plan, &targets[..given], &live, scope)?;
+    check_generated(insert, &targets[..given])?;
+    let common = table(&relation)?.scope == Reach::Common;
+    let overridden = insert.priority == Some(ast::MysqlInsertPriority::LowPriority);
+    let taken: Vec<Option<&Column>> = targets[..given]
+        .iter()
+        .map(|column| {
+            let own = column.generated.is_some() || overridden && column.identity.is_some();
+            (!own).then_some(*column)
+        })
+        .collect();
+    let plan = shaped(plan, &taken, &live, common, scope)?;
     let qualifier = match &insert.table_alias {
         Some(alias) => folded(&alias.alias),
         None => relation.name.clone(),
@@ -241,6 +252,39 @@ fn check_arity(given: usize, targets: &[&Column], insert: &Insert) -> Result<()>
     Ok(())
 }
 
+/// Refuses values for columns that make their own.
+fn check_generated(insert: &Insert, given: &[&Column]) -> Result<()> {
+    let rows = match insert.source.as_ref().map(|source| source.body.as_ref()) {
+        Some(SetExpr::Values(values)) => Some(&values.rows),
+        _ => None,
+    };
+    for (index, column) in given.iter().enumerate() {
+        let defaults = rows.is_some_and(|rows| {
+            let mut values = rows.iter().map(|row| row.content.get(index));
+            values.all(|value| value.is_some_and(is_default))
+        });
+        let (detail, hint) = match (&column.generated, column.identity, &insert.priority) {
+            _ if defaults => continue,
+            (Some(_), _, _) => ("a generated column", None),
+            (None, Some(Identity::Always), None) => (
+                "an identity column defined as GENERATED ALWAYS",
+                Some("Use OVERRIDING SYSTEM VALUE to override.".to_owned()),
+            ),
+            _ => continue,
+        };
+        return Err(Error::Function {
+            sqlstate: "428C9",
+            message: format!(
+                "cannot insert a non-DEFAULT value into column \"{}\"",
+                column.name
+            ),
+            hint,
+            detail: Some(format!("Column \"{}\" is {detail}.", column.name)),
+        });
+    }
+    Ok(())
+}
+
 /// VALUES with each DEFAULT replaced by what it stands for, and parameters typed by their columns.
 fn with_defaults(
     source: &Query,
@@ -275,23 +319,27 @@ pub(super) fn is_default(expr: &ast::Expr) -> bool {
 /// The table's live columns from the given ones, in the columns' types.
 fn shaped(
     plan: LogicalPlan,
-    targets: &[&Column],
+    targets: &[Option<&Column>],
     live: &[&Column],
+    common: bool,
     scope: &Scope,
 ) -> Result<LogicalPlan> {
     let schema = Arc::clone(plan.schema());
-    let mut list = Vec::with_capacity(live.len());
+    let mut list: Vec<Expr> = Vec::with_capacity(live.len());
     for column in live {
         let given = targets
             .iter()
-            .position(|target| target.number == column.number);
+            .position(|target| target.is_some_and(|target| target.number == column.number));
         let value = match given {
             Some(index) => {
                 let (qualifier, field) = schema.qualified_field(index);
                 let from = Expr::Column(PlanColumn::new(qualifier.cloned(), field.name()));
                 planner::assign(from, &schema, &column.sql_type, &scope.zone, &column.name)?
             }
-            None => default::of_column(column, scope)?,
+            None => {
+                let tenant = list.first().filter(|_| common).cloned();
+                default::of_row(column, scope, tenant.map(Expr::unalias).as_ref())?
+            }
         };
         list.push(value.alias(&column.name));
     }

@@ -16,6 +16,7 @@ mod query;
 mod returning;
 mod role;
 mod schema;
+mod sequence;
 mod set;
 mod table;
 mod tenant;
@@ -33,7 +34,7 @@ use super::prepared::Prepared;
 use super::reply::Reply;
 use crate::error::{Error, Result};
 use crate::execute::Limits;
-use crate::planner::ast::{Body, Role};
+use crate::planner::ast::{Body, Role, Sequence};
 
 pub(super) use describe::prepare;
 
@@ -86,6 +87,7 @@ async fn dispatch(
         Body::Role(Role::SetSessionAuthorization { name }) => {
             set::set_session_authorization(session, name.as_deref()).await
         }
+        Body::Sequence(statement) => sequence::run(session, statement).await,
         Body::Role(statement) => role::run(session, statement).await,
         Body::Grant(statement) => grant::run(session, statement).await,
         Body::DefaultPrivileges {
@@ -168,6 +170,13 @@ fn check_read_only(session: &Session, body: &Body) -> Result<()> {
             let words: Vec<&str> = text.split_whitespace().take(count).collect();
             words.join(" ").to_uppercase()
         }
+        Body::Sequence(sequence) => match sequence.as_ref() {
+            Sequence::Create { .. } => "CREATE SEQUENCE",
+            Sequence::Alter { .. } | Sequence::Rename { .. } | Sequence::Owner { .. } => {
+                "ALTER SEQUENCE"
+            }
+        }
+        .to_owned(),
         Body::Tenant(_) => "ALTER DATABASE".to_owned(),
         Body::Role(Role::SetRole { .. } | Role::SetSessionAuthorization { .. }) => return Ok(()),
         Body::Role(_) => "ALTER ROLE".to_owned(),

@@ -1,11 +1,13 @@
 //! Names in commands: which object is meant, and DROP, which is the same for all kinds.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use datafusion::sql::sqlparser::ast::{self, ObjectName, ObjectNamePart, ObjectType};
 use tessera_catalog::id::{DatabaseId, Oid, Space};
 use tessera_catalog::model::{Change, Database, Relation, RelationBody, Schema, Scope as Reach};
 
+use super::sequence;
 use crate::error::{Error, Result};
 use crate::planner::Scope;
 use crate::planner::source::Found;
@@ -64,13 +66,8 @@ pub(super) fn check_owner(caller: &Caller, found: &Found) -> Result<()> {
     if caller.owns(found) {
         return Ok(());
     }
-    let kind = if found.relation.view().is_some() {
-        "view"
-    } else {
-        "table"
-    };
     Err(Error::MustOwn {
-        kind,
+        kind: kind_of(&found.relation),
         name: found.relation.name.clone(),
     })
 }
@@ -111,6 +108,7 @@ pub(super) async fn drop(session: &mut Session, statement: &ast::Statement) -> R
     let kind = match object_type {
         ObjectType::Table => "table",
         ObjectType::View => "view",
+        ObjectType::Sequence => "sequence",
         ObjectType::Schema => {
             return super::schema::drop(session, names, *if_exists, *cascade).await;
         }
@@ -156,6 +154,7 @@ fn kind_of(relation: &Relation) -> &'static str {
     match relation.body {
         RelationBody::Table(_) => "table",
         RelationBody::View(_) => "view",
+        RelationBody::Sequence(_) => "sequence",
     }
 }
 
@@ -197,7 +196,12 @@ pub(super) async fn drop_relations(
             doomed.push(reader);
         }
     }
-    let mut changes = Vec::new();
+    // A table's own sequences go with it.
+    for oid in doomed.clone() {
+        let own = sequence::owned_by(&database, oid, None);
+        doomed.extend(own.into_iter().filter(|own| !oids.contains(own)));
+    }
+    let mut changes = drop_defaults(&database, &doomed, cascade)?;
     for oid in &doomed {
         let Some(relation) = database.relations.get(oid) else {
             continue;
@@ -215,6 +219,43 @@ pub(super) async fn drop_relations(
         session.version += 1;
     }
     Ok(())
+}
+
+/// Takes away the defaults that draw from sequences that go.
+fn drop_defaults(database: &Database, doomed: &[Oid], cascade: bool) -> Result<Vec<Change>> {
+    let mut changed: HashMap<Oid, Relation> = HashMap::new();
+    for oid in doomed {
+        let Some(relation) = database.relations.get(oid) else {
+            continue;
+        };
+        if relation.sequence().is_none() {
+            continue;
+        }
+        for (table, name, column) in sequence::drawing_columns(database, *oid, doomed) {
+            if !cascade {
+                return Err(Error::DependentObjects {
+                    object: format!("sequence {}", relation.name),
+                    detail: format!(
+                        "default value for column {column} of table {name} depends on sequence {}",
+                        relation.name
+                    ),
+                });
+            }
+            let Some(former) = database.relations.get(&table) else {
+                continue;
+            };
+            let changed = changed
+                .entry(table)
+                .or_insert_with(|| former.as_ref().clone());
+            if let RelationBody::Table(table) = &mut changed.body {
+                for of_table in table.columns.iter_mut().filter(|c| c.name == column) {
+                    of_table.default = None;
+                    of_table.identity = None;
+                }
+            }
+        }
+    }
+    Ok(changed.into_values().map(Change::PutRelation).collect())
 }
 
 /// A common or shared table that tenants' views read stays, and nothing tells who they are.

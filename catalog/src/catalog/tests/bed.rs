@@ -193,6 +193,8 @@ pub(super) fn column(number: i16, name: &str) -> Column {
         nullable: true,
         default: None,
         missing_default: None,
+        identity: None,
+        generated: None,
         acl: None,
         comment: None,
         dropped: false,

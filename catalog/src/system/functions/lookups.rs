@@ -194,9 +194,14 @@ pub(super) const FUNCTIONS: &[Function] = &[
         };
         let column = args[1].text().unwrap_or_default();
         let known = match class {
-            Class::Relation(relation) => attributes(relation)
-                .iter()
-                .any(|c| !c.dropped && c.name == column),
+            Class::Relation(relation) => {
+                let columns = attributes(relation);
+                let found = columns.iter().find(|c| !c.dropped && c.name == column);
+                if let Some(found) = found {
+                    return Ok(scene.serial_sequence(relation, found.number).into());
+                }
+                false
+            }
             Class::System(system) => system.columns().iter().any(|c| c.name == column),
             Class::Index(..) => false,
         };

@@ -78,11 +78,12 @@ pub(super) const FUNCTIONS: &[Function] = &[
     ),
     Function::strict("has_server_privilege", 2..=3, "bool", superusers),
     Function::strict("has_sequence_privilege", 2..=3, "bool", |scene, args| {
-        let (_, [sequence, _]) = split(scene, args)?;
-        match sequence {
-            Arg::Text(name) => Err(LookupError::NoRelation(name.to_owned())),
-            _ => Ok(Value::Null),
-        }
+        let (who, [sequence, words]) = split(scene, args)?;
+        let wanted = parse(words, Privileges::of_sequence())?;
+        let Some(class) = class(scene, sequence)? else {
+            return Ok(Value::Null);
+        };
+        Ok(any(scene.held_on(&who, class), &wanted).into())
     }),
     Function::strict("pg_has_role", 2..=3, "bool", |scene, args| {
         let (who, [role, words]) = split(scene, args)?;

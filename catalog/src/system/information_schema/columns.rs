@@ -1,6 +1,7 @@
 //! `information_schema.columns`: columns on which the role has any right.
 
 use super::yes_or_no;
+use crate::model::Identity;
 use crate::model::Privileges;
 use crate::sql_type::SqlType;
 use crate::system::rows::{Rows, row};
@@ -65,6 +66,9 @@ fn rows(scene: &Scene, rows: &mut Rows) {
                         sql_type: &column.sql_type,
                         not_null: false,
                         default: None,
+                        identity: None,
+                        draws: None,
+                        generated: false,
                         missing_default: None,
                         acl: None,
                         comment: None,
@@ -87,6 +91,9 @@ fn add(
 ) {
     let sql_type = column.sql_type;
     let precision = Precision::of(sql_type);
+    let sequence = column
+        .draws
+        .and_then(|number| scene.relation(number)?.sequence());
     row!(
         rows,
         table_catalog: &scene.database.name,
@@ -94,7 +101,10 @@ fn add(
         table_name: table,
         column_name: column.name.as_ref(),
         ordinal_position: column.number,
-        column_default: column.default.filter(|_| owns),
+        column_default: column
+            .default
+            .filter(|_| owns && !column.generated)
+            .map(|text| scene.default_text(text)),
         is_nullable: yes_or_no(!column.not_null),
         data_type: data_type(sql_type),
         character_maximum_length: precision.characters,
@@ -108,9 +118,18 @@ fn add(
         udt_name: sql_type.typname(),
         dtd_identifier: column.number.to_string(),
         is_self_referencing: "NO",
-        is_identity: "NO",
-        identity_cycle: "NO",
-        is_generated: "NEVER",
+        is_identity: yes_or_no(column.identity.is_some()),
+        identity_generation: column.identity.map(|identity| match identity {
+            Identity::Always => "ALWAYS",
+            Identity::ByDefault => "BY DEFAULT",
+        }),
+        identity_start: sequence.map(|sequence| sequence.start.to_string()),
+        identity_increment: sequence.map(|sequence| sequence.increment.to_string()),
+        identity_maximum: sequence.map(|sequence| sequence.max.to_string()),
+        identity_minimum: sequence.map(|sequence| sequence.min.to_string()),
+        identity_cycle: yes_or_no(sequence.is_some_and(|sequence| sequence.cycle)),
+        is_generated: if column.generated { "ALWAYS" } else { "NEVER" },
+        generation_expression: column.default.filter(|_| owns && column.generated),
         is_updatable: yes_or_no(updatable),
     );
 }

@@ -3,7 +3,7 @@
 
 use crate::system::table::{SystemTable, no_rows};
 
-pub(in crate::system) static TABLES: [SystemTable; 45] = [
+pub(in crate::system) static TABLES: [SystemTable; 44] = [
     SystemTable::view(
         "information_schema",
         "_pg_foreign_data_wrappers",
@@ -311,17 +311,6 @@ pub(in crate::system) static TABLES: [SystemTable; 45] = [
         specific_catalog name, specific_schema name, specific_name name, routine_catalog name,
         routine_schema name, routine_name name, table_catalog name, table_schema name,
         table_name name",
-        no_rows,
-    ),
-    SystemTable::view(
-        "information_schema",
-        "sequences",
-        13386,
-        "
-        sequence_catalog name, sequence_schema name, sequence_name name, data_type varchar,
-        numeric_precision int4, numeric_precision_radix int4, numeric_scale int4,
-        start_value varchar, minimum_value varchar, maximum_value varchar, increment varchar,
-        cycle_option varchar(3)",
         no_rows,
     ),
     SystemTable::table(

@@ -22,6 +22,7 @@ pub(in crate::system) mod role_column_grants;
 pub(in crate::system) mod role_table_grants;
 pub(in crate::system) mod routines;
 pub(in crate::system) mod schemata;
+pub(in crate::system) mod sequences;
 pub(in crate::system) mod table_constraints;
 pub(in crate::system) mod table_privileges;
 pub(in crate::system) mod tables;
@@ -32,7 +33,7 @@ pub(in crate::system) mod views;
 use super::table::SystemTable;
 
 /// Those with rows.
-static FILLED: [&SystemTable; 24] = [
+static FILLED: [&SystemTable; 25] = [
     &administrable_role_authorizations::TABLE,
     &applicable_roles::TABLE,
     &character_sets::TABLE,
@@ -51,6 +52,7 @@ static FILLED: [&SystemTable; 24] = [
     &role_table_grants::TABLE,
     &routines::TABLE,
     &schemata::TABLE,
+    &sequences::TABLE,
     &table_constraints::TABLE,
     &table_privileges::TABLE,
     &tables::TABLE,

@@ -3,7 +3,7 @@
 
 use crate::system::table::{SystemTable, no_rows};
 
-pub(in crate::system) static TABLES: [SystemTable; 89] = [
+pub(in crate::system) static TABLES: [SystemTable; 87] = [
     SystemTable::table(
         "pg_catalog",
         "pg_amop",
@@ -328,25 +328,6 @@ pub(in crate::system) static TABLES: [SystemTable; 89] = [
         "
         objoid oid, classoid oid, objsubid int4, objtype text, objnamespace oid, objname text,
         provider text, label text",
-        no_rows,
-    ),
-    SystemTable::table(
-        "pg_catalog",
-        "pg_sequence",
-        2224,
-        "
-        seqrelid oid, seqtypid oid, seqstart int8, seqincrement int8, seqmax int8, seqmin int8,
-        seqcache int8, seqcycle bool",
-        no_rows,
-    ),
-    SystemTable::view(
-        "pg_catalog",
-        "pg_sequences",
-        12048,
-        "
-        schemaname name, sequencename name, sequenceowner name, data_type regtype,
-        start_value int8, min_value int8, max_value int8, increment_by int8, cycle bool,
-        cache_size int8, last_value int8",
         no_rows,
     ),
     SystemTable::table(

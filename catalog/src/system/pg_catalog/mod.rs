@@ -30,6 +30,8 @@ pub(in crate::system) mod pg_prepared_statements;
 pub(in crate::system) mod pg_proc;
 pub(in crate::system) mod pg_rewrite;
 pub(in crate::system) mod pg_roles;
+pub(in crate::system) mod pg_sequence;
+pub(in crate::system) mod pg_sequences;
 pub(in crate::system) mod pg_settings;
 pub(in crate::system) mod pg_shadow;
 pub(in crate::system) mod pg_shdescription;
@@ -49,7 +51,7 @@ pub(in crate::system) mod pg_views;
 use super::table::SystemTable;
 
 /// Those with rows.
-static FILLED: [&SystemTable; 50] = [
+static FILLED: [&SystemTable; 52] = [
     &pg_aggregate::TABLE,
     &pg_am::TABLE,
     &pg_attrdef::TABLE,
@@ -78,6 +80,8 @@ static FILLED: [&SystemTable; 50] = [
     &pg_proc::TABLE,
     &pg_rewrite::TABLE,
     &pg_roles::TABLE,
+    &pg_sequence::TABLE,
+    &pg_sequences::TABLE,
     &pg_settings::TABLE,
     &pg_shadow::TABLE,
     &pg_shdescription::TABLE,

@@ -20,18 +20,18 @@ fn rows(scene: &Scene, rows: &mut Rows) {
     match rows.numbers("adrelid") {
         Some(numbers) => {
             for relation in numbers.iter().filter_map(|n| scene.relation(Oid(*n))) {
-                add(rows, relation);
+                add(scene, rows, relation);
             }
         }
         None => {
             for relation in scene.relations() {
-                add(rows, relation);
+                add(scene, rows, relation);
             }
         }
     }
 }
 
-fn add(rows: &mut Rows, relation: &Relation) {
+fn add(scene: &Scene, rows: &mut Rows, relation: &Relation) {
     for column in attributes(relation).iter().filter(|column| !column.dropped) {
         if let Some(text) = column.default {
             row!(
@@ -39,7 +39,7 @@ fn add(rows: &mut Rows, relation: &Relation) {
                 oid: oid::default(relation.oid, column.number),
                 adrelid: relation.oid,
                 adnum: column.number,
-                adbin: text,
+                adbin: scene.default_text(text),
             );
         }
     }

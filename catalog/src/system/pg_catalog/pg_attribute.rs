@@ -1,6 +1,7 @@
 //! `pg_attribute`: columns of tables, views, indexes and the system relations.
 
 use crate::id::Oid;
+use crate::model::Identity;
 use crate::sql_type::SqlType;
 use crate::system::oid;
 use crate::system::pg_catalog::pg_type::TypeFacts;
@@ -71,6 +72,9 @@ fn add_all(scene: &Scene, rows: &mut Rows, class: Class<'_>) {
                     sql_type: &column.sql_type,
                     not_null: false,
                     default: None,
+                    identity: None,
+                    draws: None,
+                    generated: false,
                     missing_default: None,
                     acl: None,
                     comment: None,
@@ -103,8 +107,12 @@ fn add(rows: &mut Rows, relation: Oid, column: &Attribute<'_>, acl: Option<Vec<S
         attnotnull: column.not_null && !column.dropped,
         atthasdef: column.default.is_some() && !column.dropped,
         atthasmissing: column.missing_default.is_some(),
-        attidentity: "",
-        attgenerated: "",
+        attidentity: match column.identity {
+            Some(Identity::Always) => "a",
+            Some(Identity::ByDefault) => "d",
+            None => "",
+        },
+        attgenerated: if column.generated { "s" } else { "" },
         attisdropped: column.dropped,
         attislocal: true,
         attinhcount: 0,

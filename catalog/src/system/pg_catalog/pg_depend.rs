@@ -35,6 +35,14 @@ fn rows(scene: &Scene, rows: &mut Rows) {
                 }
             }
         }
+        if let Some((table, column)) = relation.sequence().and_then(|s| s.owned_by) {
+            let kind = match relation.sequence().is_some_and(|s| scene.is_of_identity(s)) {
+                true => 'i',
+                false => 'a',
+            };
+            let from = (oid::PG_CLASS, relation.oid);
+            add(rows, from, (oid::PG_CLASS, table, column), kind);
+        }
         for key in index_keys(relation) {
             let constraint = (oid::PG_CONSTRAINT, key.oid);
             add(

@@ -3,7 +3,7 @@
 use datafusion::sql::sqlparser::ast::{
     self, Assignment, AssignmentTarget, DataType, Expr, ObjectName, SelectItem, SetExpr,
 };
-use tessera_catalog::model::Column;
+use tessera_catalog::model::{Column, Identity};
 use tessera_catalog::sql_type::SqlType;
 
 use crate::error::{Error, Result};
@@ -39,10 +39,27 @@ pub(super) fn assignments(
                     position: None,
                 });
             }
+            check_generated(&value, live[place])?;
             assigned.push((place, value_of(value, live[place], scope, parameters)?));
         }
     }
     Ok(assigned)
+}
+
+/// Refuses values for columns that make their own.
+fn check_generated(value: &Expr, column: &Column) -> Result<()> {
+    let detail = match (&column.generated, column.identity) {
+        _ if is_default(value) => return Ok(()),
+        (Some(_), _) => "a generated column",
+        (None, Some(Identity::Always)) => "an identity column defined as GENERATED ALWAYS",
+        _ => return Ok(()),
+    };
+    Err(Error::Function {
+        sqlstate: "428C9",
+        message: format!("column \"{}\" can only be updated to DEFAULT", column.name),
+        hint: None,
+        detail: Some(format!("Column \"{}\" is {detail}.", column.name)),
+    })
 }
 
 /// An expression for a column: DEFAULT as what it stands for, parameters with the column's type.

@@ -143,6 +143,7 @@ impl Rewrite<'_> {
             granted,
             Writing {
                 keys,
+                generated: default::compile_generated(of_table, self.scope)?,
                 storage: session.engine.catalog.storage(),
                 database: &self.caller.database,
                 system: &self.caller.system,
@@ -167,8 +168,7 @@ impl Rewrite<'_> {
         }
         if !changes.inserted.is_empty() {
             let rows = self.inserted(&changes, &writer)?;
-            writer.write(&rows).await?;
-            returned.push(rows);
+            returned.push(writer.write(&rows).await?);
         }
         let written = writer.finish().await?;
         for part in emptied {
@@ -194,6 +194,11 @@ impl Rewrite<'_> {
                 keys.any(|key| key.columns.contains(number))
             })
         };
+        let generated = of_table.columns.iter().filter(|c| c.generated.is_some());
+        let mut keys = of_table.keys.iter().filter(|key| key.is_checked());
+        if keys.any(|key| generated.clone().any(|c| key.columns.contains(&c.number))) {
+            return true;
+        }
         self.planned.actions.iter().any(|action| match action {
             Action::Insert => true,
             Action::Update(places) => places.iter().any(is_of_key),
@@ -300,8 +305,7 @@ impl Rewrite<'_> {
         if !updated.is_empty() {
             let old = take(&stored, updated)?;
             let new = self.updated(&old, &changed, changes)?;
-            writer.write(&new).await?;
-            returned.push(new);
+            returned.push(writer.write(&new).await?);
         }
         if !deleted.is_empty() {
             returned.push(take(&stored, deleted)?);

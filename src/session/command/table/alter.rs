@@ -11,8 +11,8 @@ use tessera_catalog::model::{
 };
 use tessera_catalog::sql_type::SqlType;
 
-use super::super::default;
 use super::super::names::{check_new_name, check_owner, folded, qualified};
+use super::super::{default, sequence};
 use super::column::{self, Defined};
 use super::create::add_constraint;
 use super::existing;
@@ -178,7 +178,7 @@ async fn change(
                 let cascade = drop_behavior.is_some_and(|b| {
                     matches!(b, datafusion::sql::sqlparser::ast::DropBehavior::Cascade)
                 });
-                let of = (found, scope.database.as_ref());
+                let of = (found, &scope.database);
                 drop_column(session, table, &folded(name), *if_exists, cascade, of)?;
             }
             Ok(())
@@ -279,6 +279,7 @@ async fn add_column(
         mut column,
         checks,
         keys,
+        draws,
     } = column::read(definition, number, scope)?;
     if table.column(&column.name).is_some() {
         if if_not_exists {
@@ -297,6 +298,11 @@ async fn add_column(
         });
     }
     column.physical = column::physical_name(table, &column.name);
+    if draws.is_some() || column.generated.is_some() {
+        return Err(Error::Unsupported(
+            "ADD COLUMN with a default that differs from row to row".to_owned(),
+        ));
+    }
     if column.default.is_some() {
         // Rows from before get the default's value of this moment.
         let value = default::of_column(&column, scope)?;
@@ -403,7 +409,7 @@ fn drop_column(
     name: &str,
     if_exists: bool,
     cascade: bool,
-    (found, database): (&Found, &Database),
+    (found, database): (&Found, &Arc<Database>),
 ) -> Result<()> {
     let relation = &found.relation.name;
     if table.column(name).is_none() {
@@ -449,7 +455,11 @@ fn drop_column(
     column.acl = None;
     column.name = format!("........pg.dropped.{}........", column.number);
     let number = column.number;
+    column.identity = None;
     table.keys.retain(|key| !key.columns.contains(&number));
+    let own = sequence::owned_by(database, found.relation.oid, Some(number));
+    let gone = own.into_iter().map(Change::DropRelation).collect();
+    session.transaction.change(database, gone);
     Ok(())
 }
 

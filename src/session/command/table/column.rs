@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
-use datafusion::sql::sqlparser::ast::{self, ColumnDef, ColumnOption};
+use datafusion::sql::sqlparser::ast::{self, ColumnDef, ColumnOption, GeneratedAs};
 use tessera_catalog::id::Oid;
-use tessera_catalog::model::{Check, Column, Key, KeyKind, TENANT_COLUMN, Table};
+use tessera_catalog::model::{Check, Column, Identity, Key, KeyKind, TENANT_COLUMN, Table};
 use tessera_catalog::sql_type::SqlType;
 
 use super::super::default;
 use super::super::names::{check_new_name, folded};
+use super::super::sequence::identity_options;
 use crate::error::{Error, Result};
-use crate::planner::{Scope, sql_type};
+use crate::planner::ast::SequenceOptions;
+use crate::planner::{Scope, serial, sql_type};
 
 /// The most columns of a table, as in PostgreSQL.
 pub(super) const MAX_COLUMNS: usize = 1600;
@@ -20,6 +22,8 @@ pub(super) struct Defined {
     pub(super) column: Column,
     pub(super) checks: Vec<(Option<String>, ast::Expr)>,
     pub(super) keys: Vec<DeclaredKey>,
+    /// The options of the sequence from which the column draws its values.
+    pub(super) draws: Option<SequenceOptions>,
 }
 
 /// A key as it is declared.
@@ -70,9 +74,15 @@ pub(super) fn read(definition: &ColumnDef, number: usize, scope: &Scope) -> Resu
             "column name \"{name}\" conflicts with a system column name"
         )));
     }
-    let sql_type = sql_type(&definition.data_type)?;
+    let serial = serial(&definition.data_type);
+    let sql_type = sql_type(serial.as_ref().unwrap_or(&definition.data_type))?;
     check_storable(&sql_type, &name)?;
     let mut column = new_column(name, sql_type, number)?;
+    let mut draws = serial.map(|data_type| SequenceOptions {
+        data_type: Some(data_type),
+        ..SequenceOptions::default()
+    });
+    column.nullable = draws.is_none();
     let mut checks = Vec::new();
     let mut keys = Vec::new();
     for option in &definition.options {
@@ -90,14 +100,76 @@ pub(super) fn read(definition: &ColumnDef, number: usize, scope: &Scope) -> Resu
             }
             ColumnOption::Unique(key) => keys.push(DeclaredKey::unique(constraint, key)?),
             ColumnOption::Collation(name) if is_own_collation(name) => {}
+            ColumnOption::Generated {
+                generated_as: GeneratedAs::ExpStored,
+                generation_expr: Some(expr),
+                ..
+            } => column.generated = Some(expr.to_string()),
+            ColumnOption::Generated {
+                generated_as: as_identity @ (GeneratedAs::Always | GeneratedAs::ByDefault),
+                generation_expr: None,
+                sequence_options,
+                ..
+            } => {
+                column.identity = Some(match as_identity {
+                    GeneratedAs::Always => Identity::Always,
+                    _ => Identity::ByDefault,
+                });
+                column.nullable = false;
+                let options = identity_options(sequence_options.as_deref().unwrap_or_default())?;
+                draws = Some(SequenceOptions {
+                    data_type: Some(identity_type(&column, definition)?),
+                    ..options
+                });
+            }
             other => return Err(Error::Unsupported(format!("the column option {other}"))),
         }
     }
+    check_single_source(&column, draws.is_some())?;
     Ok(Defined {
         column,
         checks,
         keys,
+        draws,
     })
+}
+
+/// A column gets its values in one way.
+fn check_single_source(column: &Column, draws: bool) -> Result<()> {
+    let has_default = column.default.is_some();
+    let syntax = |message: String| Error::Syntax {
+        message,
+        position: None,
+    };
+    match (&column.generated, has_default, draws) {
+        (Some(_), true, _) => Err(syntax(format!(
+            "both default and generation expression specified for column \"{}\"",
+            column.name
+        ))),
+        (Some(_), _, true) => Err(syntax(format!(
+            "both identity and generation expression specified for column \"{}\"",
+            column.name
+        ))),
+        (None, true, true) if column.identity.is_some() => Err(syntax(format!(
+            "both default and identity specified for column \"{}\"",
+            column.name
+        ))),
+        (None, true, true) => Err(syntax(format!(
+            "multiple default values specified for column \"{}\"",
+            column.name
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// The type of an identity column's sequence.
+fn identity_type(column: &Column, definition: &ColumnDef) -> Result<ast::DataType> {
+    match column.sql_type {
+        SqlType::Int2 | SqlType::Int4 | SqlType::Int8 => Ok(definition.data_type.clone()),
+        _ => Err(Error::InvalidParameterValue(
+            "identity column type must be smallint, integer, or bigint".to_owned(),
+        )),
+    }
 }
 
 fn is_own_collation(name: &ast::ObjectName) -> bool {
@@ -121,6 +193,8 @@ pub(super) fn new_column(name: String, sql_type: SqlType, number: usize) -> Resu
         nullable: true,
         default: None,
         missing_default: None,
+        identity: None,
+        generated: None,
         acl: None,
         comment: None,
         dropped: false,

@@ -8,16 +8,17 @@ use futures::StreamExt;
 use tessera_catalog::id::{Oid, TableUuid};
 use tessera_catalog::model::{
     Acl, AclItem, Change, Column, Privilege, Privileges, Relation, RelationBody, Scope as Reach,
-    TENANT_COLUMN, Table,
+    TENANT_COLUMN, Table, draw_text,
 };
 use tessera_catalog::sql_type::SqlType;
 
 use super::super::names::{creation, folded, temporary_creation};
-use super::super::{default, grant, query};
+use super::super::{default, grant, query, sequence};
 use super::column::{self, DeclaredKey, Defined};
 use crate::error::{Error, Result};
 use crate::execute::Limits;
 use crate::planner::Scope;
+use crate::planner::ast::SequenceOptions;
 use crate::planner::source::Found;
 use crate::policy::{Caller, check_columns};
 use crate::session::Session;
@@ -78,12 +79,19 @@ pub(in crate::session::command) async fn create(
     }
     let catalog = session.engine.catalog.clone();
     let next_oid = || catalog.next_oid(&scope.database);
-    add_columns(&mut table, create, &name, &scope, &next_oid)?;
     let oid = next_oid();
+    let owner = grant::creator(&caller);
+    let place = NewTable {
+        oid,
+        owner,
+        name: &name,
+        schema: (schema.oid, &schema.name),
+    };
+    let sequences = add_columns(&mut table, create, &place, &scope, &next_oid)?;
     let relation = Relation {
         oid,
         schema: schema.oid,
-        owner: grant::creator(&caller),
+        owner,
         acl: first_acl(&caller, reach, schema.oid),
         comment: None,
         body: RelationBody::Table(table),
@@ -94,7 +102,11 @@ pub(in crate::session::command) async fn create(
         home: scope.database.id,
         schema_name: schema.name.clone(),
     };
-    let changes = vec![Change::PutRelation(relation), Change::NextOid(oid.0 + 1)];
+    let mut changes: Vec<Change> = sequences.into_iter().map(Change::PutRelation).collect();
+    changes.extend([
+        Change::PutRelation(relation),
+        Change::NextOid(next_oid().0 + 1),
+    ]);
     session.transaction.change(&scope.database, changes);
     session.version += 1;
     match source {
@@ -131,13 +143,24 @@ fn refuse(create: &CreateTable) -> Result<()> {
     }
 }
 
+/// Where a new table will be.
+struct NewTable<'a> {
+    oid: Oid,
+    owner: Oid,
+    name: &'a str,
+    schema: (Oid, &'a str),
+}
+
+/// Adds the columns and the constraints; gives the sequences that come with them.
 fn add_columns(
     table: &mut Table,
     create: &CreateTable,
-    relation: &str,
+    place: &NewTable<'_>,
     scope: &Scope,
     next_oid: &impl Fn() -> Oid,
-) -> Result<()> {
+) -> Result<Vec<Relation>> {
+    let relation = place.name;
+    let mut sequences = Vec::new();
     let common = table.scope == Reach::Common;
     if common && table.columns.is_empty() {
         table.columns.push(column::tenant_column(1)?);
@@ -147,10 +170,15 @@ fn add_columns(
         for definition in &create.columns {
             let number = table.columns.len() + 1;
             let Defined {
-                column,
+                mut column,
                 checks,
                 keys,
+                draws,
             } = column::read(definition, number, scope)?;
+            if let Some(options) = draws {
+                let made = place.sequence(&mut column, &options, next_oid(), scope, &sequences)?;
+                sequences.push(made);
+            }
             if common && column.name == TENANT_COLUMN {
                 check_tenant_column(&column, number)?;
                 continue;
@@ -176,7 +204,36 @@ fn add_columns(
     for constraint in &create.constraints {
         add_constraint(table, constraint, relation, scope, next_oid())?;
     }
-    Ok(())
+    for column in table.columns.iter().filter(|c| c.generated.is_some()) {
+        default::check_generated(column, table, scope)?;
+    }
+    Ok(sequences)
+}
+
+impl NewTable<'_> {
+    /// The sequence from which a column draws, after the column's default is said so.
+    fn sequence(
+        &self,
+        column: &mut Column,
+        options: &SequenceOptions,
+        oid: Oid,
+        scope: &Scope,
+        taken: &[Relation],
+    ) -> Result<Relation> {
+        let mut made = sequence::sequence(None, options, scope)?;
+        made.owned_by = Some((self.oid, column.number));
+        column.default = Some(draw_text(oid));
+        let of_table = (self.name, self.owner);
+        Ok(sequence::of_column(
+            made,
+            self.schema,
+            of_table,
+            column,
+            oid,
+            scope,
+            taken,
+        ))
+    }
 }
 
 /// Adds a table constraint.
@@ -322,6 +379,7 @@ async fn fill(
         &granted,
         Writing {
             keys: None,
+            generated: Arc::from([]),
             storage: session.engine.catalog.storage(),
             database: &caller.database,
             system: &caller.system,

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use datafusion::sql::sqlparser::ast::Truncate;
+use datafusion::sql::sqlparser::ast::{CascadeOption, Truncate, TruncateIdentityOption};
 use tessera_catalog::id::{Part, Space};
-use tessera_catalog::model::{Privilege, Scope as Reach};
+use tessera_catalog::model::{Change, Database, Privilege, Scope as Reach};
 
 use super::super::names::relation;
+use super::super::sequence;
 use crate::error::{Error, Result};
+use crate::planner::source::Found;
 use crate::policy::{Object, check};
 use crate::session::Session;
 use crate::session::opener::space;
@@ -21,6 +23,9 @@ pub(in crate::session::command) async fn truncate(
 ) -> Result<Reply> {
     let caller = session.caller().await?;
     let scope = session.scope(&caller).await?;
+    if truncate.cascade == Some(CascadeOption::Cascade) {
+        return Err(Error::Unsupported("TRUNCATE … CASCADE".to_owned()));
+    }
     for target in &truncate.table_names {
         let found = relation(&scope, &target.name)?;
         if found.relation.view().is_some() {
@@ -32,6 +37,9 @@ pub(in crate::session::command) async fn truncate(
         check(&caller, Privilege::Truncate, Object::Relation(&found))?;
         super::super::insert::check_lent(&caller, &found)?;
         let stored = table(&found.relation)?;
+        if truncate.identity == Some(TruncateIdentityOption::Restart) {
+            restart_identity(session, &caller.database, &found);
+        }
         let spaces: Vec<Space> = match space(&found, stored, scope.database.id) {
             Some(space) => vec![space],
             None => {
@@ -77,4 +85,16 @@ pub(in crate::session::command) async fn truncate(
     Ok(Reply::Done {
         tag: "TRUNCATE TABLE".to_owned(),
     })
+}
+
+/// Lets the sequences that go with a table begin anew.
+fn restart_identity(session: &mut Session, database: &Arc<Database>, found: &Found) {
+    let own = sequence::owned_by(database, found.relation.oid, None);
+    let anew = own
+        .iter()
+        .filter_map(|oid| sequence::restarted(database.relations.get(oid)?))
+        .map(Change::PutRelation);
+    let anew = anew.collect();
+    session.transaction.change(database, anew);
+    session.version += 1;
 }
