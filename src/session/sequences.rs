@@ -327,10 +327,10 @@ impl ScalarUDFImpl for SequenceFunction {
     }
 
     fn return_type(&self, arguments: &[DataType]) -> EngineResult<DataType> {
-        let fits = match (self.name, arguments.len()) {
-            ("nextval", 1 | 2) | ("currval", 1) | ("lastval", 0) | ("setval", 2 | 3) => true,
-            _ => false,
-        };
+        let fits = matches!(
+            (self.name, arguments.len()),
+            ("nextval", 1 | 2) | ("currval", 1) | ("lastval", 0) | ("setval", 2 | 3)
+        );
         if fits {
             return Ok(DataType::Int64);
         }

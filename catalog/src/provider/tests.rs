@@ -74,7 +74,7 @@ fn relation(columns: Vec<Column>) -> Relation {
 fn table(relation: &mut Relation) -> &mut Table {
     match &mut relation.body {
         RelationBody::Table(table) => table,
-        RelationBody::View(_) => panic!("a table"),
+        RelationBody::View(_) | RelationBody::Sequence(_) => panic!("a table"),
     }
 }
 

@@ -48,6 +48,8 @@ fn column(number: i16, name: &str, sql_type: &str) -> TableColumn {
         nullable: true,
         default: None,
         missing_default: None,
+        identity: None,
+        generated: None,
         acl: None,
         comment: None,
         dropped: false,
@@ -83,7 +85,7 @@ fn table_of(
 fn table_mut(relation: &mut Relation) -> &mut Table {
     match &mut relation.body {
         RelationBody::Table(table) => table,
-        RelationBody::View(_) => panic!("a view"),
+        RelationBody::View(_) | RelationBody::Sequence(_) => panic!("no table"),
     }
 }
 
