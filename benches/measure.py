@@ -158,11 +158,12 @@ def copy_in(server, table, path):
 
 
 def copy_out(server, sql):
-    size = 0
-    with server.connect() as connection, connection.cursor() as cursor, cursor.copy(sql) as copy:
-        for chunk in copy:
-            size += len(chunk)
-    return size
+    """Reads a COPY with psql, whose own work is small; a driver in Python would be what is measured."""
+    where = ["-h", server.host, "-p", str(server.port), "-U", server.user, server.database]
+    environment = {**os.environ, "PGPASSWORD": server.password}
+    done = subprocess.run(["psql", *where, "-c", sql], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    if done.returncode:
+        raise RuntimeError(done.stderr.strip())
 
 
 def load(server, data, with_keys):
@@ -228,8 +229,8 @@ def copying(report, servers, data, loaded, runs):
         for server in servers:
             try:
                 rows[server.name] = best(runs, lambda: copy_out(server, f"COPY lineitem TO STDOUT (FORMAT {form})"))
-            except psycopg.Error as error:
-                rows[server.name] = str(error.sqlstate)
+            except RuntimeError as error:
+                rows[server.name] = str(error)
         report.add(f"COPY lineitem TO STDOUT, {form}", "s", dict(rows))
 
 

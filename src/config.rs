@@ -92,6 +92,8 @@ impl Encryption {
 pub struct Resources {
     /// 0 for six tenths of the machine's memory.
     pub memory_limit_bytes: u64,
+    /// Columns of tables that are kept decoded; `None` for a sixth of the machine's memory.
+    pub decoded_columns_bytes: Option<u64>,
     pub temporary_disk_limit_bytes: u64,
     /// 0 for one a core.
     pub cpu_threads: usize,
@@ -232,6 +234,7 @@ impl Default for Resources {
     fn default() -> Self {
         Self {
             memory_limit_bytes: 0,
+            decoded_columns_bytes: None,
             temporary_disk_limit_bytes: 100 << 30,
             cpu_threads: 0,
             network_threads: 0,

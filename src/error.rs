@@ -178,6 +178,12 @@ pub enum Error {
     NoSuchSavepoint(String),
     #[error("could not serialize access due to concurrent update")]
     Serialization,
+    #[error("deadlock detected")]
+    Deadlock,
+    #[error("canceling statement due to lock timeout")]
+    LockTimeout,
+    #[error("could not obtain lock on relation \"{0}\"")]
+    LockNotAvailable(String),
     #[error("prepared statement \"{0}\" does not exist")]
     NoSuchStatement(String),
     #[error("prepared statement \"{0}\" already exists")]
@@ -287,6 +293,9 @@ impl Error {
             Self::OutOfMemory { .. } => {
                 Some("Read fewer rows at once, or raise the tenant's memory_limit.".to_owned())
             }
+            Self::Serialization | Self::Deadlock => {
+                Some("Run the transaction again from its beginning.".to_owned())
+            }
             _ => None,
         }
     }
@@ -298,6 +307,7 @@ impl From<tessera_catalog::error::Error> for Error {
         match error {
             // Whose key it is was explained before; here nobody knows.
             Catalog::Conflict | Catalog::KeyTaken { .. } => Self::Serialization,
+            Catalog::Deadlock => Self::Deadlock,
             Catalog::NameTaken { kind, name } => Self::AlreadyExists { kind, name },
             Catalog::NameUsedByTenants { name, tenants } => {
                 let kind = "relation";

@@ -163,6 +163,12 @@ fn engine_limits(config: &Config, data: &Path) -> Result<EngineLimits> {
     Ok(EngineLimits {
         memory_bytes,
         tenant_memory_bytes,
+        decoded_columns_bytes: config
+            .resources
+            .decoded_columns_bytes
+            .map_or(memory_of_machine() / 6, |bytes| {
+                usize::try_from(bytes).unwrap_or(usize::MAX)
+            }),
         spill_bytes: config.resources.temporary_disk_limit_bytes,
         spill_folder,
         partitions: threads(config.resources.cpu_threads),

@@ -6,7 +6,8 @@
 //! is durable. Log entries in storage follow; what a crash leaves unwritten is written at the next
 //! start.
 //!
-//! Knows nothing of SQL, of who asks, or of locks that statements hold.
+//! Knows nothing of SQL or of who asks. The locks of those who change rows are kept here, because
+//! compaction changes files too.
 
 mod check;
 mod claims;
@@ -34,6 +35,7 @@ use self::shared::Shared;
 use crate::commit::Commit;
 use crate::error::{Error, Result};
 use crate::id::{DatabaseId, Oid, Part, Space, TableUuid};
+use crate::locks::Locks;
 use crate::model::{Database, Tenant};
 use crate::storage::{Snapshot, Storage};
 
@@ -240,6 +242,11 @@ impl Catalog {
     /// [`Catalog::snapshot`].
     pub async fn snapshot_of(&self, part: Part, as_of: AsOf, table: &str) -> Result<Arc<Snapshot>> {
         self.shared.snapshot_of(part, as_of, table).await
+    }
+
+    /// The locks of those who change rows that are there.
+    pub fn locks(&self) -> &Locks {
+        &self.shared.locks
     }
 
     /// Where the rows lie.

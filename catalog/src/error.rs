@@ -23,6 +23,9 @@ pub enum Error {
     /// A sequence has no further value.
     #[error("the sequence has no further value")]
     SequenceEnd,
+    /// Two transactions would wait for each other.
+    #[error("deadlock detected")]
+    Deadlock,
     /// A name was taken between planning and commit.
     #[error("{kind} \"{name}\" already exists")]
     NameTaken { kind: &'static str, name: String },

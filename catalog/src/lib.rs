@@ -8,6 +8,7 @@ pub mod commit;
 pub mod error;
 pub mod id;
 pub mod key;
+pub mod locks;
 pub mod model;
 pub mod provider;
 pub mod sql_type;

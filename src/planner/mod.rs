@@ -2,6 +2,7 @@
 //!
 //! A plan made here names relations, but holds no rows and has no rights: `policy` gives it both.
 
+mod aside;
 pub mod ast;
 mod cast;
 mod command;

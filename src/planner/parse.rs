@@ -8,6 +8,7 @@ use datafusion::sql::sqlparser::ast;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 
+use super::aside::{SHORT_TEXT_BYTES, aside};
 use super::ast::{Body, Discard, Explain, Fetch, Statement};
 use super::command;
 use super::cursor::Cursor;
@@ -35,6 +36,13 @@ pub fn parse(text: &str) -> Result<Vec<Statement>> {
             text.len()
         )));
     }
+    match text.len() {
+        ..=SHORT_TEXT_BYTES => statements(text),
+        _ => aside(|| statements(text)),
+    }
+}
+
+fn statements(text: &str) -> Result<Vec<Statement>> {
     let tokens = tokenize(text)?;
     let mut statements = Vec::new();
     for piece in tokens.split(|token| token.token == Token::SemiColon) {

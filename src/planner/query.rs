@@ -6,6 +6,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::sql::planner::{ParserOptions, PlannerContext, SqlToRel};
 use datafusion::sql::sqlparser::ast;
 
+use super::aside::aside;
 use super::names::Names;
 use super::rewrite::{
     functions, literals, object_names, operators, output_names, refused, scalar_subqueries,
@@ -48,6 +49,14 @@ pub fn plan_change(
 }
 
 pub(super) fn plan_with(
+    names: &Names<'_>,
+    statement: ast::Statement,
+    parameters: &[Option<FieldRef>],
+) -> Result<LogicalPlan> {
+    aside(|| plan_statement(names, statement, parameters))
+}
+
+fn plan_statement(
     names: &Names<'_>,
     mut statement: ast::Statement,
     parameters: &[Option<FieldRef>],

@@ -12,6 +12,7 @@ use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use parking_lot::Mutex;
 use tessera_catalog::Catalog;
 use tessera_catalog::id::{DatabaseId, Space};
+use tessera_catalog::provider::DecodedColumns;
 use tessera_catalog::storage::ALL_SPACES_URL;
 use tokio::runtime::Handle;
 
@@ -27,6 +28,8 @@ pub struct EngineLimits {
     pub memory_bytes: usize,
     /// Memory of one tenant's statements, unless `ALTER TENANT … SET (memory_limit)` says otherwise.
     pub tenant_memory_bytes: usize,
+    /// Columns of tables that are kept decoded, of all tenants.
+    pub decoded_columns_bytes: usize,
     /// Disk that statements may spill to.
     pub spill_bytes: u64,
     /// Where they spill.
@@ -46,6 +49,7 @@ pub struct Engine {
     pub registry: Registry,
     pub started_at: i64,
     memory: Arc<dyn MemoryPool>,
+    decoded: Arc<DecodedColumns>,
     environments: Mutex<HashMap<DatabaseId, Environment>>,
 }
 
@@ -68,6 +72,7 @@ const MAX_STATES: usize = 32;
 impl Engine {
     /// An engine over an open catalog; `cpu` runs the queries.
     pub fn new(catalog: Catalog, cpu: Handle, limits: EngineLimits) -> Self {
+        let decoded = Arc::new(DecodedColumns::new(limits.decoded_columns_bytes));
         let memory: Arc<dyn MemoryPool> = Arc::new(FairSpillPool::new(limits.memory_bytes));
         Self {
             catalog,
@@ -76,6 +81,7 @@ impl Engine {
             registry: Registry::default(),
             started_at: chrono::Utc::now().timestamp_micros(),
             memory,
+            decoded,
             environments: Mutex::default(),
         }
     }
@@ -159,7 +165,7 @@ impl Engine {
         if states.len() >= MAX_STATES {
             states.clear();
         }
-        let state = super::state::build(runtime, &self.limits, display)?;
+        let state = super::state::build(runtime, &self.limits, &self.decoded, display)?;
         states.insert(display, Arc::clone(&state));
         Ok(state)
     }

@@ -428,6 +428,7 @@ impl Session {
         self.absorb();
         let changed_names = self.transaction.is_dirty();
         let arbitrated = self.transaction.is_arbitrated();
+        let _locks = self.transaction.take_locks();
         let commit = self.transaction.take_commit();
         let done = if commit.databases.is_empty() && commit.parts.is_empty() {
             Ok(())

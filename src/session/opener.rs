@@ -73,6 +73,8 @@ pub(super) struct Opened {
 /// A table that a plan reads.
 struct Wanted {
     table: TableRef,
+    /// Read by way of a view, with its owner's rights.
+    by_view: bool,
 }
 
 impl Opened {
@@ -89,7 +91,7 @@ impl Opened {
     ) -> Result<Self> {
         let mut wanted = Vec::new();
         for plan in plans {
-            collect(plan, &mut wanted)?;
+            collect(plan, false, &mut wanted)?;
         }
         let database = caller.database.id;
         let mut opened = Self {
@@ -105,7 +107,10 @@ impl Opened {
         };
         let mut now: Vec<(Part, String)> = Vec::new();
         let mut target: Vec<(Part, Option<Arc<str>>)> = Vec::new();
-        for Wanted { table: reference } in &wanted {
+        for Wanted {
+            table: reference, ..
+        } in &wanted
+        {
             let Some(table) = reference.found.relation.table() else {
                 continue;
             };
@@ -378,14 +383,27 @@ fn tenant_of(space: Space) -> Option<tessera_catalog::id::TenantId> {
     }
 }
 
+/// The tables whose newest rows a plan reads, those of its sub-queries too, and whether it does so by
+/// way of a view.
+///
+/// # Errors
+/// What walking the plan meets.
+pub(super) fn tables(plan: &LogicalPlan) -> Result<Vec<(Found, bool)>> {
+    let mut wanted = Vec::new();
+    collect(plan, false, &mut wanted)?;
+    let now = wanted.into_iter().filter(|w| w.table.as_of == AsOf::Now);
+    Ok(now.map(|w| (w.table.found, w.by_view)).collect())
+}
+
 /// The tables that a plan reads, those of its views and sub-queries too.
-fn collect(plan: &LogicalPlan, wanted: &mut Vec<Wanted>) -> Result<()> {
+fn collect(plan: &LogicalPlan, by_view: bool, wanted: &mut Vec<Wanted>) -> Result<()> {
     let mut views = Vec::new();
     plan.apply_with_subqueries(|node| {
         if let LogicalPlan::TableScan(scan) = node {
             if let Some(table) = scan.source.downcast_ref::<TableRef>() {
                 wanted.push(Wanted {
                     table: table.clone(),
+                    by_view,
                 });
             } else if let Some(view) = scan.source.downcast_ref::<ViewRef>() {
                 views.push(Arc::clone(&view.plan));
@@ -394,7 +412,7 @@ fn collect(plan: &LogicalPlan, wanted: &mut Vec<Wanted>) -> Result<()> {
         Ok(TreeNodeRecursion::Continue)
     })?;
     for view in views {
-        collect(&view, wanted)?;
+        collect(&view, true, wanted)?;
     }
     Ok(())
 }

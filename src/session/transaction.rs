@@ -11,6 +11,7 @@ use tessera_catalog::Catalog;
 use tessera_catalog::commit::{Claim, Commit, DatabaseChange, PartChange, TableVersions};
 use tessera_catalog::id::{DatabaseId, Oid, Part, TableUuid};
 use tessera_catalog::key::{KeyColumns, KeySet};
+use tessera_catalog::locks::{Owner, PartLock};
 use tessera_catalog::model::{
     Acl, AclItem, Change, Database, Privilege, Privileges, Relation, Schema,
 };
@@ -168,6 +169,13 @@ struct Changes {
     unmoved: Vec<TableVersions>,
 }
 
+/// The locks of one transaction.
+#[derive(Debug, Default)]
+pub(super) struct Locked {
+    owner: Option<Owner>,
+    held: Vec<PartLock>,
+}
+
 /// One session's transaction.
 #[derive(Debug)]
 pub(super) struct Transaction {
@@ -182,6 +190,8 @@ pub(super) struct Transaction {
     /// What a repeatable-read transaction saw first.
     snapshots: HashMap<Part, Arc<Snapshot>>,
     databases: HashMap<DatabaseId, Arc<Database>>,
+    /// The parts whose rows nobody else changes until the transaction ends.
+    locks: Locked,
     /// Counted for the session's database by itself.
     pub number: i64,
     /// Microseconds since 1970.
@@ -200,6 +210,7 @@ impl Default for Transaction {
             former_temporary: Temporary::default(),
             snapshots: HashMap::new(),
             databases: HashMap::new(),
+            locks: Locked::default(),
             number: 0,
             started_at: 0,
         }
@@ -501,6 +512,48 @@ impl Transaction {
             .parts
             .values()
             .any(|pending| pending.arbitrated)
+    }
+
+    /// Keeps others from changing a part's rows until the transaction ends; waits for who does so now.
+    ///
+    /// # Errors
+    /// 40P01 when that one waits for this transaction.
+    pub(super) async fn lock(&mut self, catalog: &Catalog, part: Part) -> Result<()> {
+        if self.holds(part) {
+            return Ok(());
+        }
+        let owner = *self
+            .locks
+            .owner
+            .get_or_insert_with(|| catalog.locks().owner());
+        self.locks
+            .held
+            .push(catalog.locks().lock(part, owner).await?);
+        Ok(())
+    }
+
+    /// The same without waiting: whether the part could be locked.
+    pub(super) fn try_lock(&mut self, catalog: &Catalog, part: Part) -> bool {
+        if self.holds(part) {
+            return true;
+        }
+        let owner = *self
+            .locks
+            .owner
+            .get_or_insert_with(|| catalog.locks().owner());
+        let lock = catalog.locks().try_lock(part, owner);
+        let is_free = lock.is_some();
+        self.locks.held.extend(lock);
+        is_free
+    }
+
+    fn holds(&self, part: Part) -> bool {
+        self.locks.held.iter().any(|lock| lock.part() == part)
+    }
+
+    /// Takes the locks, which a commit holds until it is done.
+    pub(super) fn take_locks(&mut self) -> Locked {
+        std::mem::take(&mut self.locks)
     }
 
     /// Whether anything would be committed.

@@ -60,6 +60,8 @@ pub fn sqlstate(error: &Error) -> &'static str {
         Error::ReadOnly(_) => "25006",
         Error::NoSuchSavepoint(_) => "3B001",
         Error::Serialization => "40001",
+        Error::Deadlock => "40P01",
+        Error::LockTimeout | Error::LockNotAvailable(_) => "55P03",
         Error::NoSuchStatement(_) => "26000",
         Error::DuplicateStatement(_) => "42P05",
         Error::NoSuchPortal(_) | Error::NoSuchCursor(_) => "34000",

@@ -16,6 +16,7 @@ mod harness;
 
 mod auth;
 mod clients;
+mod concurrency;
 mod copy;
 mod crash;
 mod ddl;

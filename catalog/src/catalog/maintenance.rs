@@ -1,7 +1,7 @@
 //! Upkeep behind the commits: checkpoints, compaction, vacuum and erasure. One part at a time.
 //!
-//! A compaction is a commit like any other and loses to others; it is tried again when more small
-//! files came. What fails is logged, and tried again at the next round.
+//! A compaction is a commit like any other. It keeps off a part whose rows a transaction changes, and is
+//! tried again when more small files came. What fails is logged, and tried again at the next round.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -145,6 +145,10 @@ async fn compact(
     part: Part,
     relation: &Arc<Relation>,
 ) -> Result<()> {
+    let owner = shared.locks.owner();
+    let Some(_lock) = shared.locks.try_lock(part, owner) else {
+        return Ok(());
+    };
     let mut least_bytes = 0;
     for (below_bytes, at_files) in COMPACTED_SIZES {
         let snapshot = shared.snapshot(part, &relation.name).await?;

@@ -20,6 +20,7 @@ use super::state::{Head, PartState, PendingEntry, State};
 use super::{AsOf, CATALOG_FILE, CatalogLimits, CatalogOptions};
 use crate::error::{Error, Result};
 use crate::id::{DatabaseId, Oid, Part};
+use crate::locks::Locks;
 use crate::model::Database;
 use crate::storage::{Snapshot, Storage};
 use crate::store::{Batch, CounterRow, DatabaseBatch, Store};
@@ -52,6 +53,7 @@ pub(super) struct Shared {
     pub(super) next_redo: AtomicI64,
     pub(super) needs: Needs,
     pub(super) sequences: Sequences,
+    pub(super) locks: Locks,
     /// Held as long as anything may write.
     lock: Mutex<Option<File>>,
     #[cfg(test)]
@@ -107,6 +109,7 @@ impl Shared {
             next_redo: AtomicI64::new(1),
             needs: Needs::default(),
             sequences: Sequences::default(),
+            locks: Locks::default(),
             lock: Mutex::new(Some(lock)),
             #[cfg(test)]
             fault: Mutex::default(),

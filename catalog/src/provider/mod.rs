@@ -4,6 +4,7 @@
 //! [`shape`] says how a table's columns lie in files, [`scan`] turns files into a plan, [`source`] is
 //! the one place that says which bytes are read for a file. Nothing here knows of rights or policies.
 
+mod decoded;
 mod memory;
 mod part;
 mod restore;
@@ -13,6 +14,7 @@ mod shape;
 mod source;
 mod union;
 
+pub use decoded::DecodedColumns;
 pub use memory::MemoryTable;
 pub use part::{PartTable, PartTableOptions};
 pub use rows::{RowsBranch, RowsTable, RowsTableOptions};

@@ -1,7 +1,8 @@
 //! Which bytes are read for an immutable data file: the one place that gives a scan its source.
 //!
-//! A node-local copy in another format comes in here: another [`FileSource`] over the same schema and
-//! other [`PartitionedFile`]s for the same [`DataFile`]s.
+//! Columns that are kept decoded come first, see [`DecodedColumns`]. A node-local copy in another format
+//! comes in here too: another [`FileSource`] over the same schema and other [`PartitionedFile`]s for the
+//! same [`DataFile`]s.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,7 +14,9 @@ use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::common::{Result, ScalarValue, Statistics};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::object_store::ObjectStoreUrl;
-use datafusion::datasource::physical_plan::parquet::CachedParquetFileReaderFactory;
+use datafusion::datasource::physical_plan::parquet::{
+    CachedParquetFileReaderFactory, ParquetFileReaderFactory,
+};
 use datafusion::datasource::physical_plan::{FileSource, ParquetSource};
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::physical_expr_adapter::{
@@ -24,10 +27,11 @@ use datafusion::physical_plan::expressions::{Column, lit};
 use object_store::ObjectMeta;
 use object_store::path::Path;
 
+use super::decoded::{DecodedColumns, DecodedSource};
 use crate::storage::DataFile;
 
 /// The end of a file that is read first; it holds the metadata of most files.
-const METADATA_BYTES: usize = 64 << 10;
+pub(super) const METADATA_BYTES: usize = 64 << 10;
 
 /// The source of a scan's rows. Metadata of files is cached by the session's runtime, which is one
 /// tenant's; the names of files are never used twice.
@@ -43,13 +47,21 @@ pub(super) fn file_source(
         global: state.config_options().execution.parquet.clone(),
         ..TableParquetOptions::default()
     };
+    let readers: Arc<dyn ParquetFileReaderFactory> =
+        Arc::new(CachedParquetFileReaderFactory::new(store, cache));
     let source = ParquetSource::new(schema)
         .with_table_parquet_options(options)
         .with_metadata_size_hint(METADATA_BYTES)
-        .with_parquet_file_reader_factory(Arc::new(CachedParquetFileReaderFactory::new(
-            store, cache,
-        )));
-    Ok(Arc::new(source))
+        .with_parquet_file_reader_factory(Arc::clone(&readers));
+    let source: Arc<dyn FileSource> = Arc::new(source);
+    let columns = state.config().get_extension::<DecodedColumns>();
+    Ok(match columns {
+        Some(columns) => {
+            let columns = columns.as_ref().clone();
+            Arc::new(DecodedSource::new(source, columns, readers, url.clone()))
+        }
+        None => source,
+    })
 }
 
 /// A data file as a scan opens it.

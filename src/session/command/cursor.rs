@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use datafusion::sql::sqlparser::ast::Query;
 
-use super::query;
+use super::{lock, query};
 use crate::error::{Error, Result};
 use crate::execute::Limits;
 use crate::planner::ast::Fetch;
@@ -29,6 +29,7 @@ pub(super) async fn declare(
     let caller = session.caller().await?;
     let scope = session.scope(&caller).await?;
     let (plan, _, columns) = query::answer(written, &scope, &[])?;
+    lock::rows_of_query(session, written, &plan, &caller).await?;
     let guarded = query::guard(session, plan, &caller, &scope).await?;
     // A cursor outlives the statement's own time limit; each FETCH has one.
     let batches = query::stream(session, guarded, &scope, Limits::default());

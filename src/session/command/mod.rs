@@ -9,6 +9,7 @@ mod discard;
 mod explain;
 mod grant;
 mod insert;
+mod lock;
 mod modify;
 mod names;
 mod prepare;

@@ -19,7 +19,7 @@ use datafusion::sql::sqlparser::ast;
 use tessera_catalog::sql_type::SqlType;
 
 use super::insert::{check_lent, check_returning};
-use super::query;
+use super::{lock, query};
 use crate::error::{Error, Result};
 use crate::execute::Limits;
 use crate::planner::Scope;
@@ -81,6 +81,7 @@ pub(super) async fn run(
         check_returning(&caller, &planned.found, returning)?;
     }
     let plan = query::bind(planned.plan.clone(), parameters)?;
+    lock::rows_of(session, &planned.found, &caller).await?;
     let engine = Arc::clone(&session.engine);
     let opened = Opened::load(
         &engine,

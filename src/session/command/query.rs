@@ -10,6 +10,7 @@ use datafusion::sql::sqlparser::ast;
 use tessera_catalog::id::{DatabaseId, Space};
 use tessera_catalog::sql_type::SqlType;
 
+use super::lock;
 use crate::error::Result;
 use crate::execute::{self, BatchStream, Limits};
 use crate::planner::{self, Parameters, RelationSizes, Scope};
@@ -81,6 +82,7 @@ pub(super) async fn run(
         }
     };
     let plan = bind(plan, parameters)?;
+    lock::rows_of_query(session, query, &plan, &caller).await?;
     let guarded = guard(session, plan, &caller, &scope).await?;
     let batches = execute::run(guarded, &session.execution(&scope.state, limits));
     Ok(Reply::Rows(Rows {

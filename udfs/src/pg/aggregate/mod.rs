@@ -1,6 +1,7 @@
-//! Aggregates that the engine lacks; `string_agg`, `array_agg`, `percentile_cont`, the regressions and the
+//! Aggregates that the engine lacks or miscounts; `string_agg`, `percentile_cont`, the regressions and the
 //! rest are the engine's.
 
+mod array_agg;
 mod ordered_set;
 
 use std::sync::Arc;
@@ -8,11 +9,14 @@ use std::sync::Arc;
 use datafusion::functions_aggregate::bool_and_or::bool_and_udaf;
 use datafusion::logical_expr::AggregateUDF;
 
+pub(crate) use array_agg::array_agg;
+
 /// The aggregates, those that make JSON among them.
 pub(crate) fn aggregates() -> Vec<Arc<AggregateUDF>> {
     let every = bool_and_udaf().as_ref().clone().with_aliases(["every"]);
     let mut all = ordered_set::aggregates();
     all.push(Arc::new(every));
+    all.push(array_agg());
     all.extend(super::json::aggregate::aggregates());
     all
 }

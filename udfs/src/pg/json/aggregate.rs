@@ -5,13 +5,13 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::{Result, ScalarValue, internal_err};
-use datafusion::functions_aggregate::array_agg::array_agg_udaf;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::utils::AggregateOrderSensitivity;
 use datafusion::logical_expr::{
     Accumulator, AggregateUDF, AggregateUDFImpl, Signature, Volatility,
 };
 
+use super::super::aggregate::array_agg;
 use super::super::error::PgError;
 use super::super::text::check_length;
 use super::super::types::Ty;
@@ -69,7 +69,7 @@ impl AggregateUDFImpl for JsonAggregate {
         if self.object {
             AggregateOrderSensitivity::HardRequirement
         } else {
-            array_agg_udaf().order_sensitivity()
+            array_agg().order_sensitivity()
         }
     }
 
@@ -84,7 +84,7 @@ impl AggregateUDFImpl for JsonAggregate {
     fn state_fields(&self, args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
         if !self.object {
             let return_field = list_field(args.input_fields);
-            return array_agg_udaf().state_fields(StateFieldsArgs {
+            return array_agg().state_fields(StateFieldsArgs {
                 return_field,
                 ..args
             });
@@ -106,7 +106,7 @@ impl AggregateUDFImpl for JsonAggregate {
             }));
         }
         let return_field = list_field(args.expr_fields);
-        let inner = array_agg_udaf().accumulator(AccumulatorArgs {
+        let inner = array_agg().accumulator(AccumulatorArgs {
             return_field,
             ..args
         })?;
