@@ -97,6 +97,16 @@ pub enum Error {
     MustOwn { kind: &'static str, name: String },
     #[error("new row violates row-level security policy for table \"{0}\"")]
     RowSecurity(String),
+    #[error("{0}")]
+    PolicyViolated(String),
+    #[error("policy \"{policy}\" for table \"{table}\" does not exist")]
+    NoSuchPolicy { policy: String, table: String },
+    #[error("policy \"{policy}\" for table \"{table}\" already exists")]
+    PolicyExists { policy: String, table: String },
+    #[error("COPY FROM not supported with row-level security")]
+    CopyNarrowed,
+    #[error("infinite recursion detected in policy for relation \"{0}\"")]
+    PolicyRecursion(String),
     #[error("password authentication failed for user \"{0}\"")]
     InvalidPassword(String),
     #[error("{0}")]
@@ -282,6 +292,7 @@ impl Error {
                 Some("Use DROP ... CASCADE to drop the dependent objects too.".to_owned())
             }
             Self::WrongKindHint { hint, .. } => Some((*hint).to_owned()),
+            Self::CopyNarrowed => Some("Use INSERT statements instead.".to_owned()),
             Self::MergedTwice => Some(
                 "Ensure that not more than one source row matches any one target row.".to_owned(),
             ),

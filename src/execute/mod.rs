@@ -15,6 +15,7 @@ use std::sync::Arc;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::execution::SessionState;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use futures::future::BoxFuture;
 use futures::{Stream, StreamExt};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -25,7 +26,7 @@ pub use memory::TenantPool;
 pub use moments::Moments;
 
 use crate::error::{Error, Result};
-use crate::policy::GuardedPlan;
+use crate::policy::{GuardedPlan, Runner};
 
 /// Batches of a running statement.
 pub type BatchStream = Pin<Box<dyn Stream<Item = Result<RecordBatch>> + Send>>;
@@ -43,6 +44,17 @@ pub struct Execution {
     pub interrupt: Interrupt,
     /// What `now()` and its like answer.
     pub moments: Moments,
+}
+
+impl Runner for Execution {
+    fn any_row(&self, plan: GuardedPlan) -> BoxFuture<'_, Result<bool>> {
+        Box::pin(async move {
+            match run(plan, self).next().await {
+                Some(batch) => Ok(batch?.num_rows() > 0),
+                None => Ok(false),
+            }
+        })
+    }
 }
 
 /// Starts a plan and gives its batches as they come.

@@ -4,14 +4,17 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use datafusion::catalog::default_table_source::DefaultTableSource;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::datasource::provider_as_source;
 use datafusion::error::Result as EngineResult;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
-use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::logical_expr::{Expr, LogicalPlan, TableSource};
 
 use crate::error::Result;
+use crate::policy::Barrier;
 
 /// The functions that answer the transaction's start, in their various types.
 const OF_TRANSACTION: [&str; 5] = [
@@ -55,6 +58,14 @@ impl Moments {
         };
         let (transaction, statement) = (context(self.transaction), context(self.statement));
         let folded = plan.transform_up_with_subqueries(|node| {
+            if let LogicalPlan::TableScan(scan) = &node
+                && let Some(barrier) = barrier(&scan.source)
+            {
+                let inside = self.put_into(barrier.plan().clone(), state)?;
+                let mut scan = scan.clone();
+                scan.source = provider_as_source(Arc::new(barrier.with_plan(inside)));
+                return Ok(Transformed::yes(LogicalPlan::TableScan(scan)));
+            }
             let names = NamePreserver::new(&node);
             node.map_expressions(|expr| {
                 let name = names.save(&expr);
@@ -70,9 +81,20 @@ impl Moments {
     }
 }
 
+/// The rows behind a barrier, which are planned by themselves.
+fn barrier(source: &Arc<dyn TableSource>) -> Option<&Barrier> {
+    let source = source.downcast_ref::<DefaultTableSource>()?;
+    (source.table_provider.as_ref() as &dyn std::any::Any).downcast_ref::<Barrier>()
+}
+
 fn asks(plan: &LogicalPlan) -> EngineResult<bool> {
     let mut found = false;
     plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::TableScan(scan) = node
+            && let Some(barrier) = barrier(&scan.source)
+        {
+            found = found || asks(barrier.plan())?;
+        }
         node.apply_expressions(|expr| {
             found = found || expr.exists(|expr| Ok(asked(expr).is_some()))?;
             Ok(TreeNodeRecursion::Continue)

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use datafusion::sql::sqlparser::ast;
+use tessera_catalog::model::PolicyCommand;
 
 /// One parsed statement of a client's text.
 #[derive(Debug, Clone)]
@@ -35,6 +36,7 @@ pub enum Body {
     Role(Role),
     Sequence(Box<Sequence>),
     Grant(Grant),
+    Policy(Box<Policy>),
     DefaultPrivileges {
         roles: Vec<Name>,
         schemas: Vec<String>,
@@ -267,6 +269,39 @@ pub struct RoleOptions {
     pub in_roles: Vec<Name>,
     pub members: Vec<Name>,
     pub admins: Vec<Name>,
+}
+
+/// CREATE, ALTER and DROP POLICY.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Policy {
+    Create {
+        name: String,
+        table: ast::ObjectName,
+        permissive: bool,
+        command: PolicyCommand,
+        /// Empty for everyone.
+        roles: Vec<Name>,
+        using: Option<ast::Expr>,
+        check: Option<ast::Expr>,
+    },
+    /// What is not named stays.
+    Alter {
+        name: String,
+        table: ast::ObjectName,
+        roles: Option<Vec<Name>>,
+        using: Option<ast::Expr>,
+        check: Option<ast::Expr>,
+    },
+    Rename {
+        name: String,
+        table: ast::ObjectName,
+        to: String,
+    },
+    Drop {
+        name: String,
+        table: ast::ObjectName,
+        if_exists: bool,
+    },
 }
 
 /// GRANT and REVOKE.

@@ -6,6 +6,7 @@ mod aside;
 pub mod ast;
 mod cast;
 mod command;
+pub mod condition;
 mod cursor;
 mod dialect;
 mod failure;

@@ -19,7 +19,7 @@ use datafusion::logical_expr::{
 
 use super::rewrite::operators::{ARRAY_OF_ROWS, ELEMENTS_AND_PLACES};
 use super::rewrite::single_value::{array_of_rows, elements_and_places};
-use super::rewrite::time_travel;
+use super::rewrite::{locks, time_travel};
 use super::row_ids;
 use super::scope::{SYSTEM_SCHEMAS, Scope};
 use super::source::{AsOf, ProvidedRef, TableRef};
@@ -36,6 +36,8 @@ pub(super) struct Names<'a> {
     /// What a view's numbered names stand for; empty outside views.
     pub(super) references: &'a [tessera_catalog::model::Reference],
     pub(super) depth: usize,
+    /// The rows that a policy's condition is about.
+    own: Option<Arc<dyn TableSource>>,
     /// Whether a marked name is the target of a statement that changes rows.
     targets: bool,
     /// Whether the statement names a column that `*` leaves out of system tables.
@@ -49,6 +51,7 @@ impl<'a> Names<'a> {
             scope,
             references: &[],
             depth: 0,
+            own: None,
             targets: false,
             hidden: AtomicBool::new(false),
             sources: Mutex::default(),
@@ -76,10 +79,24 @@ impl<'a> Names<'a> {
             scope,
             references,
             depth,
+            own: None,
             targets: false,
             hidden: AtomicBool::new(false),
             sources: Mutex::default(),
         })
+    }
+
+    /// Names inside a policy's condition over `own` rows.
+    pub(super) fn of_condition(
+        scope: &'a Scope,
+        references: &'a [tessera_catalog::model::Reference],
+        own: Arc<dyn TableSource>,
+    ) -> Self {
+        Self {
+            references,
+            own: Some(own),
+            ..Self::new(scope)
+        }
     }
 
     /// Whether system tables show the columns that `*` leaves out.
@@ -96,6 +113,12 @@ impl<'a> Names<'a> {
             )));
         }
         let schema = name.schema();
+        if schema == Some(view::REFERENCE_SCHEMA)
+            && name.table() == view::OWN_ROWS
+            && let Some(own) = &self.own
+        {
+            return Ok(Arc::clone(own));
+        }
         if schema == Some(view::REFERENCE_SCHEMA) && !self.references.is_empty() {
             return view::reference(self, name.table());
         }
@@ -106,7 +129,11 @@ impl<'a> Names<'a> {
             let target = TableRef::new(found, AsOf::Now, &self.scope.zone);
             return Ok(Arc::new(target.with_row_ids()));
         }
-        let (table, as_of) = time_travel::unmark(name.table())?;
+        let (table, locked) = match locks::unmark(name.table()) {
+            Some(table) => (table, true),
+            None => (name.table(), false),
+        };
+        let (table, as_of) = time_travel::unmark(table)?;
         if let Some(source) = self.session_table(schema, table) {
             return Ok(source);
         }
@@ -114,7 +141,8 @@ impl<'a> Names<'a> {
         if found.relation.view().is_some() {
             return view::source(self, found);
         }
-        Ok(Arc::new(TableRef::new(found, as_of, &self.scope.zone)))
+        let table = TableRef::new(found, as_of, &self.scope.zone);
+        Ok(Arc::new(if locked { table.locked() } else { table }))
     }
 
     /// A system table or a temporary one; these come before all others of the same bare name.

@@ -270,6 +270,12 @@ fn body(text: &str, tokens: &[TokenWithSpan]) -> Result<Body> {
         owned.remove(1);
         tokens = &owned;
     }
+    if cursor.starts_with(&["CREATE", "VIEW"])
+        || cursor.starts_with(&["CREATE", "OR", "REPLACE", "VIEW"])
+    {
+        owned = with_values(tokens);
+        tokens = &owned;
+    }
     if cursor.starts_with(&["MERGE"]) {
         owned = do_nothing::replace(tokens);
         tokens = &owned;
@@ -310,6 +316,39 @@ fn body(text: &str, tokens: &[TokenWithSpan]) -> Result<Body> {
         });
     }
     Ok(body)
+}
+
+/// A view's `WITH (option)` as `WITH (option = true)`, which the SQL parser wants spelled out.
+fn with_values(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
+    let mut spelled = Vec::with_capacity(tokens.len());
+    let mut inside = false;
+    let mut before = &Token::EOF;
+    for (index, token) in tokens.iter().enumerate() {
+        let is = |keyword: &str| {
+            matches!(&token.token, Token::Word(word)
+            if word.quote_style.is_none() && word.value.eq_ignore_ascii_case(keyword))
+        };
+        if is("AS") {
+            spelled.extend_from_slice(&tokens[index..]);
+            return spelled;
+        }
+        let ends = matches!(token.token, Token::Comma | Token::RParen);
+        if inside && ends && matches!(before, Token::Word(_)) {
+            let previous = index.checked_sub(2).and_then(|index| tokens.get(index));
+            if previous.is_some_and(|token| matches!(token.token, Token::LParen | Token::Comma)) {
+                let words = [Token::Eq, Token::make_keyword("TRUE")];
+                let words = words.map(|word| TokenWithSpan::new(word, token.span));
+                spelled.extend(words);
+            }
+        }
+        if token.token == Token::LParen {
+            inside = matches!(before, Token::Word(word)
+                if word.quote_style.is_none() && word.value.eq_ignore_ascii_case("WITH"));
+        }
+        before = &token.token;
+        spelled.push(token.clone());
+    }
+    spelled
 }
 
 /// The statement that EXPLAIN, PREPARE or DECLARE wraps.

@@ -9,7 +9,7 @@ use datafusion::sql::sqlparser::ast;
 use super::aside::aside;
 use super::names::Names;
 use super::rewrite::{
-    functions, literals, object_names, operators, output_names, refused, scalar_subqueries,
+    functions, literals, locks, object_names, operators, output_names, refused, scalar_subqueries,
     spelling, time_travel,
 };
 use super::scope::Scope;
@@ -65,6 +65,7 @@ fn plan_statement(
     functions::plain_calls(&mut statement);
     tessera_udfs::rewrite_calls(&mut statement).map_err(DataFusionError::from)?;
     time_travel::mark_versions(&mut statement)?;
+    locks::mark_locked(&mut statement);
     output_names::name_outputs(&mut statement);
     let hidden = operators::short_spellings(&mut statement);
     names.show_hidden(hidden);

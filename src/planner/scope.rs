@@ -22,6 +22,8 @@ pub struct Scope {
     pub zone: Arc<str>,
     /// The engine's functions, planners and options.
     pub state: Arc<SessionState>,
+    /// Whether policies narrow rows; a statement that they would narrow fails otherwise.
+    pub row_security: bool,
     /// What only the session knows: its own functions, catalogs and temporary tables.
     pub session: Arc<dyn SessionNames>,
 }

@@ -37,6 +37,8 @@ pub struct TableRef {
     pub columns: Vec<(i16, String)>,
     /// Whether the scan also gives each row's file and place, for UPDATE, DELETE and MERGE.
     pub row_ids: bool,
+    /// Whether the query locks the rows, as one that is to change them does.
+    pub locked: bool,
     pub(super) schema: SchemaRef,
 }
 
@@ -77,8 +79,15 @@ impl TableRef {
             as_of,
             columns,
             row_ids: false,
+            locked: false,
             schema,
         }
+    }
+
+    /// The same reference in a locking clause.
+    pub fn locked(mut self) -> Self {
+        self.locked = true;
+        self
     }
 
     /// The same reference with each row's file and place as two more columns.

@@ -24,17 +24,29 @@ use crate::error::{Error, Result};
 /// The schema of the names that stand in a bound query; no identifier of a client reaches it, since
 /// it is looked up only while a view's own query is planned.
 pub(super) const REFERENCE_SCHEMA: &str = "\u{3}reference";
+/// The name in that schema of the rows that a condition is about.
+pub(super) const OWN_ROWS: &str = "own";
 
 /// Replaces each relation's name in a view's query by a number that [`Reference`]s explain.
 ///
 /// # Errors
 /// A relation that does not exist, or one that a view cannot read.
 pub fn bind(query: &Query, scope: &Scope) -> Result<(String, Vec<Reference>)> {
+    bind_with(query, scope, false)
+}
+
+/// The same for a query over [`OWN_ROWS`], which it leaves as they are named.
+pub(super) fn bind_beside(query: &Query, scope: &Scope) -> Result<(String, Vec<Reference>)> {
+    bind_with(query, scope, true)
+}
+
+fn bind_with(query: &Query, scope: &Scope, own: bool) -> Result<(String, Vec<Reference>)> {
     let mut statement = Sql::Query(Box::new(query.clone()));
     // A relation that is a function's argument is bound like any other.
     tessera_udfs::rewrite_calls(&mut statement).map_err(DataFusionError::from)?;
     let mut binder = Binder {
         scope,
+        own,
         references: Vec::new(),
         numbers: HashMap::new(),
         ctes: Vec::new(),
@@ -47,6 +59,8 @@ pub fn bind(query: &Query, scope: &Scope) -> Result<(String, Vec<Reference>)> {
 
 struct Binder<'a> {
     scope: &'a Scope,
+    /// Whether the next relation is [`OWN_ROWS`], which come first.
+    own: bool,
     references: Vec<Reference>,
     numbers: HashMap<Oid, usize>,
     ctes: Vec<Vec<String>>,
@@ -77,6 +91,9 @@ impl VisitorMut for Binder<'_> {
         else {
             return ControlFlow::Continue(());
         };
+        if std::mem::take(&mut self.own) {
+            return ControlFlow::Continue(());
+        }
         match self.bind(name, alias) {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => ControlFlow::Break(error),

@@ -1,11 +1,13 @@
 //! The guard: every plan passes here, and nothing that it does not know gets through.
 //!
-//! Relations are references until now. The guard checks the caller's rights on each, then opens it:
-//! tables through the [`Opener`], views by guarding their own plan with the rights of their owner.
-//! Row policies will stand between a table and everything above it, in `open_table`.
+//! Relations are references until now. [`guard`] checks the caller's rights on each, puts views in
+//! place, guarded with the rights of their owner, and policies between a table and everything above
+//! it. What comes out names the tables whose states are to be loaded; [`Checked::open`] then opens
+//! them through the [`Opener`].
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
+use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::TableProvider;
 use datafusion::catalog::default_table_source::DefaultTableSource;
 use datafusion::common::TableReference;
@@ -16,12 +18,18 @@ use datafusion::logical_expr::logical_plan::TableScan;
 use datafusion::logical_expr::{
     Distinct, DistinctOn, Expr, LogicalPlan, LogicalPlanBuilder, Subquery, TableSource,
 };
-use tessera_catalog::model::Privilege;
+use tessera_catalog::id::Oid;
+use tessera_catalog::model::{PolicyCommand, Privilege};
 
+use super::barrier::Barrier;
+use super::checks::{NewRows, NewRowsTable};
 use super::columns::{Positions, asked_of_inputs};
 use super::functions::check_calls;
 use super::rights::{Caller, Granted, Object, check, check_columns};
+use super::rows::{Bound, Joined, Purpose, Verb};
 use crate::error::{Error, Result};
+use crate::planner::Scope;
+use crate::planner::condition::Narrowed;
 use crate::planner::source::{ProvidedRef, TableRef, ViewRef};
 
 /// A plan whose rights have been checked and whose tables are open.
@@ -49,24 +57,88 @@ pub trait Opener: Sync {
     ///
     /// # Errors
     /// A state of the table that does not exist, or damaged files.
-    fn open(
-        &self,
-        table: &TableRef,
-        caller: &Caller,
-        statistics: bool,
-    ) -> Result<Arc<dyn TableProvider>>;
+    fn open(&self, table: &TableRef, statistics: bool) -> Result<Arc<dyn TableProvider>>;
 }
 
-/// Checks a plan for a caller and opens its tables.
+/// A plan whose rights have been checked and whose tables are yet to be opened.
+#[derive(Debug)]
+pub struct Checked {
+    plan: LogicalPlan,
+    tables: Vec<TableRef>,
+    reads_target: bool,
+}
+
+impl Checked {
+    /// The tables that the plan reads, those of views and policies too.
+    pub fn tables(&self) -> &[TableRef] {
+        &self.tables
+    }
+
+    /// Whether the plan looks at the rows that the statement changes, beside their places.
+    pub fn reads_target(&self) -> bool {
+        self.reads_target
+    }
+
+    /// Opens the tables.
+    ///
+    /// # Errors
+    /// What opening meets.
+    pub fn open(self, opener: &dyn Opener) -> Result<GuardedPlan> {
+        Ok(GuardedPlan {
+            plan: opened(self.plan, opener)?,
+        })
+    }
+}
+
+/// Checks a plan for a caller; `purpose` is what the rows of a marked target are wanted for.
 ///
 /// # Errors
 /// 42501 for what the caller may not do, 0A000 for a node that has no rule here.
-pub fn guard(plan: LogicalPlan, caller: &Caller, opener: &dyn Opener) -> Result<GuardedPlan> {
+pub fn guard(
+    plan: LogicalPlan,
+    caller: &Caller,
+    scope: &Scope,
+    purpose: Purpose,
+) -> Result<Checked> {
+    guard_inside(plan, caller, scope, purpose, &[])
+}
+
+fn guard_inside(
+    plan: LogicalPlan,
+    caller: &Caller,
+    scope: &Scope,
+    purpose: Purpose,
+    active: &[Oid],
+) -> Result<Checked> {
     let asked = (0..plan.schema().fields().len()).collect();
-    let guard = Guard { caller, opener };
-    Ok(GuardedPlan {
-        plan: guard.node(plan, &asked)?,
+    let noted = Mutex::default();
+    let guard = Guard {
+        caller,
+        invoker: caller,
+        scope,
+        purpose,
+        active,
+        noted: &noted,
+    };
+    let plan = guard.node(plan, &asked)?;
+    let noted = noted
+        .into_inner()
+        .map_err(|_| Error::internal("a guard's list is lost"))?;
+    Ok(Checked {
+        plan,
+        tables: noted.tables,
+        reads_target: noted.reads_target,
     })
+}
+
+/// Checks a plan that judges new rows of a table by its policies.
+pub(super) fn guard_rule(
+    plan: LogicalPlan,
+    caller: &Caller,
+    scope: &Scope,
+    table: Oid,
+) -> Result<Checked> {
+    guard_inside(plan, caller, scope, Purpose::Read, &[table])
 }
 
 /// Checks a plan over rows that the statement itself has written: RETURNING's functions and sub-queries.
@@ -97,16 +169,68 @@ pub fn guard_changed(granted: &Granted, stored: Arc<dyn TableProvider>) -> Resul
     Ok(GuardedPlan { plan })
 }
 
-fn is_subquery(expr: &Expr) -> bool {
+pub(super) fn is_subquery(expr: &Expr) -> bool {
     matches!(
         expr,
         Expr::ScalarSubquery(_) | Expr::Exists(_) | Expr::InSubquery(_) | Expr::SetComparison(_)
     )
 }
 
+/// A stored table that has passed the guard. Nothing else opens one.
+#[derive(Debug)]
+struct Passed {
+    table: TableRef,
+    schema: SchemaRef,
+    statistics: bool,
+}
+
+impl Passed {
+    fn new(table: TableRef, statistics: bool) -> Self {
+        Self {
+            schema: TableSource::schema(&table),
+            table,
+            statistics,
+        }
+    }
+}
+
+impl TableSource for Passed {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+}
+
+/// The rows of a table that policies leave, yet to be opened.
+#[derive(Debug)]
+struct Narrow {
+    name: Arc<str>,
+    plan: LogicalPlan,
+    schema: SchemaRef,
+    masked: Arc<[String]>,
+}
+
+impl TableSource for Narrow {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+}
+
 struct Guard<'a> {
     caller: &'a Caller,
-    opener: &'a dyn Opener,
+    /// Whoever runs the statement, for views that ask for its rights.
+    invoker: &'a Caller,
+    scope: &'a Scope,
+    purpose: Purpose,
+    /// Tables whose policies are being put in place.
+    active: &'a [Oid],
+    noted: &'a Mutex<Noted>,
+}
+
+/// What a guard has come by.
+#[derive(Default)]
+struct Noted {
+    tables: Vec<TableRef>,
+    reads_target: bool,
 }
 
 impl Guard<'_> {
@@ -169,46 +293,34 @@ impl Guard<'_> {
     /// Checks an expression's functions and guards its sub-queries.
     fn expression(&self, expr: Expr) -> Result<Expr> {
         check_calls(self.caller, &expr)?;
-        let guarded = expr.transform_up(|expr| {
-            Ok(match expr {
-                Expr::ScalarSubquery(subquery) => {
-                    Transformed::yes(Expr::ScalarSubquery(self.subquery(subquery)?))
-                }
-                Expr::Exists(mut exists) => {
-                    exists.subquery = self.subquery(exists.subquery)?;
-                    Transformed::yes(Expr::Exists(exists))
-                }
-                Expr::InSubquery(mut inside) => {
-                    inside.subquery = self.subquery(inside.subquery)?;
-                    Transformed::yes(Expr::InSubquery(inside))
-                }
-                Expr::SetComparison(mut set) => {
-                    set.subquery = self.subquery(set.subquery)?;
-                    Transformed::yes(Expr::SetComparison(set))
-                }
-                other => Transformed::no(other),
-            })
-        })?;
-        Ok(guarded.data)
-    }
-
-    fn subquery(&self, subquery: Subquery) -> Result<Subquery> {
-        let asked = (0..subquery.subquery.schema().fields().len()).collect();
-        let plan = self.node(subquery.subquery.as_ref().clone(), &asked)?;
-        Ok(Subquery {
-            subquery: Arc::new(plan),
-            ..subquery
+        with_subqueries(expr, &|plan| {
+            let asked = (0..plan.schema().fields().len()).collect();
+            self.node(plan, &asked)
         })
     }
 
     fn scan(&self, scan: &TableScan, asked: &Positions) -> Result<LogicalPlan> {
         if let Some(table) = scan.source.downcast_ref::<TableRef>() {
             let columns = asked_columns(asked, scan, |index| table.columns.get(index).map(|c| c.0));
+            if table.locked {
+                check(
+                    self.caller,
+                    Privilege::Update,
+                    Object::Relation(&table.found),
+                )?;
+            }
+            if table.row_ids && !columns.is_empty() {
+                self.noted()?.reads_target = true;
+            }
             // A row's place alone tells nothing; the right to change the rows is the statement's.
             if !(table.row_ids && columns.is_empty()) {
                 check_columns(self.caller, Privilege::Select, &table.found, &columns)?;
             }
-            return self.open_table(scan, table);
+            return self.open_table(scan, table, &columns);
+        }
+        // What is about to be narrowed has passed already.
+        if scan.source.is::<Passed>() || scan.source.is::<NewRows>() {
+            return Ok(LogicalPlan::TableScan(scan.clone()));
         }
         if let Some(view) = scan.source.downcast_ref::<ViewRef>() {
             let columns = asked_columns(asked, scan, |index| i16::try_from(index + 1).ok());
@@ -231,9 +343,107 @@ impl Guard<'_> {
         Err(unknown(&format!("a scan of {}", scan.table_name)))
     }
 
-    fn open_table(&self, scan: &TableScan, table: &TableRef) -> Result<LogicalPlan> {
-        let provider = self.opener.open(table, self.caller, true)?;
-        rescanned(scan, provider_as_source(provider))
+    /// A table's rows, behind a barrier where policies narrow them.
+    fn open_table(&self, scan: &TableScan, table: &TableRef, asked: &[i16]) -> Result<LogicalPlan> {
+        if self.purpose == Purpose::Definition {
+            return self.pass(scan, table, true);
+        }
+        let Some(bound) = Bound::of(self.caller, &table.found, self.scope.row_security)? else {
+            return self.pass(scan, table, true);
+        };
+        let oid = table.found.relation.oid;
+        let joined = bound.stored(&self.commands(table, !asked.is_empty()))?;
+        if joined.subqueries && self.active.contains(&oid) {
+            return Err(Error::PolicyRecursion(bound.table().to_owned()));
+        }
+        let active: Vec<Oid> = self.active.iter().copied().chain([oid]).collect();
+        let inside = Guard {
+            active: &active,
+            purpose: Purpose::Read,
+            ..*self
+        };
+        let plan = inside.narrowed(table, &joined)?;
+        let source = Narrow {
+            name: Arc::from(bound.table()),
+            plan,
+            schema: TableSource::schema(table),
+            masked: Arc::from([]),
+        };
+        rescanned(scan, Arc::new(source))
+    }
+
+    /// The commands whose policies narrow the rows of a scan.
+    fn commands(&self, table: &TableRef, reads: bool) -> Vec<PolicyCommand> {
+        if table.locked {
+            return vec![PolicyCommand::Select, PolicyCommand::Update];
+        }
+        let Purpose::Change { verb, returns } = self.purpose else {
+            return vec![PolicyCommand::Select];
+        };
+        if !table.row_ids {
+            return vec![PolicyCommand::Select];
+        }
+        let mut commands = match verb {
+            Verb::Update => vec![PolicyCommand::Update],
+            Verb::Delete => vec![PolicyCommand::Delete],
+            // What MERGE may do with a row is judged when it is known what it does.
+            Verb::Merge => Vec::new(),
+        };
+        if reads || returns {
+            commands.push(PolicyCommand::Select);
+        }
+        commands
+    }
+
+    /// The table's rows that fulfil a condition, in the columns of the reference.
+    fn narrowed(&self, table: &TableRef, joined: &Joined) -> Result<LogicalPlan> {
+        let own = joined.rows(table, &self.scope.zone);
+        let names: Vec<String> = own.columns.iter().map(|(_, name)| name.clone()).collect();
+        let numbers: Vec<i16> = own.columns.iter().map(|(number, _)| *number).collect();
+        let text = joined.text();
+        let narrowed = Narrowed {
+            table: joined
+                .table
+                .as_deref()
+                .unwrap_or(&table.found.relation.name),
+            text: &text,
+            references: &joined.references,
+        };
+        self.note(&own)?;
+        let passed = Passed::new(own, false);
+        let plan = narrowed.plan(Arc::new(passed), self.scope)?;
+        let asked = (0..plan.schema().fields().len()).collect();
+        let plan = self.node(plan, &asked)?;
+        let columns = plan.schema().columns();
+        let place = |number: i16| numbers.iter().position(|n| *n == number);
+        let mut outputs = Vec::with_capacity(table.columns.len() + 2);
+        for (number, name) in &table.columns {
+            let column = place(*number).and_then(|place| columns.get(place));
+            let column = column.ok_or_else(|| Error::internal("a column has gone"))?;
+            outputs.push(Expr::Column(column.clone()).alias(name));
+        }
+        // The places of rows come last.
+        for column in columns.iter().skip(names.len()) {
+            outputs.push(Expr::Column(column.clone()).alias(&column.name));
+        }
+        Ok(LogicalPlanBuilder::from(plan).project(outputs)?.build()?)
+    }
+
+    /// A scan of a table that needs no more than its rights.
+    fn pass(&self, scan: &TableScan, table: &TableRef, statistics: bool) -> Result<LogicalPlan> {
+        self.note(table)?;
+        rescanned(scan, Arc::new(Passed::new(table.clone(), statistics)))
+    }
+
+    fn note(&self, table: &TableRef) -> Result<()> {
+        self.noted()?.tables.push(table.clone());
+        Ok(())
+    }
+
+    fn noted(&self) -> Result<std::sync::MutexGuard<'_, Noted>> {
+        self.noted
+            .lock()
+            .map_err(|_| Error::internal("a guard's list is lost"))
     }
 
     /// A view's own plan under the view's name, guarded with the rights of its owner unless it asks
@@ -245,17 +455,21 @@ impl Guard<'_> {
             .view()
             .ok_or_else(|| unknown("a view"))?;
         let plan = view.plan.as_ref().clone();
-        let inner = if definition.security_invoker {
-            guard(plan, self.caller, self.opener)?
+        let owner;
+        let reader = if definition.security_invoker {
+            self.invoker
         } else {
-            guard(
-                plan,
-                &self.caller.acting_as(view.found.relation.owner),
-                self.opener,
-            )?
+            owner = self.caller.acting_as(view.found.relation.owner);
+            &owner
         };
-        let outputs: Vec<Expr> = inner
-            .plan
+        let inner = Guard {
+            caller: reader,
+            purpose: Purpose::Read,
+            ..*self
+        };
+        let asked = (0..plan.schema().fields().len()).collect();
+        let plan = inner.node(plan, &asked)?;
+        let outputs: Vec<Expr> = plan
             .schema()
             .columns()
             .into_iter()
@@ -265,7 +479,7 @@ impl Guard<'_> {
                 typed.alias(field.name())
             })
             .collect();
-        let plan = LogicalPlanBuilder::from(inner.plan).project(outputs)?;
+        let plan = LogicalPlanBuilder::from(plan).project(outputs)?;
         let plan = plan.alias(scan.table_name.clone())?;
         let plan = match &scan.projection {
             Some(projection) => plan.select(projection.iter().copied())?,
@@ -273,6 +487,83 @@ impl Guard<'_> {
         };
         Ok(plan.build()?)
     }
+}
+
+/// A checked plan with its tables open, sub-queries included.
+fn opened(plan: LogicalPlan, opener: &dyn Opener) -> Result<LogicalPlan> {
+    datafusion_stack(|| {
+        if let LogicalPlan::TableScan(scan) = &plan {
+            return open_scan(scan, opener);
+        }
+        let expressions = plan
+            .expressions()
+            .into_iter()
+            .map(|expr| with_subqueries(expr, &|plan| opened(plan, opener)))
+            .collect::<Result<Vec<_>>>()?;
+        let inputs = plan
+            .inputs()
+            .into_iter()
+            .cloned()
+            .map(|input| opened(input, opener))
+            .collect::<Result<Vec<_>>>()?;
+        rebuilt(plan, expressions, inputs)
+    })
+}
+
+fn open_scan(scan: &TableScan, opener: &dyn Opener) -> Result<LogicalPlan> {
+    if let Some(passed) = scan.source.downcast_ref::<Passed>() {
+        let provider = opener.open(&passed.table, passed.statistics)?;
+        return rescanned(scan, provider_as_source(provider));
+    }
+    if let Some(narrow) = scan.source.downcast_ref::<Narrow>() {
+        let plan = opened(narrow.plan.clone(), opener)?;
+        let masked = Arc::clone(&narrow.masked);
+        let barrier = Barrier::new(Arc::clone(&narrow.name), plan, masked);
+        return rescanned(scan, provider_as_source(Arc::new(barrier)));
+    }
+    if let Some(NewRows(rows)) = scan.source.downcast_ref::<NewRows>() {
+        let provider = NewRowsTable(Arc::clone(rows));
+        return rescanned(scan, provider_as_source(Arc::new(provider)));
+    }
+    if scan.source.is::<DefaultTableSource>() {
+        return Ok(LogicalPlan::TableScan(scan.clone()));
+    }
+    Err(unknown(&format!("a scan of {}", scan.table_name)))
+}
+
+/// An expression with each sub-query's plan replaced by what `change` makes of it.
+fn with_subqueries(
+    expr: Expr,
+    change: &dyn Fn(LogicalPlan) -> Result<LogicalPlan>,
+) -> Result<Expr> {
+    let changed = |subquery: Subquery| -> Result<Subquery> {
+        let plan = change(subquery.subquery.as_ref().clone())?;
+        Ok(Subquery {
+            subquery: Arc::new(plan),
+            ..subquery
+        })
+    };
+    let guarded = expr.transform_up(|expr| {
+        Ok(match expr {
+            Expr::ScalarSubquery(subquery) => {
+                Transformed::yes(Expr::ScalarSubquery(changed(subquery)?))
+            }
+            Expr::Exists(mut exists) => {
+                exists.subquery = changed(exists.subquery)?;
+                Transformed::yes(Expr::Exists(exists))
+            }
+            Expr::InSubquery(mut inside) => {
+                inside.subquery = changed(inside.subquery)?;
+                Transformed::yes(Expr::InSubquery(inside))
+            }
+            Expr::SetComparison(mut set) => {
+                set.subquery = changed(set.subquery)?;
+                Transformed::yes(Expr::SetComparison(set))
+            }
+            other => Transformed::no(other),
+        })
+    })?;
+    Ok(guarded.data)
 }
 
 /// A view keeps the types it was made with.

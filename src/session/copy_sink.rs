@@ -8,11 +8,15 @@ use parking_lot::Mutex;
 use super::transaction::PendingPart;
 use super::write::RowWriter;
 use crate::error::Result;
+use crate::execute::Execution;
+use crate::policy::{Judged, RowChecks};
 
 /// Takes the rows of one COPY FROM. Dropping it leaves nothing.
 pub struct CopySink {
     pub(super) shape: Shape,
     pub(super) writer: RowWriter,
+    pub(super) rules: RowChecks,
+    pub(super) execution: Execution,
     pub(super) inbox: Arc<Mutex<Vec<PendingPart>>>,
 }
 
@@ -31,7 +35,9 @@ impl CopySink {
     /// A row that a constraint refuses, or storage that fails.
     pub async fn write(&mut self, batch: RecordBatch) -> Result<()> {
         let shaped = self.shape.apply(&batch, self.writer.schema())?;
-        self.writer.write(&shaped).await.map(drop)
+        let shaped = self.writer.completed(&shaped)?;
+        let allowed = self.rules.allow(&shaped, Judged::Inserted, &self.execution);
+        self.writer.write(allowed.await?).await.map(drop)
     }
 
     /// Keeps the rows in the transaction and tells how many they are.

@@ -520,12 +520,13 @@ impl Session {
 
     /// What names mean to the next statement.
     async fn scope(&mut self, caller: &Caller) -> Result<Scope> {
-        let (zone, search_path, display) = {
+        let (zone, search_path, display, row_security) = {
             let settings = self.settings.lock();
             (
                 settings.zone(),
                 settings.search_path(&self.role_name),
                 settings.display(),
+                settings.is_on("row_security"),
             )
         };
         let settings = Arc::clone(&self.settings);
@@ -536,6 +537,7 @@ impl Session {
             search_path,
             zone: Arc::clone(&zone),
             state,
+            row_security,
             session: Arc::new(NoNames),
         };
         let schemas = scope

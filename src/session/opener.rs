@@ -78,21 +78,17 @@ struct Wanted {
 }
 
 impl Opened {
-    /// Loads the states of all parts that a plan reads, views' plans included, at one moment.
+    /// Loads the states of all parts that tables have, at one moment.
     ///
     /// # Errors
     /// A version that does not exist, or damaged tables.
     pub(super) async fn load(
         engine: &Arc<Engine>,
         transaction: &mut Transaction,
-        plans: &[&LogicalPlan],
+        tables: impl IntoIterator<Item = &TableRef>,
         caller: &Caller,
         zone: &Arc<str>,
     ) -> Result<Self> {
-        let mut wanted = Vec::new();
-        for plan in plans {
-            collect(plan, false, &mut wanted)?;
-        }
         let database = caller.database.id;
         let mut opened = Self {
             engine: Arc::clone(engine),
@@ -107,10 +103,7 @@ impl Opened {
         };
         let mut now: Vec<(Part, String)> = Vec::new();
         let mut target: Vec<(Part, Option<Arc<str>>)> = Vec::new();
-        for Wanted {
-            table: reference, ..
-        } in &wanted
-        {
+        for reference in tables {
             let Some(table) = reference.found.relation.table() else {
                 continue;
             };
@@ -355,12 +348,7 @@ pub(super) fn with_pending(snapshot: &Snapshot, pending: Option<&PendingPart>) -
 }
 
 impl Opener for Opened {
-    fn open(
-        &self,
-        reference: &TableRef,
-        _caller: &Caller,
-        statistics: bool,
-    ) -> Result<Arc<dyn TableProvider>> {
+    fn open(&self, reference: &TableRef, statistics: bool) -> Result<Arc<dyn TableProvider>> {
         let table = reference
             .found
             .relation

@@ -16,7 +16,7 @@ use tessera_catalog::storage::{DataFile, PartWriter, Storage};
 use super::keys::KeyGuard;
 use super::transaction::{PendingPart, TEMPORARY_SCHEMA};
 use crate::error::{Error, Result};
-use crate::policy::Granted;
+use crate::policy::{Allowed, Granted};
 
 /// Rows that wait in memory for the commit; more go to a file of their own.
 const MAX_ROWS_IN_MEMORY: usize = 4_096;
@@ -66,6 +66,8 @@ pub(super) struct RowWriter {
     operation: &'static str,
     schema: SchemaRef,
     written: u64,
+    /// Whether errors may show what is in rows.
+    tells: bool,
 }
 
 #[derive(Default)]
@@ -124,6 +126,7 @@ impl RowWriter {
             sinks: HashMap::new(),
             operation: writing.operation,
             written: 0,
+            tells: true,
         })
     }
 
@@ -141,14 +144,16 @@ impl RowWriter {
     ///
     /// # Errors
     /// 23502, 23514, 23505, 42501 for another tenant's rows, 22023 for a tenant that does not exist.
-    pub(super) async fn write(&mut self, batch: &RecordBatch) -> Result<RecordBatch> {
+    pub(super) async fn write(&mut self, allowed: Allowed<'_>) -> Result<RecordBatch> {
+        let batch = allowed.batch();
+        self.tells &= allowed.tells();
         if batch.num_rows() == 0 {
             return Ok(batch.clone());
         }
         let batch = self.with_tenant(batch)?;
         let batch = self.with_generated(batch)?;
-        self.check_nulls(&batch)?;
-        self.check_conditions(&batch)?;
+        self.check_nulls(&batch, allowed.tells())?;
+        self.check_conditions(&batch, allowed.tells())?;
         self.written += batch.num_rows() as u64;
         match self.target.clone() {
             Target::One { space, .. } => {
@@ -183,6 +188,14 @@ impl RowWriter {
             .map_err(|e| Error::from(datafusion::error::DataFusionError::from(e)))
     }
 
+    /// Rows as they will be stored: with the tenant's name and what the table generates.
+    ///
+    /// # Errors
+    /// 42501 for another tenant's rows, and what generating meets.
+    pub(super) fn completed(&self, batch: &RecordBatch) -> Result<RecordBatch> {
+        self.with_generated(self.with_tenant(batch)?)
+    }
+
     /// Notes that a file is replaced by what is written.
     pub(super) fn remove(&mut self, space: Space, file: Arc<DataFile>) {
         if let Some(keys) = &mut self.keys {
@@ -200,7 +213,10 @@ impl RowWriter {
 
     async fn add_keys(&mut self, space: Space, rows: &RecordBatch) -> Result<()> {
         match &mut self.keys {
-            Some(keys) => keys.add(space, rows).await,
+            Some(keys) => {
+                let added = keys.add(space, rows).await;
+                added.map_err(|error| told(error, self.tells))
+            }
             None => Ok(()),
         }
     }
@@ -222,7 +238,10 @@ impl RowWriter {
         let table_uuid = table(&self.relation)?.uuid;
         let arbitrated = self.keys.as_ref().is_some_and(KeyGuard::is_arbitrated);
         let mut claims = match self.keys {
-            Some(keys) => keys.finish().await?,
+            Some(keys) => {
+                let found = keys.finish().await;
+                found.map_err(|error| told(error, self.tells))?
+            }
             None => HashMap::new(),
         };
         let mut pending = Vec::with_capacity(self.sinks.len());
@@ -270,21 +289,23 @@ impl RowWriter {
         Ok(batch.clone())
     }
 
-    fn check_nulls(&self, batch: &RecordBatch) -> Result<()> {
+    fn check_nulls(&self, batch: &RecordBatch, tells: bool) -> Result<()> {
         let table = table(&self.relation)?;
         for (column, values) in table.live_columns().zip(batch.columns()) {
             if !column.nullable && values.logical_null_count() > 0 {
                 return Err(Error::NotNull {
                     column: column.name.clone(),
                     relation: self.relation.name.clone(),
-                    detail: self.failing_row(batch, |row| values.is_null(row)),
+                    detail: tells
+                        .then(|| self.failing_row(batch, |row| values.is_null(row)))
+                        .flatten(),
                 });
             }
         }
         Ok(())
     }
 
-    fn check_conditions(&self, batch: &RecordBatch) -> Result<()> {
+    fn check_conditions(&self, batch: &RecordBatch, tells: bool) -> Result<()> {
         for check in self.checks.iter() {
             let result = check
                 .condition
@@ -296,8 +317,12 @@ impl RowWriter {
                 return Err(Error::Check {
                     relation: self.relation.name.clone(),
                     constraint: check.name.clone(),
-                    detail: self
-                        .failing_row(batch, |row| result.is_valid(row) && !result.value(row)),
+                    detail: tells
+                        .then(|| {
+                            let fails = |row| result.is_valid(row) && !result.value(row);
+                            self.failing_row(batch, fails)
+                        })
+                        .flatten(),
                 });
             }
         }
@@ -365,6 +390,22 @@ impl RowWriter {
             sink.writer = Some(writer);
         }
         Ok(())
+    }
+}
+
+/// An error without what is in a row, unless it may be told.
+fn told(error: Error, tells: bool) -> Error {
+    match error {
+        Error::Unique {
+            relation,
+            constraint,
+            ..
+        } if !tells => Error::Unique {
+            relation,
+            constraint,
+            detail: None,
+        },
+        other => other,
     }
 }
 

@@ -8,13 +8,17 @@ use crate::error::Error;
 pub fn sqlstate(error: &Error) -> &'static str {
     match error {
         Error::Syntax { .. } => "42601",
-        Error::Unsupported(_) | Error::ResultTypeChanged | Error::UnsupportedProtocol(_) => "0A000",
+        Error::CopyNarrowed
+        | Error::Unsupported(_)
+        | Error::ResultTypeChanged
+        | Error::UnsupportedProtocol(_) => "0A000",
         Error::NoSuchRelation(_) => "42P01",
         Error::NoSuchSchema(_) => "3F000",
         Error::NoSuchColumn(_) | Error::NoSuchColumnOf { .. } => "42703",
         Error::AmbiguousColumn(_) => "42702",
         Error::NoSuchFunction(_) => "42883",
-        Error::NoSuchType(_) | Error::UnknownSetting(_) => "42704",
+        Error::NoSuchType(_) | Error::UnknownSetting(_) | Error::NoSuchPolicy { .. } => "42704",
+        Error::PolicyExists { .. } => "42710",
         Error::NoSuchObject { kind, .. } => missing(kind),
         Error::AlreadyExists { kind, .. } => taken(kind),
         Error::DuplicateColumn(_) | Error::ColumnExists { .. } => "42701",
@@ -36,7 +40,9 @@ pub fn sqlstate(error: &Error) -> &'static str {
         Error::PermissionDenied { .. }
         | Error::InsufficientPrivilege(_)
         | Error::MustOwn { .. }
-        | Error::RowSecurity(_) => "42501",
+        | Error::RowSecurity(_)
+        | Error::PolicyViolated(_) => "42501",
+        Error::PolicyRecursion(_) => "42P17",
         Error::InvalidPassword(_) => "28P01",
         Error::InvalidAuthorization(_) => "28000",
         Error::NoSuchDatabase(_) => "3D000",

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::id::{DatabaseId, Oid};
-use crate::model::{Change, Database, Relation, RelationBody, Role, Schema, Scope, Table};
+use crate::model::{
+    Change, Database, Relation, RelationBody, Role, RowSecurity, Schema, Scope, Table,
+};
 
 /// Names that the system takes and tenants must not use.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -132,6 +134,10 @@ fn is_unchanged(base: &Database, current: &Database, change: &Change) -> bool {
             let key = (*relation, *column);
             base.borrowed_acls.get(&key) == current.borrowed_acls.get(&key)
         }
+        Change::PutRowSecurity(security) => same(
+            base.row_security.get(&security.relation),
+            current.row_security.get(&security.relation),
+        ),
         // Only ever grows, whoever comes first.
         Change::NextOid(_) => true,
     }
@@ -320,6 +326,7 @@ fn check_references(
                 .values()
                 .any(|relation| relation.owner == *oid)
                 && !next.schemas.values().any(|schema| schema.owner == *oid)
+                && !next.row_security.values().any(|s| is_for(s, *oid))
         }
         Change::DropRelation(oid) => {
             next.relations.contains_key(oid)
@@ -327,11 +334,29 @@ fn check_references(
                     .relations
                     .values()
                     .any(|relation| reads(relation, *oid))
+                    && !next.row_security.values().any(|s| narrows_by(s, *oid))
         }
         Change::PutBorrowedAcl { relation, acl, .. } => {
             acl.0.is_empty()
                 || system.relations.contains_key(relation)
                 || system.schemas.contains_key(relation)
+        }
+        Change::PutRowSecurity(security) => {
+            let exists =
+                |oid: &Oid| next.relations.contains_key(oid) || system.relations.contains_key(oid);
+            let latest = next.row_security.get(&security.relation);
+            latest.is_none_or(|security| {
+                exists(&security.relation)
+                    && security
+                        .conditions()
+                        .flat_map(|(_, condition)| &condition.references)
+                        .all(|reference| exists(&reference.relation))
+                    && !security
+                        .policies
+                        .iter()
+                        .flat_map(|policy| &policy.roles)
+                        .any(|role| role.tenant.is_none() && lost_role(&role.role))
+            })
         }
         Change::PutTenant(_)
         | Change::DropTenant(_)
@@ -350,6 +375,23 @@ fn reads(relation: &Relation, oid: Oid) -> bool {
         RelationBody::Table(_) | RelationBody::Sequence(_) => false,
         RelationBody::View(view) => view.references.iter().any(|r| r.relation == oid),
     }
+}
+
+/// Whether a policy names a role of the same database.
+fn is_for(security: &RowSecurity, role: Oid) -> bool {
+    security
+        .policies
+        .iter()
+        .flat_map(|policy| &policy.roles)
+        .any(|of| of.tenant.is_none() && of.role == role)
+}
+
+/// Whether a policy looks at a relation.
+fn narrows_by(security: &RowSecurity, relation: Oid) -> bool {
+    security
+        .conditions()
+        .flat_map(|(_, condition)| &condition.references)
+        .any(|reference| reference.relation == relation)
 }
 
 fn reads_what_exists(

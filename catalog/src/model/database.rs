@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::acl::Acl;
 use super::relation::Relation;
 use super::role::{Membership, Role};
+use super::row_security::RowSecurity;
 use super::schema::{DefaultAcl, DefaultAclKind, Schema};
 use super::tenant::Tenant;
 use crate::id::{DatabaseId, Oid, TenantId};
@@ -35,6 +36,8 @@ pub struct Database {
     /// Grants that a tenant made on common and shared objects: relation's number and column's (0 for
     /// the whole), as they stand beside the operator's own.
     pub borrowed_acls: BTreeMap<(Oid, i16), Acl>,
+    /// Row security by table, of the database's own tables and of those that the system lends it.
+    pub row_security: BTreeMap<Oid, Arc<RowSecurity>>,
     /// Tenants, in the system's database alone.
     pub tenants: BTreeMap<TenantId, Arc<Tenant>>,
     tenant_names: HashMap<String, TenantId>,
@@ -71,6 +74,8 @@ pub enum Change {
         column: i16,
         acl: Acl,
     },
+    /// One that holds nothing takes the former away.
+    PutRowSecurity(RowSecurity),
     /// The counter after numbers were drawn; it only ever grows.
     NextOid(u32),
 }
@@ -95,6 +100,7 @@ impl Database {
             default_acls: Vec::new(),
             function_acls: BTreeMap::new(),
             borrowed_acls: BTreeMap::new(),
+            row_security: BTreeMap::new(),
             tenants: BTreeMap::new(),
             tenant_names: HashMap::new(),
         }
@@ -184,6 +190,7 @@ impl Database {
                 }
                 self.borrowed_acls
                     .retain(|(relation, _), _| relation != oid);
+                self.row_security.remove(oid);
             }
             Change::PutDefaultAcl(acl) => {
                 let key = (acl.role, acl.schema, acl.kind);
@@ -209,6 +216,13 @@ impl Database {
                 } else {
                     self.borrowed_acls.insert((*relation, *column), acl.clone());
                 }
+            }
+            Change::PutRowSecurity(security) if security.is_none() => {
+                self.row_security.remove(&security.relation);
+            }
+            Change::PutRowSecurity(security) => {
+                self.row_security
+                    .insert(security.relation, Arc::new(security.clone()));
             }
             Change::NextOid(next) => self.next_oid = self.next_oid.max(*next),
         }

@@ -4,6 +4,7 @@ mod acl;
 mod database;
 mod relation;
 mod role;
+mod row_security;
 mod schema;
 mod sequence;
 mod tenant;
@@ -15,6 +16,7 @@ pub use relation::{
     View, ViewColumn,
 };
 pub use role::{Membership, Role};
+pub use row_security::{Condition, Policy, PolicyCommand, PolicyRole, Reader, RowSecurity};
 pub use schema::{DefaultAcl, DefaultAclKind, Schema};
 pub use sequence::{Identity, Sequence, draw_text, drawn_sequences};
 pub use tenant::Tenant;

@@ -9,7 +9,9 @@ use super::persist::CounterRow;
 use super::sqlite::Store;
 use crate::error::{Error, Result};
 use crate::id::DatabaseId;
-use crate::model::{Acl, Change, Database, DefaultAcl, Membership, Relation, Role, Schema, Tenant};
+use crate::model::{
+    Acl, Change, Database, DefaultAcl, Membership, Relation, Role, RowSecurity, Schema, Tenant,
+};
 
 impl Store {
     /// A database's objects as last committed; `None` when it was never written.
@@ -44,6 +46,11 @@ impl Store {
         for relation in bodies::<Relation>(&mut reader, "relation", RELATIONS, Some(id)).await? {
             database.apply(&Change::PutRelation(relation));
         }
+        for security in
+            bodies::<RowSecurity>(&mut reader, "row security", ROW_SECURITY, Some(id)).await?
+        {
+            database.apply(&Change::PutRowSecurity(security));
+        }
         for acl in
             bodies::<DefaultAcl>(&mut reader, "default privilege", DEFAULT_ACLS, Some(id)).await?
         {
@@ -62,6 +69,7 @@ const MEMBERSHIPS: &str =
     "SELECT body FROM membership WHERE database_id = $1 ORDER BY role_oid, member_oid";
 const SCHEMAS: &str = "SELECT body FROM schema WHERE database_id = $1";
 const RELATIONS: &str = "SELECT body FROM relation WHERE database_id = $1";
+const ROW_SECURITY: &str = "SELECT body FROM row_security WHERE database_id = $1";
 const DEFAULT_ACLS: &str =
     "SELECT body FROM default_acl WHERE database_id = $1 ORDER BY role_oid, schema_oid, kind";
 

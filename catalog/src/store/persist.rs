@@ -9,7 +9,7 @@ use super::query::{ErasureRow, PartRow, RedoRow, RemovedFileRow};
 use super::sqlite::Store;
 use crate::error::{Error, Result};
 use crate::id::{DatabaseId, Oid, Part, Space, TableUuid, TenantId};
-use crate::model::{Change, DefaultAclKind, Relation, RelationBody};
+use crate::model::{Change, DefaultAclKind, Relation, RelationBody, RowSecurity};
 
 /// What one transaction writes; its lists are applied in the order of the fields.
 #[derive(Debug, Default)]
@@ -307,6 +307,7 @@ async fn put_change(
                 .execute(to)
                 .await?;
         }
+        Change::PutRowSecurity(security) => put_row_security(to, &database, security).await?,
         // The counter's row is written with every batch of its database.
         Change::NextOid(_) => {}
     }
@@ -381,6 +382,26 @@ async fn put_relation(
     Ok(())
 }
 
+async fn put_row_security(
+    to: &mut SqliteConnection,
+    database: &str,
+    security: &RowSecurity,
+) -> Result<()> {
+    if security.is_none() {
+        let sql = "DELETE FROM row_security WHERE database_id = $1 AND relation_oid = $2";
+        return delete_one(to, sql, database, security.relation).await;
+    }
+    let sql = "INSERT INTO row_security (database_id, relation_oid, body) VALUES ($1, $2, $3)
+               ON CONFLICT (database_id, relation_oid) DO UPDATE SET body = excluded.body";
+    sqlx::query(sql)
+        .bind(database)
+        .bind(key::oid(security.relation))
+        .bind(json("row security", security)?)
+        .execute(to)
+        .await?;
+    Ok(())
+}
+
 async fn drop_relation(
     to: &mut SqliteConnection,
     database: &str,
@@ -404,12 +425,19 @@ async fn drop_relation(
     delete_one(to, sql, database, relation).await?;
     let sql = "DELETE FROM dependency WHERE database_id = $1 AND relation_oid = $2";
     delete_one(to, sql, database, relation).await?;
+    let sql = "DELETE FROM row_security WHERE database_id = $1 AND relation_oid = $2";
+    delete_one(to, sql, database, relation).await?;
     if database == key::SYSTEM {
-        // What tenants granted on it goes with it.
-        sqlx::query("DELETE FROM borrowed_acl WHERE relation_oid = $1")
-            .bind(key::oid(relation))
-            .execute(to)
-            .await?;
+        // What tenants granted on it, and how they narrowed it, goes with it.
+        for sql in [
+            "DELETE FROM borrowed_acl WHERE relation_oid = $1",
+            "DELETE FROM row_security WHERE relation_oid = $1",
+        ] {
+            sqlx::query(sql)
+                .bind(key::oid(relation))
+                .execute(&mut *to)
+                .await?;
+        }
     }
     Ok(())
 }
@@ -448,6 +476,7 @@ async fn drop_tenant(to: &mut SqliteConnection, tenant: TenantId, due_at: i64) -
         "DELETE FROM function_acl WHERE database_id = $1",
         "DELETE FROM borrowed_acl WHERE database_id = $1",
         "DELETE FROM sequence_value WHERE database_id = $1",
+        "DELETE FROM row_security WHERE database_id = $1",
         "DELETE FROM counter WHERE database_id = $1",
         "DELETE FROM tenant WHERE id = $1",
     ] {

@@ -13,8 +13,8 @@ use super::oid;
 use super::table::SystemTable;
 use crate::id::{DatabaseId, Oid};
 use crate::model::{
-    Acl, AclItem, Database, Identity, Key, KeyKind, Privilege, Privileges, Relation, RelationBody,
-    Role, Scope, Sequence, Table, drawn_sequences,
+    Acl, AclItem, Database, Identity, Key, KeyKind, Privilege, Privileges, Reader, Relation,
+    RelationBody, Role, RowSecurity, Scope, Sequence, Table, drawn_sequences,
 };
 use crate::sql_type::SqlType;
 
@@ -527,6 +527,34 @@ impl Scene {
         };
         let mut keys = index_keys(self.relation(relation)?);
         keys.find(|key| same(&key.columns)).map(|key| key.oid)
+    }
+
+    // Row security.
+
+    /// The row security of a table that the session's own database has. What the operator says of a
+    /// table that it lends is the operator's to know.
+    pub fn row_security(&self, relation: Oid) -> Option<&RowSecurity> {
+        self.database.row_security.get(&relation).map(AsRef::as_ref)
+    }
+
+    /// All of them, with their tables.
+    pub fn secured(&self) -> impl Iterator<Item = (&Relation, &RowSecurity)> {
+        self.database.row_security.values().filter_map(|security| {
+            let relation = self.relation(security.relation)?;
+            Some((relation, security.as_ref()))
+        })
+    }
+
+    /// Whether policies narrow what the current role sees of a table.
+    pub fn is_narrowed(&self, relation: &Relation) -> bool {
+        let reader = Reader {
+            system: &self.system,
+            database: &self.database,
+            role: self.role,
+            roles: &self.roles,
+            superuser: self.superuser,
+        };
+        !reader.bound_by(relation, self.is_lent(relation)).is_empty()
     }
 
     // Functions.

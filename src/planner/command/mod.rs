@@ -2,6 +2,7 @@
 
 mod copy;
 mod grant;
+mod policy;
 mod role;
 mod sequence;
 mod tenant;
@@ -31,6 +32,9 @@ pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Option<Body>> {
     }
     if let Some(sequence) = sequence::read(cursor)? {
         return Ok(Some(Body::Sequence(Box::new(sequence))));
+    }
+    if let Some(policy) = policy::read(cursor)? {
+        return Ok(Some(Body::Policy(Box::new(policy))));
     }
     if let Some(body) = grant::read(cursor)? {
         return Ok(Some(body));
@@ -193,7 +197,6 @@ fn cursor_statement(cursor: &mut Cursor<'_>) -> Result<Option<Body>> {
         &["CREATE", "MATERIALIZED"],
         &["CREATE", "FUNCTION"],
         &["CREATE", "TRIGGER"],
-        &["CREATE", "POLICY"],
         &["CREATE", "TYPE"],
         &["CREATE", "DOMAIN"],
         &["CREATE", "EXTENSION"],

@@ -4,6 +4,7 @@ mod aggregates;
 pub(super) mod do_nothing;
 pub(super) mod functions;
 pub(super) mod literals;
+pub(super) mod locks;
 pub(super) mod object_names;
 pub(super) mod operators;
 pub(super) mod output_names;

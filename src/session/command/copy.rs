@@ -13,7 +13,7 @@ use crate::execute::Limits;
 use crate::planner::Scope;
 use crate::planner::ast::{Body, Copy, CopySource, CopyValue};
 use crate::planner::source::{AsOf, Found, TableRef};
-use crate::policy::{Caller, check_columns};
+use crate::policy::{Caller, Judged, check_columns};
 use crate::session::Session;
 use crate::session::copy_sink::{CopySink, Shape};
 use crate::session::keys::{KeyCheck, KeyGuard};
@@ -119,6 +119,11 @@ async fn copy_in(
     let numbers: Vec<i16> = targets.iter().map(|column| column.number).collect();
     let granted = check_columns(caller, Privilege::Insert, &found, &numbers)?;
     super::insert::check_lent(caller, &found)?;
+    let judged = [Judged::Inserted];
+    let rules = query::row_checks(session, &found, caller, scope, &judged, false).await?;
+    if rules.binds() {
+        return Err(Error::CopyNarrowed);
+    }
     session.transaction.check_room(&found.relation)?;
     let columns: Columns = targets
         .iter()
@@ -154,6 +159,8 @@ async fn copy_in(
     let sink = CopySink {
         shape,
         writer,
+        rules,
+        execution: session.execution(&scope.state, Limits::default()),
         inbox: Arc::clone(&session.inbox),
     };
     let relation = found.relation.name.clone();

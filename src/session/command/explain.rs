@@ -5,6 +5,8 @@ use std::sync::Arc;
 use datafusion::arrow::array::{RecordBatch, StringViewArray};
 use datafusion::arrow::datatypes::{DataType, Field, Schema};
 use datafusion::common::ScalarValue;
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::display::DisplayableExecutionPlan;
 use datafusion::sql::sqlparser::ast;
 
@@ -13,6 +15,7 @@ use super::query;
 use crate::error::{Error, Result};
 use crate::execute::{self, Limits};
 use crate::planner::ast::{Body, Explain};
+use crate::policy::BarrierExec;
 use crate::session::Session;
 use crate::session::reply::{Reply, Rows, RowsTag};
 
@@ -47,6 +50,7 @@ pub(super) async fn run(
     let lines = if explain.analyze {
         let (physical, rows, elapsed) =
             execute::analyze(guarded, &session.execution(&scope.state, limits)).await?;
+        let physical = outside(physical)?;
         let text = DisplayableExecutionPlan::with_metrics(physical.as_ref())
             .indent(explain.verbose)
             .to_string();
@@ -59,6 +63,7 @@ pub(super) async fn run(
         lines
     } else {
         let physical = execute::physical(guarded, &scope.state, session.moments()).await?;
+        let physical = outside(physical)?;
         let text = DisplayableExecutionPlan::new(physical.as_ref())
             .indent(explain.verbose)
             .to_string();
@@ -85,6 +90,17 @@ pub(super) async fn run(
         batches: Box::pin(futures::stream::iter([Ok(batch)])),
         tag: RowsTag::Fixed("EXPLAIN".to_owned()),
     }))
+}
+
+/// A plan without what is behind barriers: its counts would tell of rows that a policy hides.
+fn outside(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+    let shown = plan.transform_down(|node| {
+        Ok(match node.downcast_ref::<BarrierExec>() {
+            Some(barrier) => Transformed::new(barrier.shown(), true, TreeNodeRecursion::Jump),
+            None => Transformed::no(node),
+        })
+    })?;
+    Ok(shown.data)
 }
 
 /// A line without the names of files, which tell of storage.

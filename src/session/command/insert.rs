@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::execute::Limits;
 use crate::planner::source::Found;
 use crate::planner::{self, Parameters, Scope, params};
-use crate::policy::{Caller, check_columns};
+use crate::policy::{Caller, Judged, check_columns};
 use crate::session::Session;
 use crate::session::keys::{KeyCheck, KeyGuard};
 use crate::session::prepared::Prepared;
@@ -63,6 +63,11 @@ pub(super) async fn run(
     if let Some(returning) = &planned.returning {
         check_returning(&caller, &planned.found, returning)?;
     }
+    let reads = |returning: &Returning| !returning.reads().is_empty();
+    let reads = planned.returning.as_ref().is_some_and(reads);
+    let (found, judged) = (&planned.found, [Judged::Inserted]);
+    let rules = query::row_checks(session, found, &caller, &scope, &judged, reads).await?;
+    let execution = session.execution(&scope.state, limits);
     let plan = query::bind(planned.plan, parameters)?;
     let guarded = query::guard(session, plan, &caller, &scope).await?;
     let mut batches = query::stream(session, guarded, &scope, limits);
@@ -84,7 +89,9 @@ pub(super) async fn run(
     let mut returned = Vec::new();
     while let Some(batch) = batches.next().await {
         let batch = super::modify::as_schema(&batch?, writer.schema())?;
-        let written = writer.write(&batch).await?;
+        let batch = writer.completed(&batch)?;
+        let allowed = rules.allow(&batch, Judged::Inserted, &execution).await?;
+        let written = writer.write(allowed).await?;
         if planned.returning.is_some() {
             returned.push(written);
         }

@@ -12,6 +12,7 @@ mod insert;
 mod lock;
 mod modify;
 mod names;
+mod policy;
 mod prepare;
 mod query;
 mod returning;
@@ -35,7 +36,7 @@ use super::prepared::Prepared;
 use super::reply::Reply;
 use crate::error::{Error, Result};
 use crate::execute::Limits;
-use crate::planner::ast::{Body, Role, Sequence};
+use crate::planner::ast::{Body, Policy, Role, Sequence};
 
 pub(super) use describe::prepare;
 
@@ -91,6 +92,7 @@ async fn dispatch(
         Body::Sequence(statement) => sequence::run(session, statement).await,
         Body::Role(statement) => role::run(session, statement).await,
         Body::Grant(statement) => grant::run(session, statement).await,
+        Body::Policy(statement) => policy::run(session, statement).await,
         Body::DefaultPrivileges {
             roles,
             schemas,
@@ -182,6 +184,12 @@ fn check_read_only(session: &Session, body: &Body) -> Result<()> {
         Body::Role(Role::SetRole { .. } | Role::SetSessionAuthorization { .. }) => return Ok(()),
         Body::Role(_) => "ALTER ROLE".to_owned(),
         Body::Grant(grant) => if grant.revoke { "REVOKE" } else { "GRANT" }.to_owned(),
+        Body::Policy(policy) => match policy.as_ref() {
+            Policy::Create { .. } => "CREATE POLICY",
+            Policy::Alter { .. } | Policy::Rename { .. } => "ALTER POLICY",
+            Policy::Drop { .. } => "DROP POLICY",
+        }
+        .to_owned(),
         Body::DefaultPrivileges { .. } => "ALTER DEFAULT PRIVILEGES".to_owned(),
         Body::Copy(copy) if copy.from => "COPY FROM".to_owned(),
         _ => return Ok(()),

@@ -25,7 +25,6 @@ use crate::execute::Limits;
 use crate::planner::Scope;
 use crate::policy::{self, check_columns};
 use crate::session::Session;
-use crate::session::opener::Opened;
 use crate::session::prepared::Prepared;
 use crate::session::reply::{Columns, Reply, Rows, RowsTag};
 use change::Planned;
@@ -82,20 +81,18 @@ pub(super) async fn run(
     }
     let plan = query::bind(planned.plan.clone(), parameters)?;
     lock::rows_of(session, &planned.found, &caller).await?;
-    let engine = Arc::clone(&session.engine);
-    let opened = Opened::load(
-        &engine,
-        &mut session.transaction,
-        &[&plan],
-        &caller,
-        &scope.zone,
-    )
-    .await?;
-    let guarded = policy::guard(plan, &caller, &opened)?;
+    let checked = policy::guard(plan, &caller, &scope, planned.purpose())?;
+    let reads = planned.reads(&checked);
+    let judged = planned.judged();
+    let found = &planned.found;
+    let rules = query::row_checks(session, found, &caller, &scope, &judged, reads).await?;
+    let opened = query::load(session, checked.tables(), &caller, &scope).await?;
+    let guarded = checked.open(&opened)?;
     let found = query::stream(session, guarded, &scope, limits);
     let changes = rewrite::collect(found, &planned).await?;
     let work = Rewrite {
         planned: &planned,
+        rules: &rules,
         opened: &opened,
         caller: &caller,
         scope: &scope,

@@ -206,6 +206,22 @@ pub(super) async fn drop_relations(
         let Some(relation) = database.relations.get(oid) else {
             continue;
         };
+        let policy = super::policy::reader_of(&database, *oid, None);
+        let stays = |table: &str| {
+            let of = |oid: &Oid| database.relations.get(oid).is_some_and(|r| r.name == table);
+            !doomed.iter().any(of)
+        };
+        if let Some((policy, table)) = policy.filter(|(_, table)| !cascade && stays(table)) {
+            let name = &relation.name;
+            return Err(Error::DependentObjects {
+                object: format!("{} {name}", kind_of(relation)),
+                detail: format!(
+                    "policy {policy} on table {table} depends on {} {name}",
+                    kind_of(relation)
+                ),
+            });
+        }
+        changes.extend(super::policy::without_readers(&database, *oid));
         if let Some(table) = relation.table() {
             if table.scope != Reach::Own {
                 check_tenant_dependants(session, relation, cascade).await?;

@@ -13,8 +13,9 @@ use tessera_catalog::sql_type::SqlType;
 use super::lock;
 use crate::error::Result;
 use crate::execute::{self, BatchStream, Limits};
+use crate::planner::source::{Found, TableRef};
 use crate::planner::{self, Parameters, RelationSizes, Scope};
-use crate::policy::{self, Caller, GuardedPlan};
+use crate::policy::{self, Caller, GuardedPlan, Judged, Purpose, RowChecks};
 use crate::session::opener::Opened;
 use crate::session::prepared::{PlannedFor, Prepared};
 use crate::session::reply::{Columns, OutColumn, Reply, Rows, RowsTag};
@@ -135,21 +136,58 @@ pub(super) async fn guard(
     caller: &Caller,
     scope: &Scope,
 ) -> Result<GuardedPlan> {
+    guard_for(session, plan, caller, scope, Purpose::Read).await
+}
+
+/// The same for what the server itself asks when a table's definition changes.
+pub(super) async fn guard_for(
+    session: &mut Session,
+    plan: LogicalPlan,
+    caller: &Caller,
+    scope: &Scope,
+    purpose: Purpose,
+) -> Result<GuardedPlan> {
     let engine = Arc::clone(&session.engine);
     if let Some(cell) = scope.session.wanted_sizes() {
         let sizes = sizes(&engine, caller).await?;
         // A statement that plans twice has them already.
         let _ = cell.set(sizes);
     }
-    let opened = Opened::load(
+    let checked = policy::guard(plan, caller, scope, purpose)?;
+    let opened = load(session, checked.tables(), caller, scope).await?;
+    checked.open(&opened)
+}
+
+/// Loads the states of tables that a checked plan reads.
+pub(super) async fn load<'a>(
+    session: &mut Session,
+    tables: impl IntoIterator<Item = &'a TableRef>,
+    caller: &Caller,
+    scope: &Scope,
+) -> Result<Opened> {
+    let engine = Arc::clone(&session.engine);
+    Opened::load(
         &engine,
         &mut session.transaction,
-        &[&plan],
+        tables,
         caller,
         &scope.zone,
     )
-    .await?;
-    policy::guard(plan, caller, &opened)
+    .await
+}
+
+/// What policies say of the rows that a statement writes to a table.
+pub(super) async fn row_checks(
+    session: &mut Session,
+    found: &Found,
+    caller: &Caller,
+    scope: &Scope,
+    judged: &[Judged],
+    reads: bool,
+) -> Result<RowChecks> {
+    let rules = policy::row_checks(found, caller, scope, judged, reads)?;
+    let opened = load(session, rules.tables(), caller, scope).await?;
+    rules.open(&opened)
 }
 
 /// Rows and bytes of all relations that the caller's database reads.

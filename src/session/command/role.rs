@@ -467,6 +467,7 @@ fn objects_of(database: &Database, role: Oid) -> Vec<String> {
             found.push(format!("privileges for schema {}", schema.name));
         }
     }
+    found.extend(super::policy::policies_for(database, role));
     found.sort();
     found
 }

@@ -91,7 +91,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
         has_role(scene, &who, group, words.text().unwrap_or_default())
     }),
     Function::strict("row_security_active", 1..=1, "bool", |scene, args| {
-        Ok(class(scene, args[0])?.map(|_| false).into())
+        let narrowed = |found| match found {
+            Class::Relation(relation) => scene.is_narrowed(relation),
+            Class::Index(..) | Class::System(_) => false,
+        };
+        Ok(class(scene, args[0])?.map(narrowed).into())
     }),
     Function::lenient("acldefault", 2..=2, "text[]", |scene, args| {
         let owner = Oid(args[1].oid());

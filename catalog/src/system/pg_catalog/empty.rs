@@ -3,7 +3,7 @@
 
 use crate::system::table::{SystemTable, no_rows};
 
-pub(in crate::system) static TABLES: [SystemTable; 87] = [
+pub(in crate::system) static TABLES: [SystemTable; 85] = [
     SystemTable::table(
         "pg_catalog",
         "pg_amop",
@@ -209,24 +209,6 @@ pub(in crate::system) static TABLES: [SystemTable; 87] = [
         r#"
         partrelid oid, partstrat "char", partnatts int2, partdefid oid, partattrs int2vector,
         partclass oidvector, partcollation oidvector, partexprs text"#,
-        no_rows,
-    ),
-    SystemTable::view(
-        "pg_catalog",
-        "pg_policies",
-        12018,
-        "
-        schemaname name, tablename name, policyname name, permissive text, roles name[], cmd text,
-        qual text, with_check text",
-        no_rows,
-    ),
-    SystemTable::table(
-        "pg_catalog",
-        "pg_policy",
-        3256,
-        r#"
-        oid oid, polname name, polrelid oid, polcmd "char", polpermissive bool, polroles oid[],
-        polqual text, polwithcheck text"#,
         no_rows,
     ),
     SystemTable::view(

@@ -26,6 +26,7 @@ pub(in crate::system) mod pg_namespace;
 pub(in crate::system) mod pg_opclass;
 pub(in crate::system) mod pg_operator;
 pub(in crate::system) mod pg_opfamily;
+pub(in crate::system) mod pg_policy;
 pub(in crate::system) mod pg_prepared_statements;
 pub(in crate::system) mod pg_proc;
 pub(in crate::system) mod pg_rewrite;
@@ -51,7 +52,7 @@ pub(in crate::system) mod pg_views;
 use super::table::SystemTable;
 
 /// Those with rows.
-static FILLED: [&SystemTable; 52] = [
+static FILLED: [&SystemTable; 54] = [
     &pg_aggregate::TABLE,
     &pg_am::TABLE,
     &pg_attrdef::TABLE,
@@ -76,6 +77,8 @@ static FILLED: [&SystemTable; 52] = [
     &pg_opclass::TABLE,
     &pg_operator::TABLE,
     &pg_opfamily::TABLE,
+    &pg_policy::TABLE,
+    &pg_policy::PG_POLICIES,
     &pg_prepared_statements::TABLE,
     &pg_proc::TABLE,
     &pg_rewrite::TABLE,

@@ -1,6 +1,6 @@
 //! `pg_class`: tables, views, indexes of keys, and the system relations themselves.
 
-use crate::model::{Acl, RelationBody};
+use crate::model::{Acl, RelationBody, RowSecurity};
 use crate::system::access::acl_of_system_table;
 use crate::system::oid;
 use crate::system::rows::{Rows, Value, row};
@@ -82,8 +82,8 @@ fn add(scene: &Scene, rows: &mut Rows, class: Class<'_>) {
         relhasrules: kind == 'v',
         relhastriggers: false,
         relhassubclass: false,
-        relrowsecurity: false,
-        relforcerowsecurity: false,
+        relrowsecurity: security(scene, class).is_some_and(|s| s.enabled),
+        relforcerowsecurity: security(scene, class).is_some_and(|s| s.forced),
         relispopulated: true,
         relreplident: if kind == 'r' && !matches!(class, Class::System(_)) { 'd' } else { 'n' },
         relispartition: false,
@@ -93,6 +93,13 @@ fn add(scene: &Scene, rows: &mut Rows, class: Class<'_>) {
         relacl: acl(scene, class),
         reloptions: options(class),
     );
+}
+
+fn security<'a>(scene: &'a Scene, class: Class<'_>) -> Option<&'a RowSecurity> {
+    match class {
+        Class::Relation(relation) => scene.row_security(relation.oid),
+        Class::Index(..) | Class::System(_) => None,
+    }
 }
 
 fn size(scene: &Scene, class: Class<'_>) -> (i64, i64) {

@@ -24,7 +24,8 @@ fn rows(scene: &Scene, rows: &mut Rows) {
             hasindexes: matches!(class, Class::Relation(relation) if index_keys(relation).next().is_some()),
             hasrules: false,
             hastriggers: false,
-            rowsecurity: false,
+            rowsecurity: matches!(class, Class::Relation(relation)
+                if scene.row_security(relation.oid).is_some_and(|s| s.enabled)),
         );
     }
 }

@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::planner::row_ids::{FILE_COLUMN, ROW_COLUMN, mark};
 use crate::planner::source::Found;
 use crate::planner::{self, Parameters, Scope};
+use crate::policy::{Checked, Judged, Purpose, Verb};
 use crate::session::command::names::{folded, relation};
 use crate::session::command::returning::Returning;
 use crate::session::write::{table, table_schema};
@@ -46,6 +47,55 @@ pub(super) struct Planned {
     /// The rights that are needed, with the columns that they are for.
     pub(super) rights: Vec<(Privilege, Vec<i16>)>,
     pub(super) returning: Option<Returning>,
+}
+
+impl Planned {
+    /// What the statement wants the table's rows for.
+    pub(super) fn purpose(&self) -> Purpose {
+        let verb = match self.verb {
+            "UPDATE" => Verb::Update,
+            "DELETE" => Verb::Delete,
+            _ => Verb::Merge,
+        };
+        Purpose::Change {
+            verb,
+            returns: self.returns(),
+        }
+    }
+
+    /// Whether the statement looks at the table's rows, beside changing them.
+    pub(super) fn reads(&self, checked: &Checked) -> bool {
+        self.returns() || checked.reads_target()
+    }
+
+    fn returns(&self) -> bool {
+        let returning = self.returning.as_ref();
+        returning.is_some_and(|returning| !returning.reads().is_empty())
+    }
+
+    /// The rows that policies are to judge one by one.
+    pub(super) fn judged(&self) -> Vec<Judged> {
+        let merge = self.verb == "MERGE";
+        let mut judged = Vec::new();
+        for action in &self.actions {
+            match action {
+                Action::Insert => judged.push(Judged::Inserted),
+                Action::Update(_) if merge => {
+                    judged.extend([Judged::MergeUpdated, Judged::Updated]);
+                }
+                Action::Update(_) => judged.push(Judged::Updated),
+                Action::Delete if merge => judged.push(Judged::MergeDeleted),
+                Action::Delete | Action::Nothing => {}
+            }
+        }
+        let mut once = Vec::new();
+        for what in judged {
+            if !once.contains(&what) {
+                once.push(what);
+            }
+        }
+        once
+    }
 }
 
 /// The table that a statement changes.

@@ -19,9 +19,9 @@ use tessera_catalog::storage::DataFile;
 use super::as_schema;
 use super::change::{Action, LEADING_COLUMNS, Planned};
 use crate::error::{Error, Result};
-use crate::execute::{BatchStream, Limits};
+use crate::execute::{BatchStream, Execution, Limits};
 use crate::planner::Scope;
-use crate::policy::{self, Caller, Granted};
+use crate::policy::{self, Caller, Granted, Judged, RowChecks};
 use crate::session::Session;
 use crate::session::command::{default, query};
 use crate::session::keys::{KeyCheck, KeyGuard};
@@ -113,9 +113,18 @@ struct Reread {
     memory: Vec<(i64, Space)>,
 }
 
+/// Consecutive rows of one file, or of one batch in memory.
+struct Run<'a> {
+    rows: &'a RecordBatch,
+    file: i64,
+    space: Space,
+    execution: &'a Execution,
+}
+
 /// The writing half of a change.
 pub(super) struct Rewrite<'a> {
     pub(super) planned: &'a Planned,
+    pub(super) rules: &'a RowChecks,
     pub(super) opened: &'a Opened,
     pub(super) caller: &'a Caller,
     pub(super) scope: &'a Scope,
@@ -152,6 +161,7 @@ impl Rewrite<'_> {
                 operation: self.planned.verb,
             },
         )?;
+        let execution = session.execution(&self.scope.state, self.limits);
         let mut returned = Vec::new();
         let mut emptied: BTreeSet<Part> = BTreeSet::new();
         let reread = self.reread(&changes, &mut writer, &mut emptied);
@@ -161,14 +171,22 @@ impl Rewrite<'_> {
             let mut batches = query::stream(session, guarded, self.scope, self.limits);
             while let Some(batch) = batches.next().await {
                 for (file, space, rows) in runs(&batch?, &reread)? {
-                    self.file_rows(&rows, file, space, &changes, &mut writer, &mut returned)
+                    let run = Run {
+                        rows: &rows,
+                        file,
+                        space,
+                        execution: &execution,
+                    };
+                    self.file_rows(run, &changes, &mut writer, &mut returned)
                         .await?;
                 }
             }
         }
         if !changes.inserted.is_empty() {
             let rows = self.inserted(&changes, &writer)?;
-            returned.push(writer.write(&rows).await?);
+            let rows = writer.completed(&rows)?;
+            let allowed = self.rules.allow(&rows, Judged::Inserted, &execution);
+            returned.push(writer.write(allowed.await?).await?);
         }
         let written = writer.finish().await?;
         for part in emptied {
@@ -260,6 +278,7 @@ impl Rewrite<'_> {
     /// Whether nothing of a file stays and nobody asks what was in it.
     fn all_gone(&self, touched: &[Touched], file: &DataFile) -> bool {
         self.planned.returning.is_none()
+            && !(self.rules.binds() && self.planned.verb == "MERGE")
             && touched.len() as u64 == file.rows
             && touched
                 .iter()
@@ -269,13 +288,17 @@ impl Rewrite<'_> {
     /// Writes consecutive rows of one file anew, but for those that are deleted.
     async fn file_rows(
         &self,
-        rows: &RecordBatch,
-        file: i64,
-        space: Space,
+        run: Run<'_>,
         changes: &Changes,
         writer: &mut RowWriter,
         returned: &mut Vec<RecordBatch>,
     ) -> Result<()> {
+        let Run {
+            rows,
+            file,
+            space,
+            execution,
+        } = run;
         let width = rows.num_columns() - 2;
         let places = rows.column(width + 1).as_primitive::<Int64Type>();
         let live: Vec<usize> = (0..width).collect();
@@ -304,11 +327,18 @@ impl Rewrite<'_> {
         }
         if !updated.is_empty() {
             let old = take(&stored, updated)?;
+            let rules = self.rules;
+            rules.allow(&old, Judged::MergeUpdated, execution).await?;
             let new = self.updated(&old, &changed, changes)?;
-            returned.push(writer.write(&new).await?);
+            let new = writer.completed(&new)?;
+            let allowed = rules.allow(&new, Judged::Updated, execution).await?;
+            returned.push(writer.write(allowed).await?);
         }
         if !deleted.is_empty() {
-            returned.push(take(&stored, deleted)?);
+            let old = take(&stored, deleted)?;
+            let rules = self.rules;
+            rules.allow(&old, Judged::MergeDeleted, execution).await?;
+            returned.push(old);
         }
         Ok(())
     }

@@ -48,6 +48,9 @@ pub(in crate::session::command) async fn alter(
                 .err()
                 .unwrap_or_else(|| Error::NoSuchRelation(name.clone())));
         };
+        if super::super::policy::switch(session, &caller, &found, operation)? {
+            continue;
+        }
         check_owner(&caller, &found)?;
         let mut relation = found.relation.as_ref().clone();
         match operation {
@@ -435,6 +438,21 @@ fn drop_column(
         return Err(Error::DependentObjects {
             object: format!("column {name} of table {relation}"),
             detail: format!("view {view} depends on column {name} of table {relation}"),
+        });
+    }
+    if let Some((policy, of)) =
+        super::super::policy::reader_of(database, found.relation.oid, Some(number))
+    {
+        if cascade {
+            return Err(Error::Unsupported(
+                "DROP COLUMN … CASCADE over policies".to_owned(),
+            ));
+        }
+        return Err(Error::DependentObjects {
+            object: format!("column {name} of table {relation}"),
+            detail: format!(
+                "policy {policy} on table {of} depends on column {name} of table {relation}"
+            ),
         });
     }
     // Constraints that name the column go with it, as in PostgreSQL.

@@ -20,7 +20,7 @@ use crate::execute::Limits;
 use crate::planner::Scope;
 use crate::planner::ast::SequenceOptions;
 use crate::planner::source::Found;
-use crate::policy::{Caller, check_columns};
+use crate::policy::{Caller, Judged, RowChecks, check_columns};
 use crate::session::Session;
 use crate::session::reply::{Notice, Reply};
 use crate::session::write::{RowWriter, Writing};
@@ -388,9 +388,12 @@ async fn fill(
             operation: "CREATE TABLE AS SELECT",
         },
     )?;
+    let rules = RowChecks::of_new_table(&found.relation.name);
+    let execution = session.execution(&scope.state, limits);
     while let Some(batch) = batches.next().await {
         let batch = super::super::modify::as_schema(&batch?, writer.schema())?;
-        writer.write(&batch).await?;
+        let allowed = rules.allow(&batch, Judged::Inserted, &execution).await?;
+        writer.write(allowed).await?;
     }
     let rows = writer.written();
     for part in writer.finish().await? {

@@ -39,7 +39,8 @@ pub(super) async fn first_rows(
     };
     let (plan, _, _) = query::plan(&query, &scope, &[])?;
     let owner = caller.acting_as(found.relation.owner);
-    let guarded = query::guard(session, plan, &owner, &scope).await?;
+    let purpose = crate::policy::Purpose::Definition;
+    let guarded = query::guard_for(session, plan, &owner, &scope, purpose).await?;
     let limits = crate::execute::Limits::default();
     let mut batches = query::stream(session, guarded, &scope, limits);
     while let Some(batch) = batches.next().await {
