@@ -41,6 +41,11 @@ pub fn bind(written: &ast::Expr, found: &Found, scope: &Scope) -> Result<Conditi
     };
     let plan = narrowed.plan(rows, scope).map_err(|error| match error {
         Error::Grouping(text) => Error::Grouping(text.replace("WHERE", "policy expressions")),
+        Error::Function {
+            sqlstate: "42803",
+            message,
+            ..
+        } => Error::Grouping(message.replace("WHERE", "policy expressions")),
         Error::DatatypeMismatch(text) => {
             Error::DatatypeMismatch(text.replace("of WHERE must", "of POLICY must"))
         }
