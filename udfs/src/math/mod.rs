@@ -14,3 +14,4 @@ pub mod risk;
 pub mod rng;
 pub mod season;
 pub mod sentiment;
+pub mod ziggurat;

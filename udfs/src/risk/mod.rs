@@ -6,10 +6,13 @@
 //! rows or the number of threads.
 
 mod ahead;
+mod backtest;
 mod benchmark;
 mod credit;
 mod drawdown;
 mod garch;
+mod panel;
+mod portfolio;
 mod ratio;
 mod returns;
 mod sums;
@@ -37,7 +40,13 @@ pub(crate) fn aggregates() -> impl Iterator<Item = &'static AggregateSpec> {
 
 /// The table functions.
 pub(crate) fn tables() -> Vec<Arc<dyn TableFunction>> {
-    vec![Arc::new(garch::GarchForecast), Arc::new(garch::GarchFit)]
+    vec![
+        Arc::new(garch::GarchForecast),
+        Arc::new(garch::GarchFit),
+        Arc::new(backtest::BacktestFunction),
+        Arc::new(portfolio::RiskFunction),
+        Arc::new(portfolio::StressFunction),
+    ]
 }
 
 /// The window functions.
