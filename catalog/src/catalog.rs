@@ -118,6 +118,18 @@ pub struct PartSize {
     pub bytes: u64,
 }
 
+/// Which version of a part was visible.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PartVersion {
+    pub part: Part,
+    pub version: i64,
+}
+
+/// How long a version may take from being durable to being visible.
+const MAX_PUBLICATION: Duration = Duration::from_secs(10);
+/// How often it is looked for meanwhile.
+const PUBLICATION_STEP: Duration = Duration::from_millis(1);
+
 /// All databases and their tables' visible versions; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Catalog {
@@ -283,6 +295,44 @@ impl Catalog {
             bytes: row.bytes,
         };
         Ok(rows.into_iter().map(size).collect())
+    }
+
+    /// The visible versions of all parts of several tables, all at one moment.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`] when the catalog's database fails.
+    pub async fn versions_of(&self, tables: &[TableUuid]) -> Result<Vec<PartVersion>> {
+        let rows = self.shared.store.parts_of_all(tables).await?;
+        let version = |row: crate::store::PartRow| PartVersion {
+            part: row.part,
+            version: row.version,
+        };
+        Ok(rows.into_iter().map(version).collect())
+    }
+
+    /// A part as it was when [`Catalog::versions_of`] told its version.
+    ///
+    /// # Errors
+    ///
+    /// As [`Catalog::snapshot_of`].
+    pub async fn snapshot_at(&self, told: PartVersion, table: &str) -> Result<Arc<Snapshot>> {
+        let begin = tokio::time::Instant::now();
+        loop {
+            let newest = self.shared.snapshot(told.part, table).await?;
+            if newest.version == Some(told.version) {
+                return Ok(newest);
+            }
+            if newest.version > Some(told.version) {
+                let version = AsOf::Version(told.version);
+                return self.shared.snapshot_of(told.part, version, table).await;
+            }
+            // Durable, and about to be visible.
+            if begin.elapsed() > MAX_PUBLICATION {
+                return Err(Error::Conflict);
+            }
+            tokio::time::sleep(PUBLICATION_STEP).await;
+        }
     }
 
     /// The parts in a space, by table.

@@ -17,6 +17,7 @@ mod store;
 pub mod system;
 
 pub use catalog::{
-    AsOf, CATALOG_FILE, Catalog, CatalogLimits, CatalogOptions, PartSize, SequenceValue,
+    AsOf, CATALOG_FILE, Catalog, CatalogLimits, CatalogOptions, PartSize, PartVersion,
+    SequenceValue,
 };
 pub use error::{Error, Result};

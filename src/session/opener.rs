@@ -10,6 +10,7 @@ use datafusion::catalog::TableProvider;
 use datafusion::common::ScalarValue;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::logical_expr::LogicalPlan;
+use tessera_catalog::PartVersion;
 use tessera_catalog::id::{DatabaseId, Part, Space};
 use tessera_catalog::model::{Scope as Reach, Table, Tenant};
 use tessera_catalog::provider::{
@@ -63,6 +64,8 @@ pub(super) struct Opened {
     zone: Arc<str>,
     snapshots: HashMap<(Part, AsOf), Arc<Snapshot>>,
     unions: HashMap<tessera_catalog::id::TableUuid, Vec<(Part, Arc<Tenant>)>>,
+    /// Versions of the unions' parts, all of one moment.
+    versions: HashMap<Part, i64>,
     pending: HashMap<Part, PendingPart>,
     /// The parts of the table that the statement changes.
     target: Vec<RowsBranch>,
@@ -97,10 +100,13 @@ impl Opened {
             zone: Arc::clone(zone),
             snapshots: HashMap::new(),
             unions: HashMap::new(),
+            versions: HashMap::new(),
             pending: HashMap::new(),
             target: Vec::new(),
             missing: HashMap::new(),
         };
+        let tables: Vec<&TableRef> = tables.into_iter().collect();
+        opened.versions = opened.versions_of(&tables, transaction).await?;
         let mut now: Vec<(Part, String)> = Vec::new();
         let mut target: Vec<(Part, Option<Arc<str>>)> = Vec::new();
         for reference in tables {
@@ -109,7 +115,7 @@ impl Opened {
             };
             opened.missing.extend(missing_defaults(table, zone)?);
             let name = &reference.found.relation.name;
-            match opened.place(transaction, reference, table, caller).await? {
+            match opened.place(transaction, reference, table, caller) {
                 Place::One(part) if reference.row_ids => {
                     now.push((part, name.clone()));
                     target.push((part, opened.tenant_of(table)));
@@ -209,20 +215,41 @@ impl Opened {
         Ok(())
     }
 
-    async fn place(
+    /// The versions of all parts of the common tables that an operator's statement reads.
+    async fn versions_of(
+        &self,
+        tables: &[&TableRef],
+        transaction: &mut Transaction,
+    ) -> Result<HashMap<Part, i64>> {
+        let unions: BTreeSet<_> = tables
+            .iter()
+            .filter_map(|reference| {
+                let found = &reference.found;
+                let table = found.relation.table()?;
+                space(found, table, self.database)
+                    .is_none()
+                    .then_some(table.uuid)
+            })
+            .collect();
+        let unions: Vec<_> = unions.into_iter().collect();
+        transaction.versions(&self.engine.catalog, &unions).await
+    }
+
+    fn place(
         &self,
         transaction: &Transaction,
         reference: &TableRef,
         table: &Table,
         caller: &Caller,
-    ) -> Result<Place> {
+    ) -> Place {
         if let Some(space) = space(&reference.found, table, self.database) {
-            return Ok(Place::One(part(space, table)));
+            return Place::One(part(space, table));
         }
-        let mut tenants = BTreeSet::new();
-        for size in self.engine.catalog.parts_of(table.uuid).await? {
-            tenants.extend(tenant_of(size.space));
-        }
+        let stored = self.versions.keys();
+        let mut tenants: BTreeSet<_> = stored
+            .filter(|part| part.table == table.uuid)
+            .filter_map(|part| tenant_of(part.space))
+            .collect();
         let pending = transaction
             .pending_parts()
             .filter(|p| p.part.table == table.uuid);
@@ -232,7 +259,7 @@ impl Opened {
             .filter_map(|tenant| caller.system.tenants.get(&tenant))
             .map(|tenant| (part(Space::Tenant(tenant.id), table), Arc::clone(tenant)))
             .collect();
-        Ok(Place::Union(parts))
+        Place::Union(parts)
     }
 
     /// What files from before a column hold in it, by the column's number.
@@ -298,16 +325,25 @@ impl Opened {
         let pending = Arc::new(self.pending.clone());
         let name: Arc<str> = Arc::from(reference.found.relation.name.as_str());
         let as_of = reference.as_of;
+        let versions = Arc::new(self.versions.clone());
         let open: OpenBranch = Arc::new(move |part| {
             let (catalog, name) = (catalog.clone(), Arc::clone(&name));
             let pending = Arc::clone(&pending);
+            let version = versions.get(&part).copied();
             Box::pin(async move {
                 let snapshot = match as_of {
                     AsOf::Timestamp(micros) => {
                         let moment = tessera_catalog::AsOf::Timestamp(micros);
                         catalog.snapshot_of(part, moment, &name).await?
                     }
-                    AsOf::Now | AsOf::Version(_) => catalog.snapshot(part, &name).await?,
+                    AsOf::Now | AsOf::Version(_) => match version {
+                        Some(version) => {
+                            let told = PartVersion { part, version };
+                            catalog.snapshot_at(told, &name).await?
+                        }
+                        // Only the transaction's own rows are there.
+                        None => Arc::new(Snapshot::empty()),
+                    },
                 };
                 Ok(with_pending(&snapshot, pending.get(&part)))
             })

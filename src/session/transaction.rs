@@ -190,6 +190,8 @@ pub(super) struct Transaction {
     /// What a repeatable-read transaction saw first.
     snapshots: HashMap<Part, Arc<Snapshot>>,
     databases: HashMap<DatabaseId, Arc<Database>>,
+    /// Versions of all parts of the common tables that an operator's transaction has seen.
+    unions: HashMap<TableUuid, HashMap<Part, i64>>,
     /// The parts whose rows nobody else changes until the transaction ends.
     locks: Locked,
     /// Counted for the session's database by itself.
@@ -210,6 +212,7 @@ impl Default for Transaction {
             former_temporary: Temporary::default(),
             snapshots: HashMap::new(),
             databases: HashMap::new(),
+            unions: HashMap::new(),
             locks: Locked::default(),
             number: 0,
             started_at: 0,
@@ -512,6 +515,37 @@ impl Transaction {
             .parts
             .values()
             .any(|pending| pending.arbitrated)
+    }
+
+    /// The versions of all parts of common tables that a statement reads, all of one moment; of the
+    /// first statement's in a repeatable-read transaction.
+    ///
+    /// # Errors
+    /// When the catalog cannot be read.
+    pub(super) async fn versions(
+        &mut self,
+        catalog: &Catalog,
+        tables: &[TableUuid],
+    ) -> Result<HashMap<Part, i64>> {
+        let is_kept = self.isolation == Isolation::RepeatableRead;
+        let new: Vec<TableUuid> = tables
+            .iter()
+            .filter(|table| !is_kept || !self.unions.contains_key(table))
+            .copied()
+            .collect();
+        if !new.is_empty() {
+            self.unions
+                .extend(new.iter().map(|table| (*table, HashMap::new())));
+            for told in catalog.versions_of(&new).await? {
+                let table = self.unions.entry(told.part.table).or_default();
+                table.insert(told.part, told.version);
+            }
+        }
+        let seen = tables.iter().filter_map(|table| self.unions.get(table));
+        Ok(seen
+            .flatten()
+            .map(|(part, version)| (*part, *version))
+            .collect())
     }
 
     /// Keeps others from changing a part's rows until the transaction ends; waits for who does so now.

@@ -160,3 +160,34 @@ fn who_stops_waiting_leaves_the_line() {
         "5"
     );
 }
+
+#[test]
+fn an_operators_union_over_tenants_is_of_one_moment() {
+    let Some(server) = Server::tessera() else {
+        return;
+    };
+    let mut writer = server.two_tenants();
+    writer.run("CREATE TABLE ledger (n int)");
+    writer.run("INSERT INTO ledger VALUES ('acme', 0), ('globex', 0)");
+    let mut reader = server.operator();
+    std::thread::scope(|scope| {
+        let writing = scope.spawn(move || {
+            for _ in 0..40 {
+                writer.run("INSERT INTO ledger VALUES ('acme', 1), ('globex', -1)");
+            }
+        });
+        while !writing.is_finished() {
+            assert_eq!(reader.value("SELECT sum(n) FROM ledger"), "0");
+        }
+    });
+    assert_eq!(reader.value("SELECT count(*) FROM ledger"), "82");
+    // A transaction that asked for one state keeps it.
+    reader.run("BEGIN ISOLATION LEVEL REPEATABLE READ");
+    assert_eq!(reader.value("SELECT count(*) FROM ledger"), "82");
+    server
+        .operator()
+        .run("INSERT INTO ledger VALUES ('acme', 5)");
+    assert_eq!(reader.value("SELECT count(*) FROM ledger"), "82");
+    reader.run("COMMIT");
+    assert_eq!(reader.value("SELECT count(*) FROM ledger"), "83");
+}

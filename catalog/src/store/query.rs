@@ -101,6 +101,27 @@ impl Store {
         rows.iter().map(read_part).collect()
     }
 
+    /// All parts of several tables, at one moment.
+    pub(crate) async fn parts_of_all(&self, tables: &[TableUuid]) -> Result<Vec<PartRow>> {
+        let sql = "SELECT space, table_uuid, version, schema_version, row_count, byte_count,
+                       updated_at
+                   FROM part WHERE table_uuid = $1";
+        // A reading transaction keeps to what was there at its first statement.
+        let mut reading = self.readers().begin().await?;
+        let mut parts = Vec::new();
+        for table in tables {
+            let rows = sqlx::query(sql)
+                .bind(key::table(*table))
+                .fetch_all(&mut *reading)
+                .await?;
+            for row in &rows {
+                parts.push(read_part(row)?);
+            }
+        }
+        reading.rollback().await?;
+        Ok(parts)
+    }
+
     /// All parts in a space.
     pub(crate) async fn parts_in(&self, space: Space) -> Result<Vec<PartRow>> {
         let sql = "SELECT space, table_uuid, version, schema_version, row_count, byte_count,
