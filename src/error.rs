@@ -194,6 +194,8 @@ pub enum Error {
     LockTimeout,
     #[error("could not obtain lock on relation \"{0}\"")]
     LockNotAvailable(String),
+    #[error("could not determine data type of parameter ${0}")]
+    UndeterminedParameter(usize),
     #[error("prepared statement \"{0}\" does not exist")]
     NoSuchStatement(String),
     #[error("prepared statement \"{0}\" already exists")]
@@ -249,6 +251,9 @@ pub enum Error {
     /// An error with the place in the data where it happened, such as a line of COPY's input.
     #[error("{source}")]
     At { source: Box<Error>, context: String },
+    /// An error with the place in the client's text, in characters from 1, where its name stands.
+    #[error("{source}")]
+    Placed { source: Box<Error>, position: usize },
     // ── Start-up of the process, and our bugs ────────────────────────────────────────────────
     #[error("{0}")]
     Start(String),
@@ -278,7 +283,7 @@ impl Error {
             Self::NameUsedByTenants { tenants, .. } => {
                 Some(format!("Tenants: {}.", tenants.join(", ")))
             }
-            Self::At { source, .. } => source.detail(),
+            Self::At { source, .. } | Self::Placed { source, .. } => source.detail(),
             _ => None,
         }
     }
@@ -287,7 +292,7 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Function { hint, .. } => hint.clone(),
-            Self::At { source, .. } => source.hint(),
+            Self::At { source, .. } | Self::Placed { source, .. } => source.hint(),
             Self::DependentObjects { .. } => {
                 Some("Use DROP ... CASCADE to drop the dependent objects too.".to_owned())
             }
@@ -356,6 +361,7 @@ impl Error {
     pub fn context(&self) -> Option<&str> {
         match self {
             Self::At { context, .. } => Some(context),
+            Self::Placed { source, .. } => source.context(),
             _ => None,
         }
     }

@@ -354,8 +354,9 @@ impl SqlType {
             Self::Timestamptz => DataType::Timestamp(TimeUnit::Microsecond, Some(Arc::clone(zone))),
             Self::Interval => DataType::Interval(IntervalUnit::MonthDayNano),
             Self::Unknown | Self::Void => DataType::Null,
-            Self::Numeric(None)
-            | Self::Text
+            // No other type lies in this one, so that nothing else has to tell it.
+            Self::Numeric(None) => DataType::LargeUtf8,
+            Self::Text
             | Self::Varchar(_)
             | Self::Char(_)
             | Self::Name
@@ -400,14 +401,8 @@ impl SqlType {
     fn holds(&self, data_type: &DataType) -> bool {
         let zone: Arc<str> = Arc::from("UTC");
         let own = self.arrow(&zone);
-        if *self == Self::Numeric(None) && matches!(data_type, DataType::Decimal128(..)) {
-            return true;
-        }
         match (&own, data_type) {
-            (DataType::Utf8View, other) => matches!(
-                other,
-                DataType::Utf8View | DataType::Utf8 | DataType::LargeUtf8
-            ),
+            (DataType::Utf8View, other) => matches!(other, DataType::Utf8View | DataType::Utf8),
             (DataType::List(_), other) => matches!(
                 other,
                 DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(_, _)
@@ -452,7 +447,8 @@ impl SqlType {
             DataType::Dictionary(_, value) => Self::from_arrow(value),
             DataType::RunEndEncoded(_, value) => Self::of(value),
             DataType::Struct(_) | DataType::Map(_, _) | DataType::Union(_, _) => Self::Record,
-            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Self::Text,
+            DataType::LargeUtf8 => Self::Numeric(None),
+            DataType::Utf8 | DataType::Utf8View => Self::Text,
         }
     }
 }

@@ -22,11 +22,16 @@ use datafusion::logical_expr::{
 };
 use datafusion::optimizer::AnalyzerRule;
 use tessera_catalog::sql_type::SqlType;
-use tessera_udfs::pg::checked_operator;
+use tessera_udfs::pg::{checked_operator, is_exact, number_of_float, whole_number_of};
 
+use super::failure::engine_error;
 use crate::error::{Error, Result};
 use crate::format::decode::ColumnBuilder;
 use crate::format::encode::{Column, Display};
+
+/// Digits of a `real` and of a `double precision` that count when they become exact numbers.
+const FLOAT4_DIGITS: usize = 6;
+const FLOAT8_DIGITS: usize = 15;
 
 /// A value on its way into a column: cast as in an assignment, where a text that is too long is an
 /// error and not cut.
@@ -115,10 +120,7 @@ fn is_text(sql_type: &SqlType) -> bool {
 
 /// Whether values of this type lie in string arrays.
 fn is_string(data_type: &DataType) -> bool {
-    matches!(
-        data_type,
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View
-    )
+    matches!(data_type, DataType::Utf8 | DataType::Utf8View)
 }
 
 /// Whether the engine's own cast does something else than PostgreSQL's.
@@ -129,10 +131,11 @@ fn differs(from: &SqlType, held: &DataType, to: &SqlType, wanted: &DataType) -> 
         return false;
     }
     let integer = matches!(to, SqlType::Int2 | SqlType::Int4 | SqlType::Int8);
-    let fraction = matches!(
-        from,
-        SqlType::Float4 | SqlType::Float8 | SqlType::Numeric(_)
-    );
+    let float = matches!(from, SqlType::Float4 | SqlType::Float8);
+    let fraction = float || matches!(from, SqlType::Numeric(_));
+    if is_exact(held) || is_exact(wanted) {
+        return held != wanted;
+    }
     match (is_string(held), is_string(wanted)) {
         // Text becomes a value: PostgreSQL's forms and errors.
         (true, false) => true,
@@ -145,7 +148,7 @@ fn differs(from: &SqlType, held: &DataType, to: &SqlType, wanted: &DataType) -> 
         }
         // Text becomes a text of another kind.
         (true, true) => from != to && !matches!(to, SqlType::Text | SqlType::Varchar(None)),
-        (false, false) => integer && fraction,
+        (false, false) => fraction && integer || float && matches!(to, SqlType::Numeric(_)),
     }
 }
 
@@ -299,13 +302,17 @@ impl ScalarUDFImpl for PostgresCast {
 impl PostgresCast {
     fn cast(&self, array: &ArrayRef, source: &SqlType) -> Result<ArrayRef> {
         let wanted = self.field.data_type();
+        let number = |sql_type: &SqlType| matches!(sql_type, SqlType::Numeric(_));
+        if is_exact(array.data_type()) || (number(&self.target) && !is_string(array.data_type())) {
+            return self.typed(self.from_number(array, source)?);
+        }
         if is_string(array.data_type()) && !is_string(wanted) {
             return self.typed(self.read(array)?);
         }
         if is_string(wanted) {
             let text = self.to_text(array, source)?;
             return match &self.target {
-                SqlType::Text | SqlType::Varchar(None) | SqlType::Numeric(None) => self.typed(text),
+                SqlType::Text | SqlType::Varchar(None) => self.typed(text),
                 SqlType::Varchar(Some(length)) | SqlType::Char(length) if !self.assignment => {
                     let blanks = matches!(self.target, SqlType::Char(_));
                     self.typed(cut(&text, *length as usize, blanks)?)
@@ -327,21 +334,52 @@ impl PostgresCast {
     fn read(&self, array: &ArrayRef) -> Result<ArrayRef> {
         let texts = compute::cast(array, &DataType::Utf8View).map_err(DataFusionError::from)?;
         let texts = datafusion::common::cast::as_string_view_array(&texts)?;
-        let target = match &self.target {
-            // In expressions numbers without a precision are decimals.
-            SqlType::Numeric(None) => match self.field.data_type() {
-                DataType::Decimal128(precision, scale) => {
-                    SqlType::Numeric(Some((*precision, *scale)))
-                }
-                _ => SqlType::Numeric(None),
-            },
-            other => other.clone(),
-        };
-        let mut builder = ColumnBuilder::new(&target, &self.display, texts.len())?;
+        let mut builder = ColumnBuilder::new(&self.target, &self.display, texts.len())?;
         for text in texts {
             match text {
                 Some(text) => builder.append_text(text)?,
                 None => builder.append_null(),
+            }
+        }
+        builder.finish()
+    }
+
+    /// Between numbers of which one has no precision, by way of its text; a float becomes an exact
+    /// number of the digits that count.
+    fn from_number(&self, array: &ArrayRef, source: &SqlType) -> Result<ArrayRef> {
+        let whole = match self.target {
+            SqlType::Int2 | SqlType::Int4 | SqlType::Int8 | SqlType::Oid => true,
+            SqlType::Float4 | SqlType::Float8 | SqlType::Numeric(_) => false,
+            _ if is_string(self.field.data_type()) => false,
+            _ => {
+                return Err(Error::CannotCoerce(format!(
+                    "cannot cast type {} to {}",
+                    plain(source),
+                    plain(&self.target)
+                )));
+            }
+        };
+        let digits = match source {
+            SqlType::Float4 => Some(FLOAT4_DIGITS),
+            SqlType::Float8 => Some(FLOAT8_DIGITS),
+            _ => None,
+        };
+        let column = Column::open(array, source)?;
+        let mut builder = ColumnBuilder::new(&self.target, &self.display, array.len())?;
+        let mut out = Vec::new();
+        for row in 0..array.len() {
+            if column.is_null(row) {
+                builder.append_null();
+                continue;
+            }
+            out.clear();
+            column.text(row, &self.display, &mut out);
+            let text =
+                std::str::from_utf8(&out).map_err(|error| Error::Internal(Box::new(error)))?;
+            match digits {
+                Some(digits) => builder.append_text(&number_of_float(text, digits))?,
+                None if whole => builder.append_text(&whole_number(text, &self.target)?)?,
+                None => builder.append_text(text)?,
             }
         }
         builder.finish()
@@ -396,6 +434,11 @@ fn cut(texts: &ArrayRef, length: usize, trim: bool) -> Result<ArrayRef> {
         }));
     }
     Ok(Arc::new(builder.finish()))
+}
+
+/// The whole number that an exact one is rounded to, as text.
+fn whole_number(text: &str, target: &SqlType) -> Result<String> {
+    whole_number_of(text, &target.to_string()).map_err(|error| engine_error(error.into()))
 }
 
 /// A fraction becomes a whole number: floating point rounds half to even, decimals half away.

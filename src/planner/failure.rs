@@ -6,6 +6,10 @@ use datafusion::error::DataFusionError;
 
 use crate::error::Error;
 
+/// What PostgreSQL says of a function or an operator that it does not find.
+const HINT: &str =
+    "matches the given name and argument types. You might need to add explicit type casts.";
+
 /// Our error for one of the engine's.
 pub fn engine_error(error: DataFusionError) -> Error {
     match error {
@@ -93,7 +97,12 @@ fn borrowed(cause: &(dyn std::error::Error + 'static)) -> Option<Error> {
     let mut current = Some(cause);
     while let Some(cause) = current {
         if let Some(error) = cause.downcast_ref::<PgError>() {
-            return Some(coded(error.sqlstate(), error.to_string(), None, None));
+            let hint = match error {
+                PgError::UndefinedFunction(_) => Some(format!("No function {HINT}")),
+                PgError::UndefinedOperator(_) => Some(format!("No operator {HINT}")),
+                _ => None,
+            };
+            return Some(coded(error.sqlstate(), error.to_string(), hint, None));
         }
         if let Some(error) = cause.downcast_ref::<LookupError>() {
             return Some(coded(error.sqlstate(), error.to_string(), None, None));
@@ -167,7 +176,13 @@ fn schema_error(cause: SchemaError) -> Error {
 /// A column that no relation in FROM has, or of a relation that is not in FROM.
 fn missing_column(field: &Column, valid: &[Column]) -> Error {
     let Some(relation) = &field.relation else {
-        return Error::NoSuchColumn(field.name.clone());
+        return match similar_column(&field.name, valid) {
+            Some(hint) => {
+                let text = format!("column \"{}\" does not exist", field.name);
+                coded("42703", text, Some(hint), None)
+            }
+            None => Error::NoSuchColumn(field.name.clone()),
+        };
     };
     let named = |other: &Column| {
         let of = other.relation.as_ref();
@@ -181,7 +196,35 @@ fn missing_column(field: &Column, valid: &[Column]) -> Error {
         return coded("42P01", text, None, None);
     }
     let text = format!("column {}.{} does not exist", relation.table(), field.name);
-    coded("42703", text, None, None)
+    let own: Vec<Column> = valid.iter().filter(|other| named(other)).cloned().collect();
+    coded("42703", text, similar_column(&field.name, &own), None)
+}
+
+/// The most letters that a name may differ in from the one that was perhaps meant.
+const MAX_DISTANCE: usize = 3;
+
+/// PostgreSQL's hint at the columns whose names are nearest, if one or two are near enough.
+fn similar_column(name: &str, valid: &[Column]) -> Option<String> {
+    let near = |other: &Column| {
+        let distance = datafusion::common::utils::datafusion_strsim::levenshtein(name, &other.name);
+        (distance <= MAX_DISTANCE && distance * 2 <= name.len()).then_some(distance)
+    };
+    let best = valid.iter().filter_map(near).min()?;
+    let nearest: Vec<String> = valid
+        .iter()
+        .filter(|other| near(other) == Some(best))
+        .map(|other| match &other.relation {
+            Some(relation) => format!("\"{}.{}\"", relation.table(), other.name),
+            None => format!("\"{}\"", other.name),
+        })
+        .collect();
+    match nearest.as_slice() {
+        [one] => Some(format!("Perhaps you meant to reference the column {one}.")),
+        [one, two] => Some(format!(
+            "Perhaps you meant to reference the column {one} or the column {two}."
+        )),
+        _ => None,
+    }
 }
 
 fn arrow_error(text: &str, arrow: &ArrowError) -> Error {

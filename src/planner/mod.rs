@@ -11,14 +11,17 @@ mod cursor;
 mod dialect;
 mod failure;
 mod names;
+pub mod origin;
 pub mod params;
 mod parse;
+mod position;
 mod query;
 mod rewrite;
 pub mod row_ids;
 pub mod scope;
 pub mod source;
 mod types;
+mod typing;
 pub mod view;
 
 use std::sync::Arc;
@@ -33,12 +36,14 @@ pub use failure::engine_error;
 pub use names::name_parts;
 pub use params::Parameters;
 pub use parse::parse;
+pub use position::placed;
 pub use query::{expression, plan, plan_change};
 pub use rewrite::do_nothing::DO_NOTHING;
 pub use rewrite::object_names::name_objects;
 pub use rewrite::output_names::{numbered, output_name, shown};
 pub use scope::{RelationSizes, Scope, SessionNames};
 pub use types::sql_type;
+pub use typing::settle_bound;
 
 /// Adds our rules to the engine's, after those that add casts of their own.
 pub fn register_rules(state: &mut SessionState, display: Display) {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::catalog::TableFunctionArgs;
-use datafusion::common::{Result as EngineResult, TableReference, plan_datafusion_err};
+use datafusion::common::{DFSchema, Result as EngineResult, TableReference, plan_datafusion_err};
 use datafusion::config::ConfigOptions;
 use datafusion::datasource::cte_worktable::CteWorkTable;
 use datafusion::datasource::provider_as_source;
@@ -14,8 +14,9 @@ use datafusion::logical_expr::planner::{
     ContextProvider, ExprPlanner, RelationPlanner, TypePlanner,
 };
 use datafusion::logical_expr::{
-    AggregateUDF, Expr, HigherOrderUDF, ScalarUDF, TableSource, WindowUDF,
+    AggregateUDF, Expr, ExprSchemable, HigherOrderUDF, ScalarUDF, TableSource, WindowUDF,
 };
+use tessera_udfs::pg::{call_name, missing_function};
 
 use super::rewrite::operators::{ARRAY_OF_ROWS, ELEMENTS_AND_PLACES};
 use super::rewrite::single_value::{array_of_rows, elements_and_places};
@@ -24,8 +25,12 @@ use super::row_ids;
 use super::scope::{SYSTEM_SCHEMAS, Scope};
 use super::source::{AsOf, ProvidedRef, TableRef};
 use super::types::Types;
+use super::typing;
 use super::view;
 use crate::error::{Error, Result};
+
+/// Calls that the engine's planner reads by itself before it looks a name up.
+const BUILT_IN: [&str; 4] = ["struct", "grouping", "unnest", "row"];
 
 /// The deepest nesting of views.
 const MAX_VIEW_DEPTH: usize = 32;
@@ -181,6 +186,24 @@ impl<'a> Names<'a> {
     }
 }
 
+/// The error for a function in FROM that is not there.
+fn no_such_rows(name: &str, args: &[Expr]) -> Error {
+    let schema = DFSchema::empty();
+    let fields: Vec<_> = args
+        .iter()
+        .filter_map(|arg| arg.to_field(&schema).ok().map(|(_, field)| field))
+        .collect();
+    let constants: Vec<_> = args
+        .iter()
+        .map(|arg| match arg {
+            Expr::Literal(value, _) => Some(value),
+            _ => None,
+        })
+        .collect();
+    let call = call_name(name, &fields, &constants);
+    Error::NoSuchFunction(format!("function {call} does not exist"))
+}
+
 impl ContextProvider for Names<'_> {
     fn get_table_source(&self, name: TableReference) -> EngineResult<Arc<dyn TableSource>> {
         let mut sources = self
@@ -200,7 +223,6 @@ impl ContextProvider for Names<'_> {
         name: &str,
         args: Vec<Expr>,
     ) -> EngineResult<Arc<dyn TableSource>> {
-        use datafusion::common::DFSchema;
         use datafusion::logical_expr::simplify::SimplifyContext;
         use datafusion::optimizer::simplify_expressions::ExprSimplifier;
         let state = &self.scope.state;
@@ -216,7 +238,7 @@ impl ContextProvider for Names<'_> {
         let function = state
             .table_functions()
             .get(short)
-            .ok_or_else(|| Error::NoSuchFunction(format!("function {short} does not exist")))?;
+            .ok_or_else(|| no_such_rows(short, &args))?;
         let context = SimplifyContext::builder()
             .with_config_options(Arc::clone(state.config_options()))
             .build();
@@ -269,8 +291,18 @@ impl ContextProvider for Names<'_> {
         if name == ELEMENTS_AND_PLACES {
             return Some(elements_and_places());
         }
+        if let Some(choice) = typing::choice(name, &self.scope.zone) {
+            return Some(choice);
+        }
         let session = self.scope.session.function(name);
-        session.or_else(|| self.scope.state.scalar_functions().get(name).cloned())
+        let state = &self.scope.state;
+        let known = session.or_else(|| state.scalar_functions().get(name).cloned());
+        known.or_else(|| {
+            let elsewhere = state.aggregate_functions().contains_key(name)
+                || state.window_functions().contains_key(name)
+                || BUILT_IN.contains(&name);
+            (!elsewhere).then(|| missing_function(name))
+        })
     }
 
     fn get_higher_order_meta(&self, _name: &str) -> Option<Arc<HigherOrderUDF>> {

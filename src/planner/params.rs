@@ -1,12 +1,12 @@
 //! Types of `$1`, `$2`, …: as declared, as cast in the text, as the engine infers, or else text.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::FieldRef;
-use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::logical_expr::expr::Placeholder;
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::logical_expr::expr::{Cast, Placeholder};
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::sql::sqlparser::ast::{
     self, Expr as SqlExpr, LimitClause, Query, Value, Visit, Visitor,
@@ -23,6 +23,8 @@ const MAX_PARAMETERS: usize = 65_535;
 #[derive(Debug, Default, Clone)]
 pub struct Parameters {
     types: HashMap<usize, SqlType>,
+    /// Those that the statement names.
+    seen: HashSet<usize>,
     highest: usize,
 }
 
@@ -82,30 +84,39 @@ impl Parameters {
         if self.highest == 0 {
             return Ok((plan, Vec::new()));
         }
-        let inferred = plan.get_parameter_fields()?;
-        let types: Vec<SqlType> = (1..=self.highest)
-            .map(|number| {
-                let known = self.types.get(&number).cloned();
-                known.unwrap_or_else(|| match inferred.get(&format!("${number}")) {
-                    Some(Some(field)) => wide(SqlType::of(field)),
-                    _ => SqlType::Text,
-                })
-            })
-            .collect();
+        let inferred = first_uses(&plan)?;
+        let mut types = Vec::with_capacity(self.highest);
+        for number in 1..=self.highest {
+            let known = self.types.get(&number);
+            if known.is_none() && !self.seen.contains(&number) {
+                return Err(Error::UndeterminedParameter(number));
+            }
+            types.push(match (known, inferred.get(&number)) {
+                (Some(known), _) => known.clone(),
+                (None, Some(field)) => wide(SqlType::of(field)),
+                (None, None) => SqlType::Text,
+            });
+        }
         let plan = plan
             .transform_up_with_subqueries(|node| {
                 node.map_expressions(|expr| {
                     expr.transform_up(|expr| {
-                        let Expr::Placeholder(Placeholder { id, field: None }) = expr else {
+                        let Expr::Placeholder(Placeholder { id, field }) = expr else {
                             return Ok(Transformed::no(expr));
                         };
-                        let number = id.trim_start_matches('$').parse::<usize>().unwrap_or(0);
-                        let known = types.get(number.wrapping_sub(1)).unwrap_or(&SqlType::Text);
-                        let field = Some(known.field("", true, zone));
-                        Ok(Transformed::yes(Expr::Placeholder(Placeholder {
+                        let known = types.get(number_of(&id).wrapping_sub(1));
+                        let known = known.unwrap_or(&SqlType::Text).field("", true, zone);
+                        let typed = Expr::Placeholder(Placeholder {
                             id,
-                            field,
-                        })))
+                            field: Some(Arc::clone(&known)),
+                        });
+                        // Its first use gives a parameter its type; elsewhere it is cast.
+                        Ok(Transformed::yes(match field {
+                            Some(field) if field.data_type() != known.data_type() => {
+                                Expr::Cast(Cast::new_from_field(Box::new(typed), field))
+                            }
+                            _ => typed,
+                        }))
                     })
                 })
             })?
@@ -114,10 +125,37 @@ impl Parameters {
     }
 }
 
+/// The number in a placeholder's name.
+fn number_of(id: &str) -> usize {
+    id.trim_start_matches('$').parse().unwrap_or(0)
+}
+
+/// What the engine takes each parameter for where it stands first.
+fn first_uses(plan: &LogicalPlan) -> Result<HashMap<usize, FieldRef>> {
+    let mut found = HashMap::new();
+    plan.apply_with_subqueries(|node| {
+        node.apply_expressions(|expr| {
+            expr.apply(|expr| {
+                if let Expr::Placeholder(Placeholder {
+                    id,
+                    field: Some(field),
+                }) = expr
+                {
+                    found
+                        .entry(number_of(id))
+                        .or_insert_with(|| Arc::clone(field));
+                }
+                Ok(TreeNodeRecursion::Continue)
+            })
+        })
+    })?;
+    Ok(found)
+}
+
 /// A parameter beside a decimal of the engine's is any number.
 fn wide(sql_type: SqlType) -> SqlType {
     match sql_type {
-        SqlType::Numeric(Some(_)) => SqlType::Numeric(Some((38, 10))),
+        SqlType::Numeric(Some(_)) => SqlType::Numeric(None),
         SqlType::Unknown => SqlType::Text,
         other => other,
     }
@@ -156,6 +194,7 @@ impl Visitor for Finder<'_> {
                     position: None,
                 });
             }
+            self.0.seen.insert(number);
             self.0.highest = self.0.highest.max(number);
         }
         ControlFlow::Continue(())

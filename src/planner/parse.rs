@@ -513,7 +513,7 @@ fn byte_offset(text: &str, place: Location) -> usize {
 }
 
 /// The place as PostgreSQL counts it: characters from 1.
-fn char_position(text: &str, place: Location) -> usize {
+pub(super) fn char_position(text: &str, place: Location) -> usize {
     let offset = byte_offset(text, place);
     text.get(..offset)
         .map_or(0, |before| before.chars().count())

@@ -9,10 +9,11 @@ use datafusion::sql::sqlparser::ast;
 use super::aside::aside;
 use super::names::Names;
 use super::rewrite::{
-    functions, literals, locks, object_names, operators, output_names, refused, scalar_subqueries,
-    spelling, time_travel,
+    functions, locks, object_names, operators, output_names, refused, scalar_subqueries, spelling,
+    time_travel,
 };
 use super::scope::Scope;
+use super::typing;
 use crate::error::Result;
 
 /// Plans a query over the names of `scope`; `parameters` are the types of `$1`, `$2`, … as far as
@@ -75,7 +76,7 @@ fn plan_statement(
     let plan = engine.sql_statement_to_plan_with_context(statement, &mut context)?;
     let plan = scalar_subqueries::make_joinable(plan)?;
     let plan = object_names::cast_names(plan, names.scope)?;
-    Ok(literals::narrow_integers(plan)?)
+    Ok(typing::settle(plan)?)
 }
 
 /// How the engine reads SQL: numbers with a point are exact, names fold, text is a view.
@@ -102,5 +103,6 @@ pub fn expression(
     let names = Names::new(scope);
     let engine = SqlToRel::new_with_options(&names, options());
     let mut context = PlannerContext::new().with_prepare_param_data_types(parameters.to_vec());
-    Ok(engine.sql_to_expr(expression, schema, &mut context)?)
+    let planned = engine.sql_to_expr(expression, schema, &mut context)?;
+    Ok(typing::settle_expression(planned, schema)?)
 }

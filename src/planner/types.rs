@@ -20,18 +20,12 @@ pub(super) struct Types {
 
 impl TypePlanner for Types {
     fn plan_type_field(&self, written: &DataType) -> EngineResult<Option<FieldRef>> {
-        let sql_type = sql_type(written)?;
-        let field = sql_type.field("", true, &self.zone);
-        Ok(Some(match sql_type {
-            // Stored as its exact text, calculated with as a wide decimal.
-            SqlType::Numeric(None) => {
-                let wide = datafusion::arrow::datatypes::DataType::Decimal128(38, 10);
-                Arc::new(field.as_ref().clone().with_data_type(wide))
-            }
-            _ => field,
-        }))
+        Ok(Some(sql_type(written)?.field("", true, &self.zone)))
     }
 }
+
+/// The largest precision that PostgreSQL takes.
+const MAX_WRITTEN_PRECISION: u64 = 1000;
 
 /// The SQL type that a type name means.
 ///
@@ -132,12 +126,15 @@ fn numeric(info: ExactNumberInfo) -> Result<SqlType> {
         (Ok(p), Ok(s)) if (1..=MAX_NUMERIC_PRECISION).contains(&p) && s >= 0 && s as u8 <= p => {
             Ok(SqlType::Numeric(Some((p, s))))
         }
-        _ if precision == 0 || (limit < precision && precision <= 1000) => {
-            Err(Error::Unsupported(format!(
-                "type numeric with {precision} digits: at most {limit} are; numeric without a \
-                 precision holds any number of digits"
+        _ if precision == 0 || precision > MAX_WRITTEN_PRECISION => {
+            Err(Error::InvalidParameterValue(format!(
+                "NUMERIC precision {precision} must be between 1 and {MAX_WRITTEN_PRECISION}"
             )))
         }
+        _ if limit < precision => Err(Error::Unsupported(format!(
+            "type numeric with {precision} digits: at most {limit} are; numeric without a \
+                 precision holds any number of digits"
+        ))),
         _ => Err(Error::InvalidParameterValue(format!(
             "NUMERIC scale {scale} must be between 0 and precision {precision}"
         ))),

@@ -39,6 +39,7 @@ pub use transaction::Status;
 
 pub use crate::execute::Interrupt;
 pub use crate::planner::ast::Statement;
+pub use crate::planner::placed;
 
 use crate::auth::Login;
 use crate::error::{Error, Result};

@@ -174,6 +174,11 @@ fn objects(error: &Error) -> Vec<(u8, String)> {
             vec![(b't', relation.clone()), (b'n', constraint.clone())]
         }
         Error::At { source, .. } => objects(source),
+        Error::Placed { source, position } => {
+            let mut fields = objects(source);
+            fields.insert(0, (b'P', position.to_string()));
+            fields
+        }
         _ => Vec::new(),
     }
 }

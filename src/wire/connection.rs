@@ -325,7 +325,7 @@ fn log(error: &Error) {
         Error::Internal(cause) => tracing::error!(%cause, "a statement failed by a fault of ours"),
         Error::StoreUnavailable(cause) => tracing::error!(%cause, "the object store failed"),
         Error::Damaged(table) => tracing::error!(table, "data is damaged"),
-        Error::At { source, .. } => log(source),
+        Error::At { source, .. } | Error::Placed { source, .. } => log(source),
         _ => {}
     }
 }

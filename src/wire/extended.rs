@@ -1,6 +1,7 @@
 //! The extended protocol: Parse, Bind, Describe, Execute, Close.
 
 use std::pin::pin;
+use std::sync::Arc;
 
 use datafusion::common::ScalarValue;
 
@@ -12,7 +13,7 @@ use super::rows::{RowEncoder, format_of};
 use super::simple::complete;
 use crate::error::{Error, Result};
 use crate::format::decode;
-use crate::session::{Prepared, Reply, RowsTag};
+use crate::session::{Prepared, Reply, RowsTag, placed};
 
 /// The most portals a session may hold.
 const MAX_PORTALS: usize = 1000;
@@ -26,8 +27,10 @@ impl Connection {
         let prepared = match (statements.pop(), statements.is_empty()) {
             (None, _) => self.session.prepare_empty(),
             (Some(statement), true) => {
+                let own = Arc::clone(&statement.text);
                 let prepare = self.session.prepare(statement, types);
-                self.watch.run(&self.link, prepare).await?
+                let prepared = self.watch.run(&self.link, prepare).await;
+                prepared.map_err(|error| placed(error, text, &own))?
             }
             (Some(_), false) => {
                 let message = "cannot insert multiple commands into a prepared statement";

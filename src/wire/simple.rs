@@ -1,12 +1,13 @@
 //! The simple protocol: the extended one with empty names, several statements at a time.
 
 use std::pin::pin;
+use std::sync::Arc;
 
 use super::backend;
 use super::connection::Connection;
 use super::portal;
 use crate::error::Result;
-use crate::session::{Reply, Rows, RowsTag};
+use crate::session::{Reply, Rows, RowsTag, placed};
 
 impl Connection {
     /// Runs the statements of a Query message; the last one's end is told once it is committed.
@@ -23,10 +24,12 @@ impl Connection {
             self.session.begin_implicit_block();
         }
         for (index, statement) in statements.into_iter().enumerate() {
+            let own = Arc::clone(&statement.text);
+            let told = |error| placed(error, text, &own);
             let prepare = self.session.prepare(statement, &[]);
-            let prepared = self.watch.run(&self.link, prepare).await?;
+            let prepared = self.watch.run(&self.link, prepare).await.map_err(told)?;
             let execute = self.session.execute(&prepared, Vec::new());
-            let reply = self.watch.run(&self.link, execute).await?;
+            let reply = self.watch.run(&self.link, execute).await.map_err(told)?;
             let tag = match reply {
                 Reply::Empty => None,
                 Reply::Done { tag } => Some(tag),

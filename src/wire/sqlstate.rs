@@ -69,6 +69,7 @@ pub fn sqlstate(error: &Error) -> &'static str {
         Error::Deadlock => "40P01",
         Error::LockTimeout | Error::LockNotAvailable(_) => "55P03",
         Error::NoSuchStatement(_) => "26000",
+        Error::UndeterminedParameter(_) => "42P18",
         Error::DuplicateStatement(_) => "42P05",
         Error::NoSuchPortal(_) | Error::NoSuchCursor(_) => "34000",
         Error::DuplicateCursor(_) => "42P03",
@@ -88,7 +89,7 @@ pub fn sqlstate(error: &Error) -> &'static str {
         Error::ConnectionLost => "08006",
         Error::Start(_) => "F0000",
         Error::Internal(_) => "XX000",
-        Error::At { source, .. } => sqlstate(source),
+        Error::At { source, .. } | Error::Placed { source, .. } => sqlstate(source),
     }
 }
 
@@ -105,7 +106,7 @@ pub fn is_fatal(error: &Error) -> bool {
         | Error::BrokenProtocol(_)
         | Error::ShuttingDown
         | Error::ConnectionLost => true,
-        Error::At { source, .. } => is_fatal(source),
+        Error::At { source, .. } | Error::Placed { source, .. } => is_fatal(source),
         _ => false,
     }
 }

@@ -63,6 +63,7 @@ pub fn stored_type(sql_type: &SqlType) -> Result<DataType> {
             Some((precision, scale)) => DataType::Decimal128(precision, scale),
             None => DataType::Utf8View,
         },
+        SqlType::Numeric(None) => DataType::Utf8View,
         SqlType::OidVector => DataType::List(item(&SqlType::Oid)?),
         SqlType::Array(element) => DataType::List(item(element)?),
         plain => plain.arrow(&utc()),

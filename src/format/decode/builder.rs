@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use arrow::array::{
     ArrayRef, BinaryViewBuilder, BooleanBuilder, Decimal128Builder, Float32Builder, Float64Builder,
-    Int16Builder, Int32Builder, Int64Builder, IntervalMonthDayNanoBuilder, ListArray,
-    StringViewBuilder, UInt32Builder,
+    Int16Builder, Int32Builder, Int64Builder, IntervalMonthDayNanoBuilder, LargeStringBuilder,
+    ListArray, StringViewBuilder, UInt32Builder,
 };
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::compute::cast;
@@ -37,6 +37,8 @@ enum Values {
     Float4(Float32Builder),
     Float8(Float64Builder),
     Decimal(Decimal128Builder, u8, i8),
+    /// The exact text of numbers without a precision.
+    Numeric(LargeStringBuilder),
     /// Texts that are kept as they come.
     Text(StringViewBuilder),
     /// Texts that are checked or written anew.
@@ -95,8 +97,10 @@ impl ColumnBuilder {
             | SqlType::Record
             | SqlType::Unknown
             | SqlType::Void => Values::Text(strings()),
-            SqlType::Numeric(None)
-            | SqlType::Varchar(Some(_))
+            SqlType::Numeric(None) => {
+                Values::Numeric(LargeStringBuilder::with_capacity(capacity, capacity * 16))
+            }
+            SqlType::Varchar(Some(_))
             | SqlType::Char(_)
             | SqlType::Name
             | SqlType::InternalChar
@@ -143,6 +147,7 @@ impl ColumnBuilder {
             Values::Decimal(builder, precision, scale) => {
                 builder.append_value(number::decimal(value, *precision, *scale)?);
             }
+            Values::Numeric(builder) => builder.append_value(number::numeric_text(value)?),
             Values::Text(builder) => builder.append_value(value),
             Values::Checked(builder) => builder.append_value(text::string(value, &self.sql_type)?),
             Values::Bytea(builder) => builder.append_value(text::bytea(value)?),
@@ -190,6 +195,9 @@ impl ColumnBuilder {
                 let text = binary::numeric(bytes)?;
                 builder.append_value(number::decimal(&text, *precision, *scale)?);
             }
+            Values::Numeric(builder) => {
+                builder.append_value(number::numeric_text(&binary::numeric(bytes)?)?);
+            }
             Values::Text(builder) => builder.append_value(crate::format::utf8(bytes)?),
             Values::Checked(builder) => {
                 let value = binary::string(bytes, &self.sql_type)?;
@@ -222,6 +230,7 @@ impl ColumnBuilder {
             Values::Float4(builder) => builder.append_null(),
             Values::Float8(builder) => builder.append_null(),
             Values::Decimal(builder, ..) => builder.append_null(),
+            Values::Numeric(builder) => builder.append_null(),
             Values::Text(builder) | Values::Checked(builder) => builder.append_null(),
             Values::Bytea(builder) => builder.append_null(),
             Values::Interval(builder) => builder.append_null(),
@@ -244,6 +253,7 @@ impl ColumnBuilder {
             Values::Float4(builder) => Arc::new(builder.finish()),
             Values::Float8(builder) => Arc::new(builder.finish()),
             Values::Decimal(builder, ..) => Arc::new(builder.finish()),
+            Values::Numeric(builder) => Arc::new(builder.finish()),
             Values::Text(builder) | Values::Checked(builder) => Arc::new(builder.finish()),
             Values::Bytea(builder) => Arc::new(builder.finish()),
             Values::Interval(builder) => Arc::new(builder.finish()),
@@ -334,6 +344,7 @@ impl ColumnBuilder {
         match &self.values {
             Values::Bool(builder) => builder.len(),
             Values::Int2(builder) => builder.len(),
+            Values::Numeric(builder) => builder.len(),
             Values::Int4(builder) | Values::Date(builder) => builder.len(),
             Values::Int8(builder)
             | Values::Time(builder)

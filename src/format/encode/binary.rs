@@ -38,10 +38,6 @@ impl Column {
             Values::Float4(values) => out.extend_from_slice(&values.value(row).to_be_bytes()),
             Values::Float8(values) => out.extend_from_slice(&values.value(row).to_be_bytes()),
             Values::Decimal(values, scale) => decimal(values.value(row), *scale, out),
-            Values::Unscaled(values, scale) => {
-                let (value, scale) = super::number::shown_decimal(values.value(row), *scale);
-                decimal(value, scale, out);
-            }
             Values::WideDecimal(values, scale) => {
                 let mut digits = Vec::with_capacity(80);
                 super::number::wide_decimal(values.value(row), *scale, &mut digits);

@@ -15,7 +15,6 @@ use arrow::datatypes::{
     TimestampMicrosecondType, UInt32Type, UInt64Type,
 };
 use tessera_catalog::sql_type::SqlType;
-use tessera_udfs::pg::QUOTIENT_SCALE;
 
 use crate::error::{Error, Result};
 
@@ -42,8 +41,6 @@ pub(super) enum Values {
     Float4(Float32Array),
     Float8(Float64Array),
     Decimal(Decimal128Array, i8),
-    /// A decimal without a scale of its own: a wide one that is calculated with, or a quotient.
-    Unscaled(Decimal128Array, i8),
     WideDecimal(Decimal256Array, i8),
     /// A numeric that is kept as its exact text.
     NumericText(Strings),
@@ -186,7 +183,7 @@ fn open_values(array: &ArrayRef, sql_type: &SqlType) -> Result<Values> {
                 .as_primitive::<Float64Type>()
                 .clone(),
         ),
-        SqlType::Numeric(_) => open_numeric(array, sql_type)?,
+        SqlType::Numeric(_) => open_numeric(array)?,
         SqlType::Char(length) if *length > 0 => {
             Values::Padded(Strings::open(array)?, *length as usize)
         }
@@ -262,15 +259,8 @@ fn open_object(array: &ArrayRef) -> Result<Values> {
     }
 }
 
-fn open_numeric(array: &ArrayRef, sql_type: &SqlType) -> Result<Values> {
+fn open_numeric(array: &ArrayRef) -> Result<Values> {
     Ok(match array.data_type() {
-        // The scales of calculated numbers, which show no more digits than they have; a column of
-        // `numeric(38, 10)` shows all of them.
-        DataType::Decimal128(38, scale @ (10 | 15 | 20 | QUOTIENT_SCALE))
-            if *scale != 10 || *sql_type == SqlType::Numeric(None) =>
-        {
-            Values::Unscaled(array.as_primitive::<Decimal128Type>().clone(), *scale)
-        }
         DataType::Decimal128(_, scale) => {
             Values::Decimal(array.as_primitive::<Decimal128Type>().clone(), *scale)
         }

@@ -1,7 +1,6 @@
 //! Numbers as PostgreSQL writes them.
 
 use arrow::datatypes::i256;
-use tessera_udfs::pg::QUOTIENT_SCALE;
 
 /// Appends an integer.
 #[inline]
@@ -19,29 +18,6 @@ pub fn decimal(value: i128, scale: i8, out: &mut Vec<u8>) {
         Err(_) => buffer.format(magnitude),
     };
     place_point(value < 0, digits, scale, out);
-}
-
-/// The digits that are shown of a decimal without a scale of its own: of a quotient at least 16 that
-/// count, in groups of four as PostgreSQL keeps them; of another no zeros at the end.
-pub fn shown_decimal(value: i128, scale: i8) -> (i128, i8) {
-    let (mut value, mut scale) = (value, scale);
-    if scale != QUOTIENT_SCALE {
-        while scale > 0 && value % 10 == 0 {
-            value /= 10;
-            scale -= 1;
-        }
-        return (value, scale);
-    }
-    let one = 10_i128.pow(scale.unsigned_abs().into());
-    let whole = value.unsigned_abs() / one.unsigned_abs();
-    let groups = match whole {
-        0 => -1,
-        whole => i8::try_from(whole.ilog10() / 4).unwrap_or(4),
-    };
-    let shown = (16 - 4 * groups).max(0);
-    let unit = 10_i128.pow((scale - shown).unsigned_abs().into());
-    let rounded = (value + value.signum() * (unit / 2)) / unit;
-    (rounded, shown)
 }
 
 /// Appends a decimal of more than 38 digits.

@@ -23,10 +23,6 @@ impl Column {
                 number::float8(values.value(row), display.extra_float_digits, out)
             }
             Values::Decimal(values, scale) => number::decimal(values.value(row), *scale, out),
-            Values::Unscaled(values, scale) => {
-                let (value, scale) = number::shown_decimal(values.value(row), *scale);
-                number::decimal(value, scale, out);
-            }
             Values::WideDecimal(values, scale) => {
                 number::wide_decimal(values.value(row), *scale, out)
             }

@@ -1,9 +1,7 @@
 //! PostgreSQL's ways of saying things, turned into the engine's before planning. One each file.
 
-mod aggregates;
 pub(super) mod do_nothing;
 pub(super) mod functions;
-pub(super) mod literals;
 pub(super) mod locks;
 pub(super) mod object_names;
 pub(super) mod operators;

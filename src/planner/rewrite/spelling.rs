@@ -14,6 +14,7 @@ use datafusion::sql::sqlparser::parser::Parser;
 
 use super::similar;
 use crate::planner::dialect::Tessera;
+use crate::planner::typing::{CASE, CASE_OF, NEGATIVE};
 
 /// Functions in FROM that give one column, which then has the name of their alias.
 const ONE_COLUMN: [&str; 13] = [
@@ -31,6 +32,9 @@ const ONE_COLUMN: [&str; 13] = [
     "unnest",
     "jsonb_path_query",
 ];
+
+/// The largest power of ten of a number that is written with one; a decimal holds no more.
+const MAX_WRITTEN_EXPONENT: i32 = 37;
 
 /// The arguments of `make_interval`, which are called by name.
 const INTERVAL_PARTS: [&str; 7] = ["years", "months", "weeks", "days", "hours", "mins", "secs"];
@@ -115,8 +119,16 @@ impl VisitorMut for Spelling {
     }
 
     fn pre_visit_value(&mut self, value: &mut ValueWithSpan) -> ControlFlow<()> {
-        if let Value::UnicodeStringLiteral(text) = &mut value.value {
-            value.value = Value::SingleQuotedString(std::mem::take(text));
+        match &mut value.value {
+            Value::UnicodeStringLiteral(text) => {
+                value.value = Value::SingleQuotedString(std::mem::take(text));
+            }
+            Value::Number(digits, _) => {
+                if let Some(plain) = without_exponent(digits) {
+                    *digits = plain;
+                }
+            }
+            _ => {}
         }
         ControlFlow::Continue(())
     }
@@ -249,9 +261,11 @@ fn plain_of(expr: &mut Expr) -> Option<Expr> {
             binary(taken(expr), op, Expr::Value(regex.into()))
         }
         Expr::UnaryOp { op, expr } => match op {
-            UnaryOperator::PGSquareRoot => call("sqrt", vec![taken(expr)]),
-            UnaryOperator::PGCubeRoot => call("cbrt", vec![taken(expr)]),
+            UnaryOperator::PGSquareRoot => call("sqrt", vec![as_float(taken(expr))]),
+            UnaryOperator::PGCubeRoot => call("cbrt", vec![as_float(taken(expr))]),
             UnaryOperator::PGAbs => call("abs", vec![taken(expr)]),
+            // The sign of a literal is part of it; of all else only numbers know what it means.
+            UnaryOperator::Minus if !is_written_number(expr) => call(NEGATIVE, vec![taken(expr)]),
             // In two's complement the bits of x turned over are -x - 1.
             UnaryOperator::BitwiseNot => {
                 let minus_one = number(-1);
@@ -263,6 +277,7 @@ fn plain_of(expr: &mut Expr) -> Option<Expr> {
             }
             _ => return None,
         },
+        Expr::Case { .. } => case_call(expr)?,
         Expr::IsNull(inner) => rows_are(inner, |item| Expr::IsNull(Box::new(item)))?,
         Expr::IsNotNull(inner) => rows_are(inner, |item| Expr::IsNotNull(Box::new(item)))?,
         Expr::BinaryOp { left, op, right } => {
@@ -276,6 +291,67 @@ fn plain_of(expr: &mut Expr) -> Option<Expr> {
         }
         Expr::Function(function) => return named_call(function),
         _ => return None,
+    })
+}
+
+/// The operators of roots know floating point alone.
+fn as_float(expr: Expr) -> Expr {
+    Expr::Cast {
+        kind: CastKind::Cast,
+        expr: Box::new(expr),
+        data_type: DataType::DoublePrecision,
+        array: false,
+        format: None,
+    }
+}
+
+fn is_written_number(expr: &Expr) -> bool {
+    matches!(expr, Expr::Value(value) if matches!(value.value, Value::Number(..)))
+        || matches!(expr, Expr::Interval(_))
+}
+
+/// `CASE` as a call that knows the types of all its branches: an operand if there is one, then
+/// conditions and results in turn, then what ELSE gives.
+fn case_call(expr: &mut Expr) -> Option<Expr> {
+    let Expr::Case {
+        operand,
+        conditions,
+        else_result,
+        ..
+    } = expr
+    else {
+        return None;
+    };
+    let name = if operand.is_some() { CASE_OF } else { CASE };
+    let mut args: Vec<Expr> = Vec::with_capacity(2 * conditions.len() + 2);
+    args.extend(operand.take().map(|operand| *operand));
+    for when in std::mem::take(conditions) {
+        args.push(when.condition);
+        args.push(when.result);
+    }
+    args.extend(else_result.take().map(|result| *result));
+    Some(call(name, args))
+}
+
+/// `1e3` is `1000`: the engine reads no exponents into exact numbers.
+fn without_exponent(digits: &str) -> Option<String> {
+    let (mantissa, exponent) = digits.split_once(['e', 'E'])?;
+    let exponent: i32 = exponent.parse().ok()?;
+    if exponent.abs() > MAX_WRITTEN_EXPONENT {
+        return None;
+    }
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let all: String = [whole, fraction].concat();
+    let point = i32::try_from(whole.len()).ok()? + exponent;
+    let length = i32::try_from(all.len()).ok()?;
+    let zeros = |count: i32| "0".repeat(usize::try_from(count).unwrap_or(0));
+    Some(if point >= length {
+        format!("{all}{}.", zeros(point - length))
+    } else if point <= 0 {
+        format!("0.{}{all}", zeros(-point))
+    } else {
+        let (whole, fraction) = all.split_at(usize::try_from(point).ok()?);
+        format!("{whole}.{fraction}")
     })
 }
 

@@ -14,7 +14,7 @@ use super::lock;
 use crate::error::Result;
 use crate::execute::{self, BatchStream, Limits};
 use crate::planner::source::{Found, TableRef};
-use crate::planner::{self, Parameters, RelationSizes, Scope};
+use crate::planner::{self, Parameters, RelationSizes, Scope, origin};
 use crate::policy::{self, Caller, GuardedPlan, Judged, Purpose, RowChecks};
 use crate::session::opener::Opened;
 use crate::session::prepared::{PlannedFor, Prepared};
@@ -42,7 +42,22 @@ pub(super) fn answer(
     declared: &[u32],
 ) -> Result<(LogicalPlan, Vec<SqlType>, Columns)> {
     let (planned, types, columns) = plan(query, scope, declared)?;
+    let columns = described(&planned, &columns);
     Ok((planner::name_objects(planned, scope)?, types, columns))
+}
+
+/// The columns with the tables that they come from, and without precisions that nobody gave them.
+fn described(plan: &LogicalPlan, columns: &Columns) -> Columns {
+    let describe = |(index, column): (usize, &OutColumn)| {
+        let sql_type = origin::described(plan, index, column.sql_type.clone());
+        let mut column = OutColumn::plain(column.name.clone(), sql_type);
+        if let Some(origin) = origin::of_column(plan, index) {
+            column.table = origin.relation;
+            column.column = origin.column;
+        }
+        column
+    };
+    columns.iter().enumerate().map(describe).collect()
 }
 
 /// A plan's columns as the client is told.
@@ -122,11 +137,19 @@ pub(super) fn bind(plan: LogicalPlan, parameters: Vec<ScalarValue>) -> Result<Lo
     if parameters.is_empty() {
         return Ok(plan);
     }
+    let exact = parameters
+        .iter()
+        .any(|value| matches!(value, ScalarValue::LargeUtf8(Some(_))));
     let values = parameters
         .into_iter()
         .map(ScalarAndMetadata::from)
         .collect();
-    Ok(plan.with_param_values(ParamValues::List(values))?)
+    let bound = plan.with_param_values(ParamValues::List(values))?;
+    Ok(if exact {
+        planner::settle_bound(bound)?
+    } else {
+        bound
+    })
 }
 
 /// Loads what a plan reads, and guards it.

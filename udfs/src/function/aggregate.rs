@@ -32,7 +32,7 @@ use datafusion::physical_plan::ColumnarValue;
 
 use super::declaration::{Declaration, Parameter, Takes};
 use crate::error::Error;
-use crate::pg::{PgError, call_name, is_numeric};
+use crate::pg::{PgError, call_name, is_number};
 use crate::relation::{Class, Options, Value};
 
 /// An aggregate.
@@ -142,9 +142,7 @@ impl Analytic {
             None => parameters.len(),
         };
         let fits = |(parameter, field): (&Parameter, &FieldRef)| match parameter.takes {
-            Takes::Value(Class::Number) => {
-                *field.data_type() == DataType::Float64 || is_numeric(field)
-            }
+            Takes::Value(Class::Number) => *field.data_type() == DataType::Float64,
             Takes::Value(Class::Text) => *field.data_type() == DataType::Utf8View,
             Takes::Value(class) => class.accepts(field.data_type()),
             Takes::OrderKey | Takes::Option(_) => true,
@@ -270,7 +268,7 @@ impl AggregateUDFImpl for Analytic {
         let accept = |(index, from): (usize, &DataType)| {
             let parameter = self.spec.declaration.parameters.get(index);
             match parameter.map(|parameter| parameter.takes) {
-                Some(Takes::Value(Class::Number)) if from.is_numeric() || from.is_null() => {
+                Some(Takes::Value(Class::Number)) if is_number(from) || from.is_null() => {
                     DataType::Float64
                 }
                 Some(Takes::Value(Class::Text)) if Class::Text.accepts(from) || from.is_null() => {

@@ -16,7 +16,7 @@ use datafusion::physical_expr::PhysicalExpr;
 
 use super::aggregate::options;
 use super::declaration::Declaration;
-use crate::pg::{PgError, call_name, is_numeric};
+use crate::pg::{PgError, call_name, is_number};
 use crate::relation::Options;
 
 /// The numbers of a partition to the results; `None` is NULL.
@@ -76,7 +76,7 @@ impl WindowUDFImpl for Analytic {
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
         let mut types = types.to_vec();
         if let Some(first) = types.first_mut()
-            && (first.is_numeric() || first.is_null())
+            && (is_number(first) || first.is_null())
         {
             *first = DataType::Float64;
         }
@@ -85,7 +85,7 @@ impl WindowUDFImpl for Analytic {
 
     fn field(&self, args: WindowUDFFieldArgs<'_>) -> Result<FieldRef> {
         let fields = args.input_fields();
-        let fits = |field: &FieldRef| *field.data_type() == DataType::Float64 || is_numeric(field);
+        let fits = |field: &FieldRef| *field.data_type() == DataType::Float64;
         let complete = fields.len() == self.spec.declaration.parameters.len();
         if complete && fields.first().is_some_and(fits) {
             return Ok(Arc::new(Field::new(args.name(), DataType::Float64, true)));

@@ -68,6 +68,9 @@ pub enum PgError {
     /// The arguments' types don't go together.
     #[error("{0}")]
     DatatypeMismatch(String),
+    /// There is no cast between the types.
+    #[error("{0}")]
+    CannotCoerce(String),
     /// The text does not follow a grammar.
     #[error("{0}")]
     Syntax(String),
@@ -101,6 +104,7 @@ impl PgError {
             Self::NegativeSubstring => "22011",
             Self::UndefinedFunction(_) | Self::UndefinedOperator(_) => "42883",
             Self::DatatypeMismatch(_) => "42804",
+            Self::CannotCoerce(_) => "42846",
             Self::Syntax(_) => "42601",
             Self::NotSupported(_) => "0A000",
             Self::ProgramLimit(_) => "54000",

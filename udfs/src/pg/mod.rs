@@ -11,6 +11,7 @@ mod error;
 pub(crate) mod function;
 mod json;
 mod misc;
+mod missing;
 mod number;
 mod numeric;
 mod operators;
@@ -29,11 +30,16 @@ use std::sync::Arc;
 
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
 
+pub use aggregate::{is_numeric_aggregate, plain_aggregate};
 pub use error::PgError;
-pub use number::arithmetic::{QUOTIENT_SCALE, checked_operator};
+pub use missing::missing_function;
+pub use number::arithmetic::checked_operator;
+pub use number::exact::{NumericOperator, compared_as, is_exact, number_of_float, whole_number_of};
+pub use operators::is_plain_arithmetic;
 pub use planner::{PgExprPlanner, expr_planners};
 pub use table::table_functions;
-pub(crate) use types::{call_name, is_numeric};
+pub use types::call_name;
+pub(crate) use types::is_number;
 
 /// The scalar functions; those that depend on the session's zone follow its configuration.
 pub fn scalar_functions() -> Vec<Arc<ScalarUDF>> {

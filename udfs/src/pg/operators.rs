@@ -3,19 +3,19 @@
 //! PostgreSQL gives a literal without a type the other operand's. In a plan such a literal is a
 //! `Utf8` constant: every text that has a type is held as `Utf8View`.
 
-use arrow::datatypes::{DataType, FieldRef};
+use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::{DFSchema, Result, ScalarValue};
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::expr::Cast;
 use datafusion::logical_expr::planner::RawBinaryExpr;
-use datafusion::logical_expr::{Expr, ExprSchemable, ScalarUDF};
+use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator, ScalarUDF};
 use datafusion::sql::sqlparser::ast::BinaryOperator as Op;
 
 use super::error::PgError;
 use super::function::Spec;
 use super::json::operators as json;
-use super::number::arithmetic;
-use super::types::{SQL_TYPE, type_name};
+use super::number::exact::{NumericOperator, is_exact};
+use super::types::{EXACT, SQL_TYPE, is_number, type_name};
 
 fn call(spec: Spec, args: Vec<Expr>) -> Expr {
     ScalarUDF::call(&spec.udf(), args)
@@ -43,13 +43,6 @@ fn told(field: &FieldRef) -> &str {
     field.metadata().get(SQL_TYPE).map_or("", String::as_str)
 }
 
-fn is_string(data_type: &DataType) -> bool {
-    matches!(
-        data_type,
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View
-    )
-}
-
 fn is_decimal(data_type: &DataType) -> bool {
     matches!(
         data_type,
@@ -58,11 +51,6 @@ fn is_decimal(data_type: &DataType) -> bool {
             | DataType::Decimal128(..)
             | DataType::Decimal256(..)
     )
-}
-
-/// `numeric` without a precision, which is held as its text.
-fn is_numeric_text(field: &FieldRef) -> bool {
-    is_string(field.data_type()) && told(field) == "numeric"
 }
 
 /// A text proper, of any of PostgreSQL's character types.
@@ -75,7 +63,68 @@ fn is_text(field: &FieldRef) -> bool {
 /// Numbers and times: what no text becomes by itself.
 fn is_scalar(field: &FieldRef) -> bool {
     let data_type = field.data_type();
-    data_type.is_numeric() || data_type.is_temporal() || data_type == &DataType::Boolean
+    is_number(data_type) || data_type.is_temporal() || data_type == &DataType::Boolean
+}
+
+/// Gives a parameter beside an operator the type that PostgreSQL takes it for: mostly the other
+/// operand's.
+pub(super) fn typed_parameters(mut expr: RawBinaryExpr, schema: &DFSchema) -> RawBinaryExpr {
+    let op = expr.op.clone();
+    let (left, right) = (&expr.left, &expr.right);
+    let told = match (is_untyped(left), is_untyped(right)) {
+        (true, false) => beside(&op, right, schema, false),
+        (false, true) => beside(&op, left, schema, true),
+        (true, true) if matches!(op, Op::And | Op::Or) => Some(plain_field(DataType::Boolean)),
+        _ => None,
+    };
+    let Some(told) = told else {
+        return expr;
+    };
+    for side in [&mut expr.left, &mut expr.right] {
+        if let Expr::Placeholder(placeholder) = side
+            && placeholder.field.is_none()
+        {
+            placeholder.field = Some(std::sync::Arc::clone(&told));
+        }
+    }
+    expr
+}
+
+fn is_untyped(expr: &Expr) -> bool {
+    matches!(expr, Expr::Placeholder(placeholder) if placeholder.field.is_none())
+}
+
+fn plain_field(data_type: DataType) -> FieldRef {
+    std::sync::Arc::new(Field::new("", data_type, true))
+}
+
+/// The type of a parameter beside an operand of a known type; `after` if it stands behind it.
+fn beside(op: &Op, other: &Expr, schema: &DFSchema, after: bool) -> Option<FieldRef> {
+    use DataType as D;
+    let interval = || plain_field(D::Interval(arrow::datatypes::IntervalUnit::MonthDayNano));
+    let known = field(other, schema)?;
+    if matches!(op, Op::And | Op::Or) {
+        return Some(plain_field(D::Boolean));
+    }
+    if let Expr::Literal(ScalarValue::Int64(Some(value)), _) = other {
+        let small = i32::try_from(*value).is_ok();
+        return Some(plain_field(if small { D::Int32 } else { D::Int64 }));
+    }
+    let text = D::Utf8View;
+    Some(match (op, known.data_type()) {
+        (_, D::Null) => return None,
+        (Op::Arrow | Op::LongArrow, _) if after => plain_field(text),
+        (Op::Plus, D::Timestamp(..) | D::Time64(_) | D::Interval(_)) => interval(),
+        (Op::Multiply | Op::Divide, D::Interval(_)) => plain_field(D::Float64),
+        (_, D::Utf8 | D::Utf8View) if told(&known) != "jsonb" && told(&known) != "uuid" => {
+            plain_field(text)
+        }
+        (_, D::Decimal128(..)) => plain_field(EXACT),
+        _ => {
+            let own = known.as_ref().clone().with_name("").with_nullable(true);
+            std::sync::Arc::new(own)
+        }
+    })
 }
 
 /// The operator's operands with the types that PostgreSQL gives them.
@@ -117,11 +166,11 @@ pub(super) fn typed(expr: RawBinaryExpr, schema: &DFSchema) -> Result<RawBinaryE
     match (unknown(&left).is_some(), unknown(&right).is_some()) {
         (true, false) => {
             let left = as_other(left, &right_field);
-            kept(left, plain_number(right, &right_field), op)
+            kept(left, right, op)
         }
         (false, true) => {
             let right = as_other(right, &left_field);
-            kept(plain_number(left, &left_field), right, op)
+            kept(left, right, op)
         }
         _ => {
             let clash = (is_text(&left_field) && (arithmetic || is_scalar(&right_field)))
@@ -135,11 +184,7 @@ pub(super) fn typed(expr: RawBinaryExpr, schema: &DFSchema) -> Result<RawBinaryE
                 );
                 return Err(PgError::UndefinedOperator(text).into());
             }
-            kept(
-                plain_number(left, &left_field),
-                plain_number(right, &right_field),
-                op,
-            )
+            kept(left, right, op)
         }
     }
 }
@@ -169,8 +214,8 @@ fn as_other(literal: Expr, other: &FieldRef) -> Expr {
     if data_type.is_null() || is_text(other) || data_type == &DataType::Utf8 {
         return literal;
     }
-    if is_decimal(data_type) || is_numeric_text(other) {
-        let target = unknown(&literal).map_or(DataType::Decimal128(38, 10), decimal_of);
+    if is_decimal(data_type) || is_exact(data_type) {
+        let target = unknown(&literal).and_then(decimal_of).unwrap_or(EXACT);
         return datafusion::logical_expr::cast(literal, target);
     }
     Expr::Cast(Cast::new_from_field(
@@ -179,46 +224,108 @@ fn as_other(literal: Expr, other: &FieldRef) -> Expr {
     ))
 }
 
-/// The decimal type that holds a number as it is written.
-fn decimal_of(text: &str) -> DataType {
+/// The decimal type that holds a number as it is written; `None` for one that none holds.
+fn decimal_of(text: &str) -> Option<DataType> {
     let digits = text.trim().trim_start_matches(['-', '+']);
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
     let plain = digits
         .bytes()
         .all(|byte| byte.is_ascii_digit() || byte == b'.');
-    match (
-        u8::try_from(whole.len() + fraction.len()),
-        i8::try_from(fraction.len()),
-    ) {
-        (Ok(precision), Ok(scale)) if plain && (1..=38).contains(&precision) => {
-            DataType::Decimal128(precision, scale)
-        }
-        _ => DataType::Decimal128(38, 10),
-    }
+    let precision = u8::try_from(whole.len() + fraction.len()).ok()?;
+    let scale = i8::try_from(fraction.len()).ok()?;
+    (plain && (1..=38).contains(&precision)).then_some(DataType::Decimal128(precision, scale))
 }
 
-/// `numeric` without a precision as the decimal that is calculated with.
-fn plain_number(expr: Expr, field: &FieldRef) -> Expr {
-    if is_numeric_text(field) {
-        return datafusion::logical_expr::cast(expr, DataType::Decimal128(38, 10));
-    }
-    expr
+/// What an operand of arithmetic is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Number {
+    Whole,
+    Decimal(u8, i8),
+    Exact,
+    Float,
 }
 
-/// The call that divides decimals.
-pub(super) fn quotient(expr: &RawBinaryExpr, schema: &DFSchema) -> Option<Expr> {
-    if expr.op != Op::Divide || is_placeholder(&expr.left) || is_placeholder(&expr.right) {
+fn number(data_type: &DataType) -> Option<Number> {
+    Some(match data_type {
+        DataType::Decimal128(precision, scale) => Number::Decimal(*precision, *scale),
+        data_type if is_decimal(data_type) || is_exact(data_type) => Number::Exact,
+        data_type if data_type.is_floating() => Number::Float,
+        data_type if data_type.is_integer() => Number::Whole,
+        _ => return None,
+    })
+}
+
+/// Digits before the point that a decimal must have room for, unless its operands cannot have them.
+const ROOM: i16 = 20;
+/// Digits of the widest whole number.
+const BIGINT_DIGITS: u8 = 19;
+const MAX_DIGITS: i16 = 38;
+
+/// Whether the engine's own decimals do an operation as PostgreSQL does, with all digits.
+pub fn is_plain_arithmetic(op: Operator, left: &DataType, right: &DataType) -> bool {
+    let (Some(left), Some(right)) = (number(left), number(right)) else {
+        return true;
+    };
+    let digits = |number| match number {
+        Number::Whole => Some((BIGINT_DIGITS, 0)),
+        Number::Decimal(precision, scale) => Some((precision, scale)),
+        _ => None,
+    };
+    if left == Number::Float || right == Number::Float {
+        return left != Number::Exact && right != Number::Exact;
+    }
+    if (left, right) == (Number::Whole, Number::Whole) {
+        return true;
+    }
+    let (Some((left, left_scale)), Some((right, right_scale))) = (digits(left), digits(right))
+    else {
+        return false;
+    };
+    let whole = |precision: u8, scale: i8| i16::from(precision) - i16::from(scale);
+    let (before, after) = match op {
+        Operator::Divide => return false,
+        Operator::Multiply => (
+            whole(left, left_scale) + whole(right, right_scale),
+            i16::from(left_scale) + i16::from(right_scale),
+        ),
+        _ => (
+            whole(left, left_scale).max(whole(right, right_scale)) + 1,
+            i16::from(left_scale.max(right_scale)),
+        ),
+    };
+    left_scale >= 0 && right_scale >= 0 && after + before.min(ROOM) <= MAX_DIGITS
+}
+
+/// The call that does arithmetic on exact numbers, where the engine's decimals would lose digits.
+pub(super) fn exact(expr: &RawBinaryExpr, schema: &DFSchema) -> Option<Expr> {
+    let op = engine_operator(&expr.op)?;
+    if is_placeholder(&expr.left) || is_placeholder(&expr.right) {
         return None;
     }
     let left = field(&expr.left, schema)?;
     let right = field(&expr.right, schema)?;
-    let exact = |field: &FieldRef| is_decimal(field.data_type()) || field.data_type().is_integer();
-    let decimals = is_decimal(left.data_type()) || is_decimal(right.data_type());
-    (decimals && exact(&left) && exact(&right)).then(|| {
-        call(
-            arithmetic::DIVIDE,
-            vec![expr.left.clone(), expr.right.clone()],
-        )
+    let (left, right) = (left.data_type(), right.data_type());
+    if is_plain_arithmetic(op, left, right) {
+        return None;
+    }
+    let float = |data_type: &DataType| number(data_type) == Some(Number::Float);
+    if float(left) || float(right) {
+        let cast = |expr: &Expr| datafusion::logical_expr::cast(expr.clone(), DataType::Float64);
+        let (left, right) = (Box::new(cast(&expr.left)), Box::new(cast(&expr.right)));
+        return Some(Expr::BinaryExpr(BinaryExpr { left, op, right }));
+    }
+    let args = vec![expr.left.clone(), expr.right.clone()];
+    Some(NumericOperator::of(op)?.call(args))
+}
+
+fn engine_operator(op: &Op) -> Option<Operator> {
+    Some(match op {
+        Op::Plus => Operator::Plus,
+        Op::Minus => Operator::Minus,
+        Op::Multiply => Operator::Multiply,
+        Op::Divide => Operator::Divide,
+        Op::Modulo => Operator::Modulo,
+        _ => return None,
     })
 }
 

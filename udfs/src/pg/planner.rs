@@ -11,6 +11,8 @@ use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use super::datetime::{arithmetic, extract};
 use super::function::Spec;
+use super::number::exact::NumericOperator;
+use super::types::is_number;
 use super::{operators, text};
 
 /// Plans what PostgreSQL plans differently from the engine.
@@ -41,7 +43,7 @@ fn operand(expr: &Expr, schema: &DFSchema) -> Operand {
         Ok(DataType::Time32(_) | DataType::Time64(_)) => Operand::Time,
         Ok(DataType::Timestamp(..)) => Operand::Moment,
         Ok(DataType::Interval(_) | DataType::Duration(_)) => Operand::Interval,
-        Ok(data_type) if data_type.is_numeric() => Operand::Number,
+        Ok(data_type) if is_number(&data_type) => Operand::Number,
         _ => Operand::Other,
     }
 }
@@ -103,6 +105,11 @@ impl ExprPlanner for PgExprPlanner {
         }
         if let Some(planned) = operators::on_arrays(&expr) {
             return Ok(PlannerResult::Planned(planned));
+        }
+        let expr = operators::typed_parameters(expr, schema);
+        if expr.op == Op::PGExp {
+            let power = NumericOperator::Power.call(vec![expr.left, expr.right]);
+            return Ok(PlannerResult::Planned(power));
         }
         let known = matches!(expr.op, Op::Plus | Op::Minus | Op::Multiply | Op::Divide);
         if !known {
@@ -181,7 +188,7 @@ impl ExprPlanner for PgExprPlanner {
             }
             _ => {
                 let expr = operators::typed(expr, schema)?;
-                return Ok(match operators::quotient(&expr, schema) {
+                return Ok(match operators::exact(&expr, schema) {
                     Some(call) => PlannerResult::Planned(call),
                     None => PlannerResult::Original(expr),
                 });

@@ -11,6 +11,9 @@ use datafusion::common::ScalarValue;
 /// The field metadata key that names a SQL type which Arrow does not have.
 pub(crate) const SQL_TYPE: &str = "tessera.type";
 
+/// The Arrow type of `numeric` without a precision: its exact text. No other type lies in it.
+pub(crate) const EXACT: DataType = DataType::LargeUtf8;
+
 /// An argument's or result's SQL type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Ty {
@@ -54,7 +57,8 @@ impl Ty {
             Self::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
             Self::Timestamptz => DataType::Timestamp(TimeUnit::Microsecond, Some(Arc::clone(zone))),
             Self::Interval => DataType::Interval(IntervalUnit::MonthDayNano),
-            Self::Numeric | Self::Array | Self::Any => return None,
+            Self::Numeric => EXACT,
+            Self::Array | Self::Any => return None,
         })
     }
 
@@ -71,7 +75,7 @@ impl Ty {
 
     /// A nullable field of this type.
     pub(crate) fn field(self, name: &str, zone: &Arc<str>) -> Field {
-        let data_type = self.arrow(zone).unwrap_or(DataType::Decimal128(38, 10));
+        let data_type = self.arrow(zone).unwrap_or(DataType::Null);
         Field::new(name, data_type, true).with_metadata(self.metadata())
     }
 
@@ -114,11 +118,16 @@ impl Ty {
                     _ => None,
                 }
             }
-            D::Utf8 | D::LargeUtf8 | D::Utf8View => match self {
+            D::LargeUtf8 => match self {
+                Self::Numeric => Some(0),
+                Self::Float8 => Some(4),
+                Self::Float4 => Some(5),
+                _ => None,
+            },
+            D::Utf8 | D::Utf8View => match self {
                 Self::Text | Self::Json | Self::Jsonb | Self::Uuid => Some(0),
                 Self::Array => None,
                 Self::Bytea => Some(10),
-                // Unconstrained numeric is held as text.
                 Self::Numeric => Some(37),
                 Self::Timestamptz => Some(38),
                 Self::Float8 => Some(39),
@@ -173,20 +182,17 @@ impl Ty {
             (Self::Timestamptz, D::Timestamp(_, Some(own))) => {
                 D::Timestamp(TimeUnit::Microsecond, Some(Arc::clone(own)))
             }
-            (Self::Numeric, D::Decimal128(..) | D::Utf8View) => from.clone(),
-            (Self::Numeric, D::Utf8 | D::LargeUtf8) => D::Utf8View,
+            (Self::Numeric, D::Decimal128(..)) => from.clone(),
             (Self::Numeric, D::Decimal32(p, s) | D::Decimal64(p, s)) => D::Decimal128(*p, *s),
-            (Self::Numeric, D::Decimal256(_, s)) => D::Decimal128(38, *s),
-            (Self::Numeric, D::Float16 | D::Float32 | D::Float64) => D::Utf8View,
-            (Self::Numeric, D::Null) => D::Decimal128(38, 0),
-            (Self::Numeric, _) => D::Decimal128(20, 0),
+            (Self::Numeric, integer) if integer.is_integer() => D::Decimal128(20, 0),
+            (Self::Numeric, _) => EXACT,
             // Text given as bytea is read in bytea's own notation, which a cast would not do.
-            (Self::Bytea, D::Utf8 | D::LargeUtf8 | D::Utf8View) => D::Utf8View,
+            (Self::Bytea, D::Utf8 | D::Utf8View) => D::Utf8View,
             (Self::Array, D::LargeList(item) | D::FixedSizeList(item, _) | D::ListView(item)) => {
                 D::List(Arc::clone(item))
             }
             (Self::Any, D::Dictionary(_, value)) => value.as_ref().clone(),
-            (Self::Any, D::Utf8 | D::LargeUtf8) => D::Utf8View,
+            (Self::Any, D::Utf8) => D::Utf8View,
             (Self::Array | Self::Any, _) => from.clone(),
             _ => self.arrow(zone).unwrap_or_else(|| from.clone()),
         }
@@ -210,7 +216,8 @@ pub(crate) fn type_name(field: &Field) -> String {
         D::Float16 | D::Float32 => "real",
         D::Float64 => "double precision",
         D::Decimal32(..) | D::Decimal64(..) | D::Decimal128(..) | D::Decimal256(..) => "numeric",
-        D::Utf8 | D::LargeUtf8 | D::Utf8View => "text",
+        D::LargeUtf8 => "numeric",
+        D::Utf8 | D::Utf8View => "text",
         D::Binary | D::LargeBinary | D::BinaryView | D::FixedSizeBinary(_) => "bytea",
         D::Date32 | D::Date64 => "date",
         D::Time32(_) | D::Time64(_) => "time without time zone",
@@ -232,10 +239,9 @@ pub(crate) fn type_name(field: &Field) -> String {
     name.to_owned()
 }
 
-/// Whether a field's values are `numeric` that is held as text.
-pub(crate) fn is_numeric(field: &Field) -> bool {
-    let held_as_text = matches!(field.data_type(), DataType::Utf8View | DataType::Utf8);
-    held_as_text && type_name(field) == "numeric"
+/// Whether values of this type are numbers, exact ones among them.
+pub(crate) fn is_number(data_type: &DataType) -> bool {
+    data_type.is_numeric() || *data_type == EXACT
 }
 
 /// The long spelling of a type that the metadata names, without its modifier.
@@ -266,11 +272,7 @@ fn spelled(name: &str) -> String {
 }
 
 /// PostgreSQL's name of a call: `lpad(text, integer)`. Text literals have no type yet, and whole ones are integers.
-pub(crate) fn call_name(
-    name: &str,
-    fields: &[FieldRef],
-    constants: &[Option<&ScalarValue>],
-) -> String {
+pub fn call_name(name: &str, fields: &[FieldRef], constants: &[Option<&ScalarValue>]) -> String {
     let types = fields.iter().enumerate().map(|(index, field)| {
         match constants.get(index).copied().flatten() {
             Some(ScalarValue::Utf8(_)) => "unknown".to_owned(),

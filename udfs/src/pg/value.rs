@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use arrow::array::{
     Array, ArrayRef, AsArray, BinaryArray, BinaryBuilder, BooleanArray, BooleanBuilder,
-    Decimal128Array, ListArray, PrimitiveArray, PrimitiveBuilder, StringViewArray,
-    StringViewBuilder,
+    Decimal128Array, LargeStringArray, LargeStringBuilder, ListArray, PrimitiveArray,
+    PrimitiveBuilder, StringViewArray, StringViewBuilder,
 };
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::datatypes::{
@@ -101,7 +101,7 @@ impl<'a> FromColumn<'a> for Bytes<'a> {
 impl<'a> FromColumn<'a> for Numeric {
     type Column = (
         Option<(&'a Decimal128Array, i32)>,
-        Option<&'a StringViewArray>,
+        Option<&'a LargeStringArray>,
     );
     fn column(array: &'a ArrayRef) -> Result<Self::Column> {
         match array.data_type() {
@@ -272,16 +272,29 @@ impl IntoColumn for Numeric {
                     Decimal128Array::from(values).with_data_type(ret.clone()),
                 ))
             }
-            DataType::Utf8View => {
-                let mut builder = StringViewBuilder::with_capacity(rows);
+            DataType::LargeUtf8 => {
+                let mut builder = LargeStringBuilder::with_capacity(rows, rows * 16);
+                let mut text = Vec::with_capacity(48);
                 for row in 0..rows {
-                    builder.append_option(next(row)?.map(|value| value.to_string()));
+                    match next(row)? {
+                        Some(value) => {
+                            text.clear();
+                            value.write(&mut text);
+                            builder.append_value(ascii(&text));
+                        }
+                        None => builder.append_null(),
+                    }
                 }
                 Ok(Arc::new(builder.finish()))
             }
             other => internal_err!("a numeric can't be returned as {other}"),
         }
     }
+}
+
+/// Digits and the names of special numbers, as the text that they are.
+pub(crate) fn ascii(text: &[u8]) -> &str {
+    std::str::from_utf8(text).unwrap_or_default()
 }
 
 impl<T> IntoColumn for Option<T>

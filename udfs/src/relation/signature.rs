@@ -5,6 +5,8 @@ use datafusion::arrow::datatypes::DataType;
 
 use super::value::Constant;
 
+use crate::pg::is_number;
+
 /// The name that every table function's group columns go by.
 pub const ID_COLS: &str = "id_cols";
 /// The argument that every table function has: what happens to a group that can't be computed.
@@ -297,11 +299,8 @@ impl Class {
         match self {
             Class::Any => true,
             Class::Time => self.infers(data_type) || data_type.is_integer(),
-            Class::Number => data_type.is_numeric() && *data_type != DataType::Float16,
-            Class::Text => matches!(
-                data_type,
-                DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View
-            ),
+            Class::Number => is_number(data_type) && *data_type != DataType::Float16,
+            Class::Text => matches!(data_type, DataType::Utf8 | DataType::Utf8View),
         }
     }
 
@@ -339,7 +338,8 @@ pub(crate) fn type_name(data_type: &DataType) -> String {
         | DataType::Decimal32(_, _)
         | DataType::Decimal64(_, _)
         | DataType::Decimal128(_, _)
-        | DataType::Decimal256(_, _) => "numeric",
+        | DataType::Decimal256(_, _)
+        | DataType::LargeUtf8 => "numeric",
         DataType::Float16 | DataType::Float32 => "real",
         DataType::Float64 => "double precision",
         DataType::Date32 | DataType::Date64 => "date",
@@ -347,7 +347,7 @@ pub(crate) fn type_name(data_type: &DataType) -> String {
         DataType::Timestamp(_, Some(_)) => "timestamp with time zone",
         DataType::Time32(_) | DataType::Time64(_) => "time without time zone",
         DataType::Interval(_) | DataType::Duration(_) => "interval",
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "text",
+        DataType::Utf8 | DataType::Utf8View => "text",
         DataType::Binary
         | DataType::LargeBinary
         | DataType::BinaryView

@@ -1,8 +1,10 @@
-//! Aggregates that the engine lacks or miscounts; `string_agg`, `percentile_cont`, the regressions and the
-//! rest are the engine's.
+//! Aggregates that the engine lacks, miscounts or answers in other types; `percentile_cont`, the
+//! regressions and the rest are the engine's.
 
 mod array_agg;
+mod exact;
 mod ordered_set;
+mod string_agg;
 
 use std::sync::Arc;
 
@@ -10,6 +12,7 @@ use datafusion::functions_aggregate::bool_and_or::bool_and_udaf;
 use datafusion::logical_expr::AggregateUDF;
 
 pub(crate) use array_agg::array_agg;
+pub use exact::{is_numeric_aggregate, plain_aggregate};
 
 /// The aggregates, those that make JSON among them.
 pub(crate) fn aggregates() -> Vec<Arc<AggregateUDF>> {
@@ -17,6 +20,8 @@ pub(crate) fn aggregates() -> Vec<Arc<AggregateUDF>> {
     let mut all = ordered_set::aggregates();
     all.push(Arc::new(every));
     all.push(array_agg());
+    all.extend(exact::aggregates());
+    all.push(string_agg::aggregate());
     all.extend(super::json::aggregate::aggregates());
     all
 }

@@ -160,9 +160,8 @@ impl Answer for Numeric {
     fn answer(value: Extracted) -> PgResult<Option<Self>> {
         match value {
             Extracted::Exact(unscaled, scale) => Ok(Some(Self::new(unscaled, scale))),
-            Extracted::Infinite(_) => Err(PgError::NotSupported(
-                "infinite numerics are not supported".to_owned(),
-            )),
+            Extracted::Infinite(true) => Ok(Some(Self::Infinity)),
+            Extracted::Infinite(false) => Ok(Some(Self::NegativeInfinity)),
             Extracted::Null => Ok(None),
         }
     }

@@ -102,7 +102,7 @@ fn same(left: &Json, right: &Json) -> bool {
             left == right
                 || matches!(
                     (Numeric::parse(left), Numeric::parse(right)),
-                    (Ok(left), Ok(right)) if left.compare(right) == Ok(std::cmp::Ordering::Equal)
+                    (Ok(left), Ok(right)) if left.compare(&right).is_eq()
                 )
         }
         (Json::Array(left), Json::Array(right)) => {

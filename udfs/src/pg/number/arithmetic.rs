@@ -4,20 +4,15 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, Datum, Scalar};
 use arrow::compute::kernels::numeric;
-use arrow::datatypes::{DataType, Field, i256};
+use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
 use datafusion::common::Result;
 use datafusion::logical_expr::{Operator, ScalarUDF};
 
 use super::super::error::{PgError, PgResult};
-use super::super::function::{Call, Overload, Ret, Spec};
-use super::super::numeric::Numeric;
+use super::super::function::{Call, Overload, Spec};
 use super::super::types::Ty;
 use super::super::value::map2;
-
-/// Digits after the point that a quotient of decimals is calculated to: one more than are shown, so
-/// that no product has as many.
-pub const QUOTIENT_SCALE: i8 = 21;
 
 type Kernel = fn(&dyn Datum, &dyn Datum) -> std::result::Result<ArrayRef, ArrowError>;
 
@@ -82,56 +77,6 @@ const FLOAT_DIVIDE: Spec = Spec::immutable(
     ],
 );
 
-/// `left / right` to [`QUOTIENT_SCALE`] digits, rounded half away from zero.
-fn quotient(left: Numeric, right: Numeric) -> PgResult<Numeric> {
-    if right.unscaled == 0 {
-        return Err(PgError::DivisionByZero);
-    }
-    let overflow = || PgError::NumberOutOfRange("value overflows numeric format".to_owned());
-    let scale = i32::from(QUOTIENT_SCALE);
-    let shift = scale + right.scale - left.scale;
-    let power =
-        |exponent: i32| i256::from_i128(10).checked_pow(u32::try_from(exponent).unwrap_or(0));
-    let mut above = i256::from_i128(left.unscaled);
-    let mut below = i256::from_i128(right.unscaled);
-    if shift >= 0 {
-        above = power(shift)
-            .and_then(|power| above.checked_mul(power))
-            .ok_or_else(overflow)?;
-    } else {
-        below = power(-shift)
-            .and_then(|power| below.checked_mul(power))
-            .ok_or_else(overflow)?;
-    }
-    let negative = (above < i256::ZERO) != (below < i256::ZERO);
-    let (above, below) = (above.wrapping_abs(), below.wrapping_abs());
-    let whole = above.checked_div(below).ok_or_else(overflow)?;
-    let rest = above.checked_rem(below).ok_or_else(overflow)?;
-    let rounded = if rest >= below.wrapping_sub(rest) {
-        whole.wrapping_add(i256::ONE)
-    } else {
-        whole
-    };
-    let unscaled = rounded.to_i128().ok_or_else(overflow)?;
-    Ok(Numeric {
-        unscaled: if negative { -unscaled } else { unscaled },
-        scale,
-    })
-}
-
-/// Division of decimals; the engine's own keeps four digits.
-pub(crate) const DIVIDE: Spec = Spec::immutable(
-    "numeric_div",
-    &[Overload::returning(
-        &[Ty::Numeric, Ty::Numeric],
-        Ret::By(|_| {
-            let quotient = DataType::Decimal128(38, QUOTIENT_SCALE);
-            Ok(Field::new("numeric_div", quotient, true))
-        }),
-        |call| map2(call, quotient),
-    )],
-);
-
 /// The function that does an operator on two values of one type as PostgreSQL does, where the
 /// engine's own would wrap or give infinity.
 pub fn checked_operator(op: Operator, data_type: &DataType) -> Option<ScalarUDF> {
@@ -151,4 +96,4 @@ pub fn checked_operator(op: Operator, data_type: &DataType) -> Option<ScalarUDF>
     Some(spec.udf())
 }
 
-pub(super) const SPECS: &[Spec] = &[PLUS, MINUS, TIMES, FLOAT_DIVIDE, DIVIDE];
+pub(super) const SPECS: &[Spec] = &[PLUS, MINUS, TIMES, FLOAT_DIVIDE];

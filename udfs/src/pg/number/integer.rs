@@ -1,4 +1,4 @@
-//! `div`, `mod`, `gcd`, `lcm`, `factorial`, `width_bucket`, `scale`, `trim_scale` and `min_scale`.
+//! `div`, `mod`, `gcd`, `lcm`, `factorial`, `width_bucket`, `scale` and `min_scale`.
 
 use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, Field};
@@ -6,43 +6,21 @@ use datafusion::common::Result;
 
 use super::super::error::{PgError, PgResult};
 use super::super::function::{Call, Overload, Planned, Ret, Spec};
-use super::super::numeric::Numeric;
-use super::super::types::Ty;
+use super::super::numeric::{Decimal, Numeric};
+use super::super::types::{EXACT, Ty};
 use super::super::value::{map1, map2, map4};
 
-fn whole_numeric(_: &Planned<'_>) -> Result<Field> {
-    Ok(Field::new("numeric", DataType::Decimal128(38, 0), true))
-}
-
-/// The larger scale of two numerics.
+/// The larger scale of two decimals; exact if one is.
 fn common_scale(planned: &Planned<'_>) -> Result<Field> {
-    let scales = planned
-        .fields
-        .iter()
-        .take(2)
-        .map(|field| match field.data_type() {
-            DataType::Decimal128(_, scale) => *scale,
-            _ => 10,
-        });
-    Ok(Field::new(
-        "numeric",
-        DataType::Decimal128(38, scales.max().unwrap_or(0)),
-        true,
-    ))
-}
-
-fn div(left: Numeric, right: Numeric) -> PgResult<Numeric> {
-    let (left, right, _) = left.aligned(right)?;
-    left.checked_div(right)
-        .map(|quotient| Numeric::new(quotient, 0))
-        .ok_or(PgError::DivisionByZero)
-}
-
-fn modulo(left: Numeric, right: Numeric) -> PgResult<Numeric> {
-    let (left, right, scale) = left.aligned(right)?;
-    left.checked_rem(right)
-        .map(|rest| Numeric::new(rest, scale))
-        .ok_or(PgError::DivisionByZero)
+    let mut scale = Some(0);
+    for field in planned.fields.iter().take(2) {
+        scale = match (field.data_type(), scale) {
+            (DataType::Decimal128(_, own), Some(scale)) => Some(scale.max(*own)),
+            _ => None,
+        };
+    }
+    let data_type = scale.map_or(EXACT, |scale| DataType::Decimal128(38, scale));
+    Ok(Field::new("numeric", data_type, true))
 }
 
 fn gcd(left: u128, right: u128) -> u128 {
@@ -87,8 +65,8 @@ fn int_lcm(left: i128, right: i128) -> PgResult<i128> {
         .ok_or_else(|| PgError::out_of_range("bigint"))
 }
 
-/// The largest argument whose factorial has 38 digits at most.
-const MAX_FACTORIAL: i64 = 33;
+/// The largest argument whose factorial a numeric holds.
+const MAX_FACTORIAL: i64 = 32_177;
 
 fn factorial(value: i64) -> PgResult<Numeric> {
     if value < 0 {
@@ -97,11 +75,13 @@ fn factorial(value: i64) -> PgResult<Numeric> {
         ));
     }
     if value > MAX_FACTORIAL {
-        return Err(PgError::NumberOutOfRange(
-            "value overflows numeric format".to_owned(),
-        ));
+        return Err(super::super::numeric::overflow());
     }
-    Ok(Numeric::new((1..=i128::from(value)).product(), 0))
+    let mut product = Decimal::new(1, 0);
+    for factor in 2..=i128::from(value) {
+        product = product.multiply(&Decimal::new(factor, 0))?;
+    }
+    Ok(Numeric::Finite(product))
 }
 
 fn bucket(operand: f64, low: f64, high: f64, count: i32) -> PgResult<i32> {
@@ -141,11 +121,13 @@ fn bucket(operand: f64, low: f64, high: f64, count: i32) -> PgResult<i32> {
 }
 
 fn numeric_bucket(operand: Numeric, low: Numeric, high: Numeric, count: i32) -> PgResult<i32> {
-    if count <= 0 || low.compare(high)?.is_eq() {
-        return bucket(0.0, low.to_f64(), high.to_f64(), count);
+    let bounds = (low.finite().is_some(), high.finite().is_some());
+    if count <= 0 || low.compare(&high).is_eq() || bounds != (true, true) || operand == Numeric::NaN
+    {
+        return bucket(operand.to_f64(), low.to_f64(), high.to_f64(), count);
     }
-    let ascending = low.compare(high)?.is_lt();
-    let (from_low, from_high) = (operand.compare(low)?, operand.compare(high)?);
+    let ascending = low.compare(&high).is_lt();
+    let (from_low, from_high) = (operand.compare(&low), operand.compare(&high));
     if (ascending && from_low.is_lt()) || (!ascending && from_low.is_gt()) {
         return Ok(0);
     }
@@ -154,20 +136,54 @@ fn numeric_bucket(operand: Numeric, low: Numeric, high: Numeric, count: i32) -> 
             .checked_add(1)
             .ok_or_else(|| PgError::out_of_range("integer"));
     }
-    let negate = |value: Numeric| Numeric {
-        unscaled: -value.unscaled,
-        ..value
-    };
-    let (part, whole, _) = operand.add(negate(low))?.aligned(high.add(negate(low))?)?;
-    let index = part
-        .checked_mul(i128::from(count))
-        .and_then(|part| part.checked_div(whole));
-    let index = index.ok_or_else(|| PgError::out_of_range("integer"))?;
-    i32::try_from(index + 1).map_err(|_| PgError::out_of_range("integer"))
+    let part = operand.subtract(&low)?;
+    let share = part.multiply(&Numeric::new(i128::from(count), 0))?;
+    let index = share.divide_whole(&high.subtract(&low)?)?;
+    let index = index.to_whole("integer")? + 1;
+    i32::try_from(index).map_err(|_| PgError::out_of_range("integer"))
 }
 
+/// The digits after the point; NaN and the infinities have none.
 fn scale(call: &Call<'_>) -> Result<ArrayRef> {
-    map1(call, |value: Numeric| Ok(value.scale))
+    map1(call, |value: Numeric| {
+        Ok(value.finite().map(Decimal::scale))
+    })
+}
+
+fn least_scale(call: &Call<'_>) -> Result<ArrayRef> {
+    map1(call, |value: Numeric| {
+        Ok(value.finite().map(|value| value.trimmed(0).scale()))
+    })
+}
+
+/// The greatest common divisor of numbers with fractions.
+fn numeric_gcd(left: Numeric, right: Numeric) -> PgResult<Numeric> {
+    let magnitude = |value: Numeric| value.map(|number| number.absolute());
+    let (mut a, mut b) = (magnitude(left), magnitude(right));
+    if a.finite().is_none() || b.finite().is_none() {
+        return Ok(Numeric::NaN);
+    }
+    let zero = Numeric::new(0, 0);
+    let scale = |value: &Numeric| value.finite().map_or(0, Decimal::scale);
+    let wanted = scale(&a).max(scale(&b));
+    while b.compare(&zero).is_ne() {
+        let rest = a.remainder(&b)?;
+        (a, b) = (b, rest);
+    }
+    Ok(a.map(|number| number.with_scale(wanted)))
+}
+
+fn numeric_lcm(left: Numeric, right: Numeric) -> PgResult<Numeric> {
+    let divisor = numeric_gcd(left.clone(), right.clone())?;
+    let product = left.multiply(&right)?.map(|number| number.absolute());
+    let (Some(known), Some(number)) = (divisor.finite(), product.finite()) else {
+        return Ok(Numeric::NaN);
+    };
+    let scale = known.scale();
+    if number.is_zero() {
+        return Ok(Numeric::Finite(Decimal::new(0, 0).with_scale(scale)));
+    }
+    Ok(product.divide(&divisor)?.map(|number| number.round(scale)))
 }
 
 pub(super) const SPECS: &[Spec] = &[
@@ -175,8 +191,12 @@ pub(super) const SPECS: &[Spec] = &[
         "div",
         &[Overload::returning(
             &[Ty::Numeric, Ty::Numeric],
-            Ret::By(whole_numeric),
-            |call| map2(call, div),
+            Ret::Is(Ty::Numeric),
+            |call| {
+                map2(call, |left: Numeric, right: Numeric| {
+                    left.divide_whole(&right)
+                })
+            },
         )],
     ),
     Spec::immutable(
@@ -186,7 +206,7 @@ pub(super) const SPECS: &[Spec] = &[
             whole!(Ty::Int4, i32, "integer", int_mod),
             whole!(Ty::Int8, i64, "bigint", int_mod),
             Overload::returning(&[Ty::Numeric, Ty::Numeric], Ret::By(common_scale), |call| {
-                map2(call, modulo)
+                map2(call, |left: Numeric, right: Numeric| left.remainder(&right))
             }),
         ],
     ),
@@ -195,6 +215,9 @@ pub(super) const SPECS: &[Spec] = &[
         &[
             whole!(Ty::Int4, i32, "integer", int_gcd),
             whole!(Ty::Int8, i64, "bigint", int_gcd),
+            Overload::new(&[Ty::Numeric, Ty::Numeric], Ty::Numeric, |call| {
+                map2(call, numeric_gcd)
+            }),
         ],
     ),
     Spec::immutable(
@@ -202,13 +225,16 @@ pub(super) const SPECS: &[Spec] = &[
         &[
             whole!(Ty::Int4, i32, "integer", int_lcm),
             whole!(Ty::Int8, i64, "bigint", int_lcm),
+            Overload::new(&[Ty::Numeric, Ty::Numeric], Ty::Numeric, |call| {
+                map2(call, numeric_lcm)
+            }),
         ],
     ),
     Spec::immutable(
         "factorial",
         &[Overload::returning(
             &[Ty::Int8],
-            Ret::By(whole_numeric),
+            Ret::Is(Ty::Numeric),
             |call| map1(call, factorial),
         )],
     ),
@@ -230,8 +256,6 @@ pub(super) const SPECS: &[Spec] = &[
     Spec::immutable("scale", &[Overload::new(&[Ty::Numeric], Ty::Int4, scale)]),
     Spec::immutable(
         "min_scale",
-        &[Overload::new(&[Ty::Numeric], Ty::Int4, |call| {
-            map1(call, |value: Numeric| Ok(value.trimmed(0).scale))
-        })],
+        &[Overload::new(&[Ty::Numeric], Ty::Int4, least_scale)],
     ),
 ];

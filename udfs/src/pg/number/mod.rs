@@ -1,6 +1,7 @@
 //! Functions on numbers.
 
 pub(crate) mod arithmetic;
+pub(crate) mod exact;
 pub(crate) mod integer;
 pub(crate) mod picture;
 pub(crate) mod power;
@@ -17,5 +18,6 @@ pub(crate) fn specs() -> Vec<Spec> {
     specs.extend_from_slice(power::SPECS);
     specs.extend_from_slice(integer::SPECS);
     specs.extend_from_slice(arithmetic::SPECS);
+    specs.extend(exact::specs());
     specs
 }

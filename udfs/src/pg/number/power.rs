@@ -1,9 +1,10 @@
 //! Powers, roots and logarithms with PostgreSQL's errors, and angles in degrees.
 //!
-//! Numeric arguments are computed as double precision, with its 15 digits.
+//! Numbers that are exact have exact results, floats those of double precision.
 
 use super::super::error::{PgError, PgResult};
 use super::super::function::{Overload, Spec};
+use super::super::numeric::Numeric;
 use super::super::types::Ty;
 use super::super::value::{map1, map2};
 
@@ -70,49 +71,80 @@ fn in_domain(value: f64, f: fn(f64) -> f64) -> PgResult<f64> {
     }
 }
 
+/// `power(a, b)`, of which `a ^ b` is another spelling.
+pub(super) const POWER: Spec = Spec::immutable(
+    "power",
+    &[
+        Overload::new(&[Ty::Float8, Ty::Float8], Ty::Float8, |call| {
+            map2(call, power)
+        }),
+        Overload::new(&[Ty::Numeric, Ty::Numeric], Ty::Numeric, |call| {
+            map2(call, |base: Numeric, exponent: Numeric| {
+                base.power(&exponent)
+            })
+        }),
+    ],
+)
+.also(&["pow"]);
+
+fn square_root(value: f64) -> PgResult<f64> {
+    if value < 0.0 {
+        return Err(PgError::InvalidPower(
+            "cannot take square root of a negative number",
+        ));
+    }
+    Ok(value.sqrt())
+}
+
+macro_rules! exact {
+    ($name:literal, $float:expr, $exact:expr) => {
+        Spec::immutable(
+            $name,
+            &[
+                Overload::new(&[Ty::Float8], Ty::Float8, |call| {
+                    map1(call, |value: f64| $float(value))
+                }),
+                Overload::new(&[Ty::Numeric], Ty::Numeric, |call| {
+                    map1(call, |value: Numeric| $exact(value))
+                }),
+            ],
+        )
+    };
+}
+
+fn common_logarithm(value: Numeric) -> PgResult<Numeric> {
+    value.log(&Numeric::new(10, 0))
+}
+
 pub(super) const SPECS: &[Spec] = &[
-    Spec::immutable(
-        "power",
-        &[Overload::new(
-            &[Ty::Float8, Ty::Float8],
-            Ty::Float8,
-            |call| map2(call, power),
-        )],
-    )
-    .also(&["pow"]),
-    float!("sqrt", |value: f64| {
-        if value < 0.0 {
-            Err(PgError::InvalidPower(
-                "cannot take square root of a negative number",
-            ))
-        } else {
-            Ok(value.sqrt())
-        }
-    }),
+    POWER,
+    exact!("sqrt", square_root, |value: Numeric| value.sqrt()),
     float!("cbrt", |value: f64| Ok(value.cbrt())),
-    float!("exp", |value: f64| checked(
-        value.exp(),
-        value.is_finite(),
-        value == f64::NEG_INFINITY
-    )),
-    float!("ln", |value| logarithm(value, f64::ln)),
-    float!("log10", |value| logarithm(value, f64::log10)),
+    exact!(
+        "exp",
+        |value: f64| checked(value.exp(), value.is_finite(), value == f64::NEG_INFINITY),
+        |value: Numeric| value.exp()
+    ),
+    exact!("ln", |value| logarithm(value, f64::ln), |value: Numeric| {
+        value.ln()
+    }),
+    exact!(
+        "log10",
+        |value| logarithm(value, f64::log10),
+        common_logarithm
+    ),
     Spec::immutable(
         "log",
         &[
             Overload::new(&[Ty::Float8], Ty::Float8, |call| {
                 map1(call, |value: f64| logarithm(value, f64::log10))
             }),
-            Overload::new(&[Ty::Float8, Ty::Float8], Ty::Float8, |call| {
-                map2(call, |base: f64, value: f64| {
-                    let base = logarithm(base, f64::ln)?;
-                    let value = logarithm(value, f64::ln)?;
-                    if base == 0.0 {
-                        Err(PgError::DivisionByZero)
-                    } else {
-                        Ok(value / base)
-                    }
-                })
+            Overload::new(&[Ty::Numeric], Ty::Numeric, |call| {
+                map1(call, common_logarithm)
+            }),
+            // PostgreSQL has it for exact numbers alone, and whole ones become such.
+            Overload::new(&[Ty::Numeric, Ty::Numeric], Ty::Numeric, |call| {
+                map2(call, |base: Numeric, value: Numeric| value.log(&base))
             }),
         ],
     ),

@@ -6,41 +6,52 @@ use datafusion::common::Result;
 
 use super::super::error::PgError;
 use super::super::function::{Call, Overload, Planned, Ret, Spec};
-use super::super::numeric::Numeric;
-use super::super::types::Ty;
+use super::super::numeric::{Decimal, Numeric};
+use super::super::types::{EXACT, Ty};
 use super::super::value::{Reader, map1, map2, rows};
 
-/// A numeric of this scale, or unconstrained as its argument is.
-fn numeric_field(planned: &Planned<'_>, scale: i8) -> Field {
-    let data_type = match planned.fields.first().map(|field| field.data_type()) {
-        Some(DataType::Decimal128(..)) | None => DataType::Decimal128(37, scale),
-        Some(other) => other.clone(),
+/// The most digits before or behind the point that rounding is asked for.
+const MAX_ROUNDED_DIGITS: i32 = 2000;
+
+/// A decimal of this scale while it has room for the argument's digits and the one that rounding
+/// adds, else an exact number.
+fn numeric_field(planned: &Planned<'_>, digits: Option<i64>) -> Field {
+    let decimal = match (
+        planned.fields.first().map(|field| field.data_type()),
+        digits,
+    ) {
+        (Some(DataType::Decimal128(precision, scale)), Some(digits)) => {
+            let digits = digits.max(0);
+            let wanted = i64::from(*precision) - i64::from(*scale) + digits + 1;
+            // A decimal of all digits has rarely that many before its point.
+            let wanted = if *precision == 38 {
+                wanted.min(38)
+            } else {
+                wanted
+            };
+            u8::try_from(wanted)
+                .ok()
+                .zip(i8::try_from(digits).ok())
+                .filter(|(precision, scale)| *precision <= 38 && *scale <= 18)
+        }
+        _ => None,
     };
-    let metadata = planned
-        .fields
-        .first()
-        .map(|field| field.metadata().clone())
-        .unwrap_or_default();
-    Field::new("round", data_type, true).with_metadata(metadata)
+    let data_type = match decimal {
+        Some((precision, scale)) => DataType::Decimal128(precision, scale),
+        None => EXACT,
+    };
+    Field::new("round", data_type, true)
 }
 
 fn whole(planned: &Planned<'_>) -> Result<Field> {
-    Ok(numeric_field(planned, 0))
+    Ok(numeric_field(planned, Some(0)))
 }
 
 fn with_digits(planned: &Planned<'_>) -> Result<Field> {
-    let own = match planned.fields.first().map(|field| field.data_type()) {
-        Some(DataType::Decimal128(_, scale)) => i64::from(*scale),
-        _ => 0,
-    };
-    let digits = planned.int(1).unwrap_or(own).clamp(0, 37);
-    Ok(numeric_field(planned, digits as i8))
+    Ok(numeric_field(planned, planned.int(1)))
 }
 
-fn reduce(
-    call: &Call<'_>,
-    operate: fn(Numeric, i32) -> Result<Numeric, PgError>,
-) -> Result<ArrayRef> {
+fn reduce(call: &Call<'_>, operate: fn(&Decimal, i32) -> Decimal) -> Result<ArrayRef> {
     let values = Reader::<Numeric>::of(call, 0)?;
     let digits = if call.args.len() > 1 {
         Some(Reader::<i32>::of(call, 1)?)
@@ -58,16 +69,17 @@ fn reduce(
             },
             None => 0,
         };
-        operate(value, digits.clamp(-2000, 37)).map(Some)
+        let digits = digits.clamp(-MAX_ROUNDED_DIGITS, MAX_ROUNDED_DIGITS);
+        Ok(Some(value.map(|value| operate(&value, digits))))
     })
 }
 
 fn round(call: &Call<'_>) -> Result<ArrayRef> {
-    reduce(call, Numeric::round)
+    reduce(call, Decimal::round)
 }
 
 fn truncate(call: &Call<'_>) -> Result<ArrayRef> {
-    reduce(call, Numeric::truncate)
+    reduce(call, Decimal::truncate)
 }
 
 fn to_digits(value: f64, digits: i32, operate: fn(f64) -> f64) -> f64 {
@@ -114,14 +126,25 @@ const TRUNC: Spec = Spec::immutable(
 );
 
 fn towards(value: Numeric, up: bool) -> Result<Numeric, PgError> {
-    let cut = value.truncate(0)?;
-    let rest = value.compare(cut)?;
-    let step = match (rest, up) {
+    let Numeric::Finite(number) = &value else {
+        return Ok(value);
+    };
+    let cut = Numeric::Finite(number.truncate(0));
+    let step = match (value.compare(&cut), up) {
         (std::cmp::Ordering::Greater, true) => 1,
         (std::cmp::Ordering::Less, false) => -1,
         _ => 0,
     };
-    Ok(Numeric::new(cut.unscaled + step, 0))
+    cut.add(&Numeric::new(step, 0))
+}
+
+fn sign(value: Numeric) -> Numeric {
+    match value {
+        Numeric::Finite(number) => Numeric::new(number.signum(), 0),
+        Numeric::Infinity => Numeric::new(1, 0),
+        Numeric::NegativeInfinity => Numeric::new(-1, 0),
+        Numeric::NaN => Numeric::NaN,
+    }
 }
 
 const CEIL: Spec = Spec::immutable(
@@ -164,9 +187,7 @@ const SIGN: Spec = Spec::immutable(
             })
         }),
         Overload::returning(&[Ty::Numeric], Ret::By(whole), |call| {
-            map1(call, |value: Numeric| {
-                Ok(Numeric::new(value.unscaled.signum(), 0))
-            })
+            map1(call, |value: Numeric| Ok(sign(value)))
         }),
     ],
 )
@@ -204,9 +225,9 @@ const ABS: Spec = Spec::immutable(
         }),
         Overload::returning(&[Ty::Numeric], Ret::Arg(0), |call| {
             map1(call, |value: Numeric| {
-                Ok(Numeric {
-                    unscaled: value.unscaled.abs(),
-                    ..value
+                Ok(match value {
+                    Numeric::NegativeInfinity => Numeric::Infinity,
+                    other => other.map(|number| number.absolute()),
                 })
             })
         }),

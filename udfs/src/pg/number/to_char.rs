@@ -7,7 +7,7 @@ use super::super::datetime::template::Case;
 use super::super::datetime::to_char::ordinal_suffix;
 use super::super::error::PgResult;
 use super::super::function::Call;
-use super::super::numeric::Numeric;
+use super::super::numeric::{Decimal, Numeric};
 use super::super::output::put;
 use super::super::value::{FromColumn, Memo, text2};
 use super::picture::{Picture, Piece, SignAt};
@@ -75,12 +75,12 @@ struct Digits {
 
 fn of_numeric(value: Numeric, picture: &Picture, integer: f64) -> PgResult<Digits> {
     if picture.roman {
-        let whole = value.round(0)?.unscaled;
+        let whole = value.to_whole("integer").unwrap_or(0);
         return Ok(roman(i32::try_from(whole).unwrap_or(0)));
     }
     if picture.exponent {
         let text = if integer.is_nan() {
-            scientific_numeric(value, picture.fraction)
+            scientific_numeric(&value, picture.fraction)
         } else {
             scientific(integer, picture.fraction)
         };
@@ -91,20 +91,16 @@ fn of_numeric(value: Numeric, picture: &Picture, integer: f64) -> PgResult<Digit
             fraction: 0,
         });
     }
-    let mut value = value;
+    let Numeric::Finite(mut value) = value else {
+        return of_float(value.to_f64(), picture, F64_DIGITS);
+    };
     if picture.multiply {
         let factor = super::super::numeric::power_of_ten(picture.shift as i32)?;
-        let shifted = value.unscaled.checked_mul(factor);
-        let overflow = || {
-            super::super::error::PgError::NumberOutOfRange(
-                "value overflows numeric format".to_owned(),
-            )
-        };
-        value = Numeric::new(shifted.ok_or_else(overflow)?, value.scale);
+        value = value.multiply(&Decimal::new(factor, 0))?;
     }
     let wanted = picture.fraction;
-    let shown = value.scale.max(0) as usize;
-    let mut text = value.round(wanted.min(shown) as i32)?.to_string();
+    let shown = value.scale().max(0) as usize;
+    let mut text = value.round(wanted.min(shown) as i32).to_string();
     // More digits than a numeric holds are zeros.
     if wanted > shown {
         if shown == 0 {
@@ -225,10 +221,13 @@ fn signed_scientific(mantissa: &str, exponent: i32) -> String {
     out
 }
 
-fn scientific_numeric(value: Numeric, fraction: usize) -> String {
-    let digits = value.unscaled.unsigned_abs().to_string();
-    let mut exponent = digits.len() as i32 - 1 - value.scale;
-    if value.unscaled == 0 {
+fn scientific_numeric(value: &Numeric, fraction: usize) -> String {
+    let Numeric::Finite(value) = value else {
+        return scientific(value.to_f64(), fraction);
+    };
+    let digits = value.whole_digits();
+    let mut exponent = digits.len() as i32 - 1 - value.scale();
+    if value.is_zero() {
         exponent = 0;
     }
     // Rounded half away from zero to the template's digits.
@@ -255,7 +254,7 @@ fn scientific_numeric(value: Numeric, fraction: usize) -> String {
             kept[at] = b'0';
         }
     }
-    let mut mantissa = String::from(if value.unscaled < 0 { "-" } else { "" });
+    let mut mantissa = String::from(if value.signum() < 0 { "-" } else { "" });
     for (index, digit) in kept.iter().enumerate() {
         if index == 1 {
             mantissa.push('.');

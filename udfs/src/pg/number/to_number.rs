@@ -1,11 +1,10 @@
 //! `to_number(text, template)`.
 
 use arrow::array::ArrayRef;
-use arrow::datatypes::{DataType, Field};
 use datafusion::common::Result;
 
 use super::super::error::{PgError, PgResult};
-use super::super::function::{Call, Overload, Planned, Ret, Spec};
+use super::super::function::{Call, Overload, Spec};
 use super::super::numeric::Numeric;
 use super::super::types::Ty;
 use super::super::value::{Memo, map2};
@@ -13,26 +12,8 @@ use super::picture::{Picture, Piece};
 
 pub(crate) const TO_NUMBER: Spec = Spec::stable(
     "to_number",
-    &[Overload::returning(
-        &[Ty::Text, Ty::Text],
-        Ret::By(scale_of_template),
-        to_number,
-    )],
+    &[Overload::new(&[Ty::Text, Ty::Text], Ty::Numeric, to_number)],
 );
-
-/// The digits after the point in a constant template are the scale; else there is room for ten.
-fn scale_of_template(planned: &Planned<'_>) -> Result<Field> {
-    let scale = planned
-        .text(1)
-        .and_then(|template| Picture::compile(template).ok())
-        .map(|picture| picture.fraction + picture.shift as usize);
-    let scale = i8::try_from(scale.unwrap_or(10)).unwrap_or(38).min(38);
-    Ok(Field::new(
-        "to_number",
-        DataType::Decimal128(38, scale),
-        true,
-    ))
-}
 
 fn to_number(call: &Call<'_>) -> Result<ArrayRef> {
     let mut memo = Memo::new();
@@ -135,10 +116,8 @@ fn read(text: &str, picture: &Picture) -> PgResult<Numeric> {
     }
     let mut value = Numeric::parse(&number)?;
     if picture.multiply {
-        value = Numeric::new(value.unscaled, value.scale + picture.shift as i32);
+        let factor = super::super::numeric::power_of_ten(picture.shift as i32)?;
+        value = value.divide(&Numeric::new(factor, 0))?;
     }
-    if negative {
-        value.unscaled = -value.unscaled;
-    }
-    Ok(value)
+    Ok(if negative { value.negated() } else { value })
 }

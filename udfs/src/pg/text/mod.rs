@@ -1,5 +1,7 @@
 //! Functions on text and bytes.
 
+pub(crate) mod bytes;
+pub(crate) mod case;
 pub(crate) mod chars;
 pub(crate) mod concat;
 pub(crate) mod encode;
@@ -52,5 +54,7 @@ pub(crate) fn specs() -> Vec<Spec> {
     specs.extend_from_slice(regexp::SPECS);
     specs.extend_from_slice(encode::SPECS);
     specs.extend_from_slice(concat::SPECS);
+    specs.extend_from_slice(case::SPECS);
+    specs.extend_from_slice(bytes::SPECS);
     specs
 }
