@@ -304,7 +304,7 @@ impl PostgresCast {
         let wanted = self.field.data_type();
         let number = |sql_type: &SqlType| matches!(sql_type, SqlType::Numeric(_));
         if is_exact(array.data_type()) || (number(&self.target) && !is_string(array.data_type())) {
-            return self.typed(self.from_number(array, source)?);
+            return self.typed(self.by_number(array, source)?);
         }
         if is_string(array.data_type()) && !is_string(wanted) {
             return self.typed(self.read(array)?);
@@ -346,7 +346,7 @@ impl PostgresCast {
 
     /// Between numbers of which one has no precision, by way of its text; a float becomes an exact
     /// number of the digits that count.
-    fn from_number(&self, array: &ArrayRef, source: &SqlType) -> Result<ArrayRef> {
+    fn by_number(&self, array: &ArrayRef, source: &SqlType) -> Result<ArrayRef> {
         let whole = match self.target {
             SqlType::Int2 | SqlType::Int4 | SqlType::Int8 | SqlType::Oid => true,
             SqlType::Float4 | SqlType::Float8 | SqlType::Numeric(_) => false,

@@ -125,7 +125,8 @@ fn keys(call: &Call<'_>) -> Result<ArrayRef> {
                     builder.append_null();
                     continue;
                 };
-                (text.clear(), key.clear());
+                text.clear();
+                key.clear();
                 Numeric::new(value, i32::from(*scale)).write(&mut text);
                 key_of_text(&text, &mut key);
                 builder.append_value(&key);
