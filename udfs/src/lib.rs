@@ -37,13 +37,14 @@ use datafusion::physical_planner::ExtensionPlanner;
 use datafusion::sql::sqlparser::ast::VisitMut;
 
 pub use error::Error;
-use function::{Declaration, ScalarSpec};
+use function::{AggregateSpec, Declaration, ScalarSpec};
 pub use listing::{Listed, ListedArgument, Shape, listing};
 use relation::{TableFunction, TableFunctionNode, TableFunctionPlanner, TableFunctions};
 
 static TABLE_FUNCTIONS: LazyLock<TableFunctions> = LazyLock::new(|| {
     let mut functions: Vec<Arc<dyn TableFunction>> = vec![Arc::new(forecast::ForecastFunction)];
     functions.extend(risk::tables());
+    functions.extend(sentiment::tables());
     TableFunctions::new(functions)
 });
 
@@ -70,7 +71,7 @@ pub fn register_all(mut builder: SessionStateBuilder) -> SessionStateBuilder {
     scalars.extend(self::scalars().map(|spec| Arc::new(spec.function.udf())));
     let aggregates = builder.aggregate_functions().get_or_insert_default();
     aggregates.extend(pg::aggregate_functions());
-    aggregates.extend(risk::aggregates().map(|spec| Arc::new(spec.udaf())));
+    aggregates.extend(self::aggregates().map(|spec| Arc::new(spec.udaf())));
     let windows = builder.window_functions().get_or_insert_default();
     windows.extend(pg::window_functions());
     windows.extend(risk::windows().map(|spec| Arc::new(spec.udwf())));
@@ -98,12 +99,16 @@ pub fn rewrite_calls(node: &mut impl VisitMut) -> error::Result<()> {
 
 /// The functions with named arguments, table functions excepted.
 fn declarations() -> impl Iterator<Item = &'static Declaration> {
-    let aggregates = risk::aggregates().map(|spec| &spec.declaration);
+    let aggregates = aggregates().map(|spec| &spec.declaration);
     let windows = risk::windows().map(|spec| &spec.declaration);
     scalars()
         .map(|spec| &spec.declaration)
         .chain(aggregates)
         .chain(windows)
+}
+
+fn aggregates() -> impl Iterator<Item = &'static AggregateSpec> {
+    risk::aggregates().chain(sentiment::aggregates())
 }
 
 fn scalars() -> impl Iterator<Item = &'static ScalarSpec> {

@@ -6,6 +6,7 @@
 //! rows or the number of threads.
 
 mod ahead;
+mod assess;
 mod backtest;
 mod benchmark;
 mod credit;
@@ -15,6 +16,7 @@ mod panel;
 mod portfolio;
 mod ratio;
 mod returns;
+mod scorecard;
 mod sums;
 mod value_at_risk;
 mod window;
@@ -46,6 +48,9 @@ pub(crate) fn tables() -> Vec<Arc<dyn TableFunction>> {
         Arc::new(backtest::BacktestFunction),
         Arc::new(portfolio::RiskFunction),
         Arc::new(portfolio::StressFunction),
+        Arc::new(scorecard::CardFunction),
+        Arc::new(scorecard::ScoreFunction),
+        Arc::new(assess::AssessFunction),
     ]
 }
 

@@ -1,4 +1,7 @@
-//! How VADER cuts a text into words, and how it looks at their letters: as Python's `str` does.
+//! Words. How VADER cuts a text into them and looks at their letters is as Python's `str` does it.
+
+use std::collections::HashSet;
+use std::sync::LazyLock;
 
 /// Python's `str.isspace` of a character.
 pub(super) fn is_space(c: char) -> bool {
@@ -64,6 +67,26 @@ pub(super) fn lower<'a>(word: &'a str, buffer: &'a mut String) -> &'a str {
         buffer.extend(word.chars().flat_map(char::to_lowercase));
     }
     buffer
+}
+
+/// The words of a text for counting: runs of letters, digits and inner apostrophes, in small letters.
+pub fn plain_words(text: &str) -> impl Iterator<Item = String> {
+    let runs = text.split(|c: char| !c.is_alphanumeric() && c != '\'' && c != '’');
+    let words = runs.map(|run| run.trim_matches(['\'', '’']));
+    words.filter(|word| !word.is_empty()).map(str::to_lowercase)
+}
+
+const FUNCTION_WORDS: &str = "a about above after again against all also am an and any are as at be because been before being \
+    below between both but by can could did do does doing down during each few for from further had has have having he her \
+    here hers him his how i if in into is it its itself just me more most my no nor not now of off on once only or other our \
+    ours out over own said same she should so some such than that the their theirs them then there these they this those \
+    through to too under until up very was we were what when where which while who whom why will with would you your yours";
+
+/// Whether a word of small letters is one of English's that hold sentences together and say nothing by themselves.
+pub fn is_function_word(word: &str) -> bool {
+    static WORDS: LazyLock<HashSet<&str>> =
+        LazyLock::new(|| FUNCTION_WORDS.split_whitespace().collect());
+    WORDS.contains(word)
 }
 
 #[cfg(test)]
