@@ -8,10 +8,11 @@ use crate::run::say;
 use crate::session::SYSTEM_DATABASE;
 
 /// Queries for a tenant's role.
-const QUERIES: [&str; 3] = [
+const QUERIES: [&str; 4] = [
     include_str!("../../sql/examples/forecast.sql"),
     include_str!("../../sql/examples/growth.sql"),
     include_str!("../../sql/examples/returns.sql"),
+    include_str!("../../sql/examples/risk_report.sql"),
 ];
 
 /// A query for the operator.

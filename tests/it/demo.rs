@@ -123,11 +123,11 @@ fn what_the_demo_prints_works() {
     let logins = demo.printed_logins();
     assert_eq!(logins.len(), 7, "{}", demo.said);
     let queries = demo.printed_queries();
-    assert_eq!(queries.len(), 4, "{}", demo.said);
+    assert_eq!(queries.len(), 5, "{}", demo.said);
     for (role, database) in &logins {
         let mut client = demo.login(role, database);
         if database == "tessera" {
-            assert_eq!(count(&mut client, &queries[3]), 9);
+            assert_eq!(count(&mut client, &queries[4]), 9);
             continue;
         }
         // Eight series of six steps; four series of twelve months; twelve shares of twelve months.
@@ -137,6 +137,8 @@ fn what_the_demo_prints_works() {
             .collect();
         assert_eq!(rows, [48, 144], "{role} of {database}");
         assert_eq!(count(&mut client, "SELECT * FROM news"), 14);
+        let companies = count(&mut client, "SELECT DISTINCT asset FROM news");
+        assert_eq!(count(&mut client, &queries[3]), companies);
     }
     let mut analyst = demo.login("gus", "globex");
     let forecast = analyst.simple(&queries[0]).rows();
@@ -169,7 +171,10 @@ fn the_examples_are_what_the_demo_prints() {
         })
         .collect();
     names.sort();
-    assert_eq!(names, ["forecast", "growth", "returns", "tenants"]);
+    assert_eq!(
+        names,
+        ["forecast", "growth", "returns", "risk_report", "tenants"]
+    );
     let data = tempfile::tempdir().expect("a folder");
     let demo = Demo::start(data.path());
     for name in names {

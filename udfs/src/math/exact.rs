@@ -40,19 +40,52 @@ impl ExactSum {
         }
     }
 
+    /// Adds `sign`, which is 1 or -1, times each of some numbers, and leaves nothing of use in them.
+    ///
+    /// Each pass takes from all numbers of a block the bits above a bound, which many of them can share without
+    /// rounding (Rump, Ogita, Oishi 2008, "Accurate floating-point summation").
+    pub fn add_all(&mut self, numbers: &mut [f64], sign: f64) {
+        for block in numbers.chunks_mut(BLOCK) {
+            self.add_block(block, sign);
+        }
+    }
+
+    fn add_block(&mut self, block: &mut [f64], sign: f64) {
+        let size = block.iter().fold(
+            0.0f64,
+            |size, x| if x.abs() > size { x.abs() } else { size },
+        );
+        let broken = block.iter().fold(false, |broken, x| broken | x.is_nan());
+        if broken || !(LEAST_FAST..MOST_FAST).contains(&size) {
+            for x in block.iter() {
+                if sign > 0.0 {
+                    self.add(*x)
+                } else {
+                    self.subtract(*x)
+                }
+            }
+            return;
+        }
+        let mut bound = power_above(size);
+        for _ in 0..PASSES {
+            let (sum, left) = extract(block, bound);
+            self.grow(sign * sum);
+            if !left {
+                return;
+            }
+            bound *= PASS_STEP;
+        }
+        block
+            .iter()
+            .filter(|x| **x != 0.0)
+            .for_each(|x| self.grow(sign * x));
+    }
+
     /// Adds an unevaluated sum.
     pub fn add_twofold(&mut self, x: Twofold) {
         self.add(x.high);
         if x.low != 0.0 && x.high.is_finite() {
             self.grow(x.low);
-        }
-    }
-
-    /// Takes away an unevaluated sum.
-    pub fn subtract_twofold(&mut self, x: Twofold) {
-        self.subtract(x.high);
-        if x.low != 0.0 && x.high.is_finite() {
-            self.grow(-x.low);
         }
     }
 
@@ -153,6 +186,27 @@ impl ExactSum {
     }
 }
 
+/// Terms of rows, one after the other.
+#[derive(Debug, Clone, Default)]
+pub struct Column {
+    high: Vec<f64>,
+    low: Vec<f64>,
+}
+
+impl Column {
+    /// Appends the term of a row.
+    pub fn push(&mut self, term: Twofold) {
+        self.high.push(term.high);
+        self.low
+            .push(if term.high.is_finite() { term.low } else { 0.0 });
+    }
+
+    fn clear(&mut self) {
+        self.high.clear();
+        self.low.clear();
+    }
+}
+
 /// How many rows there were, and exact sums of what each of them gave.
 #[derive(Debug, Clone)]
 pub struct Sums {
@@ -177,11 +231,14 @@ impl Sums {
         }
     }
 
-    /// Forgets a row that was taken.
-    pub fn remove(&mut self, terms: &[Twofold]) {
-        self.count -= 1;
-        for (sum, term) in self.sums.iter_mut().zip(terms) {
-            sum.subtract_twofold(*term);
+    /// Takes (or with a `sign` of -1 forgets) rows whose terms lie in columns; nothing of use is left in them.
+    pub fn add_rows(&mut self, rows: usize, columns: &mut [Column], sign: f64) {
+        let count = i64::try_from(rows).unwrap_or(i64::MAX);
+        self.count += if sign > 0.0 { count } else { -count };
+        for (sum, column) in self.sums.iter_mut().zip(columns) {
+            sum.add_all(&mut column.high, sign);
+            sum.add_all(&mut column.low, sign);
+            column.clear();
         }
     }
 
@@ -231,6 +288,50 @@ impl Sums {
         let parts: usize = self.sums.iter().map(|sum| sum.parts.capacity()).sum();
         self.sums.capacity() * size_of::<ExactSum>() + parts * size_of::<f64>()
     }
+}
+
+/// Numbers that are added together.
+const BLOCK: usize = 256;
+/// How often bits are taken from a block, and how much lower each time.
+const PASSES: usize = 3;
+const PASS_STEP: f64 = 1.0 / (1u64 << 44) as f64;
+/// Blocks of this size are far from the ends of the doubles.
+const LEAST_FAST: f64 = 1e-200;
+const MOST_FAST: f64 = 1e200;
+
+/// The power of two above a normal number.
+fn power_above(x: f64) -> f64 {
+    f64::from_bits(((x.to_bits() >> 52) + 1) << 52)
+}
+
+/// Takes from numbers below `bound`, a power of two, the multiples of `bound / 2^44`: at most [`BLOCK`] of them sum up
+/// without rounding. Gives their sum and whether anything is left.
+fn extract(block: &mut [f64], bound: f64) -> (f64, bool) {
+    const LANES: usize = 8;
+    let shift = 1.5 * 256.0 * bound;
+    let mut sums = [0.0; LANES];
+    let mut rests = [0.0; LANES];
+    let mut lanes = block.chunks_exact_mut(LANES);
+    for chunk in &mut lanes {
+        for ((x, sum), rest) in chunk.iter_mut().zip(&mut sums).zip(&mut rests) {
+            let high = (shift + *x) - shift;
+            *sum += high;
+            *x -= high;
+            *rest += x.abs();
+        }
+    }
+    for ((x, sum), rest) in lanes
+        .into_remainder()
+        .iter_mut()
+        .zip(&mut sums)
+        .zip(&mut rests)
+    {
+        let high = (shift + *x) - shift;
+        *sum += high;
+        *x -= high;
+        *rest += x.abs();
+    }
+    (sums.iter().sum(), rests.iter().any(|rest| *rest != 0.0))
 }
 
 /// The double nearest to the sum of an expansion, ties to even.
@@ -369,6 +470,21 @@ mod tests {
             merged.merge(&sum(right));
             assert_eq!(merged.twofold(), expected);
         }
+    }
+
+    #[test]
+    fn many_at_once_are_one_by_one() {
+        for seed in 0..10 {
+            let numbers = numbers(seed);
+            let mut at_once = ExactSum::default();
+            at_once.add_all(&mut numbers.clone(), 1.0);
+            assert_eq!(at_once.twofold(), sum(&numbers).twofold());
+            at_once.add_all(&mut numbers.clone(), -1.0);
+            assert_eq!(at_once.twofold(), Twofold::from(0.0));
+        }
+        let mut odd = ExactSum::default();
+        odd.add_all(&mut [1.0, f64::INFINITY, 2.0], 1.0);
+        assert_eq!(odd.value(), f64::INFINITY);
     }
 
     /// The known answers are those of Python's `math.fsum`.

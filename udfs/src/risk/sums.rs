@@ -6,7 +6,7 @@ use datafusion::common::ScalarValue;
 use super::{float8, float8_of};
 use crate::error::Result;
 use crate::function::{AggregateSpec, Declaration, Fold, Parameter, Role, Work};
-use crate::math::exact::{Sums, Twofold};
+use crate::math::exact::{Column, Sums, Twofold};
 use crate::relation::Options;
 
 /// A measure as data.
@@ -48,6 +48,7 @@ struct Running {
     options: Vec<f64>,
     sums: Sums,
     terms: Vec<Twofold>,
+    columns: Vec<Column>,
     row: Vec<f64>,
 }
 
@@ -60,13 +61,15 @@ impl Measure {
             options: numbers.collect::<Result<_>>()?,
             sums: Sums::new(self.width),
             terms: vec![Twofold::from(0.0); self.width],
+            columns: vec![Column::default(); self.width],
             row: Vec::new(),
         }))
     }
 }
 
 impl Running {
-    fn each(&mut self, columns: &[Float64Array], take: fn(&mut Sums, &[Twofold])) {
+    /// Takes rows, or forgets them with a sign of -1.
+    fn take(&mut self, columns: &[Float64Array], sign: f64) {
         let rows = columns.first().map_or(0, Array::len);
         self.row.resize(columns.len(), 0.0);
         for row in 0..rows {
@@ -74,18 +77,20 @@ impl Running {
                 *value = column.values()[row];
             }
             (self.measure.terms)(&self.row, &self.options, &mut self.terms);
-            take(&mut self.sums, &self.terms);
+            let terms = self.columns.iter_mut().zip(&self.terms);
+            terms.for_each(|(column, term)| column.push(*term));
         }
+        self.sums.add_rows(rows, &mut self.columns, sign);
     }
 }
 
 impl Fold for Running {
     fn add(&mut self, columns: &[Float64Array]) {
-        self.each(columns, Sums::add);
+        self.take(columns, 1.0);
     }
 
     fn remove(&mut self, columns: &[Float64Array]) {
-        self.each(columns, Sums::remove);
+        self.take(columns, -1.0);
     }
 
     fn merge(&mut self, state: &Float64Array) {

@@ -16,7 +16,7 @@ use datafusion::common::ScalarValue;
 use super::{CONFIDENCE_LEVEL, RET, float8, float8_of};
 use crate::error::Result;
 use crate::function::{AggregateSpec, Declaration, Fold, Parameter, Role, Work};
-use crate::math::exact::{Sums, Twofold};
+use crate::math::exact::{Column, Sums, Twofold};
 use crate::math::moments::{excess_kurtosis, mean, powers, skewness, variance};
 use crate::math::risk::quantile::quantile;
 use crate::math::risk::student_fit;
@@ -130,6 +130,7 @@ fn defined(result: Option<f64>) -> ScalarValue {
 struct Shaped<F> {
     sums: Sums,
     terms: Vec<Twofold>,
+    columns: Vec<Column>,
     finish: F,
 }
 
@@ -146,24 +147,29 @@ impl<F: Fn(&Shape) -> Option<f64> + Send + Sync> Shaped<F> {
         Self {
             sums: Sums::new(degree),
             terms: vec![Twofold::from(0.0); degree],
+            columns: vec![Column::default(); degree],
             finish,
         }
+    }
+
+    /// Takes returns, or forgets them with a sign of -1.
+    fn take(&mut self, returns: &[f64], sign: f64) {
+        for x in returns {
+            powers(*x, &mut self.terms);
+            let terms = self.columns.iter_mut().zip(&self.terms);
+            terms.for_each(|(column, term)| column.push(*term));
+        }
+        self.sums.add_rows(returns.len(), &mut self.columns, sign);
     }
 }
 
 impl<F: Fn(&Shape) -> Option<f64> + Send + Sync> Fold for Shaped<F> {
     fn add(&mut self, columns: &[Float64Array]) {
-        for x in columns[0].values() {
-            powers(*x, &mut self.terms);
-            self.sums.add(&self.terms);
-        }
+        self.take(columns[0].values(), 1.0);
     }
 
     fn remove(&mut self, columns: &[Float64Array]) {
-        for x in columns[0].values() {
-            powers(*x, &mut self.terms);
-            self.sums.remove(&self.terms);
-        }
+        self.take(columns[0].values(), -1.0);
     }
 
     fn merge(&mut self, state: &Float64Array) {
