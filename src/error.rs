@@ -166,6 +166,8 @@ pub enum Error {
     InvalidEncoding(String),
     #[error("more than one row returned by a subquery used as an expression")]
     Cardinality,
+    #[error("ON CONFLICT DO UPDATE command cannot affect row a second time")]
+    UpsertedTwice,
     #[error("MERGE command cannot affect row a second time")]
     MergedTwice,
     #[error("{message}")]
@@ -298,6 +300,11 @@ impl Error {
             }
             Self::WrongKindHint { hint, .. } => Some((*hint).to_owned()),
             Self::CopyNarrowed => Some("Use INSERT statements instead.".to_owned()),
+            Self::UpsertedTwice => Some(
+                "Ensure that no rows proposed for insertion within the same command have \
+                 duplicate constrained values."
+                    .to_owned(),
+            ),
             Self::MergedTwice => Some(
                 "Ensure that not more than one source row matches any one target row.".to_owned(),
             ),

@@ -48,6 +48,11 @@ impl Dialect for Tessera {
         POSTGRES.is_reserved_for_identifier(keyword)
     }
 
+    /// ON begins ON CONFLICT and is no name in PostgreSQL.
+    fn is_column_alias(&self, keyword: &Keyword, parser: &mut Parser<'_>) -> bool {
+        *keyword != Keyword::ON && POSTGRES.is_column_alias(keyword, parser)
+    }
+
     fn is_custom_operator_part(&self, ch: char) -> bool {
         POSTGRES.is_custom_operator_part(ch)
     }

@@ -7,7 +7,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, RecordBatch};
+use datafusion::arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch};
 use datafusion::common::ScalarValue;
 use tessera_catalog::Catalog;
 use tessera_catalog::commit::{Claim, Commit};
@@ -119,6 +119,60 @@ impl KeyGuard {
             spaces,
             arbitrated: false,
         }))
+    }
+
+    /// Says whether the statement did something else for a key that it found.
+    pub(super) fn arbitrated(self, arbitrated: bool) -> Self {
+        Self { arbitrated, ..self }
+    }
+
+    /// The rows whose keys are free, of those that decide; the others are left out, and among equal
+    /// ones all but the first.
+    ///
+    /// # Errors
+    /// What reading the table's keys meets.
+    pub(super) async fn free(
+        &mut self,
+        space: Space,
+        rows: &RecordBatch,
+        arbiters: &[Oid],
+    ) -> Result<RecordBatch> {
+        self.arbitrated = true;
+        let count = self.keys.len();
+        let own = self.spaces.entry(space).or_default();
+        own.added.resize_with(count, KeySet::default);
+        let mut known: Vec<(Vec<Option<u128>>, KeySet)> = Vec::new();
+        for index in 0..count {
+            if !arbiters.contains(&self.keys[index].key.constraint) {
+                continue;
+            }
+            let columns = self.keys[index].columns(rows);
+            let hashes = self.keys[index].key.hashes(&columns, rows.num_rows())?;
+            let wanted: Vec<u128> = hashes.iter().flatten().copied().collect();
+            let mut taken = self.held(space, index, &columns, &wanted).await?;
+            let own = self.spaces.entry(space).or_default();
+            taken.extend(
+                wanted
+                    .iter()
+                    .filter(|hash| own.added[index].contains(*hash)),
+            );
+            known.push((hashes, taken));
+        }
+        let mut keep = Vec::with_capacity(rows.num_rows());
+        for row in 0..rows.num_rows() {
+            let is_taken = known
+                .iter()
+                .any(|(hashes, taken)| hashes[row].is_some_and(|hash| taken.contains(&hash)));
+            keep.push(!is_taken);
+            if !is_taken {
+                for (hashes, taken) in &mut known {
+                    taken.extend(hashes[row]);
+                }
+            }
+        }
+        let keep = BooleanArray::from(keep);
+        datafusion::arrow::compute::filter_record_batch(rows, &keep)
+            .map_err(|error| Error::from(datafusion::error::DataFusionError::from(error)))
     }
 
     /// Whether the statement did something else for a key that it found.

@@ -12,6 +12,7 @@ use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::logical_expr::LogicalPlan;
 use tessera_catalog::PartVersion;
 use tessera_catalog::id::{DatabaseId, Part, Space};
+use tessera_catalog::key::{KeyColumns, KeySearch};
 use tessera_catalog::model::{Scope as Reach, Table, Tenant};
 use tessera_catalog::provider::{
     BranchRows, OpenBranch, PartTable, PartTableOptions, RowsBranch, RowsTable, RowsTableOptions,
@@ -172,6 +173,30 @@ impl Opened {
             });
         }
         Ok(opened)
+    }
+
+    /// Leaves out the files of the changed table that hold none of the keys.
+    pub(super) async fn keep_files_with(
+        &mut self,
+        found: &Found,
+        key: &KeyColumns,
+        wanted: &[u128],
+    ) -> Result<()> {
+        let table = super::write::table(&found.relation)?;
+        let defaults = self.defaults(table);
+        let storage = self.engine.catalog.storage();
+        for branch in &mut self.target {
+            let search = KeySearch {
+                part: branch.part,
+                relation: &found.relation,
+                key,
+                defaults: &defaults,
+                ranges: None,
+            };
+            let files = std::mem::take(&mut branch.rows.files);
+            branch.rows.files = storage.files_with_keys(search, files, wanted).await?;
+        }
+        Ok(())
     }
 
     /// The parts of the table that the statement changes, as it sees them.

@@ -8,7 +8,7 @@ use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBat
 use datafusion::arrow::compute;
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::physical_expr::PhysicalExpr;
-use tessera_catalog::id::{DatabaseId, Part, Space};
+use tessera_catalog::id::{DatabaseId, Oid, Part, Space};
 use tessera_catalog::model::{Column, Database, Privilege, Relation, Scope as Reach, Table};
 use tessera_catalog::sql_type::SqlType;
 use tessera_catalog::storage::{DataFile, PartWriter, Storage};
@@ -68,6 +68,8 @@ pub(super) struct RowWriter {
     written: u64,
     /// Whether errors may show what is in rows.
     tells: bool,
+    /// Keys at which rows are left out when they are there.
+    skipping: Vec<Oid>,
 }
 
 #[derive(Default)]
@@ -127,7 +129,22 @@ impl RowWriter {
             operation: writing.operation,
             written: 0,
             tells: true,
+            skipping: Vec::new(),
         })
+    }
+
+    /// Leaves out rows with keys that are there, as ON CONFLICT DO NOTHING does.
+    pub(super) fn skip_at(&mut self, keys: Vec<Oid>) {
+        self.skipping = keys;
+    }
+
+    async fn free(&mut self, space: Space, rows: RecordBatch) -> Result<RecordBatch> {
+        match &mut self.keys {
+            Some(keys) if !self.skipping.is_empty() => {
+                keys.free(space, &rows, &self.skipping).await
+            }
+            _ => Ok(rows),
+        }
     }
 
     /// The columns that batches must have: the table's live ones, in order.
@@ -154,21 +171,31 @@ impl RowWriter {
         let batch = self.with_generated(batch)?;
         self.check_nulls(&batch, allowed.tells())?;
         self.check_conditions(&batch, allowed.tells())?;
-        self.written += batch.num_rows() as u64;
+        let mut written = Vec::new();
         match self.target.clone() {
             Target::One { space, .. } => {
+                let batch = self.free(space, batch).await?;
                 self.add_keys(space, &batch).await?;
                 let stored = self.stored(&batch)?;
                 self.push(space, stored).await?;
+                written.push(batch);
             }
             Target::ByTenant { system } => {
                 for (space, rows) in by_tenant(&batch, &system, &self.relation.name)? {
+                    let rows = self.free(space, rows).await?;
                     self.add_keys(space, &rows).await?;
                     let stored = self.stored(&rows)?;
                     self.push(space, stored).await?;
+                    written.push(rows);
                 }
             }
         }
+        let batch = match written.as_slice() {
+            [one] => one.clone(),
+            several => compute::concat_batches(&self.schema, several)
+                .map_err(|e| Error::from(datafusion::error::DataFusionError::from(e)))?,
+        };
+        self.written += batch.num_rows() as u64;
         Ok(batch)
     }
 
@@ -362,6 +389,9 @@ impl RowWriter {
 
     async fn push(&mut self, space: Space, batch: RecordBatch) -> Result<()> {
         let table_uuid = table(&self.relation)?.uuid;
+        if batch.num_rows() == 0 {
+            return Ok(());
+        }
         let sink = self.sinks.entry(space).or_default();
         if let Some(writer) = &mut sink.writer {
             return Ok(writer.write(&batch).await?);

@@ -58,7 +58,7 @@ pub fn sqlstate(error: &Error) -> &'static str {
         Error::InvalidBinary(_) => "22P03",
         Error::BadCopy(_) => "22P04",
         Error::InvalidEncoding(_) => "22021",
-        Error::Cardinality | Error::MergedTwice => "21000",
+        Error::Cardinality | Error::MergedTwice | Error::UpsertedTwice => "21000",
         Error::Function { sqlstate, .. } => sqlstate,
         Error::TransactionAborted => "25P02",
         Error::ActiveTransaction(_) => "25001",

@@ -169,3 +169,22 @@ fn a_new_key_and_new_rows_do_not_pass_each_other() {
     assert_eq!(two.fail("COMMIT").code(), "40001");
     assert_eq!(one.fail("INSERT INTO t VALUES (2)").code(), "23505");
 }
+
+#[test]
+fn counters_side_by_side_count_all() {
+    let server = Server::start();
+    let tenant = server.tenant();
+    tenant
+        .connect()
+        .run("CREATE TABLE counted (word text PRIMARY KEY, n int)");
+    let upsert = "INSERT INTO counted VALUES ('w', 1) \
+                  ON CONFLICT (word) DO UPDATE SET n = counted.n + excluded.n";
+    let (sessions, rounds) = (4, 15);
+    let statements = vec![vec![upsert.to_owned(); rounds]; sessions];
+    let codes = side_by_side(&tenant, &statements);
+    assert!(codes.iter().all(String::is_empty), "{codes:?}");
+    assert_eq!(
+        tenant.connect().rows("SELECT * FROM counted"),
+        [["w".to_owned(), (sessions * rounds).to_string()]]
+    );
+}

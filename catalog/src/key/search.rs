@@ -59,6 +59,33 @@ impl Storage {
         Ok(held)
     }
 
+    /// The files that may hold one of the wanted keys, and few others.
+    ///
+    /// # Errors
+    ///
+    /// As a scan.
+    pub async fn files_with_keys(
+        &self,
+        search: KeySearch<'_>,
+        files: Vec<Arc<DataFile>>,
+        wanted: &[u128],
+    ) -> Result<Vec<Arc<DataFile>>> {
+        let mut with = Vec::with_capacity(files.len());
+        for file in files {
+            let (mut maybe, is_filtered) = self.maybe_held(&search, &file, wanted);
+            if !is_filtered && !maybe.is_empty() {
+                let mut held = KeySet::default();
+                self.search_file(&search, &file, &maybe, true, &mut held)
+                    .await?;
+                maybe = held;
+            }
+            if !maybe.is_empty() {
+                with.push(file);
+            }
+        }
+        Ok(with)
+    }
+
     /// The wanted keys that a file may hold, and whether a filter told.
     fn maybe_held(
         &self,

@@ -2,16 +2,21 @@
 
 use std::sync::Arc;
 
+use datafusion::arrow::array::RecordBatch;
 use datafusion::common::{Column as PlanColumn, ScalarValue};
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
-use datafusion::sql::sqlparser::ast::{self, Ident, Insert, Query, SetExpr, TableObject};
+use datafusion::sql::sqlparser::ast::{
+    self, Ident, Insert, OnConflictAction, OnInsert, Query, SetExpr, TableObject,
+};
 use futures::StreamExt;
-use tessera_catalog::model::{Column, Identity, Privilege, Scope as Reach};
+use tessera_catalog::id::Oid;
+use tessera_catalog::model::{Column, Identity, Privilege, Relation, Scope as Reach};
 use tessera_catalog::sql_type::SqlType;
 
+use super::modify::on_conflict::{Upsert, arbiters};
 use super::names::{folded, relation};
 use super::returning::Returning;
-use super::{default, query};
+use super::{default, lock, query};
 use crate::error::{Error, Result};
 use crate::execute::Limits;
 use crate::planner::source::Found;
@@ -21,7 +26,7 @@ use crate::session::Session;
 use crate::session::keys::{KeyCheck, KeyGuard};
 use crate::session::prepared::Prepared;
 use crate::session::reply::{Columns, Reply, Rows, RowsTag};
-use crate::session::write::{RowWriter, Writing, table};
+use crate::session::write::{RowWriter, Writing, table, table_schema};
 
 /// A planned INSERT.
 struct Planned {
@@ -32,6 +37,14 @@ struct Planned {
     plan: LogicalPlan,
     parameters: Vec<SqlType>,
     returning: Option<Returning>,
+    on_conflict: Option<Conflict>,
+}
+
+/// What is done where a key is there.
+enum Conflict {
+    /// The rows are left out.
+    Nothing(Vec<Oid>),
+    Update(Box<Upsert>),
 }
 
 pub(super) async fn describe(
@@ -68,6 +81,37 @@ pub(super) async fn run(
     let (found, judged) = (&planned.found, [Judged::Inserted]);
     let rules = query::row_checks(session, found, &caller, &scope, &judged, reads).await?;
     let execution = session.execution(&scope.state, limits);
+    let (conflict, returning) = (planned.on_conflict, planned.returning);
+    let conflict = match conflict {
+        Some(Conflict::Update(upsert)) => {
+            let plan = query::bind(planned.plan, parameters.clone())?;
+            let guarded = query::guard(session, plan, &caller, &scope).await?;
+            let schema = table_schema(table(&planned.found.relation)?, &scope.zone);
+            let mut batches = query::stream(session, guarded, &scope, limits);
+            let mut rows = Vec::new();
+            while let Some(batch) = batches.next().await {
+                rows.push(super::modify::as_schema(&batch?, &schema)?);
+            }
+            let asked = (&caller, &scope);
+            let brought = (rows, returning.is_some());
+            let (count, returned) = upsert
+                .run(session, asked, brought, parameters, limits)
+                .await?;
+            return answer(
+                session,
+                (&caller, &scope),
+                (count, returned),
+                returning,
+                limits,
+            );
+        }
+        Some(Conflict::Nothing(keys)) => {
+            // Others that look for the same keys wait, and then see what this one adds.
+            lock::rows_of(session, &planned.found, &caller).await?;
+            keys
+        }
+        None => Vec::new(),
+    };
     let plan = query::bind(planned.plan, parameters)?;
     let guarded = query::guard(session, plan, &caller, &scope).await?;
     let mut batches = query::stream(session, guarded, &scope, limits);
@@ -86,13 +130,14 @@ pub(super) async fn run(
             operation: "WRITE",
         },
     )?;
+    writer.skip_at(conflict);
     let mut returned = Vec::new();
     while let Some(batch) = batches.next().await {
         let batch = super::modify::as_schema(&batch?, writer.schema())?;
         let batch = writer.completed(&batch)?;
         let allowed = rules.allow(&batch, Judged::Inserted, &execution).await?;
         let written = writer.write(allowed).await?;
-        if planned.returning.is_some() {
+        if returning.is_some() {
             returned.push(written);
         }
     }
@@ -100,14 +145,31 @@ pub(super) async fn run(
     for part in writer.finish().await? {
         session.transaction.write(part);
     }
-    match planned.returning {
+    answer(
+        session,
+        (&caller, &scope),
+        (rows, returned),
+        returning,
+        limits,
+    )
+}
+
+/// The tag, with the returned rows where they are wanted.
+fn answer(
+    session: &Session,
+    (caller, scope): (&Caller, &Scope),
+    (rows, returned): (u64, Vec<RecordBatch>),
+    returning: Option<Returning>,
+    limits: Limits,
+) -> Result<Reply> {
+    match returning {
         None => Ok(Reply::Done {
             tag: format!("INSERT 0 {rows}"),
         }),
         Some(returning) => {
             let plan = returning.over(returned)?;
-            let guarded = crate::policy::guard_own(plan, &caller)?;
-            let batches = query::stream(session, guarded, &scope, limits);
+            let guarded = crate::policy::guard_own(plan, caller)?;
+            let batches = query::stream(session, guarded, scope, limits);
             let tag = RowsTag::Counted("INSERT 0");
             Ok(Reply::Rows(Rows {
                 columns: returning.columns,
@@ -160,11 +222,13 @@ fn plan(insert: &Insert, scope: &Scope, declared: &[u32]) -> Result<Planned> {
     let targets = targets(insert, &live, &relation.name)?;
     let statement = ast::Statement::Insert(insert.clone());
     let mut parameters = Parameters::of(&statement, declared)?;
-    let plan = match &insert.source {
-        Some(source) => {
-            let source = with_defaults(source, &targets, scope, &mut parameters)?;
-            planner::plan(source, scope, &parameters.fields(&scope.zone))?
-        }
+    let source = match &insert.source {
+        Some(source) => Some(with_defaults(source, &targets, scope, &mut parameters)?),
+        None => None,
+    };
+    let on_conflict = conflict(insert, &relation, scope, &mut parameters)?;
+    let plan = match source {
+        Some(source) => planner::plan(source, scope, &parameters.fields(&scope.zone))?,
         None => LogicalPlanBuilder::empty(true).build()?,
     };
     let (plan, parameters) = parameters.resolve(plan, &scope.zone)?;
@@ -207,12 +271,60 @@ fn plan(insert: &Insert, scope: &Scope, declared: &[u32]) -> Result<Planned> {
         plan,
         parameters,
         returning,
+        on_conflict,
     })
 }
 
+/// ON CONFLICT, planned; parameters that it alone names get their types from it.
+fn conflict(
+    insert: &Insert,
+    relation: &Relation,
+    scope: &Scope,
+    parameters: &mut Parameters,
+) -> Result<Option<Conflict>> {
+    let Some(OnInsert::OnConflict(on)) = &insert.on else {
+        return Ok(None);
+    };
+    let target = on.conflict_target.as_ref();
+    let update = match &on.action {
+        OnConflictAction::DoNothing => {
+            let keys = arbiters(target, relation)?;
+            let keys = keys.into_iter().map(|key| key.oid).collect();
+            return Ok(Some(Conflict::Nothing(keys)));
+        }
+        OnConflictAction::DoUpdate(update) => update,
+    };
+    let upsert = Upsert::plan(insert, target, update, scope, parameters)?;
+    let numbers = |part: &dyn Fn(&mut Vec<usize>)| {
+        let mut found = Vec::new();
+        part(&mut found);
+        found
+    };
+    let in_source = numbers(&|found| {
+        if let Some(source) = &insert.source {
+            find_parameters(source.as_ref(), found);
+        }
+    });
+    for number in numbers(&|found| find_parameters(on, found)) {
+        let own = upsert.parameters().get(number.wrapping_sub(1));
+        if let Some(own) = own.filter(|_| !in_source.contains(&number)) {
+            parameters.suggest(number, own);
+        }
+    }
+    Ok(Some(Conflict::Update(Box::new(upsert))))
+}
+
+fn find_parameters(part: &impl ast::Visit, found: &mut Vec<usize>) {
+    let flow = ast::visit_expressions(part, |expr| {
+        found.extend(params::number(expr));
+        std::ops::ControlFlow::<()>::Continue(())
+    });
+    debug_assert!(flow.is_continue());
+}
+
 fn refuse(insert: &Insert) -> Result<()> {
-    if insert.on.is_some() {
-        return Err(Error::Unsupported("INSERT … ON CONFLICT".to_owned()));
+    if let Some(OnInsert::DuplicateKeyUpdate(_)) = &insert.on {
+        return Err(Error::Unsupported("ON DUPLICATE KEY UPDATE".to_owned()));
     }
     if insert.overwrite || insert.replace_into || insert.or.is_some() || insert.ignore {
         return Err(Error::Unsupported("this form of INSERT".to_owned()));

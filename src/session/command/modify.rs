@@ -5,6 +5,7 @@ mod assign;
 mod change;
 mod delete;
 mod merge;
+pub(super) mod on_conflict;
 mod rewrite;
 mod update;
 

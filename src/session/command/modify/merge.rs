@@ -275,7 +275,7 @@ fn condition(kind: MergeClauseKind, target: &Target, flag: Option<&Expr>) -> Exp
     }
 }
 
-fn case(cases: Vec<(Expr, Expr)>) -> Expr {
+pub(super) fn case(cases: Vec<(Expr, Expr)>) -> Expr {
     let conditions = cases
         .into_iter()
         .map(|(condition, result)| ast::CaseWhen { condition, result })

@@ -142,12 +142,33 @@ impl Rewrite<'_> {
         granted: &Granted,
         changes: Changes,
     ) -> Result<(u64, Vec<RecordBatch>)> {
+        self.run_as(session, granted, changes, false).await
+    }
+
+    /// As [`Rewrite::run`], for a statement that did something else where a key was there.
+    pub(super) async fn run_arbitrated(
+        &self,
+        session: &mut Session,
+        granted: &Granted,
+        changes: Changes,
+    ) -> Result<(u64, Vec<RecordBatch>)> {
+        self.run_as(session, granted, changes, true).await
+    }
+
+    async fn run_as(
+        &self,
+        session: &mut Session,
+        granted: &Granted,
+        changes: Changes,
+        arbitrated: bool,
+    ) -> Result<(u64, Vec<RecordBatch>)> {
         let of_table = table(&granted.found().relation)?;
         let relation = &granted.found().relation;
         let keys = match self.touches_keys(of_table) {
             true => KeyGuard::new(session, relation, &self.scope.zone, KeyCheck::AtEnd)?,
             false => None,
         };
+        let keys = keys.map(|keys| keys.arbitrated(arbitrated));
         let mut writer = RowWriter::new(
             granted,
             Writing {
