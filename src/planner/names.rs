@@ -32,6 +32,9 @@ use crate::error::{Error, Result};
 /// Calls that the engine's planner reads by itself before it looks a name up.
 const BUILT_IN: [&str; 4] = ["struct", "grouping", "unnest", "row"];
 
+/// The catalog that tells how roles log in, which PostgreSQL keeps from all but superusers.
+const LOGINS: &str = "pg_authid";
+
 /// The deepest nesting of views.
 const MAX_VIEW_DEPTH: usize = 32;
 
@@ -139,6 +142,13 @@ impl<'a> Names<'a> {
             None => (name.table(), false),
         };
         let (table, as_of) = time_travel::unmark(table)?;
+        let logins = table == LOGINS && schema.is_none_or(|schema| schema == "pg_catalog");
+        if logins && !self.scope.session.shows_logins() {
+            return Err(Error::PermissionDenied {
+                kind: "table",
+                name: LOGINS.to_owned(),
+            });
+        }
         if let Some(source) = self.session_table(schema, table) {
             return Ok(source);
         }

@@ -82,6 +82,11 @@ impl Catalogs {
         }
     }
 
+    /// Whether the session's role sees how others log in.
+    pub(super) fn shows_logins(&self) -> bool {
+        self.superuser
+    }
+
     /// A function that reads the catalogs.
     pub(super) fn function(&self, name: &str) -> Option<Arc<ScalarUDF>> {
         if !FUNCTION_NAMES.contains(name) {
@@ -229,7 +234,7 @@ impl Catalogs {
             state: Some(session.state.to_owned()),
             query: session.query.to_string(),
             backend_type: "client backend".to_owned(),
-            tls: None,
+            tls: session.tls,
         }
     }
 }

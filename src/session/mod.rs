@@ -173,6 +173,10 @@ impl Session {
             operator: self.login.operator,
             application_name: self.settings.lock().value("application_name"),
             client: peer.address,
+            tls: peer
+                .tls
+                .as_ref()
+                .map(|tls| (tls.version.clone(), tls.cipher.clone())),
             backend_start: now,
             transaction_start: None,
             query_start: None,
@@ -671,6 +675,10 @@ impl planner::SessionNames for NoNames {
         _hidden: bool,
     ) -> Option<Arc<dyn datafusion::catalog::TableProvider>> {
         None
+    }
+
+    fn shows_logins(&self) -> bool {
+        false
     }
 
     fn system_rows(&self, _function: &str) -> Option<Arc<dyn datafusion::catalog::TableProvider>> {

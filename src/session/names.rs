@@ -184,6 +184,10 @@ impl SessionNames for Names {
         self.catalogs.table(schema, name, hidden)
     }
 
+    fn shows_logins(&self) -> bool {
+        self.catalogs.shows_logins()
+    }
+
     fn system_rows(&self, function: &str) -> Option<Arc<dyn TableProvider>> {
         self.catalogs.table_function(function)
     }

@@ -18,6 +18,8 @@ pub struct Activity {
     pub operator: bool,
     pub application_name: String,
     pub client: Option<std::net::SocketAddr>,
+    /// Version and cipher of its TLS.
+    pub tls: Option<(String, String)>,
     /// Microseconds since 1970, as the others.
     pub backend_start: i64,
     pub transaction_start: Option<i64>,

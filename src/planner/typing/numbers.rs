@@ -20,10 +20,10 @@ use datafusion::logical_expr::{
 };
 use tessera_catalog::sql_type::SqlType;
 use tessera_udfs::pg::{
-    NumericOperator, compared_as, is_exact, is_plain_arithmetic, plain_aggregate,
+    NumericOperator, PgError, compared_as, is_exact, is_plain_arithmetic, plain_aggregate,
 };
 
-use super::common::{become_type, known};
+use super::common::{become_type, known, named};
 use super::decimals::as_decimal;
 
 /// Digits that an `integer` and a `bigint` have.
@@ -35,7 +35,7 @@ const MAX_DIGITS: u8 = 38;
 /// Puts an expression in terms that are right for its operands' types, which are settled.
 pub(super) fn settle(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     Ok(match expr {
-        Expr::Cast(cast) => to_number(cast, schema),
+        Expr::Cast(cast) => to_number(cast, schema)?,
         Expr::ScalarFunction(call) => called(call, schema),
         Expr::BinaryExpr(binary) => operated(binary, schema),
         Expr::Negative(inner) => {
@@ -107,10 +107,46 @@ pub(super) fn key_of(expr: Expr, schema: &DFSchema) -> Expr {
 }
 
 /// A cast to `numeric` keeps the digits that there are, in a decimal where these are known.
-fn to_number(cast: Cast, schema: &DFSchema) -> Transformed<Expr> {
-    if !is_exact(cast.field.data_type()) {
-        return Transformed::no(Expr::Cast(cast));
+fn to_number(cast: Cast, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let wanted = SqlType::of(&cast.field);
+    if let Some(Some(from)) = known(&cast.expr, schema).ok()
+        && (is_moment(&from) && is_number_type(&wanted)
+            || is_number_type(&from) && is_moment(&wanted))
+    {
+        let text = format!("cannot cast type {} to {}", named(&from), named(&wanted));
+        return Err(PgError::CannotCoerce(text).into());
     }
+    if !is_exact(cast.field.data_type()) {
+        return Ok(Transformed::no(Expr::Cast(cast)));
+    }
+    Ok(exact_cast(cast, schema))
+}
+
+fn is_moment(sql_type: &SqlType) -> bool {
+    matches!(
+        sql_type,
+        SqlType::Date
+            | SqlType::Time
+            | SqlType::Timestamp
+            | SqlType::Timestamptz
+            | SqlType::Interval
+    )
+}
+
+fn is_number_type(sql_type: &SqlType) -> bool {
+    matches!(
+        sql_type,
+        SqlType::Int2
+            | SqlType::Int4
+            | SqlType::Int8
+            | SqlType::Float4
+            | SqlType::Float8
+            | SqlType::Numeric(_)
+    )
+}
+
+/// A cast to a number without a precision.
+fn exact_cast(cast: Cast, schema: &DFSchema) -> Transformed<Expr> {
     let from = type_of(&cast.expr, schema);
     let digits = match (cast.expr.as_ref(), from) {
         (_, Some(DataType::Decimal128(..) | DataType::LargeUtf8)) => {

@@ -16,8 +16,11 @@ pub(in crate::system) static TABLE: SystemTable = SystemTable::view(
 );
 
 fn rows(scene: &Scene, rows: &mut Rows) {
+    let me = scene.me();
     for session in visible(scene) {
-        let tls = session.tls.as_ref();
+        // As of other things, a session's own role and its members are told.
+        let mine = session.user.as_ref().is_some_and(|(oid, _)| me.is(*oid));
+        let tls = session.tls.as_ref().filter(|_| mine);
         row!(
             rows,
             pid: session.pid,
