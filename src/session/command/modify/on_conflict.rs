@@ -423,6 +423,10 @@ impl SessionNames for WithExcluded {
         self.session.system_table(schema, name, hidden)
     }
 
+    fn shows_logins(&self) -> bool {
+        self.session.shows_logins()
+    }
+
     fn system_rows(&self, function: &str) -> Option<Arc<dyn TableProvider>> {
         self.session.system_rows(function)
     }
