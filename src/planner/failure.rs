@@ -275,7 +275,9 @@ fn by_text(text: &str) -> Error {
     {
         return Error::NoSuchFunction(lower_first(first));
     }
-    if first.contains("returned more than one row") {
+    if first.contains("returned more than one row")
+        || first.contains("more than one row returned by a subquery")
+    {
         return Error::Cardinality;
     }
     if first.contains("ivide by zero") {

@@ -16,8 +16,11 @@ use datafusion::logical_expr::planner::{
 use datafusion::logical_expr::{
     AggregateUDF, Expr, ExprSchemable, HigherOrderUDF, ScalarUDF, TableSource, WindowUDF,
 };
+use datafusion::sql::sqlparser::ast;
 use tessera_udfs::pg::{call_name, missing_function};
 
+use super::rewrite::counted::{self, WITH_TIES};
+use super::rewrite::from_functions::PLACE_OF_ROW;
 use super::rewrite::operators::{ARRAY_OF_ROWS, ELEMENTS_AND_PLACES};
 use super::rewrite::single_value::{array_of_rows, elements_and_places};
 use super::rewrite::{locks, time_travel};
@@ -28,6 +31,7 @@ use super::types::Types;
 use super::typing;
 use super::view;
 use crate::error::{Error, Result};
+use tessera_udfs::pg::sets::place;
 
 /// Calls that the engine's planner reads by itself before it looks a name up.
 const BUILT_IN: [&str; 4] = ["struct", "grouping", "unnest", "row"];
@@ -158,6 +162,48 @@ impl<'a> Names<'a> {
         }
         let table = TableRef::new(found, as_of, &self.scope.zone);
         Ok(Arc::new(if locked { table.locked() } else { table }))
+    }
+
+    /// Whether a name in FROM is that of a stored table.
+    pub(super) fn is_table(&self, factor: &ast::TableFactor) -> bool {
+        self.source_of(factor)
+            .is_some_and(|source| source.downcast_ref::<TableRef>().is_some())
+    }
+
+    /// The names of a plain table's columns.
+    pub(super) fn columns_of(&self, factor: &ast::TableFactor) -> Option<Vec<String>> {
+        let fields = self.source_of(factor)?.schema();
+        let names = fields.fields().iter().map(|field| field.name().clone());
+        let hidden = [row_ids::FILE_COLUMN, row_ids::ROW_COLUMN];
+        Some(
+            names
+                .filter(|name| !hidden.contains(&name.as_str()))
+                .collect(),
+        )
+    }
+
+    fn source_of(&self, factor: &ast::TableFactor) -> Option<Arc<dyn TableSource>> {
+        let ast::TableFactor::Table {
+            name, args: None, ..
+        } = factor
+        else {
+            return None;
+        };
+        let part = |ident: &ast::Ident| match ident.quote_style {
+            Some(_) => ident.value.clone(),
+            None => ident.value.to_lowercase(),
+        };
+        let parts: Option<Vec<String>> = name
+            .0
+            .iter()
+            .map(|name| name.as_ident().map(part))
+            .collect();
+        let table = match parts?.as_slice() {
+            [table] => TableReference::bare(table.as_str()),
+            [schema, table] => TableReference::partial(schema.as_str(), table.as_str()),
+            _ => return None,
+        };
+        self.get_table_source(table).ok()
     }
 
     /// A system table or a temporary one; these come before all others of the same bare name.
@@ -300,6 +346,12 @@ impl ContextProvider for Names<'_> {
         }
         if name == ELEMENTS_AND_PLACES {
             return Some(elements_and_places());
+        }
+        if name == WITH_TIES {
+            return Some(counted::marker());
+        }
+        if name == PLACE_OF_ROW {
+            return Some(place());
         }
         if let Some(choice) = typing::choice(name, &self.scope.zone) {
             return Some(choice);

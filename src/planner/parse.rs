@@ -14,6 +14,8 @@ use super::command;
 use super::cursor::Cursor;
 use super::dialect::Tessera;
 use super::rewrite::do_nothing;
+use super::rewrite::from_functions::ROWS_FROM;
+use super::rewrite::whole_rows::EXPANDED_RECORD;
 use crate::error::{Error, Result};
 
 /// The longest text of one message, in bytes.
@@ -84,6 +86,7 @@ fn tokenize(text: &str) -> Result<Vec<TokenWithSpan>> {
     check_limits(&kept)?;
     spell_out_tables(&mut kept);
     command::order_identity_options(&mut kept);
+    name_expansions(&mut kept);
     join_time_travel(&mut kept);
     Ok(kept)
 }
@@ -199,6 +202,44 @@ fn spell_out_tables(tokens: &mut Vec<TokenWithSpan>) {
             ];
             let spelled = spelled.map(|token| TokenWithSpan { token, span });
             tokens.splice(index..=index, spelled);
+        }
+        index += 1;
+    }
+}
+
+/// Makes calls of `(record).*` and of `ROWS FROM (…)`, which the SQL parser does not read.
+fn name_expansions(tokens: &mut Vec<TokenWithSpan>) {
+    let is = |token: &TokenWithSpan, keyword: &str| {
+        matches!(&token.token, Token::Word(word)
+            if word.quote_style.is_none() && word.value.eq_ignore_ascii_case(keyword))
+    };
+    let mut opened: Vec<usize> = Vec::new();
+    let mut index = 0;
+    while index < tokens.len() {
+        match tokens[index].token {
+            Token::LParen => opened.push(index),
+            Token::RParen => {
+                let open = opened.pop();
+                let expands = tokens.len() > index + 2
+                    && tokens[index + 1].token == Token::Period
+                    && tokens[index + 2].token == Token::Mul;
+                if let (Some(open), true) = (open, expands) {
+                    let span = tokens[open].span;
+                    let token = Token::make_word(EXPANDED_RECORD, None);
+                    tokens.drain(index + 1..=index + 2);
+                    tokens.insert(open, TokenWithSpan { token, span });
+                    index += 1;
+                }
+            }
+            _ => {}
+        }
+        let rows_from = tokens.len() > index + 2
+            && is(&tokens[index], "ROWS")
+            && is(&tokens[index + 1], "FROM")
+            && tokens[index + 2].token == Token::LParen;
+        if rows_from {
+            tokens.remove(index + 1);
+            tokens[index].token = Token::make_word(ROWS_FROM, None);
         }
         index += 1;
     }

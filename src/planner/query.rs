@@ -9,12 +9,12 @@ use datafusion::sql::sqlparser::ast;
 use super::aside::aside;
 use super::names::Names;
 use super::rewrite::{
-    functions, locks, object_names, operators, output_names, refused, scalar_subqueries, spelling,
-    time_travel,
+    counted, from_functions, full_join, functions, locks, object_names, operators, output_names,
+    refused, sampled, sets, spelling, subqueries, time_travel, whole_rows,
 };
 use super::scope::Scope;
 use super::typing;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Plans a query over the names of `scope`; `parameters` are the types of `$1`, `$2`, … as far as
 /// they were told.
@@ -62,21 +62,52 @@ fn plan_statement(
     mut statement: ast::Statement,
     parameters: &[Option<FieldRef>],
 ) -> Result<LogicalPlan> {
-    refused::check(&statement)?;
     functions::plain_calls(&mut statement);
     tessera_udfs::rewrite_calls(&mut statement).map_err(DataFusionError::from)?;
     time_travel::mark_versions(&mut statement)?;
     locks::mark_locked(&mut statement);
+    whole_rows::expand(&mut statement);
+    full_join::spell_out(&mut statement, &|factor| names.columns_of(factor))?;
     output_names::name_outputs(&mut statement);
+    refused::check(&statement)?;
+    sampled::by_chance(&mut statement, &|factor| names.is_table(factor))?;
+    from_functions::to_subqueries(&mut statement, names.scope)?;
     let hidden = operators::short_spellings(&mut statement);
     names.show_hidden(hidden);
     spelling::plain(&mut statement);
-    let mut context = PlannerContext::new().with_prepare_param_data_types(parameters.to_vec());
-    let engine = SqlToRel::new_with_options(names, options());
-    let plan = engine.sql_statement_to_plan_with_context(statement, &mut context)?;
-    let plan = scalar_subqueries::make_joinable(plan)?;
+    whole_rows::plain(&mut statement);
+    let plan = planned(names, statement, parameters)?;
+    let plan = counted::by_numbers(plan)?;
+    let plan = sets::expand(plan)?;
+    let plan = subqueries::flatten(plan)?;
     let plan = object_names::cast_names(plan, names.scope)?;
     Ok(typing::settle(plan)?)
+}
+
+/// Plans a statement; a name that turns out to be no column is taken for a whole row, if it may be one.
+fn planned(
+    names: &Names<'_>,
+    mut statement: ast::Statement,
+    parameters: &[Option<FieldRef>],
+) -> Result<LogicalPlan> {
+    let engine = SqlToRel::new_with_options(names, options());
+    let mut taken: Vec<String> = Vec::new();
+    loop {
+        let mut context = PlannerContext::new().with_prepare_param_data_types(parameters.to_vec());
+        let error = match engine.sql_statement_to_plan_with_context(statement.clone(), &mut context)
+        {
+            Ok(plan) => return Ok(plan),
+            Err(error) => Error::from(error),
+        };
+        let Error::NoSuchColumn(name) = &error else {
+            return Err(error);
+        };
+        let columns = |factor: &ast::TableFactor| names.columns_of(factor);
+        if taken.contains(name) || !whole_rows::mark(&mut statement, name, &columns) {
+            return Err(error);
+        }
+        taken.push(name.clone());
+    }
 }
 
 /// How the engine reads SQL: numbers with a point are exact, names fold, text is a view.

@@ -90,6 +90,16 @@ impl TableRef {
         self
     }
 
+    /// The same rows without their places, for queries that read them beside a change.
+    pub(super) fn without_row_ids(&self) -> Self {
+        let own = self.schema.fields().iter().take(self.columns.len());
+        Self {
+            schema: Arc::new(Schema::new(own.cloned().collect::<Vec<_>>())),
+            row_ids: false,
+            ..self.clone()
+        }
+    }
+
     /// The same reference with each row's file and place as two more columns.
     pub fn with_row_ids(mut self) -> Self {
         use crate::planner::row_ids::row_id_fields;

@@ -64,6 +64,8 @@ pub(super) fn build(
         .with_default_features();
     let mut state = tessera_udfs::register_all(builder).build();
     datafusion_functions_json::register_all(&mut state)?;
+    // The functions of JSON that give rows have PostgreSQL's meaning.
+    tessera_udfs::register_set_functions(&mut state)?;
     crate::planner::register_rules(&mut state, display);
     Ok(Arc::new(state))
 }

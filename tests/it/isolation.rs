@@ -137,6 +137,55 @@ fn reads_of_a_common_table_see_own_rows() {
                 "SELECT count(*) FROM sales s, LATERAL (SELECT * FROM sales t WHERE t.id = s.id) AS l",
                 "3",
             ),
+            ("SELECT count(s) FROM sales s", "3"),
+            (
+                "SELECT string_agg(DISTINCT to_jsonb(s) ->> 'tenant_id', ',') FROM sales s",
+                "acme",
+            ),
+            (
+                "SELECT count(*) FROM sales TABLESAMPLE BERNOULLI (100)",
+                "3",
+            ),
+            (
+                "SELECT count(*) FROM (SELECT id FROM generate_series(1, 9) AS id LIMIT (SELECT count(*) FROM sales)) AS l",
+                "3",
+            ),
+            (
+                "SELECT count(*) FROM sales s, LATERAL (SELECT t.id FROM sales t WHERE t.id <= s.id ORDER BY t.id LIMIT 5) AS l",
+                "6",
+            ),
+            (
+                "SELECT count(*) FROM sales s LEFT JOIN LATERAL (SELECT count(*) AS n FROM sales t WHERE t.id > s.id) AS l ON l.n > 0",
+                "3",
+            ),
+            (
+                "SELECT count(*) FROM (SELECT generate_series(1, id) FROM sales) AS g",
+                "6",
+            ),
+            (
+                "SELECT count(*) FROM sales s, generate_series(1, s.id) WITH ORDINALITY AS g (x, n)",
+                "6",
+            ),
+            (
+                "SELECT count(*) FROM sales s, jsonb_each_text(to_jsonb(s)) AS e WHERE e.value = 'globex'",
+                "0",
+            ),
+            (
+                "SELECT sum((SELECT count(*) FROM sales t WHERE t.id < s.id)) FROM sales s",
+                "3",
+            ),
+            (
+                "SELECT count(*) FROM sales WHERE (id, tenant_id) IN (SELECT id, tenant_id FROM sales)",
+                "3",
+            ),
+            (
+                "SELECT count(*) FROM (SELECT tenant_id FROM sales INTERSECT ALL SELECT tenant_id FROM sales) AS i",
+                "3",
+            ),
+            (
+                "SELECT count(*) FROM sales a FULL JOIN sales b USING (id)",
+                "3",
+            ),
             (
                 "SELECT count(*) FROM (SELECT * FROM sales UNION ALL SELECT * FROM sales) AS u",
                 "6",

@@ -30,7 +30,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
 use datafusion::catalog::TableFunction as TableFunctionOf;
-use datafusion::execution::SessionStateBuilder;
+use datafusion::common::Result;
+use datafusion::execution::{FunctionRegistry, SessionStateBuilder};
 use datafusion::logical_expr::UserDefinedLogicalNode;
 use datafusion::logical_expr::planner::RelationPlanner;
 use datafusion::physical_planner::ExtensionPlanner;
@@ -60,7 +61,10 @@ pub fn relation_planners() -> Vec<Arc<dyn RelationPlanner>> {
 
 /// What turns our logical nodes into operators; for the session's query planner.
 pub fn extension_planners() -> Vec<Arc<dyn ExtensionPlanner + Send + Sync>> {
-    vec![Arc::new(TableFunctionPlanner)]
+    vec![
+        Arc::new(TableFunctionPlanner),
+        Arc::new(pg::sets::SetRowsPlanner),
+    ]
 }
 
 /// Adds our functions and planners to those that the builder has; where the engine has a function of the
@@ -85,6 +89,17 @@ pub fn register_all(mut builder: SessionStateBuilder) -> SessionStateBuilder {
     let planners = builder.relation_planners().get_or_insert_default();
     planners.extend(relation_planners());
     builder
+}
+
+/// Puts the set-returning functions in place of others of their names.
+///
+/// # Errors
+/// What the registry refuses.
+pub fn register_set_functions(registry: &mut dyn FunctionRegistry) -> Result<()> {
+    for function in pg::sets::set_functions() {
+        registry.register_udf(Arc::new(function))?;
+    }
+    Ok(())
 }
 
 /// Makes the calls in a statement or expression plain, before DataFusion plans them: `forecast(sales, …)` reads
@@ -124,5 +139,5 @@ fn declaration(name: &str) -> Option<&'static Declaration> {
 /// Whether an extension node is one of ours: it reads nothing but its inputs, and gives each row of its
 /// result from them and its options.
 pub fn is_known_node(node: &dyn UserDefinedLogicalNode) -> bool {
-    node.as_any().is::<TableFunctionNode>()
+    node.as_any().is::<TableFunctionNode>() || node.as_any().is::<pg::sets::SetRows>()
 }

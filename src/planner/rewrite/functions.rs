@@ -3,8 +3,8 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, FunctionArgumentList, FunctionArguments, Ident, ObjectName, ObjectNamePart,
-    VisitMut, VisitorMut,
+    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident,
+    ObjectName, ObjectNamePart, VisitMut, VisitorMut,
 };
 
 /// Names that are calls though nothing says so.
@@ -64,11 +64,21 @@ fn no_arguments() -> FunctionArguments {
 }
 
 fn call(name: &str) -> Expr {
+    called(name, Vec::new())
+}
+
+/// A call of a function by name.
+pub(in crate::planner) fn called(name: &str, arguments: Vec<Expr>) -> Expr {
+    let plain = |argument| FunctionArg::Unnamed(FunctionArgExpr::Expr(argument));
     Expr::Function(Function {
         name: ObjectName::from(vec![Ident::new(name)]),
         uses_odbc_syntax: false,
         parameters: FunctionArguments::None,
-        args: no_arguments(),
+        args: FunctionArguments::List(FunctionArgumentList {
+            duplicate_treatment: None,
+            args: arguments.into_iter().map(plain).collect(),
+            clauses: Vec::new(),
+        }),
         filter: None,
         null_treatment: None,
         over: None,

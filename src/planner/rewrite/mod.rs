@@ -1,14 +1,20 @@
 //! PostgreSQL's ways of saying things, turned into the engine's before planning. One each file.
 
+pub(super) mod counted;
 pub(super) mod do_nothing;
+pub(super) mod from_functions;
+pub(super) mod full_join;
 pub(super) mod functions;
 pub(super) mod locks;
 pub(super) mod object_names;
 pub(super) mod operators;
 pub(super) mod output_names;
 pub(super) mod refused;
-pub(super) mod scalar_subqueries;
+pub(super) mod sampled;
+pub(super) mod sets;
 mod similar;
 pub(super) mod single_value;
 pub(super) mod spelling;
+pub(super) mod subqueries;
 pub(super) mod time_travel;
+pub(super) mod whole_rows;

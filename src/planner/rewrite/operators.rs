@@ -4,13 +4,14 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr,
-    FunctionArgumentClause, FunctionArgumentList, FunctionArguments, GroupByExpr, Ident,
-    ObjectName, OrderBy, OrderByExpr, OrderByKind, Query, Select, SelectItem, SetExpr,
-    TableAliasColumnDef, TableFactor, Value, VisitMut, VisitorMut,
+    AccessExpr, BinaryOperator, Distinct, DuplicateTreatment, Expr, Function, FunctionArg,
+    FunctionArgExpr, FunctionArgumentClause, FunctionArgumentList, FunctionArguments, GroupByExpr,
+    Ident, ObjectName, OrderByExpr, OrderByKind, Query, SelectItem, SetExpr, TableFactor,
+    UnaryOperator, Value, VisitMut, VisitorMut, WindowSpec, WindowType,
 };
 
-use super::functions::strip_schema;
+use super::functions::{called, strip_schema};
+use super::spelling::parsed_query;
 
 /// The function that makes an array of a sub-query's rows, empty if there are none.
 pub(in crate::planner) const ARRAY_OF_ROWS: &str = "array_of_rows";
@@ -48,25 +49,9 @@ impl VisitorMut for Speller {
             Expr::Function(call) => {
                 array_of_rows(call);
                 expanded_array(call);
+                subscripts(call);
             }
             _ => {}
-        }
-        ControlFlow::Continue(())
-    }
-
-    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
-        for from in &mut select.from {
-            if let Some(condition) = bounded_subscripts(&mut from.relation) {
-                select.selection = Some(match select.selection.take() {
-                    Some(other) => and(condition, other),
-                    None => condition,
-                });
-            }
-        }
-        for item in &mut select.projection {
-            if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item {
-                series_of_rows(expr);
-            }
         }
         ControlFlow::Continue(())
     }
@@ -96,8 +81,6 @@ impl VisitorMut for Speller {
             | TableFactor::Function { name, .. } => strip_schema(name),
             _ => {}
         }
-        name_of_series(factor);
-        unnested(factor);
         ControlFlow::Continue(())
     }
 }
@@ -185,72 +168,12 @@ fn array_of_rows(call: &mut Function) {
     let FunctionArguments::Subquery(query) = &mut call.args else {
         return;
     };
-    if let Some(array) = of_elements(query) {
-        let argument = FunctionArg::Unnamed(FunctionArgExpr::Expr(array));
-        *call = function(ARRAY_OF_ROWS, argument, Vec::new());
-        return;
-    }
     if !aggregate(query) {
         return;
     }
     let query = query.clone();
     let argument = FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Subquery(query)));
     *call = function(ARRAY_OF_ROWS, argument, Vec::new());
-}
-
-/// Functions of one nameless column: it is called like the alias.
-const NAMELESS: [&str; 6] = [
-    "generate_series",
-    "json_object_keys",
-    "jsonb_object_keys",
-    "regexp_split_to_table",
-    "string_to_table",
-    "unnest",
-];
-
-fn name_of_series(factor: &mut TableFactor) {
-    if let TableFactor::Table {
-        name,
-        args: Some(_),
-        alias: Some(alias),
-        with_ordinality: false,
-        ..
-    } = factor
-        && alias.columns.is_empty()
-        && NAMELESS.iter().any(|function| is_named(name, function))
-    {
-        alias.columns.push(TableAliasColumnDef {
-            name: alias.name.clone(),
-            data_type: None,
-        });
-    }
-}
-
-/// `FROM unnest(…)` is a kind of table of its own.
-fn unnested(factor: &mut TableFactor) {
-    let TableFactor::Table {
-        name,
-        args: Some(args),
-        alias,
-        with_ordinality,
-        ..
-    } = factor
-    else {
-        return;
-    };
-    if *with_ordinality || !is_named(name, "unnest") {
-        return;
-    }
-    let arrays: Option<Vec<Expr>> = args.args.iter().map(plain_argument).collect();
-    if let Some(array_exprs) = arrays {
-        *factor = TableFactor::UNNEST {
-            alias: alias.take(),
-            array_exprs,
-            with_offset: false,
-            with_offset_alias: None,
-            with_ordinality: false,
-        };
-    }
 }
 
 fn plain_argument(argument: &FunctionArg) -> Option<Expr> {
@@ -274,70 +197,41 @@ fn arguments(call: &Function) -> Option<Vec<Expr>> {
     }
 }
 
-/// A series in a select list is a row for each number.
-fn series_of_rows(expr: &mut Expr) {
-    let Expr::Function(call) = expr else {
+/// `generate_subscripts(a, d [, reverse])` is a series from the first subscript to the last.
+fn subscripts(call: &mut Function) {
+    if !is_named(&call.name, "generate_subscripts") {
         return;
-    };
+    }
     let Some(given) = arguments(call) else {
         return;
     };
-    let series = match given.as_slice() {
-        [array, dimension] if is_named(&call.name, "generate_subscripts") => two(
-            "generate_series",
-            two("array_lower", array.clone(), dimension.clone()),
-            two("array_upper", array.clone(), dimension.clone()),
-        ),
-        _ if is_named(&call.name, "generate_series") => expr.clone(),
+    let (array, dimension, reverse) = match given.as_slice() {
+        [array, dimension] => (array, dimension, None),
+        [array, dimension, reverse] => (array, dimension, Some(reverse)),
         _ => return,
     };
-    let series = FunctionArg::Unnamed(FunctionArgExpr::Expr(series));
-    *expr = Expr::Function(function("unnest", series, Vec::new()));
-}
-
-/// The most columns of a table, and so the most subscripts of a catalog's array.
-const MAX_SUBSCRIPT: &str = "1600";
-
-fn and(left: Expr, right: Expr) -> Expr {
-    Expr::BinaryOp {
-        left: Box::new(left),
-        op: BinaryOperator::And,
-        right: Box::new(Expr::Nested(Box::new(right))),
-    }
-}
-
-/// `FROM generate_series(0, array_upper(a, 1)) s`, whose end is another for each row around it, is
-/// a series to the highest subscript there can be, with a condition on `s`.
-fn bounded_subscripts(factor: &mut TableFactor) -> Option<Expr> {
-    let TableFactor::Table {
-        name,
-        args: Some(args),
-        alias: Some(alias),
-        ..
-    } = factor
-    else {
-        return None;
+    let lower = two("array_lower", array.clone(), dimension.clone());
+    let upper = two("array_upper", array.clone(), dimension.clone());
+    let reversed = match reverse {
+        Some(Expr::Value(value)) => matches!(value.value, Value::Boolean(true)),
+        Some(_) => return,
+        None => false,
     };
-    let [_, FunctionArg::Unnamed(FunctionArgExpr::Expr(end))] = args.args.as_mut_slice() else {
-        return None;
+    *call = match called(
+        "generate_series",
+        if reversed {
+            let minus_one = Expr::UnaryOp {
+                op: UnaryOperator::Minus,
+                expr: Box::new(Expr::Value(Value::Number("1".to_owned(), false).into())),
+            };
+            vec![upper, lower, minus_one]
+        } else {
+            vec![lower, upper]
+        },
+    ) {
+        Expr::Function(series) => series,
+        _ => return,
     };
-    let Expr::Function(call) = &*end else {
-        return None;
-    };
-    let ends = is_named(&call.name, "array_upper") || is_named(&call.name, "array_length");
-    if !ends || !is_named(name, "generate_series") {
-        return None;
-    }
-    let number = alias
-        .columns
-        .first()
-        .map_or(&alias.name, |column| &column.name);
-    let highest = Expr::Value(Value::Number(MAX_SUBSCRIPT.to_owned(), false).into());
-    Some(Expr::BinaryOp {
-        left: Box::new(Expr::Identifier(number.clone())),
-        op: BinaryOperator::LtEq,
-        right: Box::new(std::mem::replace(end, highest)),
-    })
 }
 
 /// `information_schema._pg_expandarray(a)` is a row for each element, with its place.
@@ -349,76 +243,6 @@ fn expanded_array(call: &mut Function) {
     inner.name = ObjectName::from(vec![Ident::new(ELEMENTS_AND_PLACES)]);
     let inner = FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Function(inner)));
     *call = function("unnest", inner, Vec::new());
-}
-
-/// The text that stands between elements while an array is one text.
-const SEPARATOR: &str = "\u{1f}";
-
-/// `SELECT x FROM unnest(a) x` and `SELECT 'prefix' || x FROM unnest(a) x` without a sub-query.
-fn of_elements(query: &Query) -> Option<Expr> {
-    let SetExpr::Select(select) = query.body.as_ref() else {
-        return None;
-    };
-    let [SelectItem::UnnamedExpr(item) | SelectItem::ExprWithAlias { expr: item, .. }] =
-        select.projection.as_slice()
-    else {
-        return None;
-    };
-    let [from] = select.from.as_slice() else {
-        return None;
-    };
-    if select.selection.is_some() || !from.joins.is_empty() {
-        return None;
-    }
-    let TableFactor::Table {
-        name,
-        args: Some(args),
-        alias: Some(alias),
-        ..
-    } = &from.relation
-    else {
-        return None;
-    };
-    let [array] = args.args.as_slice() else {
-        return None;
-    };
-    if !is_named(name, "unnest") {
-        return None;
-    }
-    let array = plain_argument(array)?;
-    let element = alias
-        .columns
-        .first()
-        .map_or(&alias.name, |column| &column.name);
-    let is_element = |expr: &Expr| matches!(expr, Expr::Identifier(name) if name == element);
-    match item {
-        expr if is_element(expr) => Some(array),
-        Expr::BinaryOp {
-            left,
-            op: BinaryOperator::StringConcat,
-            right,
-        } if is_element(right) => {
-            let Expr::Value(value) = left.as_ref() else {
-                return None;
-            };
-            let Value::SingleQuotedString(prefix) = &value.value else {
-                return None;
-            };
-            let text = |text: String| Expr::Value(Value::SingleQuotedString(text).into());
-            let joined = two(
-                "array_to_string",
-                array,
-                text(format!("{SEPARATOR}{prefix}")),
-            );
-            let joined = Expr::BinaryOp {
-                left: Box::new(text(prefix.clone())),
-                op: BinaryOperator::StringConcat,
-                right: Box::new(joined),
-            };
-            Some(two("string_to_array", joined, text(SEPARATOR.to_owned())))
-        }
-        _ => None,
-    }
 }
 
 fn two(name: &str, first: Expr, second: Expr) -> Expr {
@@ -433,10 +257,10 @@ fn two(name: &str, first: Expr, second: Expr) -> Expr {
 /// Makes one array of a query's rows; `false` for a query of another shape.
 fn aggregate(query: &mut Query) -> bool {
     let order = query.order_by.as_ref().map(|order| order.kind.clone());
-    let plain = query.with.is_none()
-        && query.limit_clause.is_none()
-        && query.fetch.is_none()
-        && !matches!(order, Some(OrderByKind::All(_)));
+    let bounded = query.limit_clause.is_some() || query.fetch.is_some();
+    if query.with.is_some() || matches!(order, Some(OrderByKind::All(_))) {
+        return false;
+    }
     let SetExpr::Select(select) = query.body.as_mut() else {
         return false;
     };
@@ -444,7 +268,12 @@ fn aggregate(query: &mut Query) -> bool {
         GroupByExpr::Expressions(list, modifiers) => !list.is_empty() || !modifiers.is_empty(),
         GroupByExpr::All(_) => true,
     };
-    if !plain || grouped || select.distinct.is_some() || select.having.is_some() {
+    let distinct = match &select.distinct {
+        None => false,
+        Some(Distinct::Distinct) if !bounded => true,
+        Some(_) => return false,
+    };
+    if grouped || select.having.is_some() || (bounded && order.is_none()) {
         return false;
     }
     let [SelectItem::UnnamedExpr(item) | SelectItem::ExprWithAlias { expr: item, .. }] =
@@ -452,11 +281,8 @@ fn aggregate(query: &mut Query) -> bool {
     else {
         return false;
     };
-    let order = match query.order_by.take() {
-        Some(OrderBy {
-            kind: OrderByKind::Expressions(list),
-            ..
-        }) => list,
+    let order: Vec<OrderByExpr> = match order {
+        Some(OrderByKind::Expressions(list)) => list,
         _ => Vec::new(),
     };
     let order: Vec<OrderByExpr> = order
@@ -469,14 +295,61 @@ fn aggregate(query: &mut Query) -> bool {
             by
         })
         .collect();
+    if bounded {
+        return numbered(query, order);
+    }
+    if distinct && order.iter().any(|by| by.expr != *item) {
+        return false;
+    }
+    query.order_by = None;
+    select.distinct = None;
     let clauses = if order.is_empty() {
         Vec::new()
     } else {
         vec![FunctionArgumentClause::OrderBy(order)]
     };
     let argument = FunctionArg::Unnamed(FunctionArgExpr::Expr(item.clone()));
-    *item = Expr::Function(function("array_agg", argument, clauses));
+    let mut call = function("array_agg", argument, clauses);
+    if let (true, FunctionArguments::List(list)) = (distinct, &mut call.args) {
+        list.duplicate_treatment = Some(DuplicateTreatment::Distinct);
+    }
+    *item = Expr::Function(call);
     true
+}
+
+/// The first rows of an order keep it by their numbers.
+fn numbered(query: &mut Query, order: Vec<OrderByExpr>) -> bool {
+    let template =
+        "SELECT array_agg(element ORDER BY place) FROM (SELECT 1) AS numbered (element, place)";
+    let Some(mut outer) = parsed_query(template) else {
+        return false;
+    };
+    let number = WindowType::WindowSpec(WindowSpec {
+        window_name: None,
+        partition_by: Vec::new(),
+        order_by: order,
+        window_frame: None,
+    });
+    let SetExpr::Select(select) = query.body.as_mut() else {
+        return false;
+    };
+    let Expr::Function(mut place) = called("row_number", Vec::new()) else {
+        return false;
+    };
+    place.over = Some(number);
+    select.projection.push(SelectItem::ExprWithAlias {
+        expr: Expr::Function(place),
+        alias: Ident::new("place_of_element"),
+    });
+    if let SetExpr::Select(select) = outer.body.as_mut()
+        && let Some(TableFactor::Derived { subquery, .. }) =
+            select.from.first_mut().map(|from| &mut from.relation)
+    {
+        std::mem::swap(subquery.as_mut(), query);
+        *query = *outer;
+        return true;
+    }
+    false
 }
 
 fn function(name: &str, argument: FunctionArg, clauses: Vec<FunctionArgumentClause>) -> Function {

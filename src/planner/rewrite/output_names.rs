@@ -132,7 +132,7 @@ fn of_expression(expr: &Expr) -> Option<String> {
             .as_deref()
             .and_then(column_name)
             .or_else(|| fixed("case")),
-        Expr::Exists { .. } => fixed("exists"),
+        Expr::Exists { negated: false, .. } => fixed("exists"),
         Expr::Subquery(query) => of_query(query),
         Expr::Array(_) => fixed("array"),
         Expr::Tuple(_) => fixed("row"),

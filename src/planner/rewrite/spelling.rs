@@ -12,26 +12,15 @@ use datafusion::sql::sqlparser::ast::{
 };
 use datafusion::sql::sqlparser::parser::Parser;
 
+use tessera_udfs::pg::ANY_OF_ARRAY;
+
+use super::counted::WITH_TIES;
 use super::similar;
 use crate::planner::dialect::Tessera;
 use crate::planner::typing::{CASE, CASE_OF, NEGATIVE};
 
 /// Functions in FROM that give one column, which then has the name of their alias.
-const ONE_COLUMN: [&str; 13] = [
-    "generate_series",
-    "generate_subscripts",
-    "json_array_elements",
-    "json_array_elements_text",
-    "json_object_keys",
-    "jsonb_array_elements",
-    "jsonb_array_elements_text",
-    "jsonb_object_keys",
-    "regexp_matches",
-    "regexp_split_to_table",
-    "string_to_table",
-    "unnest",
-    "jsonb_path_query",
-];
+const ONE_COLUMN: [&str; 1] = ["generate_series"];
 
 /// The largest power of ten of a number that is written with one; a decimal holds no more.
 const MAX_WRITTEN_EXPONENT: i32 = 37;
@@ -156,11 +145,15 @@ fn name_column(alias: &mut TableAlias) {
 
 /// `FETCH FIRST n ROWS ONLY` is `LIMIT n`.
 fn limit_by_fetch(query: &mut Query) {
-    let Some(fetch) = query.fetch.take_if(|f| !f.with_ties && !f.percent) else {
+    let Some(fetch) = query.fetch.take_if(|f| !f.percent) else {
         return;
     };
     let one = Expr::Value(Value::Number("1".to_owned(), false).into());
-    let count = Some(fetch.quantity.unwrap_or(one));
+    let count = fetch.quantity.unwrap_or(one);
+    let count = Some(match fetch.with_ties {
+        true => call(WITH_TIES, vec![count]),
+        false => count,
+    });
     match &mut query.limit_clause {
         Some(LimitClause::LimitOffset { limit, .. }) if limit.is_none() => *limit = count,
         None => {
@@ -199,7 +192,7 @@ fn table_as_select(query: &mut Query) {
     }
 }
 
-fn parsed_query(text: &str) -> Option<Box<Query>> {
+pub(super) fn parsed_query(text: &str) -> Option<Box<Query>> {
     match Parser::parse_sql(&Tessera, text).ok()?.pop()? {
         Statement::Query(query) => Some(query),
         _ => None,
@@ -287,6 +280,33 @@ fn plain_of(expr: &mut Expr) -> Option<Expr> {
                     overlaps(left, right)?
                 }
                 _ => compared_rows(left, op, right)?,
+            }
+        }
+        Expr::AnyOp { left, right, .. }
+            if !matches!(right.as_ref(), Expr::Subquery(_)) && !holds_no_null(right) =>
+        {
+            let (value, array) = (left.as_ref().clone(), right.as_ref().clone());
+            call(ANY_OF_ARRAY, vec![expr.clone(), array, value])
+        }
+        Expr::InList {
+            expr,
+            list,
+            negated,
+        } => {
+            let row = row_items(expr)?;
+            let same = list
+                .iter()
+                .map(|item| compared_rows(row.clone(), &BinaryOperator::Eq, row_items(item)?));
+            let any = chain(
+                same.collect::<Option<Vec<_>>>()?.into_iter(),
+                &BinaryOperator::Or,
+            )?;
+            match negated {
+                true => Expr::UnaryOp {
+                    op: UnaryOperator::Not,
+                    expr: Box::new(any),
+                },
+                false => any,
             }
         }
         Expr::Function(function) => return named_call(function),
@@ -541,6 +561,27 @@ fn chain(items: impl Iterator<Item = Expr>, op: &BinaryOperator) -> Option<Expr>
     items
         .reduce(|left, right| binary(left, op.clone(), right))
         .map(nested)
+}
+
+/// Whether an array is written out and not empty, with no NULL among its elements.
+fn holds_no_null(array: &Expr) -> bool {
+    match array {
+        Expr::Nested(inner) | Expr::Cast { expr: inner, .. } => holds_no_null(inner),
+        Expr::Array(array) => {
+            let known =
+                |element: &Expr| matches!(element, Expr::Value(v) if v.value != Value::Null);
+            !array.elem.is_empty() && array.elem.iter().all(known)
+        }
+        Expr::Value(value) => match &value.value {
+            Value::SingleQuotedString(text) => {
+                text.trim() != "{}" && !text.to_ascii_lowercase().contains("null")
+            }
+            // Its type is told by the comparison.
+            Value::Placeholder(_) => true,
+            _ => false,
+        },
+        _ => false,
+    }
 }
 
 /// The fields of a row that is written out.

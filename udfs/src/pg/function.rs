@@ -6,7 +6,7 @@
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef};
+use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::{Result, ScalarValue, internal_err};
@@ -394,9 +394,12 @@ impl ScalarUDFImpl for PgFunction {
         };
         let result = (overload.eval)(&call)?;
         if constant {
-            return Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(
-                &result, 0,
-            )?));
+            // A list keeps its elements' field, which a scalar made of its value would not.
+            let value = match result.as_list_opt::<i32>() {
+                Some(list) => ScalarValue::List(Arc::new(list.slice(0, 1))),
+                None => ScalarValue::try_from_array(&result, 0)?,
+            };
+            return Ok(ColumnarValue::Scalar(value));
         }
         Ok(ColumnarValue::Array(result))
     }

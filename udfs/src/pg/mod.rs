@@ -17,6 +17,8 @@ mod numeric;
 mod operators;
 mod output;
 mod planner;
+mod record;
+pub mod sets;
 mod table;
 mod text;
 pub(crate) mod types;
@@ -31,12 +33,14 @@ use std::sync::Arc;
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
 
 pub use aggregate::{is_numeric_aggregate, plain_aggregate};
+pub use array::any::ANY_OF_ARRAY;
 pub use error::PgError;
 pub use missing::missing_function;
 pub use number::arithmetic::checked_operator;
 pub use number::exact::{NumericOperator, compared_as, is_exact, number_of_float, whole_number_of};
 pub use operators::is_plain_arithmetic;
-pub use planner::{PgExprPlanner, expr_planners};
+pub use planner::{PgExprPlanner, WHOLE_ROW, expr_planners};
+pub use record::{RECORD, fields_of_record};
 pub use table::table_functions;
 pub use types::call_name;
 pub(crate) use types::is_number;
@@ -54,6 +58,8 @@ pub fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
     let functions = specs.into_iter().flatten().map(function::Spec::udf);
     functions
         .chain(datetime::now::udfs())
+        .chain(sets::set_functions())
+        .chain([record::record(), array::any::any_of_array()])
         .map(Arc::new)
         .collect()
 }

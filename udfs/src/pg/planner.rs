@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, IntervalUnit};
-use datafusion::common::{DFSchema, Result, ScalarValue};
+use arrow::datatypes::{DataType, Field, IntervalUnit};
+use datafusion::common::{Column, DFSchema, Result, ScalarValue, TableReference};
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
 use datafusion::logical_expr::{Expr, ExprSchemable, ScalarUDF};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
@@ -13,7 +13,7 @@ use super::datetime::{arithmetic, extract};
 use super::function::Spec;
 use super::number::exact::NumericOperator;
 use super::types::is_number;
-use super::{operators, text};
+use super::{operators, record, text};
 
 /// Plans what PostgreSQL plans differently from the engine.
 #[derive(Debug)]
@@ -84,6 +84,25 @@ fn typed_literals(mut expr: RawBinaryExpr, schema: &DFSchema) -> Result<RawBinar
     Ok(expr)
 }
 
+/// The operator between a relation's name and whether an outer join may have left it out, which stands for
+/// its whole row.
+pub const WHOLE_ROW: &str = "whole_row";
+
+fn whole_row(expr: &RawBinaryExpr, schema: &DFSchema) -> Option<Expr> {
+    let BinaryOperator::PGCustomBinaryOperator(parts) = &expr.op else {
+        return None;
+    };
+    let ([name], Expr::Literal(relation, _), Expr::Literal(ScalarValue::Boolean(extended), _)) =
+        (parts.as_slice(), &expr.left, &expr.right)
+    else {
+        return None;
+    };
+    let relation = relation.try_as_str().flatten()?;
+    (name == WHOLE_ROW)
+        .then(|| record::whole_row(relation, extended.unwrap_or(false), schema))
+        .flatten()
+}
+
 fn call(spec: Spec, args: Vec<Expr>) -> Expr {
     ScalarUDF::call(&spec.udf(), args)
 }
@@ -100,6 +119,9 @@ impl ExprPlanner for PgExprPlanner {
     ) -> Result<PlannerResult<RawBinaryExpr>> {
         use BinaryOperator as Op;
         use Operand as O;
+        if let Some(planned) = whole_row(&expr, schema) {
+            return Ok(PlannerResult::Planned(planned));
+        }
         if let Some(planned) = operators::on_json(&expr, schema)? {
             return Ok(PlannerResult::Planned(planned));
         }
@@ -197,6 +219,27 @@ impl ExprPlanner for PgExprPlanner {
         Ok(PlannerResult::Planned(call(
             spec,
             vec![expr.left, expr.right],
+        )))
+    }
+
+    /// `a.b` names column `b` of relation `a`, never a field of column `a`: where no relation here is called
+    /// so, one of an outer query may be. Its type is found once the two queries are joined.
+    fn plan_compound_identifier(
+        &self,
+        field: &Field,
+        _qualifier: Option<&TableReference>,
+        nested_names: &[String],
+    ) -> Result<PlannerResult<Vec<Expr>>> {
+        let [name] = nested_names else {
+            return Ok(PlannerResult::Original(Vec::new()));
+        };
+        if matches!(field.data_type(), DataType::Struct(_)) {
+            return Ok(PlannerResult::Original(Vec::new()));
+        }
+        let column = Column::new(Some(field.name().as_str()), name);
+        let unknown = Arc::new(Field::new(name, DataType::Null, true));
+        Ok(PlannerResult::Planned(Expr::OuterReferenceColumn(
+            unknown, column,
         )))
     }
 

@@ -143,9 +143,10 @@ impl Ty {
                 _ => None,
             },
             D::Time32(_) | D::Time64(_) => (self == Self::Time).then_some(0),
+            // More than a literal of unknown type costs as the one instead of the other.
             D::Timestamp(_, None) => match self {
                 Self::Timestamp => Some(0),
-                Self::Timestamptz => Some(1),
+                Self::Timestamptz => Some(3),
                 _ => None,
             },
             D::Timestamp(_, Some(_)) => (self == Self::Timestamptz).then_some(0),

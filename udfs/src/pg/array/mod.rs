@@ -1,6 +1,8 @@
 //! Array functions that the engine lacks or answers differently; `array_append`, `array_prepend` and `array_cat`
 //! are the engine's.
 
+pub(in crate::pg) mod any;
+
 use std::cmp::Ordering;
 use std::sync::Arc;
 

@@ -170,9 +170,15 @@ impl Accumulator for Items {
         }
         let items = list.value(0);
         let mut text = String::from("[");
+        // Records and arrays stand on lines of their own.
+        let nested = items.data_type().is_nested();
         for row in 0..items.len() {
             if row > 0 {
-                text.push_str(", ");
+                text.push_str(if nested && items.is_valid(row) {
+                    ", \n "
+                } else {
+                    ", "
+                });
             }
             write_json(&mut text, &items, field, row)?;
         }

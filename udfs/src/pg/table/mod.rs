@@ -1,7 +1,5 @@
-//! Functions that are called in FROM.
+//! Functions that are called in FROM and have an operator of their own for constants.
 
-mod from_json;
-mod from_text;
 mod generate_series;
 mod rows;
 
@@ -11,11 +9,8 @@ use datafusion::catalog::TableFunctionImpl;
 
 /// The table functions by name.
 pub fn table_functions() -> Vec<(String, Arc<dyn TableFunctionImpl>)> {
-    let mut functions: Vec<(String, Arc<dyn TableFunctionImpl>)> = vec![(
+    vec![(
         "generate_series".to_owned(),
         Arc::new(generate_series::GenerateSeries),
-    )];
-    functions.extend(from_text::functions());
-    functions.extend(from_json::functions());
-    functions
+    )]
 }

@@ -1,13 +1,9 @@
-//! What table functions of constant arguments share: reading the constants, serving the rows made from them.
+//! Constant arguments of functions in FROM.
 
-use std::fmt::Debug;
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
 use arrow::datatypes::{Field, FieldRef};
-use datafusion::catalog::{TableFunctionArgs, TableFunctionImpl, TableProvider};
 use datafusion::common::{Result, ScalarValue};
-use datafusion::datasource::MemTable;
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::Expr;
 
@@ -38,32 +34,4 @@ pub(super) fn undefined(name: &str, values: &[ScalarValue]) -> DataFusionError {
         &values.iter().map(Some).collect::<Vec<_>>(),
     ))
     .into()
-}
-
-/// A table function whose rows are few enough to be made at once from its constants.
-pub(super) struct Rows {
-    pub(super) name: &'static str,
-    pub(super) make: fn(&str, &[ScalarValue]) -> Result<RecordBatch>,
-}
-
-impl Debug for Rows {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Rows").field("name", &self.name).finish()
-    }
-}
-
-impl TableFunctionImpl for Rows {
-    fn call_with_args(&self, args: TableFunctionArgs<'_, '_>) -> Result<Arc<dyn TableProvider>> {
-        let values = constants(self.name, args.exprs())?;
-        let batch = (self.make)(self.name, &values)?;
-        Ok(Arc::new(MemTable::try_new(
-            batch.schema(),
-            vec![vec![batch]],
-        )?))
-    }
-}
-
-/// The text of a constant.
-pub(super) fn text(value: Option<&ScalarValue>) -> Option<&str> {
-    value.and_then(|value| value.try_as_str().flatten())
 }
