@@ -94,6 +94,14 @@ fn is_computed(limit: &Limit) -> EngineResult<bool> {
     Ok(false)
 }
 
+/// A window function over rows in an order, if there is one.
+fn in_order(function: Expr, sorts: &[SortExpr]) -> EngineResult<Expr> {
+    match sorts {
+        [] => Ok(function),
+        sorts => function.order_by(sorts.to_vec()).build(),
+    }
+}
+
 fn first_rows(limit: &Limit) -> EngineResult<LogicalPlan> {
     // What is made of each row can be made of the chosen ones.
     if let LogicalPlan::Projection(projection) = limit.input.as_ref() {
@@ -120,11 +128,8 @@ fn first_rows(limit: &Limit) -> EngineResult<LogicalPlan> {
     }
     let own = source.schema().fields().len();
     let numbers = [
-        row_number().order_by(sorts.to_vec()).build()?.alias(NUMBER),
-        rank()
-            .order_by(sorts.to_vec())
-            .build()?
-            .alias(format!("{NUMBER}rank")),
+        in_order(row_number(), sorts)?.alias(NUMBER),
+        in_order(rank(), sorts)?.alias(format!("{NUMBER}rank")),
     ];
     let made = LogicalPlanBuilder::from(source.as_ref().clone())
         .window(numbers)?

@@ -326,10 +326,11 @@ impl<'a> Domain<'a> {
         let own = source.schema().fields().len();
         let input = self.apply(source)?;
         let keys = self.keys(&input);
-        let number = row_number()
-            .partition_by(keys.clone())
-            .order_by(self.sorts(sorts, &keys)?)
-            .build()?;
+        let number = row_number().partition_by(keys.clone());
+        let number = match sorts {
+            [] => number.build()?,
+            sorts => number.order_by(self.sorts(sorts, &keys)?).build()?,
+        };
         let name = self.flattener.name(OUTER);
         let made = LogicalPlanBuilder::from(input)
             .window([number.alias(&name)])?
