@@ -8,6 +8,10 @@ use std::collections::HashSet;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, Result};
 use datafusion::logical_expr::{Distinct, Expr, LogicalPlan};
+use tessera_udfs::pg::sets::is_set_rows;
+
+/// What names of columns start with that the planner adds; no client's do.
+const PLANNERS_OWN: char = '\u{5}';
 
 /// Columns that are asked of a plan's output, by position.
 pub(super) type Positions = HashSet<usize>;
@@ -16,8 +20,11 @@ pub(super) type Positions = HashSet<usize>;
 pub(super) fn asked_of_inputs(node: &LogicalPlan, asked: &Positions) -> Result<Vec<Positions>> {
     let inputs = node.inputs();
     let mut found: Vec<Positions> = vec![Positions::new(); inputs.len()];
-    for expr in node.expressions() {
-        for column in named(&expr)? {
+    for (place, expr) in node.expressions().iter().enumerate() {
+        if !asked.contains(&place) && is_passed_on(node, place, expr) {
+            continue;
+        }
+        for column in named(expr)? {
             for (input, positions) in inputs.iter().zip(&mut found) {
                 if let Some(position) = input.schema().maybe_index_of_column(&column) {
                     positions.insert(position);
@@ -35,6 +42,15 @@ pub(super) fn asked_of_inputs(node: &LogicalPlan, asked: &Positions) -> Result<V
         | LogicalPlan::Subquery(_) => {
             if let Some(first) = found.first_mut() {
                 first.extend(asked);
+            }
+        }
+        // The columns of elements follow the input's own.
+        LogicalPlan::Extension(extension) if is_set_rows(extension.node.as_ref()) => {
+            let width = inputs
+                .first()
+                .map_or(0, |input| input.schema().fields().len());
+            if let Some(first) = found.first_mut() {
+                first.extend(asked.iter().filter(|position| **position < width));
             }
         }
         LogicalPlan::Window(_) => {
@@ -73,6 +89,22 @@ pub(super) fn asked_of_inputs(node: &LogicalPlan, asked: &Positions) -> Result<V
         _ => {}
     }
     Ok(found)
+}
+
+/// Whether an expression of a projection hands on a column for the planner's own ends: the query itself does
+/// not name it there, so that only who asks for it needs a right.
+fn is_passed_on(node: &LogicalPlan, place: usize, expr: &Expr) -> bool {
+    let LogicalPlan::Projection(projection) = node else {
+        return false;
+    };
+    let is_own = |name: &str| name.starts_with(PLANNERS_OWN);
+    let plain = match expr {
+        Expr::Alias(alias) => matches!(alias.expr.as_ref(), Expr::Column(_)),
+        other => matches!(other, Expr::Column(_)),
+    };
+    let inputs = projection.input.schema().fields();
+    is_own(projection.schema.field(place).name())
+        || (plain && inputs.iter().any(|field| is_own(field.name())))
 }
 
 /// Columns named in an expression, those of outer queries included.
