@@ -37,6 +37,7 @@ pub enum Body {
     Sequence(Box<Sequence>),
     Grant(Grant),
     Policy(Box<Policy>),
+    Mask(Box<Mask>),
     DefaultPrivileges {
         roles: Vec<Name>,
         schemas: Vec<String>,
@@ -302,6 +303,54 @@ pub enum Policy {
         table: ast::ObjectName,
         if_exists: bool,
     },
+}
+
+/// CREATE, ALTER and DROP MASKING POLICY, and ALTER TABLE … SET MASKING POLICY.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Mask {
+    Create {
+        name: String,
+        kind: MaskKind,
+        /// Empty for everyone.
+        roles: Vec<Name>,
+        except: Vec<Name>,
+    },
+    /// What is not named stays.
+    Alter {
+        name: String,
+        kind: Option<MaskKind>,
+        roles: Option<Vec<Name>>,
+        except: Option<Vec<Name>>,
+    },
+    Rename {
+        name: String,
+        to: String,
+    },
+    Drop {
+        name: String,
+        if_exists: bool,
+        cascade: bool,
+    },
+    OnColumn {
+        table: ast::ObjectName,
+        column: String,
+        /// `None` for UNSET.
+        policy: Option<String>,
+    },
+}
+
+/// What a mask shows.
+#[derive(Debug, Clone, PartialEq)]
+pub enum MaskKind {
+    Full,
+    Null,
+    Hash,
+    Partial {
+        first: u32,
+        padding: String,
+        last: u32,
+    },
+    Expression(Box<ast::Expr>),
 }
 
 /// GRANT and REVOKE.

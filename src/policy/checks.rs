@@ -20,6 +20,7 @@ use tessera_catalog::model::PolicyCommand;
 
 use super::functions::check_calls;
 use super::guard::{Checked, GuardedPlan, Opener, guard_rule, is_subquery};
+use super::masks::masks;
 use super::rights::Caller;
 use super::rows::{Bound, Half, Rule};
 use crate::error::{Error, Result};
@@ -73,6 +74,8 @@ impl<'a> Allowed<'a> {
 pub struct RowChecks {
     table: String,
     bound: bool,
+    /// Whether errors may show what is in rows.
+    tells: bool,
     rules: Vec<Compiled>,
 }
 
@@ -82,6 +85,7 @@ impl RowChecks {
         Self {
             table: name.to_owned(),
             bound: false,
+            tells: true,
             rules: Vec::new(),
         }
     }
@@ -108,7 +112,7 @@ impl RowChecks {
         }
         Ok(Allowed {
             batch,
-            tells: !self.bound,
+            tells: self.tells,
         })
     }
 
@@ -177,6 +181,7 @@ impl Compiled {
 pub struct CheckedRules {
     table: String,
     bound: bool,
+    tells: bool,
     rules: Vec<(Judged, Option<String>, Unopened)>,
 }
 
@@ -222,6 +227,7 @@ impl CheckedRules {
         Ok(RowChecks {
             table: self.table,
             bound: self.bound,
+            tells: self.tells,
             rules: rules.collect::<Result<_>>()?,
         })
     }
@@ -251,6 +257,7 @@ pub fn row_checks(
     Ok(CheckedRules {
         table: found.relation.name.clone(),
         bound: bound.is_some(),
+        tells: bound.is_none() && masks(caller, found).is_empty(),
         rules,
     })
 }

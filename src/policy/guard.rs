@@ -19,18 +19,19 @@ use datafusion::logical_expr::{
     Distinct, DistinctOn, Expr, LogicalPlan, LogicalPlanBuilder, Subquery, TableSource,
 };
 use tessera_catalog::id::Oid;
-use tessera_catalog::model::{PolicyCommand, Privilege};
+use tessera_catalog::model::{MaskingPolicy, PolicyCommand, Privilege};
 
 use super::barrier::Barrier;
 use super::checks::{NewRows, NewRowsTable};
 use super::columns::{Positions, asked_of_inputs};
 use super::functions::check_calls;
+use super::masks::{masks, shown};
 use super::rights::{Caller, Granted, Object, check, check_columns};
 use super::rows::{Bound, Joined, Purpose, Verb};
 use crate::error::{Error, Result};
 use crate::planner::Scope;
 use crate::planner::condition::Narrowed;
-use crate::planner::source::{ProvidedRef, TableRef, ViewRef};
+use crate::planner::source::{Found, ProvidedRef, TableRef, ViewRef};
 
 /// A plan whose rights have been checked and whose tables are open.
 #[derive(Debug, Clone)]
@@ -145,14 +146,54 @@ pub(super) fn guard_rule(
 ///
 /// # Errors
 /// As [`guard`].
-pub fn guard_own(plan: LogicalPlan, caller: &Caller) -> Result<GuardedPlan> {
+pub fn guard_own(
+    plan: LogicalPlan,
+    caller: &Caller,
+    found: &Found,
+    scope: &Scope,
+) -> Result<GuardedPlan> {
     for expr in plan.expressions() {
         check_calls(caller, &expr)?;
         if expr.exists(|expr| Ok(is_subquery(expr)))? {
             return Err(unknown("a sub-query in RETURNING"));
         }
     }
-    Ok(GuardedPlan { plan })
+    let masks = masks(caller, found);
+    if masks.is_empty() {
+        return Ok(GuardedPlan { plan });
+    }
+    let masked = plan.transform_up(|node| match node {
+        LogicalPlan::TableScan(scan) => {
+            let masked = written(scan, &masks, found, scope)?;
+            Ok(Transformed::yes(masked))
+        }
+        other => Ok(Transformed::no(other)),
+    })?;
+    Ok(GuardedPlan { plan: masked.data })
+}
+
+/// Rows that a statement wrote, as their masks show them.
+fn written(
+    scan: TableScan,
+    masks: &[(i16, &MaskingPolicy)],
+    found: &Found,
+    scope: &Scope,
+) -> Result<LogicalPlan> {
+    let name = scan.table_name.clone();
+    let plan = LogicalPlan::TableScan(scan);
+    let columns = plan.schema().columns();
+    let live = found.relation.table().into_iter();
+    let live = live.flat_map(|table| table.live_columns());
+    let outputs = columns
+        .into_iter()
+        .zip(live)
+        .map(|(column, of)| {
+            let name = column.name.clone();
+            Ok(shown(masks, of, Expr::Column(column), scope)?.alias(name))
+        })
+        .collect::<Result<Vec<_>>>()?;
+    let plan = LogicalPlanBuilder::from(plan).project(outputs)?;
+    Ok(plan.alias(name)?.build()?)
 }
 
 /// The stored rows of a table that a statement may change, for it to keep those that stay.
@@ -348,13 +389,19 @@ impl Guard<'_> {
         if self.purpose == Purpose::Definition {
             return self.pass(scan, table, true);
         }
-        let Some(bound) = Bound::of(self.caller, &table.found, self.scope.row_security)? else {
+        let bound = Bound::of(self.caller, &table.found, self.scope.row_security)?;
+        let masks = masks(self.caller, &table.found);
+        if bound.is_none() && masks.is_empty() {
             return self.pass(scan, table, true);
-        };
+        }
+        let name = table.found.relation.name.as_str();
         let oid = table.found.relation.oid;
-        let joined = bound.stored(&self.commands(table, !asked.is_empty()))?;
+        let joined = match &bound {
+            Some(bound) => bound.stored(&self.commands(table, !asked.is_empty()))?,
+            None => Joined::default(),
+        };
         if joined.subqueries && self.active.contains(&oid) {
-            return Err(Error::PolicyRecursion(bound.table().to_owned()));
+            return Err(Error::PolicyRecursion(name.to_owned()));
         }
         let active: Vec<Oid> = self.active.iter().copied().chain([oid]).collect();
         let inside = Guard {
@@ -362,12 +409,16 @@ impl Guard<'_> {
             purpose: Purpose::Read,
             ..*self
         };
-        let plan = inside.narrowed(table, &joined)?;
+        let plan = inside.narrowed(table, &joined, &masks)?;
+        let masked = table.columns.iter().filter(|(number, _)| {
+            masks.iter().any(|(column, _)| column == number)
+        });
+        let masked: Vec<String> = masked.map(|(_, name)| name.clone()).collect();
         let source = Narrow {
-            name: Arc::from(bound.table()),
+            name: Arc::from(name),
             plan,
             schema: TableSource::schema(table),
-            masked: Arc::from([]),
+            masked: Arc::from(masked),
         };
         rescanned(scan, Arc::new(source))
     }
@@ -396,7 +447,13 @@ impl Guard<'_> {
     }
 
     /// The table's rows that fulfil a condition, in the columns of the reference.
-    fn narrowed(&self, table: &TableRef, joined: &Joined) -> Result<LogicalPlan> {
+    fn narrowed(
+        &self,
+        table: &TableRef,
+        joined: &Joined,
+        masks: &[(i16, &MaskingPolicy)],
+    ) -> Result<LogicalPlan> {
+        let stored = table.found.relation.table();
         let own = joined.rows(table, &self.scope.zone);
         let names: Vec<String> = own.columns.iter().map(|(_, name)| name.clone()).collect();
         let numbers: Vec<i16> = own.columns.iter().map(|(number, _)| *number).collect();
@@ -420,7 +477,10 @@ impl Guard<'_> {
         for (number, name) in &table.columns {
             let column = place(*number).and_then(|place| columns.get(place));
             let column = column.ok_or_else(|| Error::internal("a column has gone"))?;
-            outputs.push(Expr::Column(column.clone()).alias(name));
+            let value = Expr::Column(column.clone());
+            let of = stored.and_then(|t| t.columns.iter().find(|c| c.number == *number));
+            let of = of.ok_or_else(|| Error::internal("a column has gone"))?;
+            outputs.push(shown(masks, of, value, self.scope)?.alias(name));
         }
         // The places of rows come last.
         for column in columns.iter().skip(names.len()) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tessera_catalog::id::{DatabaseId, Oid};
 use tessera_catalog::model::{
-    Acl, AclItem, Database, Privilege, Privileges, Relation, Schema, Scope as Reach, Tenant,
+    Acl, AclItem, Database, Privilege, Privileges, Reader, Relation, Schema, Scope as Reach, Tenant,
 };
 
 use crate::error::{Error, Result};
@@ -80,6 +80,17 @@ impl Caller {
             operator: self.is_system(),
             system: Arc::clone(&self.system),
             database: Arc::clone(&self.database),
+        }
+    }
+
+    /// The caller as one who reads tables.
+    pub(super) fn reader(&self) -> Reader<'_> {
+        Reader {
+            system: &self.system,
+            database: &self.database,
+            role: self.role,
+            roles: &self.roles,
+            superuser: self.superuser,
         }
     }
 

@@ -7,9 +7,8 @@
 
 use std::sync::Arc;
 
-use tessera_catalog::id::{DatabaseId, Oid};
 use tessera_catalog::model::{
-    Condition, Policy, PolicyCommand, PolicyRole, Reader, Reference, RowSecurity,
+    Condition, Policy, PolicyCommand, Reference, RowSecurity,
 };
 
 use super::rights::Caller;
@@ -142,7 +141,7 @@ impl<'a> Bound<'a> {
         let caller = self.caller;
         let fits = move |policy: &&Policy| {
             (policy.command == PolicyCommand::All || policy.command == command)
-                && policy.roles.iter().any(|role| is_for(caller, role))
+                && caller.reader().is_any(&policy.roles)
         };
         let of_kind = move |permissive: bool| {
             let fitting = layer.policies.iter().filter(fits);
@@ -271,21 +270,6 @@ impl Joined {
 }
 
 fn layers<'a>(caller: &'a Caller, found: &Found) -> Vec<&'a RowSecurity> {
-    let reader = Reader {
-        system: &caller.system,
-        database: &caller.database,
-        role: caller.role,
-        roles: &caller.roles,
-        superuser: caller.superuser,
-    };
-    reader.bound_by(&found.relation, found.home != caller.database.id)
-}
-
-fn is_for(caller: &Caller, role: &PolicyRole) -> bool {
-    match role.tenant {
-        None => role.role == Oid::PUBLIC || caller.has_role(role.role),
-        Some(tenant) => {
-            caller.database.id == DatabaseId::Tenant(tenant) && caller.has_role(role.role)
-        }
-    }
+    let lent = found.home != caller.database.id;
+    caller.reader().bound_by(&found.relation, lent)
 }

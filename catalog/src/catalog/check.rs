@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::id::{DatabaseId, Oid};
 use crate::model::{
-    Change, Database, Relation, RelationBody, Role, RowSecurity, Schema, Scope, Table,
+    Change, Database, MaskingPolicy, Relation, RelationBody, Role, RowSecurity, Schema, Scope, Table,
 };
 
 /// Names that the system takes and tenants must not use.
@@ -134,6 +134,12 @@ fn is_unchanged(base: &Database, current: &Database, change: &Change) -> bool {
             let key = (*relation, *column);
             base.borrowed_acls.get(&key) == current.borrowed_acls.get(&key)
         }
+        Change::PutMaskingPolicy(MaskingPolicy { oid, .. }) | Change::DropMaskingPolicy(oid) => {
+            same(
+                base.masking_policies.get(oid),
+                current.masking_policies.get(oid),
+            )
+        }
         Change::PutRowSecurity(security) => same(
             base.row_security.get(&security.relation),
             current.row_security.get(&security.relation),
@@ -191,6 +197,14 @@ fn check_name(database: &Database, change: &Change) -> Result<()> {
                 "role",
                 &role.name,
                 holder.is_some_and(|holder| holder.oid != role.oid),
+            )
+        }
+        Change::PutMaskingPolicy(policy) => {
+            let holder = database.masking_policy_named(&policy.name);
+            (
+                "masking policy",
+                &policy.name,
+                holder.is_some_and(|holder| holder.oid != policy.oid),
             )
         }
         Change::PutSchema(schema) => {
@@ -327,6 +341,7 @@ fn check_references(
                 .any(|relation| relation.owner == *oid)
                 && !next.schemas.values().any(|schema| schema.owner == *oid)
                 && !next.row_security.values().any(|s| is_for(s, *oid))
+                && !next.masking_policies.values().any(|p| p.owner == *oid)
         }
         Change::DropRelation(oid) => {
             next.relations.contains_key(oid)
@@ -348,6 +363,10 @@ fn check_references(
             latest.is_none_or(|security| {
                 exists(&security.relation)
                     && security
+                        .masks
+                        .iter()
+                        .all(|on| next.masking_policies.contains_key(&on.policy))
+                    && security
                         .conditions()
                         .flat_map(|(_, condition)| &condition.references)
                         .all(|reference| exists(&reference.relation))
@@ -357,6 +376,17 @@ fn check_references(
                         .flat_map(|policy| &policy.roles)
                         .any(|role| role.tenant.is_none() && lost_role(&role.role))
             })
+        }
+        Change::PutMaskingPolicy(policy) => {
+            let named = policy.roles.iter().chain(&policy.except);
+            let mut own = named.filter(|of| of.tenant.is_none());
+            !next.masking_policies.contains_key(&policy.oid)
+                || !lost_role(&policy.owner) && !own.any(|of| lost_role(&of.role))
+        }
+        Change::DropMaskingPolicy(oid) => {
+            let mut secured = next.row_security.values();
+            next.masking_policies.contains_key(oid)
+                || !secured.any(|s| s.masks.iter().any(|on| on.policy == *oid))
         }
         Change::PutTenant(_)
         | Change::DropTenant(_)

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::acl::Acl;
+use super::mask::MaskingPolicy;
 use super::relation::Relation;
 use super::role::{Membership, Role};
 use super::row_security::RowSecurity;
@@ -38,6 +39,7 @@ pub struct Database {
     pub borrowed_acls: BTreeMap<(Oid, i16), Acl>,
     /// Row security by table, of the database's own tables and of those that the system lends it.
     pub row_security: BTreeMap<Oid, Arc<RowSecurity>>,
+    pub masking_policies: BTreeMap<Oid, Arc<MaskingPolicy>>,
     /// Tenants, in the system's database alone.
     pub tenants: BTreeMap<TenantId, Arc<Tenant>>,
     tenant_names: HashMap<String, TenantId>,
@@ -76,6 +78,8 @@ pub enum Change {
     },
     /// One that holds nothing takes the former away.
     PutRowSecurity(RowSecurity),
+    PutMaskingPolicy(MaskingPolicy),
+    DropMaskingPolicy(Oid),
     /// The counter after numbers were drawn; it only ever grows.
     NextOid(u32),
 }
@@ -101,6 +105,7 @@ impl Database {
             function_acls: BTreeMap::new(),
             borrowed_acls: BTreeMap::new(),
             row_security: BTreeMap::new(),
+            masking_policies: BTreeMap::new(),
             tenants: BTreeMap::new(),
             tenant_names: HashMap::new(),
         }
@@ -217,6 +222,13 @@ impl Database {
                     self.borrowed_acls.insert((*relation, *column), acl.clone());
                 }
             }
+            Change::PutMaskingPolicy(policy) => {
+                self.masking_policies
+                    .insert(policy.oid, Arc::new(policy.clone()));
+            }
+            Change::DropMaskingPolicy(oid) => {
+                self.masking_policies.remove(oid);
+            }
             Change::PutRowSecurity(security) if security.is_none() => {
                 self.row_security.remove(&security.relation);
             }
@@ -253,6 +265,13 @@ impl Database {
     pub fn relation_named(&self, schema: Oid, name: &str) -> Option<&Arc<Relation>> {
         let oid = self.relation_names.get(&(schema, name.to_owned()))?;
         self.relations.get(oid)
+    }
+
+    /// The masking policy of this name.
+    pub fn masking_policy_named(&self, name: &str) -> Option<&Arc<MaskingPolicy>> {
+        self.masking_policies
+            .values()
+            .find(|policy| policy.name == name)
     }
 
     /// The tenant of this name.

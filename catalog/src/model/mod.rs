@@ -2,6 +2,7 @@
 
 mod acl;
 mod database;
+mod mask;
 mod relation;
 mod role;
 mod row_security;
@@ -11,6 +12,7 @@ mod tenant;
 
 pub use acl::{Acl, AclItem, Privilege, Privileges};
 pub use database::{Change, Database};
+pub use mask::{Mask, MaskedColumn, MaskingPolicy};
 pub use relation::{
     Check, Column, Key, KeyKind, Reference, Relation, RelationBody, Scope, TENANT_COLUMN, Table,
     View, ViewColumn,

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::database::Database;
+use super::mask::MaskedColumn;
 use super::relation::{Reference, Relation};
 use crate::id::{Oid, TenantId};
 
@@ -18,6 +19,9 @@ pub struct RowSecurity {
     pub forced: bool,
     /// In order of their names.
     pub policies: Vec<Policy>,
+    /// Columns that do not show what they hold.
+    #[serde(default)]
+    pub masks: Vec<MaskedColumn>,
 }
 
 /// A row policy.
@@ -121,12 +125,13 @@ impl RowSecurity {
             enabled: false,
             forced: false,
             policies: Vec::new(),
+            masks: Vec::new(),
         }
     }
 
     /// Whether there is nothing to keep.
     pub fn is_none(&self) -> bool {
-        !self.enabled && !self.forced && self.policies.is_empty()
+        !self.enabled && !self.forced && self.policies.is_empty() && self.masks.is_empty()
     }
 
     /// The policy of this name.

@@ -10,7 +10,7 @@ use super::sqlite::Store;
 use crate::error::{Error, Result};
 use crate::id::DatabaseId;
 use crate::model::{
-    Acl, Change, Database, DefaultAcl, Membership, Relation, Role, RowSecurity, Schema, Tenant,
+    Acl, Change, Database, DefaultAcl, MaskingPolicy, Membership, Relation, Role, RowSecurity, Schema, Tenant,
 };
 
 impl Store {
@@ -51,6 +51,11 @@ impl Store {
         {
             database.apply(&Change::PutRowSecurity(security));
         }
+        let policies =
+            bodies::<MaskingPolicy>(&mut reader, "masking policy", MASKING_POLICIES, Some(id));
+        for policy in policies.await? {
+            database.apply(&Change::PutMaskingPolicy(policy));
+        }
         for acl in
             bodies::<DefaultAcl>(&mut reader, "default privilege", DEFAULT_ACLS, Some(id)).await?
         {
@@ -70,6 +75,7 @@ const MEMBERSHIPS: &str =
 const SCHEMAS: &str = "SELECT body FROM schema WHERE database_id = $1";
 const RELATIONS: &str = "SELECT body FROM relation WHERE database_id = $1";
 const ROW_SECURITY: &str = "SELECT body FROM row_security WHERE database_id = $1";
+const MASKING_POLICIES: &str = "SELECT body FROM masking_policy WHERE database_id = $1";
 const DEFAULT_ACLS: &str =
     "SELECT body FROM default_acl WHERE database_id = $1 ORDER BY role_oid, schema_oid, kind";
 

@@ -307,6 +307,23 @@ async fn put_change(
                 .execute(to)
                 .await?;
         }
+        Change::PutMaskingPolicy(policy) => {
+            let sql = "INSERT INTO masking_policy (database_id, oid, name, body)
+                       VALUES ($1, $2, $3, $4)
+                       ON CONFLICT (database_id, oid)
+                       DO UPDATE SET name = excluded.name, body = excluded.body";
+            sqlx::query(sql)
+                .bind(database)
+                .bind(key::oid(policy.oid))
+                .bind(&policy.name)
+                .bind(json("masking policy", policy)?)
+                .execute(to)
+                .await?;
+        }
+        Change::DropMaskingPolicy(policy) => {
+            let sql = "DELETE FROM masking_policy WHERE database_id = $1 AND oid = $2";
+            delete_one(to, sql, &database, *policy).await?;
+        }
         Change::PutRowSecurity(security) => put_row_security(to, &database, security).await?,
         // The counter's row is written with every batch of its database.
         Change::NextOid(_) => {}
@@ -477,6 +494,7 @@ async fn drop_tenant(to: &mut SqliteConnection, tenant: TenantId, due_at: i64) -
         "DELETE FROM borrowed_acl WHERE database_id = $1",
         "DELETE FROM sequence_value WHERE database_id = $1",
         "DELETE FROM row_security WHERE database_id = $1",
+        "DELETE FROM masking_policy WHERE database_id = $1",
         "DELETE FROM counter WHERE database_id = $1",
         "DELETE FROM tenant WHERE id = $1",
     ] {

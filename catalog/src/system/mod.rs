@@ -23,6 +23,7 @@ mod rows;
 mod scene;
 mod sequences;
 mod table;
+mod tessera;
 #[cfg(test)]
 mod tests;
 
@@ -38,7 +39,7 @@ pub use scene::{
 pub use table::{Column, SystemTable};
 
 /// The schemas that are made of system tables.
-pub const SCHEMAS: [&str; 2] = ["pg_catalog", "information_schema"];
+pub const SCHEMAS: [&str; 3] = ["pg_catalog", "information_schema", "tessera"];
 
 struct Registry {
     by_name: HashMap<&'static str, HashMap<&'static str, &'static SystemTable>>,
@@ -70,7 +71,9 @@ static REGISTRY: LazyLock<Registry> = LazyLock::new(|| {
 
 /// All system tables.
 pub fn all_tables() -> impl Iterator<Item = &'static SystemTable> {
-    pg_catalog::tables().chain(information_schema::tables())
+    pg_catalog::tables()
+        .chain(information_schema::tables())
+        .chain(tessera::tables())
 }
 
 /// The names of a system schema's tables; none for any other schema.

@@ -2,6 +2,7 @@
 
 mod copy;
 mod grant;
+mod mask;
 mod policy;
 mod role;
 mod sequence;
@@ -32,6 +33,9 @@ pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Option<Body>> {
     }
     if let Some(sequence) = sequence::read(cursor)? {
         return Ok(Some(Body::Sequence(Box::new(sequence))));
+    }
+    if let Some(mask) = mask::read(cursor)? {
+        return Ok(Some(Body::Mask(Box::new(mask))));
     }
     if let Some(policy) = policy::read(cursor)? {
         return Ok(Some(Body::Policy(Box::new(policy))));

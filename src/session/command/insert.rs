@@ -99,7 +99,7 @@ pub(super) async fn run(
                 .await?;
             return answer(
                 session,
-                (&caller, &scope),
+                (&caller, &scope, &planned.found),
                 (count, returned),
                 returning,
                 limits,
@@ -147,7 +147,7 @@ pub(super) async fn run(
     }
     answer(
         session,
-        (&caller, &scope),
+        (&caller, &scope, &planned.found),
         (rows, returned),
         returning,
         limits,
@@ -157,7 +157,7 @@ pub(super) async fn run(
 /// The tag, with the returned rows where they are wanted.
 fn answer(
     session: &Session,
-    (caller, scope): (&Caller, &Scope),
+    (caller, scope, found): (&Caller, &Scope, &Found),
     (rows, returned): (u64, Vec<RecordBatch>),
     returning: Option<Returning>,
     limits: Limits,
@@ -168,7 +168,7 @@ fn answer(
         }),
         Some(returning) => {
             let plan = returning.over(returned)?;
-            let guarded = crate::policy::guard_own(plan, caller)?;
+            let guarded = crate::policy::guard_own(plan, caller, found, scope)?;
             let batches = query::stream(session, guarded, scope, limits);
             let tag = RowsTag::Counted("INSERT 0");
             Ok(Reply::Rows(Rows {

@@ -10,6 +10,7 @@ mod explain;
 mod grant;
 mod insert;
 mod lock;
+mod mask;
 mod modify;
 mod names;
 mod policy;
@@ -93,6 +94,7 @@ async fn dispatch(
         Body::Role(statement) => role::run(session, statement).await,
         Body::Grant(statement) => grant::run(session, statement).await,
         Body::Policy(statement) => policy::run(session, statement).await,
+        Body::Mask(statement) => mask::run(session, statement).await,
         Body::DefaultPrivileges {
             roles,
             schemas,
@@ -184,6 +186,7 @@ fn check_read_only(session: &Session, body: &Body) -> Result<()> {
         Body::Role(Role::SetRole { .. } | Role::SetSessionAuthorization { .. }) => return Ok(()),
         Body::Role(_) => "ALTER ROLE".to_owned(),
         Body::Grant(grant) => if grant.revoke { "REVOKE" } else { "GRANT" }.to_owned(),
+        Body::Mask(_) => "MASKING POLICY".to_owned(),
         Body::Policy(policy) => match policy.as_ref() {
             Policy::Create { .. } => "CREATE POLICY",
             Policy::Alter { .. } | Policy::Rename { .. } => "ALTER POLICY",

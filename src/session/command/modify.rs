@@ -109,7 +109,7 @@ pub(super) async fn run(
         }),
         Some(returning) => {
             let plan = returning.over(returned)?;
-            let guarded = policy::guard_own(plan, &caller)?;
+            let guarded = policy::guard_own(plan, &caller, &planned.found, &scope)?;
             let batches = query::stream(session, guarded, &scope, limits);
             Ok(Reply::Rows(Rows {
                 columns: returning.columns,

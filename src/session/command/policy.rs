@@ -90,7 +90,7 @@ fn check_may_narrow(caller: &Caller, found: &Found) -> Result<()> {
     check_owner(caller, found)
 }
 
-fn target(caller: &Caller, scope: &Scope, name: &ObjectName) -> Result<Found> {
+pub(super) fn target(caller: &Caller, scope: &Scope, name: &ObjectName) -> Result<Found> {
     let (schema, table) = qualified(name, &scope.database.name)?;
     let system = match &schema {
         Some(schema) => SYSTEM_SCHEMAS.contains(&schema.as_str()),
@@ -110,14 +110,14 @@ fn target(caller: &Caller, scope: &Scope, name: &ObjectName) -> Result<Found> {
 }
 
 /// The row security of a table in the caller's database, as the transaction sees it.
-fn security(session: &Session, caller: &Caller, found: &Found) -> RowSecurity {
+pub(super) fn security(session: &Session, caller: &Caller, found: &Found) -> RowSecurity {
     let newest = session.transaction.seen(&caller.database);
     let oid = found.relation.oid;
     let known = newest.row_security.get(&oid);
     known.map_or_else(|| RowSecurity::none(oid), |known| known.as_ref().clone())
 }
 
-fn put(session: &mut Session, caller: &Caller, mut security: RowSecurity, drawn: Option<Oid>) {
+pub(super) fn put(session: &mut Session, caller: &Caller, mut security: RowSecurity, drawn: Option<Oid>) {
     security.policies.sort_by(|a, b| a.name.cmp(&b.name));
     let mut changes = vec![Change::PutRowSecurity(security)];
     changes.extend(drawn.map(|oid| Change::NextOid(oid.0 + 1)));
@@ -290,7 +290,7 @@ fn check_altered_halves(command: PolicyCommand, using: bool, check: bool) -> Res
 }
 
 /// The roles that a policy is for; none named is everyone.
-async fn policy_roles(session: &mut Session, names: &[Name]) -> Result<Vec<PolicyRole>> {
+pub(super) async fn policy_roles(session: &mut Session, names: &[Name]) -> Result<Vec<PolicyRole>> {
     let everyone = PolicyRole {
         tenant: None,
         role: Oid::PUBLIC,

@@ -468,6 +468,7 @@ fn objects_of(database: &Database, role: Oid) -> Vec<String> {
         }
     }
     found.extend(super::policy::policies_for(database, role));
+    found.extend(super::mask::masks_for(database, role));
     found.sort();
     found
 }

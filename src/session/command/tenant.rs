@@ -274,10 +274,10 @@ async fn drop_tenant(
     };
     let id = DatabaseId::Tenant(tenant.id);
     let database = session.engine.catalog.database(id).await?;
+    let space = tessera_catalog::id::Space::Tenant(tenant.id);
+    let parts = session.engine.catalog.parts_in(space).await?;
+    let rows: u64 = parts.iter().map(|(_, size)| size.rows).sum();
     if !cascade {
-        let space = tessera_catalog::id::Space::Tenant(tenant.id);
-        let parts = session.engine.catalog.parts_in(space).await?;
-        let rows: u64 = parts.iter().map(|(_, size)| size.rows).sum();
         if rows > 0 || !database.relations.is_empty() {
             return Err(Error::DependentObjects {
                 object: format!("database \"{name}\""),
@@ -297,6 +297,19 @@ async fn drop_tenant(
         .transaction
         .change(&caller.system, vec![Change::DropTenant(tenant.id)]);
     session.engine.forget(id);
+    let bytes: u64 = parts.iter().map(|(_, size)| size.bytes).sum();
+    session.notice(Notice {
+        detail: Some(format!(
+            "{rows} rows in {} tables' parts, {bytes} bytes, {} tables and views of its own, {} \
+             roles.",
+            parts.len(),
+            database.relations.len(),
+            database.roles.len(),
+        )),
+        ..Notice::plain(format!(
+            "database \"{name}\" is gone; its files are being erased"
+        ))
+    });
     Ok(())
 }
 

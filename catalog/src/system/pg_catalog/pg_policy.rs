@@ -2,9 +2,10 @@
 
 use crate::id::Oid;
 use crate::model::{Policy, Relation};
-use crate::system::rows::{Rows, Value, row};
+use crate::system::rows::{Rows, row};
 use crate::system::scene::{Class, Scene};
 use crate::system::table::SystemTable;
+use crate::system::tessera::masks::roles;
 
 pub(in crate::system) static TABLE: SystemTable = SystemTable::table(
     "pg_catalog",
@@ -59,26 +60,10 @@ fn named_rows(scene: &Scene, rows: &mut Rows) {
             tablename: &relation.name,
             policyname: &policy.name,
             permissive: if policy.permissive { "PERMISSIVE" } else { "RESTRICTIVE" },
-            roles: roles(scene, policy),
+            roles: roles(scene, &policy.roles),
             cmd: policy.command.keyword(),
             qual: policy.using.as_ref().map(|condition| &condition.definition),
             with_check: policy.check.as_ref().map(|condition| &condition.definition),
         );
     }
-}
-
-/// The names of a policy's roles; those of tenants with their tenant.
-fn roles<'a>(scene: &'a Scene, policy: &Policy) -> Vec<Value<'a>> {
-    let named = policy.roles.iter().map(|of| {
-        let tenant = of.tenant.map(|tenant| scene.database.tenants.get(&tenant));
-        match tenant {
-            None if of.role == Oid::PUBLIC => Value::from("public"),
-            None => Value::from(scene.role_label(of.role)),
-            Some(tenant) => {
-                let tenant = tenant.map_or("?", |tenant| tenant.name.as_str());
-                Value::from(format!("{} IN TENANT {tenant}", of.role))
-            }
-        }
-    });
-    named.collect()
 }
