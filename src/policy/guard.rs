@@ -410,9 +410,10 @@ impl Guard<'_> {
             ..*self
         };
         let plan = inside.narrowed(table, &joined, &masks)?;
-        let masked = table.columns.iter().filter(|(number, _)| {
-            masks.iter().any(|(column, _)| column == number)
-        });
+        let masked = table
+            .columns
+            .iter()
+            .filter(|(number, _)| masks.iter().any(|(column, _)| column == number));
         let masked: Vec<String> = masked.map(|(_, name)| name.clone()).collect();
         let source = Narrow {
             name: Arc::from(name),

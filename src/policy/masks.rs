@@ -125,4 +125,3 @@ fn full(sql_type: &SqlType, is_text: bool) -> &'static str {
         _ => "NULL",
     }
 }
-

@@ -16,7 +16,7 @@ mod rows;
 
 pub use barrier::{Barrier, BarrierExec};
 pub use checks::{Allowed, CheckedRules, Judged, RowChecks, Runner, row_checks};
-pub use masks::check_mask;
 pub use guard::{Checked, GuardedPlan, Opener, guard, guard_changed, guard_own};
+pub use masks::check_mask;
 pub use rights::{Caller, Granted, Object, check, check_columns, whole};
 pub use rows::{Purpose, Verb};

@@ -7,9 +7,7 @@
 
 use std::sync::Arc;
 
-use tessera_catalog::model::{
-    Condition, Policy, PolicyCommand, Reference, RowSecurity,
-};
+use tessera_catalog::model::{Condition, Policy, PolicyCommand, Reference, RowSecurity};
 
 use super::rights::Caller;
 use crate::error::{Error, Result};
@@ -42,7 +40,6 @@ pub enum Verb {
 /// The layers of policies that bind a caller on one table.
 pub(super) struct Bound<'a> {
     caller: &'a Caller,
-    table: &'a str,
     layers: Vec<&'a RowSecurity>,
 }
 
@@ -60,17 +57,13 @@ impl<'a> Bound<'a> {
         if layers.is_empty() {
             return Ok(None);
         }
-        let table = found.relation.name.as_str();
         if !row_security {
+            let table = &found.relation.name;
             return Err(Error::InsufficientPrivilege(format!(
                 "query would be affected by row-level security policy for table \"{table}\""
             )));
         }
-        Ok(Some(Self {
-            caller,
-            table,
-            layers,
-        }))
+        Ok(Some(Self { caller, layers }))
     }
 
     /// Which stored rows are there for the commands, all of them.
@@ -114,11 +107,6 @@ impl<'a> Bound<'a> {
             }
         }
         Ok(rules)
-    }
-
-    /// The table's name.
-    pub(super) fn table(&self) -> &str {
-        self.table
     }
 
     fn each(

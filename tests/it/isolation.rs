@@ -689,7 +689,8 @@ fn the_operators_policies_bind_open_sessions_at_once() {
         session.run("ALTER TABLE sales DISABLE ROW LEVEL SECURITY");
         assert_eq!(session.value(count), "0");
     }
-    operator.run("CREATE POLICY of_acme ON sales TO tenant_admin USING (current_tenant() = 'acme')");
+    operator
+        .run("CREATE POLICY of_acme ON sales TO tenant_admin USING (current_tenant() = 'acme')");
     assert_ne!(acme.value("EXECUTE q"), "0");
     assert_eq!(globex.value("EXECUTE q"), "0");
     operator.run("CREATE POLICY of_alice ON sales TO alice IN TENANT globex USING (true)");

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::id::{DatabaseId, Oid};
 use crate::model::{
-    Change, Database, MaskingPolicy, Relation, RelationBody, Role, RowSecurity, Schema, Scope, Table,
+    Change, Database, MaskingPolicy, Relation, RelationBody, Role, RowSecurity, Schema, Scope,
+    Table,
 };
 
 /// Names that the system takes and tenants must not use.

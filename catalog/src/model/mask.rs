@@ -28,7 +28,9 @@ pub enum Mask {
     Full,
     Null,
     /// The SHA-256 of the policy's salt and the text, in hexadecimal: equal values stay equal.
-    Hash { salt: String },
+    Hash {
+        salt: String,
+    },
     /// Some characters at the start and the end of a text.
     Partial {
         first: u32,

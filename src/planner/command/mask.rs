@@ -48,7 +48,9 @@ pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Option<Mask>> {
 fn names_policy(cursor: &Cursor<'_>) -> bool {
     let count = cursor.rest().len();
     let at = |ahead: usize| {
-        ["SET", "UNSET"].iter().any(|word| cursor.is_at(ahead, word))
+        ["SET", "UNSET"]
+            .iter()
+            .any(|word| cursor.is_at(ahead, word))
             && cursor.is_at(ahead + 1, POLICY[0])
             && cursor.is_at(ahead + 2, POLICY[1])
     };

@@ -76,7 +76,14 @@ pub(super) async fn run(session: &mut Session, statement: &Statement) -> Result<
                 relation: found.relation.name.clone(),
             })?;
             let mut security = security(session, &caller, &found);
-            set(session, &caller, &scope, &mut security, column, policy.as_deref())?;
+            set(
+                session,
+                &caller,
+                &scope,
+                &mut security,
+                column,
+                policy.as_deref(),
+            )?;
             put(session, &caller, security, None);
             "ALTER TABLE"
         }

@@ -117,7 +117,12 @@ pub(super) fn security(session: &Session, caller: &Caller, found: &Found) -> Row
     known.map_or_else(|| RowSecurity::none(oid), |known| known.as_ref().clone())
 }
 
-pub(super) fn put(session: &mut Session, caller: &Caller, mut security: RowSecurity, drawn: Option<Oid>) {
+pub(super) fn put(
+    session: &mut Session,
+    caller: &Caller,
+    mut security: RowSecurity,
+    drawn: Option<Oid>,
+) {
     security.policies.sort_by(|a, b| a.name.cmp(&b.name));
     let mut changes = vec![Change::PutRowSecurity(security)];
     changes.extend(drawn.map(|oid| Change::NextOid(oid.0 + 1)));
