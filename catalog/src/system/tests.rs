@@ -451,7 +451,8 @@ fn columns_are_those_of_postgresql_15() {
             .or_default()
             .push((column, expected(sql_type)));
     }
-    assert_eq!(seen.len(), all_tables().count());
+    let own = all_tables().filter(|table| table.schema == "tessera");
+    assert_eq!(seen.len(), all_tables().count() - own.count());
     for ((schema, name), columns) in seen {
         let table = table(schema, name).unwrap_or_else(|| panic!("no {schema}.{name}"));
         let own: Vec<(&str, String)> = table

@@ -244,7 +244,14 @@ fn drop(
         )));
         return Ok(());
     }
-    let found = target(caller, scope, table)?;
+    let found = target(caller, scope, table).map_err(|error| match error {
+        // PostgreSQL's word here.
+        Error::MustOwn { name, .. } => Error::MustOwn {
+            kind: "relation",
+            name,
+        },
+        other => other,
+    })?;
     let mut security = security(session, caller, &found);
     let before = security.policies.len();
     security.policies.retain(|policy| policy.name != name);
