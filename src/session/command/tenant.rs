@@ -277,16 +277,14 @@ async fn drop_tenant(
     let space = tessera_catalog::id::Space::Tenant(tenant.id);
     let parts = session.engine.catalog.parts_in(space).await?;
     let rows: u64 = parts.iter().map(|(_, size)| size.rows).sum();
-    if !cascade {
-        if rows > 0 || !database.relations.is_empty() {
-            return Err(Error::DependentObjects {
-                object: format!("database \"{name}\""),
-                detail: format!(
-                    "It has {} tables and views of its own and {rows} rows.",
-                    database.relations.len()
-                ),
-            });
-        }
+    if !cascade && (rows > 0 || !database.relations.is_empty()) {
+        return Err(Error::DependentObjects {
+            object: format!("database \"{name}\""),
+            detail: format!(
+                "It has {} tables and views of its own and {rows} rows.",
+                database.relations.len()
+            ),
+        });
     }
     if cascade || force {
         session.engine.registry.terminate(id);
