@@ -5,7 +5,7 @@
 //! pg         PostgreSQL's own functions, where the engine lacks them or answers differently
 //! function   scalar, aggregate and window functions with named arguments
 //! relation   the one mechanism behind every table function
-//! forecast, risk, sentiment
+//! forecast, portfolio, risk, sentiment
 //!            …and the functions on both, one folder a topic
 //! math       the numbers: slices in, slices out
 //! ```
@@ -19,6 +19,7 @@ mod function;
 mod listing;
 pub mod math;
 pub mod pg;
+pub mod portfolio;
 pub mod relation;
 mod risk;
 mod sentiment;
@@ -46,6 +47,7 @@ static TABLE_FUNCTIONS: LazyLock<TableFunctions> = LazyLock::new(|| {
     let mut functions: Vec<Arc<dyn TableFunction>> = vec![Arc::new(forecast::ForecastFunction)];
     functions.extend(risk::tables());
     functions.extend(sentiment::tables());
+    functions.extend(portfolio::table_functions());
     TableFunctions::new(functions)
 });
 

@@ -99,7 +99,7 @@ fn of_relations(signature: &'static Signature) -> Listed {
 fn of_class(class: Class) -> DataType {
     match class {
         Class::Number => DataType::Float64,
-        Class::Text | Class::Any => DataType::Utf8View,
+        Class::Text | Class::Key | Class::Any => DataType::Utf8View,
         Class::Time => DataType::Timestamp(arrow::datatypes::TimeUnit::Microsecond, None),
     }
 }

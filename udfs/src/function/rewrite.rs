@@ -179,7 +179,7 @@ fn typed(parameter: &Parameter, value: Expr) -> Expr {
     let data_type = match parameter.takes {
         Takes::Value(Class::Number) => DataType::Float64,
         Takes::Value(Class::Text) => DataType::Utf8,
-        Takes::Value(Class::Any | Class::Time) | Takes::OrderKey => {
+        Takes::Value(Class::Any | Class::Key | Class::Time) | Takes::OrderKey => {
             return value;
         }
         Takes::Option(kind) => kind.parameter_type(),

@@ -4,12 +4,16 @@
 //! deterministic, refuses bad input by value and never panics.
 
 pub mod calendar;
+pub mod cholesky;
 pub mod distribution;
 pub mod exact;
 pub mod forecast;
+pub mod interior_point;
+pub mod matrix;
 pub mod metrics;
 pub mod moments;
 pub mod optimize;
+pub mod portfolio;
 pub mod risk;
 pub mod rng;
 pub mod season;

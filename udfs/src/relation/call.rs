@@ -63,6 +63,11 @@ impl Options {
         Self { function, values }
     }
 
+    /// The name of the function.
+    pub fn function(&self) -> &'static str {
+        self.function
+    }
+
     /// The value of an option; none if it was not given and has no default.
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.values

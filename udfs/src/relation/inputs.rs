@@ -13,6 +13,7 @@ use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::union::UnionExec;
 
 use super::layout::Layout;
+use super::operator::TableFunctionExec;
 use super::rows::canonical;
 use super::signature::Rows;
 
@@ -78,10 +79,11 @@ impl Main {
     /// A group's rows of each of the call's relations.
     pub(super) fn split(
         &self,
-        layout: &Layout,
+        exec: &TableFunctionExec,
         rows: &RecordBatch,
         shared: &[RecordBatch],
     ) -> Result<Vec<RecordBatch>> {
+        let layout = exec.layout();
         let mut shared = shared.iter();
         let mut relations = Vec::with_capacity(layout.relations().len());
         for (index, columns) in layout.relations().iter().enumerate() {
@@ -94,7 +96,10 @@ impl Main {
                     let part = self
                         .part(rows, place)
                         .project(&self.relations[place].columns)?;
-                    relations.push(canonical(part, self.ids, &columns.order)?);
+                    relations.push(match index == 0 && exec.bound.takes_any_order() {
+                        true => part,
+                        false => canonical(part, self.ids, &columns.order)?,
+                    });
                 }
                 None => match shared.next() {
                     Some(rows) => relations.push(rows.clone()),
@@ -128,7 +133,8 @@ pub(super) fn grouped_and_shared(
     for (relation, input) in layout.relations().iter().zip(inputs) {
         match relation.rows {
             Rows::Grouped => grouped.push(Arc::clone(input)),
-            Rows::Shared => shared.push(Arc::clone(input)),
+            // A layout has decided which of the two it is.
+            Rows::Shared | Rows::Either => shared.push(Arc::clone(input)),
         }
     }
     let first = match grouped.len() {

@@ -70,7 +70,7 @@ impl Layout {
             };
             let mut relation = RelationLayout {
                 name,
-                rows,
+                rows: layout.rows(rows, fields),
                 fields: Vec::new(),
                 sources: Vec::new(),
                 order: Vec::new(),
@@ -144,6 +144,16 @@ impl Layout {
             ((*argument).to_owned(), columns.collect())
         });
         names.collect()
+    }
+
+    /// Whose rows a relation's are: with any of the id columns it is each group's own.
+    fn rows(&self, declared: Rows, fields: &[FieldRef]) -> Rows {
+        let is_id = |field: &FieldRef| self.ids().iter().any(|id| id.name() == field.name());
+        match declared {
+            Rows::Either if fields.iter().any(is_id) => Rows::Grouped,
+            Rows::Either => Rows::Shared,
+            declared => declared,
+        }
     }
 
     fn take_arguments(

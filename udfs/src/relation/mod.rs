@@ -83,6 +83,12 @@ pub trait Bound: Debug + Send + Sync {
     /// [`Failure::Refused`] for a group whose data does not allow a result; it spoils no other group.
     fn run_group(&self, group: &Group<'_>) -> Result<Output, Failure>;
 
+    /// Whether the result is the same in whatever order the rows of the first relation come, so that nobody
+    /// need put them in one.
+    fn takes_any_order(&self) -> bool {
+        false
+    }
+
     /// The memory that computing a group of this many rows takes, beside the rows themselves.
     fn working_bytes(&self, rows: usize) -> usize {
         rows.saturating_mul(8 * 8)

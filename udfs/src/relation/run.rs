@@ -121,7 +121,7 @@ impl Run {
             .reserve(bytes.saturating_mul(3).saturating_add(working))?;
         self.groups.add(1);
 
-        let relations = self.main.split(&self.exec.layout, &rows, &self.shared)?;
+        let relations = self.main.split(&self.exec, &rows, &self.shared)?;
         let result = match self.exec.bound.run_group(&Group::new(&relations)) {
             Ok(output) => self.fine(&rows, output),
             Err(Failure::Broken(error)) => Err(error),

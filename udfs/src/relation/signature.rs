@@ -64,6 +64,8 @@ pub enum Rows {
     Grouped,
     /// Every group gets all rows; they are held in memory once.
     Shared,
+    /// Grouped if the relation has the id columns, else shared: one for all or one for each.
+    Either,
 }
 
 /// Which columns of a relation are read.
@@ -95,6 +97,8 @@ pub enum Class {
     Number,
     /// Text.
     Text,
+    /// What names a thing: text or an integer; only the first is inferred.
+    Key,
 }
 
 /// The type of an option.
@@ -301,6 +305,7 @@ impl Class {
             Class::Time => self.infers(data_type) || data_type.is_integer(),
             Class::Number => is_number(data_type) && *data_type != DataType::Float16,
             Class::Text => matches!(data_type, DataType::Utf8 | DataType::Utf8View),
+            Class::Key => Class::Text.accepts(data_type) || data_type.is_integer(),
         }
     }
 
@@ -311,6 +316,7 @@ impl Class {
                 data_type,
                 DataType::Date32 | DataType::Date64 | DataType::Timestamp(_, _)
             ),
+            Class::Key => Class::Text.accepts(data_type),
             Class::Any | Class::Number | Class::Text => self.accepts(data_type),
         }
     }
@@ -322,6 +328,7 @@ impl Class {
             Class::Time => "a date, timestamp or integer",
             Class::Number => "a number",
             Class::Text => "text",
+            Class::Key => "text or an integer",
         }
     }
 }
