@@ -8,11 +8,12 @@ use crate::run::say;
 use crate::session::SYSTEM_DATABASE;
 
 /// Queries for a tenant's role.
-const QUERIES: [&str; 4] = [
+const QUERIES: [&str; 5] = [
     include_str!("../../sql/examples/forecast.sql"),
     include_str!("../../sql/examples/growth.sql"),
     include_str!("../../sql/examples/returns.sql"),
     include_str!("../../sql/examples/risk_report.sql"),
+    include_str!("../../sql/examples/portfolio.sql"),
 ];
 
 /// A query for the operator.

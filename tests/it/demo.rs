@@ -123,11 +123,11 @@ fn what_the_demo_prints_works() {
     let logins = demo.printed_logins();
     assert_eq!(logins.len(), 7, "{}", demo.said);
     let queries = demo.printed_queries();
-    assert_eq!(queries.len(), 5, "{}", demo.said);
+    assert_eq!(queries.len(), 6, "{}", demo.said);
     for (role, database) in &logins {
         let mut client = demo.login(role, database);
         if database == "tessera" {
-            assert_eq!(count(&mut client, &queries[4]), 9);
+            assert_eq!(count(&mut client, &queries[5]), 9);
             continue;
         }
         // Eight series of six steps; four series of twelve months; twelve shares of twelve months.
@@ -148,6 +148,12 @@ fn what_the_demo_prints_works() {
         assert!(number(3) < number(2) && number(2) < number(4), "{row:?}");
         assert_eq!(row[7], "NULL", "{row:?}");
     }
+    let portfolio = analyst.simple(&queries[4]).rows();
+    assert_eq!(portfolio.len(), 12);
+    let percent = portfolio
+        .iter()
+        .map(|row| row[1].parse::<f64>().expect("a number"));
+    assert!((percent.sum::<f64>() - 100.0).abs() < 0.5, "{portfolio:?}");
     let reply = analyst.simple(
         "INSERT INTO sales (series, frequency, at, value) VALUES ('x', 'y', '2026-01-01', 1)",
     );
@@ -173,7 +179,14 @@ fn the_examples_are_what_the_demo_prints() {
     names.sort();
     assert_eq!(
         names,
-        ["forecast", "growth", "returns", "risk_report", "tenants"]
+        [
+            "forecast",
+            "growth",
+            "portfolio",
+            "returns",
+            "risk_report",
+            "tenants"
+        ]
     );
     let data = tempfile::tempdir().expect("a folder");
     let demo = Demo::start(data.path());

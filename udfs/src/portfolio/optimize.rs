@@ -15,6 +15,7 @@
 //! | `hrp` | hierarchical risk parity, clusters by `linkage` |
 //! | `equal_weight`, `inverse_variance` | 1 / n; in proportion to 1 / S_ii |
 //!
+//! - Assets go by name. Only `hrp` hangs on their order, as every such tree does: PyPortfolioOpt on sorted columns agrees.
 //! - Units: returns, volatilities and rates are a year's, as decimals (`periods_per_year`, 252 by default).
 //! - `expected_returns`: `mean` (compounded: Π(1 + r)^(periods / T) − 1), `arithmetic_mean`, `ema` (`ema_span`), `capm` (the market
 //!   is the mean of the assets, or weighted by `market_caps`), or `(SELECT asset, value)`.

@@ -184,10 +184,19 @@ impl Layout {
                 return Err(self.missing(argument.name));
             }
         }
-        chosen.sort_by_key(|(argument, _)| match argument.kind {
-            Kind::Ids => 0,
-            Kind::Column { orders: true, .. } => 1,
-            _ => 2,
+        // An order in which it makes no difference what was given and what inferred: the operator is told all.
+        let declared = |name| {
+            self.signature
+                .columns()
+                .position(|column| column.name == name)
+        };
+        chosen.sort_by_key(|(argument, _)| {
+            let rank = match argument.kind {
+                Kind::Ids => 0,
+                Kind::Column { orders: true, .. } => 1,
+                _ => 2,
+            };
+            (rank, declared(argument.name))
         });
         for (argument, positions) in chosen {
             let mut columns = Vec::new();
