@@ -238,7 +238,7 @@ impl BoundBacktest {
             Rhythm::Never => return Ok(vec![false; times.len()]),
             Rhythm::Every(periods) => {
                 return Ok((0..times.len())
-                    .map(|t| t >= first && (t - first) % periods == 0)
+                    .map(|t| t >= first && (t - first).is_multiple_of(periods))
                     .collect());
             }
             calendar => calendar,

@@ -155,25 +155,32 @@ fn neighbour_chain(mut distance: Symmetric, linkage: Linkage) -> Vec<(usize, usi
         let (of_x, of_y) = (sizes[x], sizes[y]);
         sizes[x] = 0.0;
         sizes[y] = of_x + of_y;
-        for i in 0..order {
-            if sizes[i] > 0.0 && i != y {
-                let (a, b) = (distance.get(i, x), distance.get(i, y));
-                let next = match linkage {
-                    Linkage::Single => a.min(b),
-                    Linkage::Complete => a.max(b),
-                    Linkage::Average => (of_x * a + of_y * b) / (of_x + of_y),
-                    Linkage::Ward => {
-                        let t = 1.0 / (of_x + of_y + sizes[i]);
-                        let squares = (sizes[i] + of_x) * t * a * a + (sizes[i] + of_y) * t * b * b
-                            - sizes[i] * t * least * least;
-                        squares.max(0.0).sqrt()
-                    }
-                };
-                distance.set(i, y, next);
+        for (i, size) in sizes.iter().enumerate() {
+            if *size > 0.0 && i != y {
+                let far = (distance.get(i, x), distance.get(i, y), least);
+                distance.set(i, y, joined(linkage, far, (of_x, of_y, *size)));
             }
         }
     }
     found
+}
+
+/// The distance of a cluster i to x and y joined, from those of i to x, of i to y and of x to y, and the sizes of x, y and i.
+fn joined(
+    linkage: Linkage,
+    (a, b, c): (f64, f64, f64),
+    (of_x, of_y, of_i): (f64, f64, f64),
+) -> f64 {
+    match linkage {
+        Linkage::Single => a.min(b),
+        Linkage::Complete => a.max(b),
+        Linkage::Average => (of_x * a + of_y * b) / (of_x + of_y),
+        Linkage::Ward => {
+            let t = 1.0 / (of_x + of_y + of_i);
+            let squares = (of_i + of_x) * t * a * a + (of_i + of_y) * t * b * b - of_i * t * c * c;
+            squares.max(0.0).sqrt()
+        }
+    }
 }
 
 /// Names each cluster by its merge, the older one first.
