@@ -5,7 +5,7 @@
 //! pg         PostgreSQL's own functions, where the engine lacks them or answers differently
 //! function   scalar, aggregate and window functions with named arguments
 //! relation   the one mechanism behind every table function
-//! forecast, portfolio, risk, sentiment
+//! series, forecast, anomaly, stats, money, portfolio, risk, sentiment
 //!            …and the functions on both, one folder a topic
 //! math       the numbers: slices in, slices out
 //! ```
@@ -13,16 +13,20 @@
 //! The server calls [`rewrite_calls`] on the parsed statement, gives its session state
 //! what [`register_all`] adds, its query planner [`extension_planners`], and its plan guard [`is_known_node`].
 
+pub mod anomaly;
 pub mod error;
 pub mod forecast;
 mod function;
 mod listing;
 pub mod math;
+mod money;
 pub mod pg;
 pub mod portfolio;
 pub mod relation;
 mod risk;
 mod sentiment;
+pub mod series;
+mod stats;
 
 #[cfg(test)]
 mod testing;
@@ -44,10 +48,12 @@ pub use listing::{Listed, ListedArgument, Shape, listing};
 use relation::{TableFunction, TableFunctionNode, TableFunctionPlanner, TableFunctions};
 
 static TABLE_FUNCTIONS: LazyLock<TableFunctions> = LazyLock::new(|| {
-    let mut functions: Vec<Arc<dyn TableFunction>> = vec![Arc::new(forecast::ForecastFunction)];
+    let mut functions: Vec<Arc<dyn TableFunction>> = forecast::tables();
     functions.extend(risk::tables());
     functions.extend(sentiment::tables());
     functions.extend(portfolio::table_functions());
+    functions.extend(anomaly::tables());
+    functions.extend(series::tables());
     TableFunctions::new(functions)
 });
 
@@ -81,6 +87,7 @@ pub fn register_all(mut builder: SessionStateBuilder) -> SessionStateBuilder {
     let windows = builder.window_functions().get_or_insert_default();
     windows.extend(pg::window_functions());
     windows.extend(risk::windows().map(|spec| Arc::new(spec.udwf())));
+    windows.extend(money::windows().map(|spec| Arc::new(spec.udwf())));
     // The first planner that knows an operator decides, so PostgreSQL's come before the engine's.
     let planners = builder.expr_planners().get_or_insert_default();
     planners.splice(0..0, pg::expr_planners());
@@ -117,7 +124,8 @@ pub fn rewrite_calls(node: &mut impl VisitMut) -> error::Result<()> {
 /// The functions with named arguments, table functions excepted.
 fn declarations() -> impl Iterator<Item = &'static Declaration> {
     let aggregates = aggregates().map(|spec| &spec.declaration);
-    let windows = risk::windows().map(|spec| &spec.declaration);
+    let windows = risk::windows().chain(money::windows());
+    let windows = windows.map(|spec| &spec.declaration);
     scalars()
         .map(|spec| &spec.declaration)
         .chain(aggregates)
@@ -125,11 +133,16 @@ fn declarations() -> impl Iterator<Item = &'static Declaration> {
 }
 
 fn aggregates() -> impl Iterator<Item = &'static AggregateSpec> {
-    risk::aggregates().chain(sentiment::aggregates())
+    risk::aggregates()
+        .chain(sentiment::aggregates())
+        .chain(stats::aggregates())
+        .chain(money::aggregates())
 }
 
 fn scalars() -> impl Iterator<Item = &'static ScalarSpec> {
-    risk::scalars().chain(sentiment::scalars())
+    risk::scalars()
+        .chain(sentiment::scalars())
+        .chain(money::scalars())
 }
 
 fn declaration(name: &str) -> Option<&'static Declaration> {

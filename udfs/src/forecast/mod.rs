@@ -7,7 +7,7 @@
 //! - Rows without a time are left out; a row without a value is a gap. NaN counts as no value.
 //! - With `output_history`, the observed series comes first: its value in `forecast_value`, no bounds.
 
-mod series;
+mod backtest;
 
 #[cfg(test)]
 mod tests;
@@ -18,25 +18,19 @@ use datafusion::arrow::array::{ArrayRef, Float64Array, StringArray};
 use datafusion::arrow::datatypes::{DataType, Field};
 
 use crate::error::{Error, Result};
-use crate::math::calendar::Frequency;
 use crate::math::forecast::{Forecast, MAX_HORIZON, Model, Request, forecast};
 use crate::relation::{
     Argument, Bound, Class, ColumnRef, Constant, Failure, Group, Layout, Options, Output, Rows,
     Signature, TableFunction, ValueType, Wanted,
 };
-use series::{OnDuplicate, OnGap, Rules, Series, Step};
-
-/// The longest season, in observations.
-const MAX_SEASONAL_PERIOD: i64 = 100_000;
+use crate::series::{self, OnGap, Rules, Series};
 
 static SIGNATURE: Signature = Signature {
     name: "forecast",
     arguments: &[
         Argument::data("data"),
-        Argument::column("timestamp_col", Class::Time)
-            .inferred()
-            .orders(),
-        Argument::column("data_col", Class::Number).inferred(),
+        series::TIMESTAMP,
+        series::DATA,
         Argument::ids(),
         Argument::option(
             "horizon",
@@ -46,17 +40,9 @@ static SIGNATURE: Signature = Signature {
             },
         )
         .or(Constant::Integer(10)),
-        Argument::option("frequency", ValueType::Text).or(Constant::Text("auto")),
+        series::FREQUENCY,
         Argument::option("model", ValueType::Text).or(Constant::Text("auto")),
-        Argument::option(
-            "seasonal_periods",
-            ValueType::Integers {
-                words: &["auto"],
-                min: 1,
-                max: MAX_SEASONAL_PERIOD,
-            },
-        )
-        .or(Constant::Text("auto")),
+        series::SEASONAL_PERIODS,
         Argument::option(
             "confidence_level",
             ValueType::Number {
@@ -74,19 +60,20 @@ static SIGNATURE: Signature = Signature {
         ),
         Argument::option("on_gap", ValueType::Choice(&["interpolate", "error"]))
             .or(Constant::Text("interpolate")),
-        Argument::option("on_duplicate", ValueType::Choice(&["mean", "sum", "error"]))
-            .or(Constant::Text("mean")),
+        series::ON_DUPLICATE,
         Argument::option("output_history", ValueType::Boolean).or(Constant::Boolean(false)),
-        Argument::option(
-            "seed",
-            ValueType::Integer {
-                min: i64::MIN,
-                max: i64::MAX,
-            },
-        )
-        .or(Constant::Integer(0)),
+        series::SEED,
     ],
 };
+
+/// The table functions.
+pub(crate) fn tables() -> Vec<Arc<dyn TableFunction>> {
+    vec![
+        Arc::new(ForecastFunction),
+        Arc::new(backtest::Backtest),
+        Arc::new(backtest::Evaluate),
+    ]
+}
 
 /// Models that are known by name and not built.
 const PLANNED_MODELS: &[&str] = &["prophet"];
@@ -125,25 +112,17 @@ impl TableFunction for ForecastFunction {
             return Err(unsupported("argument \"future\" of function \"forecast\""));
         }
         let time = layout.column("timestamp_col")?;
-        let rules = Rules {
-            time_type: layout.field(time).data_type().clone(),
-            step: step(options.text("frequency")?, layout.field(time).data_type())?,
-            on_gap: match options.text("on_gap")? {
-                "error" => OnGap::Refuse,
-                _ => OnGap::Interpolate,
-            },
-            on_duplicate: match options.text("on_duplicate")? {
-                "error" => OnDuplicate::Refuse,
-                "sum" => OnDuplicate::Sum,
-                _ => OnDuplicate::Mean,
-            },
+        let on_gap = match options.text("on_gap")? {
+            "error" => OnGap::Refuse,
+            _ => OnGap::Interpolate,
         };
+        let rules = series::rules(layout, options, on_gap)?;
         Ok(Arc::new(BoundForecast {
             time,
             data: layout.column("data_col")?,
             rules,
             model: model(options.text("model")?)?,
-            periods: periods(options),
+            periods: series::periods(options),
             horizon: options.count("horizon")?,
             confidence_level: options.number("confidence_level")?,
             output_history: options.boolean("output_history")?,
@@ -231,11 +210,11 @@ impl BoundForecast {
 }
 
 /// What a model could not say is NULL, never NaN or infinite.
-fn finite(value: f64) -> Option<f64> {
+pub(crate) fn finite(value: f64) -> Option<f64> {
     value.is_finite().then_some(value)
 }
 
-fn model(name: &str) -> Result<Model> {
+pub(crate) fn model(name: &str) -> Result<Model> {
     let name = name.trim().to_ascii_lowercase();
     if let Some(model) = Model::parse(&name) {
         return Ok(model);
@@ -250,36 +229,6 @@ fn model(name: &str) -> Result<Model> {
         value: name,
         hint: format!("Allowed are: {}.", Model::NAMES.join(", ")),
     })
-}
-
-fn step(name: &str, time: &DataType) -> Result<Option<Step>> {
-    let name = name.trim().to_ascii_lowercase();
-    if name == "auto" {
-        return Ok(None);
-    }
-    let step = if time.is_integer() {
-        name.parse().ok().filter(|step| *step > 0).map(Step::Count)
-    } else {
-        Frequency::parse(&name).map(Step::Calendar)
-    };
-    let hint = if time.is_integer() {
-        "With an integer column it is 'auto' or the distance between two rows, such as '1'."
-    } else {
-        "Allowed are 'auto', the names of frequencies such as 'day', 'month' or 'business day', and multiples such as '15 minutes'."
-    };
-    step.map(Some).ok_or_else(|| Error::InvalidValue {
-        argument: "frequency".to_owned(),
-        value: name,
-        hint: hint.to_owned(),
-    })
-}
-
-/// The given season lengths; none with `auto`.
-fn periods(options: &Options) -> Vec<usize> {
-    let periods = options.integers("seasonal_periods").into_iter();
-    periods
-        .filter_map(|period| usize::try_from(period).ok())
-        .collect()
 }
 
 fn unsupported(feature: &str) -> Error {

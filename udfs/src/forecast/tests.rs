@@ -348,3 +348,58 @@ async fn partitions_change_no_forecast() {
     assert_eq!(one.len(), 15);
     assert_eq!(one, Server::new(4).rows(sql).await);
 }
+
+const LINE: &str =
+    "CREATE TABLE line AS SELECT DATE '2024-01-01' + i * INTERVAL '1 day' AS day, 10.0 + 2 * i AS x
+    FROM generate_series(0, 29) AS s(i)";
+
+#[tokio::test]
+async fn past_forecasts_are_judged() {
+    let server = Server::after(2, LINE).await;
+    let sql = "SELECT model, fold, cutoff, min(forecast_timestamp), max(forecast_timestamp), count(*), max(abs(actual - forecast_value)) < 1e-9
+        FROM forecast_backtest(line, timestamp_col => day, data_col => x, models => ('drift', 'naive'), horizon => 3, n_folds => 2, gap => 1)
+        GROUP BY model, fold, cutoff ORDER BY 1, 2";
+    let found: Vec<String> = server.rows(sql).await;
+    assert_eq!(
+        found
+            .iter()
+            .map(|row| row.replace("T00:00:00", ""))
+            .collect::<Vec<_>>(),
+        [
+            "drift|1|2024-01-23|2024-01-25|2024-01-27|3|true",
+            "drift|2|2024-01-26|2024-01-28|2024-01-30|3|true",
+            "naive|1|2024-01-23|2024-01-25|2024-01-27|3|false",
+            "naive|2|2024-01-26|2024-01-28|2024-01-30|3|false",
+        ]
+    );
+    // By hand: naive is off by 2, 4, 6; the history's steps over a week are 14.
+    let sql = "SELECT model, folds, round(mae, 9), round(mase, 9), round(bias, 9), rank, status
+        FROM forecast_evaluate(line, timestamp_col => day, data_col => x, models => ('drift', 'naive'), horizon => 3, n_folds => 2)
+        ORDER BY rank";
+    assert_eq!(
+        server.rows(sql).await,
+        ["drift|2|0.0|0.0|0.0|1|", "naive|2|4.0|0.285714286|-4.0|2|"]
+    );
+    let sql = "SELECT count(*), max(status) FROM forecast_evaluate((SELECT * FROM line LIMIT 3), timestamp_col => day, data_col => x, horizon => 9)";
+    assert_eq!(server.rows(sql).await, ["1|too few observations: 3 < 11"]);
+    let sql = "SELECT * FROM forecast_backtest(line, timestamp_col => day, data_col => x, models => ('oracle'))";
+    assert!(server.refusal(sql).await.message.contains("oracle"));
+}
+
+#[tokio::test]
+async fn sliding_windows_forget_the_past() {
+    let server = Server::new(1);
+    let sql = "SELECT round(max(forecast_value), 6) FROM forecast_backtest((SELECT i, CASE WHEN i < 20 THEN 100.0 ELSE 1.0 + 0.01 * i END AS x
+            FROM generate_series(0, 59) AS s(i)), timestamp_col => i, data_col => x, models => ('mean'), n_folds => 2, horizon => 5, ";
+    let expanding = server
+        .rows(&format!("{sql} window_type => 'expanding')"))
+        .await;
+    let sliding = server
+        .rows(&format!(
+            "{sql} window_type => 'sliding', initial_train_size => 10)"
+        ))
+        .await;
+    assert!(
+        expanding[0].parse::<f64>().unwrap() > 20.0 && sliding[0].parse::<f64>().unwrap() < 2.0
+    );
+}

@@ -75,6 +75,11 @@ pub(crate) struct Rows {
 }
 
 impl Rows {
+    /// The values of all parameters.
+    pub(crate) fn columns(&self) -> &[ArrayRef] {
+        &self.columns
+    }
+
     /// The values of a parameter.
     pub(crate) fn column(&self, parameter: usize) -> &ArrayRef {
         &self.columns[parameter]
@@ -127,6 +132,8 @@ impl Eq for Analytic {}
 impl Hash for Analytic {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.spec.declaration.name.hash(state);
+        // The engine takes calls of one name and one hash for the same.
+        format!("{:?}", self.options).hash(state);
     }
 }
 
@@ -369,7 +376,8 @@ fn kept_type(parameter: &Parameter, field: &Field) -> DataType {
 
 /// The rows of which no value is NULL; what comes behind the values may be.
 fn complete(columns: &[ArrayRef], parameters: &[Parameter]) -> Result<Vec<ArrayRef>> {
-    let is_value = |parameter: &Parameter| matches!(parameter.takes, Takes::Value(_));
+    let is_value =
+        |parameter: &Parameter| matches!(parameter.takes, Takes::Value(_)) && !parameter.nullable;
     let with_nulls = columns
         .iter()
         .zip(parameters)

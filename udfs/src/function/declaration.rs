@@ -37,6 +37,8 @@ pub(crate) struct Parameter {
     pub(crate) default: Option<Constant>,
     /// Whether a call without it is refused.
     pub(crate) required: bool,
+    /// Whether a NULL here leaves the row in; [`Rows::numbers`](super::Rows::numbers) is not for such a column.
+    pub(crate) nullable: bool,
 }
 
 /// What a parameter takes.
@@ -73,6 +75,15 @@ impl Parameter {
             takes: Takes::Value(class),
             default: None,
             required: true,
+            nullable: false,
+        }
+    }
+
+    /// A value of each row that may be NULL.
+    pub(crate) const fn nullable(name: &'static str, class: Class) -> Self {
+        Self {
+            nullable: true,
+            ..Self::value(name, class)
         }
     }
 
@@ -88,6 +99,7 @@ impl Parameter {
             takes: Takes::OrderKey,
             default: None,
             required: false,
+            nullable: false,
         }
     }
 
@@ -98,6 +110,7 @@ impl Parameter {
             takes: Takes::Option(value),
             default: None,
             required: false,
+            nullable: false,
         }
     }
 

@@ -10,6 +10,7 @@
 //! What it computes is in the folders beside this one.
 
 mod aggregate;
+mod answer;
 mod declaration;
 mod rewrite;
 mod window;
@@ -18,6 +19,7 @@ mod window;
 mod tests;
 
 pub(crate) use aggregate::{AggregateSpec, Fold, Rows, Work};
+pub(crate) use answer::{Answer, Shape};
 pub(crate) use declaration::{Declaration, Parameter, Role, Takes};
 pub(crate) use rewrite::rewrite;
 pub(crate) use window::{Compute, WindowSpec};

@@ -1,5 +1,5 @@
 //! From the rows of a group to one regular series, and from steps back to times of the column's type.
-//! It knows nothing of models.
+//! It knows nothing of what is done with the series.
 
 use std::sync::Arc;
 
@@ -21,17 +21,17 @@ const MICROS_PER_DAY: i64 = 86_400_000_000;
 
 /// How rows become a series.
 #[derive(Debug)]
-pub(super) struct Rules {
-    pub(super) time_type: DataType,
+pub(crate) struct Rules {
+    pub(crate) time_type: DataType,
     /// None: found in the times.
-    pub(super) step: Option<Step>,
-    pub(super) on_gap: OnGap,
-    pub(super) on_duplicate: OnDuplicate,
+    pub(crate) step: Option<Step>,
+    pub(crate) on_gap: OnGap,
+    pub(crate) on_duplicate: OnDuplicate,
 }
 
 /// The distance of two observations.
 #[derive(Debug, Clone)]
-pub(super) enum Step {
+pub(crate) enum Step {
     /// Of dates and timestamps.
     Calendar(Frequency),
     /// Of integers.
@@ -39,13 +39,15 @@ pub(super) enum Step {
 }
 
 #[derive(Debug, Clone, Copy)]
-pub(super) enum OnGap {
+pub(crate) enum OnGap {
     Interpolate,
     Refuse,
+    /// Missing values stay NaN.
+    Keep,
 }
 
 #[derive(Debug, Clone, Copy)]
-pub(super) enum OnDuplicate {
+pub(crate) enum OnDuplicate {
     Mean,
     Sum,
     Refuse,
@@ -53,8 +55,10 @@ pub(super) enum OnDuplicate {
 
 /// A value at every step, none missing.
 #[derive(Debug)]
-pub(super) struct Series {
-    pub(super) values: Vec<f64>,
+pub(crate) struct Series {
+    pub(crate) values: Vec<f64>,
+    /// Which values were there; the others are interpolated.
+    pub(crate) observed: Vec<bool>,
     /// The time of each value; where there is an observation, its own.
     grid: Vec<i64>,
     clock: Clock,
@@ -71,7 +75,7 @@ struct Clock {
 
 impl Series {
     /// Makes the series of a group, whose rows are ordered by time.
-    pub(super) fn new(times: &ArrayRef, values: Vec<f64>, rules: &Rules) -> Result<Self, Failure> {
+    pub(crate) fn new(times: &ArrayRef, values: Vec<f64>, rules: &Rules) -> Result<Self, Failure> {
         let utc = Clock {
             data_type: rules.time_type.clone(),
             zone: None,
@@ -101,6 +105,7 @@ impl Series {
         }
         let (grid, values) = step.align(times, values).ok_or_else(out_of_range)?;
         let mut series = Self {
+            observed: values.iter().map(|value| !value.is_nan()).collect(),
             values,
             grid,
             clock,
@@ -111,15 +116,41 @@ impl Series {
     }
 
     /// The season lengths that the frequency suggests.
-    pub(super) fn default_periods(&self) -> &'static [usize] {
+    pub(crate) fn default_periods(&self) -> &'static [usize] {
         match &self.step {
             Step::Calendar(frequency) => frequency.default_periods(),
             Step::Count(_) => &[],
         }
     }
 
+    /// The same series with the values that were there alone, and their times.
+    pub(crate) fn observations(&self) -> Result<(ArrayRef, Vec<usize>), Failure> {
+        let places: Vec<usize> = (0..self.grid.len()).filter(|t| self.observed[*t]).collect();
+        let ticks = places.iter().map(|t| self.grid[*t]).collect();
+        Ok((self.clock.array(ticks)?, places))
+    }
+
+    /// How many steps after the last value each time of a column of the same type lies; none where it is NULL,
+    /// not after it, or between steps.
+    pub(crate) fn steps_ahead(&self, times: &ArrayRef) -> Result<Vec<Option<usize>>, Failure> {
+        let last = self.grid.last().copied().ok_or_else(out_of_range)?;
+        let mut steps = Vec::with_capacity(times.len());
+        for tick in &self.clock.ticks(times)? {
+            let place = match tick {
+                Some(tick) => self.step.place(last, self.clock.wall_time(tick)?),
+                None => None,
+            };
+            steps.push(
+                place
+                    .and_then(|place| usize::try_from(place).ok())
+                    .filter(|place| *place > 0),
+            );
+        }
+        Ok(steps)
+    }
+
     /// The times of the first `history` values and of as many steps after the last as `horizon` says.
-    pub(super) fn times(&self, history: usize, horizon: usize) -> Result<ArrayRef, Failure> {
+    pub(crate) fn times(&self, history: usize, horizon: usize) -> Result<ArrayRef, Failure> {
         let last = self.grid.last().copied().ok_or_else(out_of_range)?;
         let past = self.grid.iter().take(history).copied().map(Some);
         let ahead = (1..=horizon).map(|steps| self.step.after(last, steps));
@@ -128,6 +159,9 @@ impl Series {
     }
 
     fn fill(&mut self, on_gap: OnGap) -> Result<(), Failure> {
+        if let OnGap::Keep = on_gap {
+            return Ok(());
+        }
         let Some(gap) = self.values.iter().position(|value| value.is_nan()) else {
             return Ok(());
         };
@@ -140,6 +174,7 @@ impl Series {
                 calendar::interpolate(&mut self.values);
                 Ok(())
             }
+            OnGap::Keep => Ok(()),
         }
     }
 }

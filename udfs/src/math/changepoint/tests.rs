@@ -1,0 +1,80 @@
+//! Against ruptures 1.1.10 on `tests/data/anomaly`.
+
+use super::{Cost, Prior, noise, online, pelt};
+use crate::math::rng::Rng;
+
+fn series(name: &str) -> Vec<f64> {
+    let lines = include_str!("../../../../tests/data/anomaly/synthetic.csv")
+        .lines()
+        .skip(1);
+    let rows = lines.map(|line| line.split(',').collect::<Vec<_>>());
+    rows.filter(|row| row[0] == name)
+        .map(|row| row[2].parse().unwrap())
+        .collect()
+}
+
+#[test]
+fn partitions_are_those_of_ruptures() {
+    let mut compared = 0;
+    for line in include_str!("../../../../tests/data/anomaly/expected.csv").lines() {
+        if !line.contains(",pelt,") {
+            continue;
+        }
+        let name = line.split(',').next().unwrap();
+        let after = |key: &str| line[line.find(key).unwrap() + key.len()..].to_owned();
+        let penalty = after("\"\"penalty\"\": ");
+        let penalty: f64 = penalty[..penalty.find('}').unwrap()].parse().unwrap();
+        let least = after("\"\"min_size\"\": ")[..1].parse().unwrap();
+        let model = after("\"\"model\"\": \"\"");
+        let cost = Cost::parse(&model[..model.find('"').unwrap()]).unwrap();
+        let ends = after("segment_ends,");
+        let ends: Vec<usize> = ends
+            .trim_end_matches(',')
+            .split(' ')
+            .map(|end| end.parse().unwrap())
+            .collect();
+        let found = pelt(&series(name), cost, penalty, least).unwrap();
+        assert_eq!(found.ends, ends, "{line}");
+        assert_eq!(found.gains.len() + 1, ends.len());
+        assert!(
+            found.gains.iter().all(|gain| *gain > penalty * 0.99),
+            "{:?}",
+            found.gains
+        );
+        compared += 1;
+    }
+    assert!(compared >= 20, "{compared}");
+}
+
+#[test]
+fn nothing_and_constants_have_no_changes() {
+    assert_eq!(pelt(&[], Cost::L2, 1.0, 2), None);
+    assert_eq!(pelt(&[1.0], Cost::L2, 1.0, 2), None);
+    assert_eq!(pelt(&[1.0; 30], Cost::L2, f64::NAN, 2), None);
+    assert_eq!(pelt(&[1.0; 30], Cost::L2, 1.0, 2).unwrap().ends, [30]);
+    assert_eq!(noise(&[3.0; 4]), 0.0);
+    assert_eq!(noise(&[]), 0.0);
+}
+
+#[test]
+fn a_shift_is_seen_online_where_it_is() {
+    let mut rng = Rng::new(4);
+    let values: Vec<f64> = (0..200)
+        .map(|t| rng.normal() + if t >= 120 { 6.0 } else { 0.0 })
+        .collect();
+    let prior = Prior {
+        run_length: 250.0,
+        mean: 0.0,
+        weight: 0.1,
+        variance: 1.0,
+        shape: 1.0,
+    };
+    let begins = online(&values, &prior, 5);
+    assert!(begins[120] > 0.9, "{}", begins[120]);
+    let others = begins
+        .iter()
+        .enumerate()
+        .filter(|(t, _)| *t != 0 && *t != 120);
+    assert!(others.map(|(_, p)| *p).fold(0.0, f64::max) < 0.5);
+    assert!(online(&[], &prior, 5).is_empty());
+}

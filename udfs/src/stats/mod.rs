@@ -1,0 +1,80 @@
+//! Statistics as aggregates: tests of hypotheses, correlations, descriptions of samples, measures of forecasts.
+//!
+//! A test answers a record, such as `(ttest_1samp(x, mu => 4)).p_value` or `SELECT (t).* FROM (SELECT ttest_1samp(x) AS t …)`.
+//! NULLs are left out: rows in which one of the values is NULL, or with two samples in two columns the value alone.
+//! NaN makes every number of the answer NaN. With too few values, or without spread where spread is needed, the answer
+//! is NULL. The order of the rows and the number of threads change no bit. p-values are two-sided unless `alternative`
+//! says `less` or `greater`. Formulas and sources: [`math::stats`](crate::math::stats). Reference values: scipy 1.17 and
+//! statsmodels 0.15.
+
+mod answers;
+mod correlation;
+mod describe;
+mod groups;
+mod metrics;
+mod regression;
+mod samples;
+mod series;
+mod summed;
+mod tables;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use answers::{answer, over_rows};
+
+use crate::function::{AggregateSpec, Parameter};
+use crate::math::stats::Alternative;
+use crate::relation::{Constant, Options, ValueType};
+
+/// The aggregates.
+pub(crate) fn aggregates() -> impl Iterator<Item = &'static AggregateSpec> {
+    let all = [
+        samples::ALL,
+        groups::ALL,
+        correlation::ALL,
+        tables::ALL,
+        series::ALL,
+        describe::ALL,
+        regression::ALL,
+        metrics::ALL,
+    ];
+    all.into_iter().flatten()
+}
+
+const X: Parameter = Parameter::number("x");
+const ALTERNATIVE: Parameter =
+    Parameter::option("alternative", ValueType::Choice(Alternative::NAMES))
+        .or(Constant::Text("two-sided"));
+const CONFIDENCE_LEVEL: Parameter = Parameter::option(
+    "confidence_level",
+    ValueType::Number {
+        min: 0.0,
+        max: 1.0,
+        closed: false,
+    },
+)
+.or(Constant::Number(0.95));
+const ANY_NUMBER: ValueType = ValueType::Number {
+    min: f64::NEG_INFINITY,
+    max: f64::INFINITY,
+    closed: false,
+};
+
+const fn count(name: &'static str, least: i64, most: i64) -> Parameter {
+    Parameter::option(
+        name,
+        ValueType::Integer {
+            min: least,
+            max: most,
+        },
+    )
+}
+
+fn alternative(options: &Options) -> Option<Alternative> {
+    Alternative::parse(options.text("alternative").ok()?)
+}
+
+fn level(options: &Options) -> Option<f64> {
+    options.number("confidence_level").ok()
+}
