@@ -74,6 +74,9 @@ impl Dialect for Tessera {
         if let Some(between) = symmetric(parser, expr) {
             return Some(between);
         }
+        if let Some(distinct) = distinct(parser, expr) {
+            return Some(distinct);
+        }
         POSTGRES.parse_infix(parser, expr, precedence)
     }
 
@@ -126,6 +129,21 @@ fn symmetric(parser: &mut Parser<'_>, expr: &Expr) -> Option<Result<Expr, Parser
         return None;
     }
     Some(bounds(parser, expr, negated))
+}
+
+/// `IS [NOT] DISTINCT FROM`, which binds closer than AND and OR.
+fn distinct(parser: &mut Parser<'_>, expr: &Expr) -> Option<Result<Expr, ParserError>> {
+    use Keyword::{DISTINCT, FROM, IS, NOT};
+    let negated = parser.parse_keywords(&[IS, NOT, DISTINCT, FROM]);
+    if !negated && !parser.parse_keywords(&[IS, DISTINCT, FROM]) {
+        return None;
+    }
+    let other = parser.parse_subexpr(POSTGRES.prec_value(Precedence::Is));
+    let left = Box::new(expr.clone());
+    Some(other.map(|right| match negated {
+        true => Expr::IsNotDistinctFrom(left, Box::new(right)),
+        false => Expr::IsDistinctFrom(left, Box::new(right)),
+    }))
 }
 
 fn bounds(parser: &mut Parser<'_>, expr: &Expr, negated: bool) -> Result<Expr, ParserError> {

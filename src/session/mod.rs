@@ -76,6 +76,8 @@ pub struct Session {
     /// The role whose rights count: the one that logged in, or that SET ROLE named.
     role: Oid,
     role_name: String,
+    /// The role before the transaction changed it.
+    former_role: Option<FormerRole>,
     settings: Arc<Mutex<Settings>>,
     transaction: Transaction,
     /// What COPY has written since the session last looked.
@@ -140,6 +142,7 @@ impl Session {
         Ok(Self {
             role: login.role,
             role_name: login.user.clone(),
+            former_role: None,
             settings: Arc::new(Mutex::new(settings)),
             transaction: Transaction::default(),
             inbox: Arc::default(),
@@ -453,6 +456,7 @@ impl Session {
             self.transaction.restore_temporary();
         }
         self.settings.lock().end(done.is_ok());
+        self.end_role(done.is_ok());
         self.cursors.end_transaction(done.is_ok());
         if changed_names {
             self.version += 1;
@@ -467,7 +471,25 @@ impl Session {
         }
         self.transaction.roll_back();
         self.settings.lock().end(false);
+        self.end_role(false);
         self.cursors.end_transaction(false);
+    }
+
+    /// Ends what SET ROLE did for the transaction alone.
+    fn end_role(&mut self, is_committed: bool) {
+        let Some(former) = self.former_role.take() else {
+            return;
+        };
+        let kept = former.kept.filter(|_| is_committed);
+        self.act_as(kept.unwrap_or(former.before));
+    }
+
+    fn act_as(&mut self, role: ActingRole) {
+        let superuser = if role.superuser { "on" } else { "off" };
+        self.settings.lock().set_internal("is_superuser", superuser);
+        self.role = role.role;
+        self.role_name = role.name;
+        self.version += 1;
     }
 
     fn notice(&mut self, notice: Notice) {
@@ -654,6 +676,22 @@ fn isolation(level: &str) -> Isolation {
         "repeatable read" | "serializable" => Isolation::RepeatableRead,
         _ => Isolation::ReadCommitted,
     }
+}
+
+/// A role that the session acts as.
+#[derive(Debug, Clone)]
+struct ActingRole {
+    role: Oid,
+    name: String,
+    superuser: bool,
+}
+
+/// What SET ROLE goes back to when its transaction ends.
+#[derive(Debug)]
+struct FormerRole {
+    before: ActingRole,
+    /// What a commit keeps: the last role that was set without LOCAL.
+    kept: Option<ActingRole>,
 }
 
 /// A session's names before they are known.

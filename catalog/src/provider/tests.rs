@@ -340,7 +340,12 @@ fn samples() -> Vec<(SqlType, ArrayRef)> {
         ),
         (
             SqlType::Numeric(None),
-            text("NaN", "-12345678901234567890123456789.5", "0"),
+            Arc::new(LargeStringArray::from(vec![
+                Some("NaN"),
+                Some("-12345678901234567890123456789.5"),
+                Some("0"),
+                None,
+            ])),
         ),
         (SqlType::Text, text("", "naïve\n\"x\"", &long)),
         (SqlType::Varchar(Some(5)), text("a", "b", "c")),

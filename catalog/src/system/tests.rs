@@ -531,6 +531,8 @@ async fn a_tenant_sees_its_own_and_what_it_is_lent() {
             "sales|customers_name|i|alice",
             "sales|customers_pkey|i|alice",
             "sales|visits|r|alice",
+            "tessera|column_masks|v|tessera",
+            "tessera|masking_policies|v|tessera",
         ]
     );
     assert_eq!(
@@ -540,6 +542,8 @@ async fn a_tenant_sees_its_own_and_what_it_is_lent() {
             "market|rates|r|admin",
             "public|orders|r|analyst",
             "public|orders_pkey|i|analyst",
+            "tessera|column_masks|v|admin",
+            "tessera|masking_policies|v|admin",
         ]
     );
 }
@@ -759,6 +763,8 @@ async fn information_schema_shows_what_the_role_may_use() {
             "public|recent|VIEW",
             "sales|customers|BASE TABLE",
             "sales|visits|BASE TABLE",
+            "tessera|column_masks|VIEW",
+            "tessera|masking_policies|VIEW",
         ]
     );
     assert_eq!(
@@ -766,7 +772,9 @@ async fn information_schema_shows_what_the_role_may_use() {
         [
             "market|rates|BASE TABLE",
             "public|orders|BASE TABLE",
-            "sales|customers|BASE TABLE"
+            "sales|customers|BASE TABLE",
+            "tessera|column_masks|VIEW",
+            "tessera|masking_policies|VIEW",
         ]
     );
     let sql = "SELECT column_name, ordinal_position, is_nullable, data_type, character_maximum_length, \

@@ -8,9 +8,9 @@ use tessera_catalog::sql_type::SqlType;
 
 use crate::error::{Error, Result};
 use crate::planner::ast::Set;
-use crate::session::Session;
 use crate::session::reply::{Columns, Notice, OutColumn, Reply, Rows, RowsTag};
 use crate::session::transaction::Status;
+use crate::session::{ActingRole, FormerRole, Session};
 
 pub(super) async fn set(session: &mut Session, set: &Set) -> Result<Reply> {
     if set.name == "role" {
@@ -157,18 +157,26 @@ pub(super) async fn set_role(
             (role.oid, role.name.clone())
         }
     };
-    if local && session.transaction.status == Status::Open {
-        return Err(Error::Unsupported("SET LOCAL ROLE".to_owned()));
-    }
+    let before = ActingRole {
+        role: session.role,
+        name: std::mem::replace(&mut session.role_name, role_name.clone()),
+        superuser: caller.superuser,
+    };
     session.role = role;
-    session.role_name = role_name;
-    let superuser = session.caller().await?.superuser;
-    {
-        let mut settings = session.settings.lock();
-        settings.set_internal("is_superuser", if superuser { "on" } else { "off" });
-        settings.set("role", Some(name.unwrap_or("none")), false, true)?;
+    let now = ActingRole {
+        role,
+        name: role_name,
+        superuser: session.caller().await?.superuser,
+    };
+    session.act_as(now.clone());
+    let shown = Some(name.unwrap_or("none"));
+    session.settings.lock().set("role", shown, local, true)?;
+    let former = session
+        .former_role
+        .get_or_insert(FormerRole { before, kept: None });
+    if !local {
+        former.kept = Some(now);
     }
-    session.version += 1;
     Ok(Reply::Done {
         tag: if name.is_some() { "SET" } else { "RESET" }.to_owned(),
     })

@@ -51,21 +51,6 @@ impl Planned<'_> {
             .flatten()
             .and_then(|value| value.try_as_str().flatten())
     }
-
-    /// The constant whole number at this position.
-    pub(crate) fn int(&self, index: usize) -> Option<i64> {
-        match self
-            .constants
-            .get(index)
-            .copied()
-            .flatten()?
-            .cast_to(&DataType::Int64)
-            .ok()?
-        {
-            ScalarValue::Int64(value) => value,
-            _ => None,
-        }
-    }
 }
 
 /// One way to call a function.

@@ -68,7 +68,7 @@ async fn the_order_of_rows_and_threads_change_no_bit() {
 /// Two calls that differ in their options alone are two answers.
 #[tokio::test]
 async fn calls_with_other_options_answer_for_themselves() {
-    let sql = "SELECT g, a['statistic'] > b['statistic'], array_length(c) < array_length(t) FROM (
+    let sql = "SELECT g, a['statistic'] > b['statistic'], cardinality(c) < cardinality(t) FROM (
         SELECT g, ttest_1samp(x, mu => 1) AS a, ttest_1samp(x, mu => 3) AS b,
             acf(x, lags => 1 ORDER BY i) AS c, acf(x, lags => 2 ORDER BY i) AS t
         FROM d GROUP BY g) AS q ORDER BY g";

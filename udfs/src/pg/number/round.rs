@@ -48,7 +48,8 @@ fn whole(planned: &Planned<'_>) -> Result<Field> {
 }
 
 fn with_digits(planned: &Planned<'_>) -> Result<Field> {
-    Ok(numeric_field(planned, planned.int(1)))
+    // Not by the digits asked for: whether they are a constant changes while a plan is made.
+    Ok(numeric_field(planned, None))
 }
 
 fn reduce(call: &Call<'_>, operate: fn(&Decimal, i32) -> Decimal) -> Result<ArrayRef> {
