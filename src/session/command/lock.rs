@@ -1,4 +1,4 @@
-//! Locks on the rows of a table: what UPDATE, DELETE, MERGE, SELECT … FOR UPDATE and LOCK TABLE take.
+//! Locks on the rows of a table: what UPDATE, DELETE, MERGE, TRUNCATE and SELECT … FOR UPDATE take.
 //!
 //! A lock is on the session's part of a table as a whole, since files are rewritten whole.
 
