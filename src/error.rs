@@ -299,6 +299,7 @@ impl Error {
                 Some("Use DROP ... CASCADE to drop the dependent objects too.".to_owned())
             }
             Self::WrongKindHint { hint, .. } => Some((*hint).to_owned()),
+
             Self::CopyNarrowed => Some("Use INSERT statements instead.".to_owned()),
             Self::UpsertedTwice => Some(
                 "Ensure that no rows proposed for insertion within the same command have \

@@ -17,6 +17,7 @@ use datafusion::execution::SessionState;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::future::BoxFuture;
 use futures::{Stream, StreamExt};
+use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
@@ -44,7 +45,12 @@ pub struct Execution {
     pub interrupt: Interrupt,
     /// What `now()` and its like answer.
     pub moments: Moments,
+    /// Where EXPLAIN ANALYZE finds the plans that a statement ran, with their metrics.
+    pub observed: Option<Observed>,
 }
+
+/// The plans that a statement has run, in the order in which they started.
+pub type Observed = Arc<Mutex<Vec<Arc<dyn ExecutionPlan>>>>;
 
 impl Runner for Execution {
     fn any_row(&self, plan: GuardedPlan) -> BoxFuture<'_, Result<bool>> {
@@ -109,6 +115,9 @@ async fn forward(
 ) -> Result<()> {
     let plan = physical(plan, &execution.state, execution.moments).await?;
     let plan = checked::checked(plan, execution.limits, &execution.interrupt)?;
+    if let Some(observed) = &execution.observed {
+        observed.lock().push(Arc::clone(&plan));
+    }
     let mut batches = execute_stream(plan, execution.state.task_ctx())?;
     while let Some(batch) = batches.next().await {
         let batch = batch?;

@@ -24,6 +24,8 @@ pub enum Body {
     Explain(Explain),
     /// INSERT, UPDATE, DELETE or MERGE.
     Write(Box<ast::Statement>),
+    /// One of these with WITH before it, or a query with such statements in WITH.
+    Combined(Box<ast::Query>),
     /// DDL on tables, views and schemas.
     Define(Box<ast::Statement>),
     /// CREATE SHARED TABLE.

@@ -35,7 +35,7 @@ pub use command::serial;
 pub use failure::engine_error;
 pub use names::name_parts;
 pub use params::Parameters;
-pub use parse::parse;
+pub use parse::{changes_rows, is_change, parse};
 pub use position::placed;
 pub use query::{expression, plan, plan_change};
 pub use rewrite::do_nothing::DO_NOTHING;

@@ -317,7 +317,18 @@ fn body(text: &str, tokens: &[TokenWithSpan]) -> Result<Body> {
         owned = with_values(tokens);
         tokens = &owned;
     }
-    if cursor.starts_with(&["MERGE"]) {
+    if cursor.starts_with(&["UPDATE"]) || cursor.starts_with(&["DELETE"]) {
+        let is = |token: &TokenWithSpan, keyword: &str| {
+            matches!(&token.token, Token::Word(word)
+                if word.quote_style.is_none() && word.value.eq_ignore_ascii_case(keyword))
+        };
+        let words = ["WHERE", "CURRENT", "OF"];
+        let mut places = tokens.windows(words.len());
+        if places.any(|place| place.iter().zip(words).all(|(t, word)| is(t, word))) {
+            return Err(Error::Unsupported("WHERE CURRENT OF".to_owned()));
+        }
+    }
+    if cursor.starts_with(&["MERGE"]) || cursor.starts_with(&["WITH"]) {
         owned = do_nothing::replace(tokens);
         tokens = &owned;
     }
@@ -454,6 +465,7 @@ fn sql(text: &str, tokens: &[TokenWithSpan], shared: bool) -> Result<Body> {
         return Err(syntax_at(text, tokens.get(parser.index())));
     }
     Ok(match statement {
+        S::Query(query) if changes_rows(&query) => Body::Combined(query),
         S::Query(query) => Body::Query(query),
         S::Insert(_) | S::Update(_) | S::Delete(_) | S::Merge(_) => {
             Body::Write(Box::new(statement))
@@ -479,6 +491,21 @@ fn sql(text: &str, tokens: &[TokenWithSpan], shared: bool) -> Result<Body> {
             Body::Unsupported(words.join(" "))
         }
     })
+}
+
+/// Whether a query or anything in its WITH is a statement that changes rows.
+pub fn changes_rows(query: &ast::Query) -> bool {
+    let with = query.with.iter().flat_map(|with| &with.cte_tables);
+    is_change(&query.body) || with.into_iter().any(|cte| is_change(&cte.query.body))
+}
+
+/// Whether a query's body is a statement that changes rows.
+pub fn is_change(body: &ast::SetExpr) -> bool {
+    use ast::SetExpr as E;
+    matches!(
+        body,
+        E::Insert(_) | E::Update(_) | E::Delete(_) | E::Merge(_)
+    )
 }
 
 /// PostgreSQL's text for a token that should not be there.

@@ -12,6 +12,7 @@ use super::source::Found;
 use crate::error::{Error, Result};
 
 /// The names of one statement.
+#[derive(Clone)]
 pub struct Scope {
     /// The system's database: common and shared tables.
     pub system: Arc<Database>,

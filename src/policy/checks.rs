@@ -39,6 +39,8 @@ pub enum Judged {
     MergeUpdated,
     /// A row that MERGE is about to delete.
     MergeDeleted,
+    /// A row in the way of INSERT … ON CONFLICT DO UPDATE.
+    Conflicting,
 }
 
 /// Runs a plan that looks for a row.
@@ -126,6 +128,10 @@ impl RowChecks {
             Judged::Inserted | Judged::Updated => {
                 format!("new row violates row-level security {policy} for table \"{table}\"")
             }
+            Judged::Conflicting => format!(
+                "new row violates row-level security {policy} (USING expression) for table \
+                 \"{table}\""
+            ),
             Judged::MergeUpdated | Judged::MergeDeleted => format!(
                 "target row violates row-level security {policy} (USING expression) for table \
                  \"{table}\""
@@ -268,6 +274,12 @@ fn commands(what: Judged, reads: bool) -> Vec<(PolicyCommand, Half)> {
         Judged::Updated => (PolicyCommand::Update, Half::Check),
         Judged::MergeUpdated => return vec![(PolicyCommand::Update, Half::Using)],
         Judged::MergeDeleted => return vec![(PolicyCommand::Delete, Half::Using)],
+        Judged::Conflicting => {
+            return vec![
+                (PolicyCommand::Update, Half::Using),
+                (PolicyCommand::Select, Half::Using),
+            ];
+        }
     }];
     if reads {
         commands.push((PolicyCommand::Select, Half::Using));

@@ -183,7 +183,9 @@ fn written(
     let plan = LogicalPlan::TableScan(scan);
     let columns = plan.schema().columns();
     let live = found.relation.table().into_iter();
-    let live = live.flat_map(|table| table.live_columns());
+    let live: Vec<_> = live.flat_map(|table| table.live_columns()).collect();
+    let beside = columns.iter().skip(live.len()).cloned().collect::<Vec<_>>();
+    let beside = beside.into_iter();
     let outputs = columns
         .into_iter()
         .zip(live)
@@ -192,7 +194,12 @@ fn written(
             Ok(shown(masks, of, Expr::Column(column), scope)?.alias(name))
         })
         .collect::<Result<Vec<_>>>()?;
-    let plan = LogicalPlanBuilder::from(plan).project(outputs)?;
+    // What comes from beside the table was masked where it was read.
+    let beside = beside.map(|column| {
+        let name = column.name.clone();
+        Expr::Column(column).alias(name)
+    });
+    let plan = LogicalPlanBuilder::from(plan).project(outputs.into_iter().chain(beside))?;
     Ok(plan.alias(name)?.build()?)
 }
 
@@ -354,7 +361,8 @@ impl Guard<'_> {
                 self.noted()?.reads_target = true;
             }
             // A row's place alone tells nothing; the right to change the rows is the statement's.
-            if !(table.row_ids && columns.is_empty()) {
+            let is_place = table.row_ids && columns.is_empty();
+            if !is_place && self.purpose != Purpose::Definition {
                 check_columns(self.caller, Privilege::Select, &table.found, &columns)?;
             }
             return self.open_table(scan, table, &columns);
@@ -438,6 +446,7 @@ impl Guard<'_> {
         let mut commands = match verb {
             Verb::Update => vec![PolicyCommand::Update],
             Verb::Delete => vec![PolicyCommand::Delete],
+            Verb::Upsert => return vec![PolicyCommand::Update, PolicyCommand::Select],
             // What MERGE may do with a row is judged when it is known what it does.
             Verb::Merge => Vec::new(),
         };

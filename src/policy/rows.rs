@@ -35,6 +35,8 @@ pub enum Verb {
     Update,
     Delete,
     Merge,
+    /// INSERT … ON CONFLICT DO UPDATE, which updates only what UPDATE and SELECT may both see.
+    Upsert,
 }
 
 /// The layers of policies that bind a caller on one table.

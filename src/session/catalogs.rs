@@ -10,9 +10,11 @@ use parking_lot::Mutex;
 use tessera_catalog::id::{DatabaseId, Oid};
 use tessera_catalog::model::Database;
 use tessera_catalog::sql_type::SqlType;
-use tessera_catalog::system::{self, ActivityRow, FunctionRow, PreparedRow, Scene, SettingRow};
+use tessera_catalog::system::{self, ActivityRow, FunctionRow, Scene, SettingRow};
 
+use super::cursor::Cursors;
 use super::engine::Engine;
+use super::prepared::PreparedStatements;
 use super::registry::Activity;
 use super::settings::Settings;
 
@@ -37,7 +39,8 @@ pub(super) struct Catalogs {
     pub(super) settings: Arc<Mutex<Settings>>,
     pub(super) engine: Arc<Engine>,
     pub(super) state: Arc<SessionState>,
-    pub(super) prepared: Vec<PreparedRow>,
+    /// The session's own statements and cursors.
+    pub(super) own: (PreparedStatements, Cursors),
     made: OnceLock<Made>,
 }
 
@@ -64,7 +67,7 @@ impl Catalogs {
         settings: Arc<Mutex<Settings>>,
         engine: Arc<Engine>,
         state: Arc<SessionState>,
-        prepared: Vec<PreparedRow>,
+        own: (PreparedStatements, Cursors),
     ) -> Self {
         Self {
             system: viewer.system,
@@ -77,7 +80,7 @@ impl Catalogs {
             settings,
             engine,
             state,
-            prepared,
+            own,
             made: OnceLock::new(),
         }
     }
@@ -155,7 +158,8 @@ impl Catalogs {
         scene.started_at = self.engine.started_at;
         scene.settings = self.settings();
         scene.activity = self.activity();
-        scene.prepared.clone_from(&self.prepared);
+        scene.prepared = self.own.0.rows();
+        scene.cursors = self.own.1.rows();
         scene.functions = function_rows(&self.state);
         let (catalog, database) = (self.engine.catalog.clone(), self.database.id);
         scene.sequence_values = Some(Arc::new(move |sequence| {

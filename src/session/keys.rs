@@ -60,6 +60,8 @@ struct SpaceKeys {
     gone: HashSet<String>,
     /// Keys of the transaction's rows in memory, by key.
     memory: Vec<Arc<KeySet>>,
+    /// Keys that other parts of the statement have added in memory, by key.
+    fresh: Vec<KeySet>,
     /// Keys of rows that are written again as they were, by key.
     kept: Vec<KeySet>,
     /// Keys that the statement adds, by key.
@@ -90,8 +92,14 @@ impl KeyGuard {
                 .iter()
                 .map(|key| pending.memory_keys(key, &key.places(stored_columns(of))))
                 .collect::<Result<Vec<_>>>()?;
+            let fresh = keys
+                .iter()
+                .map(|key| pending.fresh_keys(key, &key.places(stored_columns(of))))
+                .collect::<Result<Vec<_>>>()?;
+            let added = pending.added.iter().chain(&pending.fresh.files);
             let own = SpaceKeys {
-                own_files: pending.added.clone(),
+                fresh,
+                own_files: added.map(Arc::clone).collect(),
                 gone: pending
                     .removed
                     .iter()
@@ -298,6 +306,9 @@ impl KeyGuard {
         let mut held = KeySet::default();
         if let Some(memory) = own.memory.get(index) {
             held.extend(wanted.iter().filter(|hash| memory.contains(hash)));
+        }
+        if let Some(fresh) = own.fresh.get(index) {
+            held.extend(wanted.iter().filter(|hash| fresh.contains(hash)));
         }
         let key = &self.keys[index].key;
         let ranges = key.ranges(columns)?;

@@ -18,6 +18,7 @@ mod registry;
 pub mod reply;
 mod sequences;
 pub mod settings;
+mod spool;
 mod state;
 mod transaction;
 mod write;
@@ -43,7 +44,7 @@ pub use crate::planner::placed;
 
 use crate::auth::Login;
 use crate::error::{Error, Result};
-use crate::execute::{Execution, Limits, Moments};
+use crate::execute::{Execution, Limits, Moments, Observed};
 use crate::format::Display;
 use crate::planner::ast::{Body, Transaction as TransactionStatement};
 use crate::planner::{self, Scope};
@@ -92,6 +93,8 @@ pub struct Session {
     peer: Peer,
     entry: Option<Arc<Entry>>,
     state: Option<(Display, Arc<SessionState>)>,
+    /// Where EXPLAIN ANALYZE looks at what it runs.
+    observed: Option<Observed>,
     /// Grows whenever names may mean something else than before.
     version: u64,
 }
@@ -159,6 +162,7 @@ impl Session {
             },
             entry: None,
             state: None,
+            observed: None,
             version: 0,
             engine,
             login,
@@ -238,7 +242,7 @@ impl Session {
     /// # Errors
     /// 42P05 when the name is taken, 53400 beyond the limit.
     pub fn store_prepared(&mut self, name: &str, prepared: Arc<Prepared>) -> Result<()> {
-        self.prepared.store(name, prepared)
+        self.prepared.store(name, prepared, None)
     }
 
     /// A statement by name.
@@ -434,6 +438,10 @@ impl Session {
 
     async fn commit(&mut self) -> Result<()> {
         self.absorb();
+        if let Err(error) = self.cursors.hold().await {
+            self.roll_back();
+            return Err(error);
+        }
         let changed_names = self.transaction.is_dirty();
         let arbitrated = self.transaction.is_arbitrated();
         let _locks = self.transaction.take_locks();
@@ -630,7 +638,7 @@ impl Session {
             Arc::clone(&self.settings),
             Arc::clone(&self.engine),
             Arc::clone(&scope.state),
-            Vec::new(),
+            (self.prepared.clone(), self.cursors.clone()),
         )
     }
 
@@ -653,6 +661,7 @@ impl Session {
             limits,
             interrupt: self.interrupt.clone(),
             moments: self.moments(),
+            observed: None,
         }
     }
 

@@ -143,7 +143,7 @@ impl Opened {
                         ));
                     }
                     for (part, _) in &parts {
-                        if let Some(pending) = transaction.pending(part) {
+                        if let Some(pending) = transaction.seen_pending(part) {
                             opened.pending.insert(*part, pending.clone());
                         }
                     }
@@ -158,14 +158,15 @@ impl Opened {
         let snapshots = transaction.snapshots(&engine.catalog, &parts).await?;
         for ((part, _), snapshot) in parts.iter().zip(snapshots) {
             opened.snapshots.insert((*part, AsOf::Now), snapshot);
-            if let Some(pending) = transaction.pending(part) {
+            if let Some(pending) = transaction.seen_pending(part) {
                 opened.pending.insert(*part, pending.clone());
             }
         }
         for (part, tenant_name) in target {
             let snapshot = opened.snapshots.get(&(part, AsOf::Now));
             let snapshot = snapshot.ok_or_else(|| Error::internal("a part was not loaded"))?;
-            let rows = with_pending(snapshot, opened.pending.get(&part));
+            // Rows that another part of the statement has changed are no longer there to change.
+            let rows = with_pending(snapshot, transaction.pending(&part));
             opened.target.push(RowsBranch {
                 tenant_name,
                 part,

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use datafusion::logical_expr::LogicalPlan;
+use parking_lot::Mutex;
 use tessera_catalog::sql_type::SqlType;
+use tessera_catalog::system::PreparedRow;
 
 use super::reply::Columns;
 use crate::error::{Error, Result};
@@ -46,37 +48,76 @@ impl Prepared {
     }
 }
 
-/// A session's prepared statements by name, of PREPARE and of the protocol.
-#[derive(Debug, Default)]
+/// A statement that is kept.
+#[derive(Debug)]
+struct Kept {
+    prepared: Arc<Prepared>,
+    /// The text of PREPARE, if that made it.
+    text: Option<Arc<str>>,
+    /// Microseconds since 1970.
+    at: i64,
+}
+
+/// A session's prepared statements by name, of PREPARE and of the protocol; cheap to clone.
+#[derive(Debug, Clone, Default)]
 pub(crate) struct PreparedStatements {
-    by_name: HashMap<String, Arc<Prepared>>,
+    by_name: Arc<Mutex<HashMap<String, Kept>>>,
 }
 
 impl PreparedStatements {
     /// Keeps a statement; the nameless one gives way to the next.
-    pub(crate) fn store(&mut self, name: &str, prepared: Arc<Prepared>) -> Result<()> {
-        if !name.is_empty() && self.by_name.contains_key(name) {
+    pub(crate) fn store(
+        &self,
+        name: &str,
+        prepared: Arc<Prepared>,
+        text: Option<Arc<str>>,
+    ) -> Result<()> {
+        let mut by_name = self.by_name.lock();
+        if !name.is_empty() && by_name.contains_key(name) {
             return Err(Error::DuplicateStatement(name.to_owned()));
         }
-        if self.by_name.len() >= MAX_PREPARED_STATEMENTS {
+        if by_name.len() >= MAX_PREPARED_STATEMENTS {
             return Err(Error::ConfigurationLimit(format!(
                 "too many prepared statements: at most {MAX_PREPARED_STATEMENTS}"
             )));
         }
-        self.by_name.insert(name.to_owned(), prepared);
+        let kept = Kept {
+            prepared,
+            text,
+            at: chrono::Utc::now().timestamp_micros(),
+        };
+        by_name.insert(name.to_owned(), kept);
         Ok(())
     }
 
     pub(crate) fn get(&self, name: &str) -> Result<Arc<Prepared>> {
-        let found = self.by_name.get(name).map(Arc::clone);
+        let by_name = self.by_name.lock();
+        let found = by_name.get(name).map(|kept| Arc::clone(&kept.prepared));
         found.ok_or_else(|| Error::NoSuchStatement(name.to_owned()))
     }
 
-    pub(crate) fn remove(&mut self, name: &str) -> bool {
-        self.by_name.remove(name).is_some()
+    pub(crate) fn remove(&self, name: &str) -> bool {
+        self.by_name.lock().remove(name).is_some()
     }
 
-    pub(crate) fn clear(&mut self) {
-        self.by_name.clear();
+    pub(crate) fn clear(&self) {
+        self.by_name.lock().clear();
+    }
+
+    /// The rows of `pg_prepared_statements`.
+    pub(crate) fn rows(&self) -> Vec<PreparedRow> {
+        let by_name = self.by_name.lock();
+        let named = by_name.iter().filter(|(name, _)| !name.is_empty());
+        let row = |(name, kept): (&String, &Kept)| {
+            let own = &kept.prepared.statement.text;
+            PreparedRow {
+                name: name.clone(),
+                statement: kept.text.as_ref().unwrap_or(own).to_string(),
+                prepare_time: kept.at,
+                parameter_types: kept.prepared.parameters.clone(),
+                from_sql: kept.text.is_some(),
+            }
+        };
+        named.map(row).collect()
     }
 }

@@ -57,6 +57,15 @@ pub(super) struct PendingPart {
     pub arbitrated: bool,
     /// The keys of `rows`, as far as they were asked for.
     pub known: Vec<KnownKeys>,
+    /// What the statement that runs now has added, while other parts of it are yet to run.
+    pub fresh: Fresh,
+}
+
+/// Rows that one part of a statement has added and that its other parts do not see.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Fresh {
+    pub files: Vec<Arc<DataFile>>,
+    pub rows: Vec<RecordBatch>,
 }
 
 /// The keys of a part's rows in memory.
@@ -106,6 +115,28 @@ impl PendingPart {
             known.batches = self.rows.len();
         }
         Ok(Arc::clone(&known.hashes))
+    }
+
+    /// The keys of the rows in memory that other parts of the statement have added.
+    ///
+    /// # Errors
+    /// As [`PendingPart::memory_keys`].
+    pub(super) fn fresh_keys(&self, key: &KeyColumns, places: &[usize]) -> Result<KeySet> {
+        let mut hashes = KeySet::default();
+        for batch in &self.fresh.rows {
+            let columns = places.iter().map(|place| Arc::clone(batch.column(*place)));
+            let columns: Vec<ArrayRef> = columns.collect();
+            let more = key.hashes(&columns, batch.num_rows())?;
+            hashes.extend(more.into_iter().flatten());
+        }
+        Ok(hashes)
+    }
+
+    /// Makes what was added by parts of one statement rows like any other.
+    fn settle(&mut self) {
+        let Fresh { files, rows } = std::mem::take(&mut self.fresh);
+        self.added.extend(files);
+        self.rows.extend(rows);
     }
 
     fn add_claim(&mut self, claim: Claim) {
@@ -169,6 +200,12 @@ struct Changes {
     unmoved: Vec<TableVersions>,
 }
 
+/// What the parts of one statement see, when several of them change rows: all that was there before it.
+#[derive(Debug, Default)]
+struct Before {
+    parts: HashMap<Part, PendingPart>,
+}
+
 /// The locks of one transaction.
 #[derive(Debug, Default)]
 pub(super) struct Locked {
@@ -194,6 +231,8 @@ pub(super) struct Transaction {
     unions: HashMap<TableUuid, HashMap<Part, i64>>,
     /// The parts whose rows nobody else changes until the transaction ends.
     locks: Locked,
+    /// There while several parts of one statement change rows.
+    before: Option<Before>,
     /// Counted for the session's database by itself.
     pub number: i64,
     /// Microseconds since 1970.
@@ -214,6 +253,7 @@ impl Default for Transaction {
             databases: HashMap::new(),
             unions: HashMap::new(),
             locks: Locked::default(),
+            before: None,
             number: 0,
             started_at: 0,
         }
@@ -385,6 +425,54 @@ impl Transaction {
         self.changes.parts.get(part).or_else(temporary)
     }
 
+    /// What a query reads of that: nothing of what the statement that it belongs to has done.
+    pub(super) fn seen_pending(&self, part: &Part) -> Option<&PendingPart> {
+        match &self.before {
+            Some(before) => before.parts.get(part),
+            None => self.pending(part),
+        }
+    }
+
+    /// Begins a statement of which several parts change rows: all of them see what is there now.
+    pub(super) fn begin_together(&mut self) {
+        let parts = self.changes.parts.iter().chain(&self.temporary().parts);
+        let parts = parts.map(|(part, pending)| (*part, pending.clone()));
+        self.before = Some(Before {
+            parts: parts.collect(),
+        });
+        if self.isolation == Isolation::ReadCommitted {
+            self.unions.clear();
+            self.snapshots.clear();
+        }
+    }
+
+    /// Ends it: what it did is there for the next statement.
+    pub(super) fn end_together(&mut self) {
+        self.before = None;
+        if self.isolation == Isolation::ReadCommitted {
+            self.unions.clear();
+            self.snapshots.clear();
+        }
+        for pending in self.changes.parts.values_mut() {
+            pending.settle();
+        }
+        if let Some(temporary) = &mut self.changes.temporary {
+            for pending in temporary.parts.values_mut() {
+                pending.settle();
+            }
+        }
+    }
+
+    /// Whether a statement of which several parts change rows runs.
+    pub(super) fn is_together(&self) -> bool {
+        self.before.is_some()
+    }
+
+    /// Whether all that is read now is of one moment.
+    fn keeps_moment(&self) -> bool {
+        self.isolation == Isolation::RepeatableRead || self.is_together()
+    }
+
     /// The parts of one table that the transaction has changed.
     pub(super) fn pending_parts(&self) -> impl Iterator<Item = &PendingPart> {
         self.changes.parts.values()
@@ -403,6 +491,7 @@ impl Transaction {
             removed: Vec::new(),
             claims: Vec::new(),
             known: Vec::new(),
+            fresh: Fresh::default(),
             ..written.clone()
         });
         pending.arbitrated |= written.arbitrated;
@@ -412,6 +501,8 @@ impl Transaction {
         pending.relation = written.relation;
         pending.added.extend(written.added);
         pending.rows.extend(written.rows);
+        pending.fresh.files.extend(written.fresh.files);
+        pending.fresh.rows.extend(written.fresh.rows);
         if pending.operation != written.operation {
             pending.operation = "WRITE";
         }
@@ -491,7 +582,7 @@ impl Transaction {
         catalog: &Catalog,
         parts: &[(Part, &str)],
     ) -> Result<Vec<Arc<Snapshot>>> {
-        if self.isolation == Isolation::ReadCommitted {
+        if !self.keeps_moment() {
             return Ok(catalog.snapshots(parts).await?);
         }
         let missing: Vec<(Part, &str)> = parts
@@ -527,7 +618,7 @@ impl Transaction {
         catalog: &Catalog,
         tables: &[TableUuid],
     ) -> Result<HashMap<Part, i64>> {
-        let is_kept = self.isolation == Isolation::RepeatableRead;
+        let is_kept = self.keeps_moment();
         let new: Vec<TableUuid> = tables
             .iter()
             .filter(|table| !is_kept || !self.unions.contains_key(table))
@@ -670,6 +761,7 @@ impl Transaction {
         let index = self.savepoint_index(name)?;
         self.savepoints.truncate(index + 1);
         self.changes = self.savepoints[index].1.clone();
+        self.before = None;
         if self.status == Status::Failed {
             self.status = Status::Open;
         }

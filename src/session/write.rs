@@ -14,7 +14,7 @@ use tessera_catalog::sql_type::SqlType;
 use tessera_catalog::storage::{DataFile, PartWriter, Storage};
 
 use super::keys::KeyGuard;
-use super::transaction::{PendingPart, TEMPORARY_SCHEMA};
+use super::transaction::{Fresh, PendingPart, TEMPORARY_SCHEMA};
 use crate::error::{Error, Result};
 use crate::policy::{Allowed, Granted};
 
@@ -63,6 +63,8 @@ pub(super) struct RowWriter {
     generated: Arc<[CompiledGenerated]>,
     keys: Option<KeyGuard>,
     sinks: HashMap<Space, PartSink>,
+    /// Where new rows go while other parts of the statement are not to see them.
+    fresh: Option<HashMap<Space, PartSink>>,
     operation: &'static str,
     schema: SchemaRef,
     written: u64,
@@ -79,6 +81,20 @@ struct PartSink {
     byte_count: usize,
     writer: Option<PartWriter>,
     removed: Vec<Arc<DataFile>>,
+}
+
+impl PartSink {
+    /// Closes the file, if there is one, and gives what was written.
+    async fn close(self) -> Result<Fresh> {
+        let files = match self.writer {
+            Some(writer) => writer.finish().await?,
+            None => Vec::new(),
+        };
+        Ok(Fresh {
+            files,
+            rows: self.rows,
+        })
+    }
 }
 
 /// What a writer needs to know of the one who writes.
@@ -126,11 +142,19 @@ impl RowWriter {
             generated: writing.generated,
             keys: writing.keys,
             sinks: HashMap::new(),
+            fresh: None,
             operation: writing.operation,
             written: 0,
             tells: true,
             skipping: Vec::new(),
         })
+    }
+
+    /// Keeps new rows apart from those that are written again, for a statement of which other parts
+    /// change rows too.
+    pub(super) fn apart(mut self, apart: bool) -> Self {
+        self.fresh = apart.then(HashMap::new);
+        self
     }
 
     /// Leaves out rows with keys that are there, as ON CONFLICT DO NOTHING does.
@@ -177,7 +201,7 @@ impl RowWriter {
                 let batch = self.free(space, batch).await?;
                 self.add_keys(space, &batch).await?;
                 let stored = self.stored(&batch)?;
-                self.push(space, stored).await?;
+                self.push(space, stored, true).await?;
                 written.push(batch);
             }
             Target::ByTenant { system } => {
@@ -185,7 +209,7 @@ impl RowWriter {
                     let rows = self.free(space, rows).await?;
                     self.add_keys(space, &rows).await?;
                     let stored = self.stored(&rows)?;
-                    self.push(space, stored).await?;
+                    self.push(space, stored, true).await?;
                     written.push(rows);
                 }
             }
@@ -254,7 +278,7 @@ impl RowWriter {
             keys.keep(space, &batch)?;
         }
         let stored = self.stored(&batch)?;
-        self.push(space, stored).await
+        self.push(space, stored, false).await
     }
 
     /// Closes the files and gives what the transaction is to remember.
@@ -271,22 +295,30 @@ impl RowWriter {
             }
             None => HashMap::new(),
         };
-        let mut pending = Vec::with_capacity(self.sinks.len());
-        for (space, sink) in self.sinks {
-            let added = match sink.writer {
-                Some(writer) => writer.finish().await?,
-                None => Vec::new(),
+        let mut fresh = self.fresh.unwrap_or_default();
+        let mut sinks = self.sinks;
+        for space in fresh.keys() {
+            sinks.entry(*space).or_default();
+        }
+        let mut pending = Vec::with_capacity(sinks.len());
+        for (space, sink) in sinks {
+            let removed = sink.removed.clone();
+            let Fresh { files, rows } = sink.close().await?;
+            let new = match fresh.remove(&space) {
+                Some(sink) => sink.close().await?,
+                None => Fresh::default(),
             };
             pending.push(PendingPart {
+                fresh: new,
                 part: Part {
                     space,
                     table: table_uuid,
                 },
                 database: self.home,
                 relation: Arc::clone(&self.relation),
-                added,
-                rows: sink.rows,
-                removed: sink.removed,
+                added: files,
+                rows,
+                removed,
                 operation: self.operation,
                 claims: claims.remove(&space).unwrap_or_default(),
                 arbitrated,
@@ -387,12 +419,16 @@ impl RowWriter {
             .map_err(|e| Error::from(datafusion::error::DataFusionError::from(e)))
     }
 
-    async fn push(&mut self, space: Space, batch: RecordBatch) -> Result<()> {
+    async fn push(&mut self, space: Space, batch: RecordBatch, is_new: bool) -> Result<()> {
         let table_uuid = table(&self.relation)?.uuid;
         if batch.num_rows() == 0 {
             return Ok(());
         }
-        let sink = self.sinks.entry(space).or_default();
+        let sinks = match &mut self.fresh {
+            Some(fresh) if is_new => fresh,
+            _ => &mut self.sinks,
+        };
+        let sink = sinks.entry(space).or_default();
         if let Some(writer) = &mut sink.writer {
             return Ok(writer.write(&batch).await?);
         }

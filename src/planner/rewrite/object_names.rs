@@ -5,14 +5,19 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{DataType, Field};
+use datafusion::arrow::array::{Array, AsArray, ListArray, StructArray};
+use datafusion::arrow::compute::cast;
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields};
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::error::Result as EngineResult;
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder};
+use datafusion::logical_expr::{
+    ColumnarValue, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, ScalarFunctionArgs,
+    ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
 use tessera_catalog::sql_type::{SqlType, TYPE_KEY};
 
 use crate::error::Result;
@@ -119,11 +124,19 @@ pub fn name_objects(plan: LogicalPlan, scope: &Scope) -> Result<LogicalPlan> {
     let key = |text: &str| Expr::Literal(ScalarValue::Utf8(Some(text.to_owned())), None);
     let outputs = schema.iter().map(|(qualifier, field)| {
         let column = Expr::Column((qualifier, field).into());
-        let written = match SqlType::of(field) {
-            kind @ SqlType::Reg(_) => scope.session.function(&format!("{}out", kind.typname())),
+        let function = |kind: &SqlType| match kind {
+            SqlType::Reg(_) => scope.session.function(&format!("{}out", kind.typname())),
             _ => None,
         };
-        let Some(written) = written else {
+        let kind = SqlType::of(field);
+        if let SqlType::Array(item) = &kind
+            && let Some(written) = function(item)
+        {
+            let function = ScalarUDF::new_from_impl(NamedItems::new(written));
+            let call = ScalarFunction::new_udf(Arc::new(function), vec![column]);
+            return Expr::ScalarFunction(call).alias(field.name());
+        }
+        let Some(written) = function(&kind) else {
             return column;
         };
         let name = Expr::ScalarFunction(ScalarFunction::new_udf(written, vec![column.clone()]));
@@ -136,5 +149,75 @@ pub fn name_objects(plan: LogicalPlan, scope: &Scope) -> Result<LogicalPlan> {
 }
 
 fn is_object(field: &Field) -> bool {
-    matches!(SqlType::of(field), SqlType::Reg(_))
+    match SqlType::of(field) {
+        SqlType::Reg(_) => true,
+        SqlType::Array(item) => matches!(*item, SqlType::Reg(_)),
+        _ => false,
+    }
+}
+
+/// Puts its name beside each number in a list.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct NamedItems {
+    written: Arc<ScalarUDF>,
+    signature: Signature,
+}
+
+impl NamedItems {
+    fn new(written: Arc<ScalarUDF>) -> Self {
+        Self {
+            written,
+            signature: Signature::any(1, Volatility::Stable),
+        }
+    }
+
+    fn item() -> FieldRef {
+        let fields = Fields::from(vec![
+            Field::new("oid", DataType::UInt32, true),
+            Field::new("name", DataType::Utf8View, true),
+        ]);
+        Arc::new(Field::new("item", DataType::Struct(fields), true))
+    }
+}
+
+impl ScalarUDFImpl for NamedItems {
+    fn name(&self) -> &str {
+        "\u{4}named_items"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _arguments: &[DataType]) -> EngineResult<DataType> {
+        Ok(DataType::List(Self::item()))
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> EngineResult<ColumnarValue> {
+        let rows = args.number_rows;
+        let Some(given) = args.args.into_iter().next() else {
+            return Ok(ColumnarValue::Scalar(ScalarValue::Null));
+        };
+        let lists = given.into_array(rows)?;
+        let lists = lists.as_list::<i32>();
+        let numbers = cast(lists.values(), &DataType::UInt32)?;
+        let field = Arc::new(Field::new("oid", DataType::Int64, true));
+        let asked = cast(&numbers, &DataType::Int64)?;
+        let names = self.written.invoke_with_args(ScalarFunctionArgs {
+            args: vec![ColumnarValue::Array(asked)],
+            arg_fields: vec![field],
+            number_rows: numbers.len(),
+            return_field: Arc::new(Field::new("name", DataType::Utf8View, true)),
+            config_options: args.config_options,
+        })?;
+        let names = cast(&names.into_array(numbers.len())?, &DataType::Utf8View)?;
+        let item = Self::item();
+        let DataType::Struct(fields) = item.data_type() else {
+            return Ok(ColumnarValue::Scalar(ScalarValue::Null));
+        };
+        let named = StructArray::try_new(fields.clone(), vec![numbers, names], None)?;
+        let (offsets, nulls) = (lists.offsets().clone(), lists.nulls().cloned());
+        let named = ListArray::try_new(item, offsets, Arc::new(named), nulls)?;
+        Ok(ColumnarValue::Array(Arc::new(named)))
+    }
 }

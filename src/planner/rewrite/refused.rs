@@ -3,10 +3,11 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    JoinConstraint, JoinOperator, Select, Statement, Visit, Visitor,
+    JoinConstraint, JoinOperator, Query, Select, Statement, Visit, Visitor,
 };
 
 use crate::error::{Error, Result};
+use crate::planner::changes_rows;
 
 /// Checks a statement.
 ///
@@ -14,7 +15,7 @@ use crate::error::{Error, Result};
 /// It says something that the engine drops.
 pub(in crate::planner) fn check(statement: &Statement) -> Result<()> {
     match statement.visit(&mut Refused) {
-        ControlFlow::Break(what) => Err(Error::Unsupported(what.to_owned())),
+        ControlFlow::Break(error) => Err(error),
         ControlFlow::Continue(()) => Ok(()),
     }
 }
@@ -22,14 +23,29 @@ pub(in crate::planner) fn check(statement: &Statement) -> Result<()> {
 struct Refused;
 
 impl Visitor for Refused {
-    type Break = &'static str;
+    type Break = Error;
 
-    fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<&'static str> {
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<Error> {
+        if changes_rows(query) {
+            return ControlFlow::Break(Error::Function {
+                sqlstate: "0A000",
+                message:
+                    "WITH clause containing a data-modifying statement must be at the top level"
+                        .to_owned(),
+                hint: None,
+                detail: None,
+            });
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<Error> {
         for join in select.from.iter().flat_map(|from| &from.joins) {
             if let JoinOperator::FullOuter(JoinConstraint::Using(_) | JoinConstraint::Natural) =
                 &join.join_operator
             {
-                return ControlFlow::Break("this FULL JOIN with USING (ON compares the columns)");
+                let what = "this FULL JOIN with USING (ON compares the columns)".to_owned();
+                return ControlFlow::Break(Error::Unsupported(what));
             }
         }
         ControlFlow::Continue(())

@@ -11,7 +11,7 @@ use super::{default, names, query};
 use crate::error::{Error, Result};
 use crate::execute::Limits;
 use crate::planner::Scope;
-use crate::planner::ast::{Body, Copy, CopySource, CopyValue};
+use crate::planner::ast::{Body, Copy, CopySource, CopyValue, Statement};
 use crate::planner::source::{AsOf, Found, TableRef};
 use crate::policy::{Caller, Judged, check_columns};
 use crate::session::Session;
@@ -29,10 +29,16 @@ pub(super) async fn run(session: &mut Session, copy: &Copy, limits: Limits) -> R
     let scope = session.scope(&caller).await?;
     match &copy.source {
         CopySource::Query(statement) => {
-            let Body::Query(written) = &statement.body else {
-                return Err(Error::Unsupported(
-                    "COPY of a statement that is not a query".to_owned(),
-                ));
+            let written = match &statement.body {
+                Body::Query(written) => written,
+                Body::Write(_) | Body::Combined(_) => {
+                    return copy_returned(session, statement, options, limits).await;
+                }
+                _ => {
+                    return Err(Error::Unsupported(
+                        "COPY of a statement that is not a query".to_owned(),
+                    ));
+                }
             };
             let (plan, _, columns) = query::answer(written, &scope, &[])?;
             check_force(&options, &columns, false)?;
@@ -53,6 +59,36 @@ pub(super) async fn run(session: &mut Session, copy: &Copy, limits: Limits) -> R
             }
         }
     }
+}
+
+/// COPY of what a statement that changes rows returns.
+async fn copy_returned(
+    session: &mut Session,
+    statement: &Statement,
+    options: CopyOptions,
+    limits: Limits,
+) -> Result<Reply> {
+    let prepared = super::prepare(session, statement.clone(), &[]).await?;
+    let Some(columns) = prepared.columns.as_ref().map(Arc::clone) else {
+        return Err(Error::Function {
+            sqlstate: "0A000",
+            message: "COPY query must have a RETURNING clause".to_owned(),
+            hint: None,
+            detail: None,
+        });
+    };
+    check_force(&options, &columns, false)?;
+    let reply = super::run(session, &Arc::new(prepared), Vec::new(), limits).await?;
+    let Reply::Rows(rows) = reply else {
+        return Err(Error::internal(
+            "a statement with RETURNING returned nothing",
+        ));
+    };
+    Ok(Reply::CopyOut(CopyOut {
+        columns,
+        options,
+        batches: rows.batches,
+    }))
 }
 
 async fn copy_out(

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use tessera_catalog::sql_type::SqlType;
 
-use super::{insert, modify, query, set};
+use super::{combined, insert, modify, query, set};
 use crate::error::Result;
 use crate::planner::ast::{Body, Statement};
 use crate::session::Session;
@@ -48,6 +48,11 @@ async fn describe(
                 }
                 other => modify::describe(session, other, declared).await?,
             };
+            parameters = described.0;
+            described.1
+        }
+        Body::Combined(written) => {
+            let described = combined::describe(session, written, declared).await?;
             parameters = described.0;
             described.1
         }

@@ -13,15 +13,16 @@ use tessera_catalog::id::Oid;
 use tessera_catalog::model::{Column, Identity, Privilege, Relation, Scope as Reach};
 use tessera_catalog::sql_type::SqlType;
 
+use super::modify::Around;
 use super::modify::on_conflict::{Upsert, arbiters};
 use super::names::{folded, relation};
-use super::returning::Returning;
+use super::returning::{Over, Returning};
 use super::{default, lock, query};
 use crate::error::{Error, Result};
 use crate::execute::Limits;
 use crate::planner::source::Found;
 use crate::planner::{self, Parameters, Scope, params};
-use crate::policy::{Caller, Judged, check_columns};
+use crate::policy::{Caller, Granted, Judged, check_columns};
 use crate::session::Session;
 use crate::session::keys::{KeyCheck, KeyGuard};
 use crate::session::prepared::Prepared;
@@ -29,15 +30,17 @@ use crate::session::reply::{Columns, Reply, Rows, RowsTag};
 use crate::session::write::{RowWriter, Writing, table, table_schema};
 
 /// A planned INSERT.
-struct Planned {
-    found: Found,
+pub(super) struct Planned {
+    pub(super) found: Found,
     /// The columns that the statement names, or all.
     named: Vec<i16>,
     /// Gives the table's live columns in order.
-    plan: LogicalPlan,
-    parameters: Vec<SqlType>,
-    returning: Option<Returning>,
+    pub(super) plan: LogicalPlan,
+    pub(super) parameters: Vec<SqlType>,
+    pub(super) returning: Option<Returning>,
     on_conflict: Option<Conflict>,
+    /// The columns that ON CONFLICT names, or those of the constraint that it does.
+    arbiters: Vec<i16>,
 }
 
 /// What is done where a key is there.
@@ -54,7 +57,12 @@ pub(super) async fn describe(
 ) -> Result<(Vec<SqlType>, Option<Columns>)> {
     let caller = session.caller().await?;
     let scope = session.scope(&caller).await?;
-    let planned = plan(insert, &scope, declared)?;
+    let around = Around {
+        scope: &scope,
+        declared,
+        with: None,
+    };
+    let planned = plan(insert, &around)?;
     let columns = planned.returning.map(|returning| returning.columns);
     Ok((planned.parameters, columns))
 }
@@ -69,37 +77,72 @@ pub(super) async fn run(
     let caller = session.caller().await?;
     let scope = session.scope(&caller).await?;
     let declared: Vec<u32> = prepared.parameters.iter().map(SqlType::oid).collect();
-    let planned = plan(insert, &scope, &declared)?;
-    let granted = check_columns(&caller, Privilege::Insert, &planned.found, &planned.named)?;
-    check_lent(&caller, &planned.found)?;
-    session.transaction.check_room(&planned.found.relation)?;
-    if let Some(returning) = &planned.returning {
-        check_returning(&caller, &planned.found, returning)?;
+    let around = Around {
+        scope: &scope,
+        declared: &declared,
+        with: None,
+    };
+    let planned = plan(insert, &around)?;
+    perform(session, planned, (&caller, &scope), parameters, limits).await
+}
+
+impl Planned {
+    /// Checks that the caller may do what the statement does, and gives the right to write.
+    ///
+    /// # Errors
+    /// 42501.
+    pub(super) fn check(&self, caller: &Caller) -> Result<Granted> {
+        let granted = check_columns(caller, Privilege::Insert, &self.found, &self.named)?;
+        check_lent(caller, &self.found)?;
+        if let Some(returning) = &self.returning {
+            check_returning(caller, &self.found, returning)?;
+        }
+        if !self.arbiters.is_empty() {
+            check_columns(caller, Privilege::Select, &self.found, &self.arbiters)?;
+        }
+        Ok(granted)
     }
+
+    /// Whether the statement looks for rows with the keys that it adds, to do something with them.
+    pub(super) fn looks_for_keys(&self) -> bool {
+        self.on_conflict.is_some()
+    }
+}
+
+/// Makes the rows and adds them.
+pub(super) async fn perform(
+    session: &mut Session,
+    planned: Planned,
+    (caller, scope): (&Caller, &Scope),
+    parameters: Vec<ScalarValue>,
+    limits: Limits,
+) -> Result<Reply> {
+    let granted = planned.check(caller)?;
+    session.transaction.check_room(&planned.found.relation)?;
     let reads = |returning: &Returning| !returning.reads().is_empty();
-    let reads = planned.returning.as_ref().is_some_and(reads);
+    let reads = planned.returning.as_ref().is_some_and(reads) || !planned.arbiters.is_empty();
     let (found, judged) = (&planned.found, [Judged::Inserted]);
-    let rules = query::row_checks(session, found, &caller, &scope, &judged, reads).await?;
+    let rules = query::row_checks(session, found, caller, scope, &judged, reads).await?;
     let execution = session.execution(&scope.state, limits);
     let (conflict, returning) = (planned.on_conflict, planned.returning);
     let conflict = match conflict {
         Some(Conflict::Update(upsert)) => {
             let plan = query::bind(planned.plan, parameters.clone())?;
-            let guarded = query::guard(session, plan, &caller, &scope).await?;
+            let guarded = query::guard(session, plan, caller, scope).await?;
             let schema = table_schema(table(&planned.found.relation)?, &scope.zone);
-            let mut batches = query::stream(session, guarded, &scope, limits);
+            let mut batches = query::stream(session, guarded, scope, limits);
             let mut rows = Vec::new();
             while let Some(batch) = batches.next().await {
                 rows.push(super::modify::as_schema(&batch?, &schema)?);
             }
-            let asked = (&caller, &scope);
+            let asked = (caller, scope);
             let brought = (rows, returning.is_some());
             let (count, returned) = upsert
                 .run(session, asked, brought, parameters, limits)
                 .await?;
             return answer(
                 session,
-                (&caller, &scope, &planned.found),
+                (caller, scope, &planned.found),
                 (count, returned),
                 returning,
                 limits,
@@ -107,29 +150,30 @@ pub(super) async fn run(
         }
         Some(Conflict::Nothing(keys)) => {
             // Others that look for the same keys wait, and then see what this one adds.
-            lock::rows_of(session, &planned.found, &caller).await?;
+            lock::rows_of(session, &planned.found, caller).await?;
             keys
         }
         None => Vec::new(),
     };
     let plan = query::bind(planned.plan, parameters)?;
-    let guarded = query::guard(session, plan, &caller, &scope).await?;
-    let mut batches = query::stream(session, guarded, &scope, limits);
+    let guarded = query::guard(session, plan, caller, scope).await?;
+    let mut batches = query::stream(session, guarded, scope, limits);
     let relation = &planned.found.relation;
     let keys = KeyGuard::new(session, relation, &scope.zone, KeyCheck::AtOnce)?;
     let mut writer = RowWriter::new(
         &granted,
         Writing {
             keys,
-            generated: default::compile_generated(table(relation)?, &scope)?,
+            generated: default::compile_generated(table(relation)?, scope)?,
             storage: session.engine.catalog.storage(),
             database: &caller.database,
             system: &caller.system,
             zone: &scope.zone,
-            checks: default::compile_checks(table(&planned.found.relation)?, &scope)?,
+            checks: default::compile_checks(table(&planned.found.relation)?, scope)?,
             operation: "WRITE",
         },
-    )?;
+    )?
+    .apart(session.transaction.is_together());
     writer.skip_at(conflict);
     let mut returned = Vec::new();
     while let Some(batch) = batches.next().await {
@@ -147,7 +191,7 @@ pub(super) async fn run(
     }
     answer(
         session,
-        (&caller, &scope, &planned.found),
+        (caller, scope, &planned.found),
         (rows, returned),
         returning,
         limits,
@@ -205,7 +249,9 @@ pub(super) fn check_returning(caller: &Caller, found: &Found, returning: &Return
     check_columns(caller, Privilege::Select, found, &columns).map(drop)
 }
 
-fn plan(insert: &Insert, scope: &Scope, declared: &[u32]) -> Result<Planned> {
+/// Plans an INSERT.
+pub(super) fn plan(insert: &Insert, around: &Around<'_>) -> Result<Planned> {
+    let scope = around.scope;
     refuse(insert)?;
     let TableObject::TableName(name) = &insert.table else {
         return Err(Error::Unsupported("INSERT INTO a function".to_owned()));
@@ -221,12 +267,15 @@ fn plan(insert: &Insert, scope: &Scope, declared: &[u32]) -> Result<Planned> {
     let live: Vec<&Column> = table(&relation)?.live_columns().collect();
     let targets = targets(insert, &live, &relation.name)?;
     let statement = ast::Statement::Insert(insert.clone());
-    let mut parameters = Parameters::of(&statement, declared)?;
+    let mut parameters = around.parameters(&statement)?;
     let source = match &insert.source {
-        Some(source) => Some(with_defaults(source, &targets, scope, &mut parameters)?),
+        Some(source) => {
+            let source = with_defaults(source, &targets, scope, &mut parameters)?;
+            Some(around.before(source)?)
+        }
         None => None,
     };
-    let on_conflict = conflict(insert, &relation, scope, &mut parameters)?;
+    let on_conflict = conflict(insert, &relation, (scope, around.with), &mut parameters)?;
     let plan = match source {
         Some(source) => planner::plan(source, scope, &parameters.fields(&scope.zone))?,
         None => LogicalPlanBuilder::empty(true).build()?,
@@ -261,7 +310,13 @@ fn plan(insert: &Insert, scope: &Scope, declared: &[u32]) -> Result<Planned> {
     let returning = match &insert.returning {
         Some(items) => {
             let schema = crate::session::write::table_schema(table(&relation)?, &scope.zone);
-            Some(Returning::plan(items, &schema, &qualifier, scope)?)
+            let over = Over {
+                schema: &schema,
+                qualifier: &qualifier,
+                beside: None,
+                beside_first: false,
+            };
+            Some(Returning::plan(items, &over, scope)?)
         }
         None => None,
     };
@@ -272,14 +327,27 @@ fn plan(insert: &Insert, scope: &Scope, declared: &[u32]) -> Result<Planned> {
         parameters,
         returning,
         on_conflict,
+        arbiters: arbitrating(insert, &relation)?,
     })
+}
+
+/// The columns by which ON CONFLICT with a target looks for rows.
+fn arbitrating(insert: &Insert, relation: &Relation) -> Result<Vec<i16>> {
+    let Some(OnInsert::OnConflict(on)) = &insert.on else {
+        return Ok(Vec::new());
+    };
+    if on.conflict_target.is_none() {
+        return Ok(Vec::new());
+    }
+    let keys = arbiters(on.conflict_target.as_ref(), relation)?;
+    Ok(keys.iter().flat_map(|key| key.columns.clone()).collect())
 }
 
 /// ON CONFLICT, planned; parameters that it alone names get their types from it.
 fn conflict(
     insert: &Insert,
     relation: &Relation,
-    scope: &Scope,
+    names: (&Scope, Option<&ast::With>),
     parameters: &mut Parameters,
 ) -> Result<Option<Conflict>> {
     let Some(OnInsert::OnConflict(on)) = &insert.on else {
@@ -294,7 +362,7 @@ fn conflict(
         }
         OnConflictAction::DoUpdate(update) => update,
     };
-    let upsert = Upsert::plan(insert, target, update, scope, parameters)?;
+    let upsert = Upsert::plan(insert, target, update, names, parameters)?;
     let numbers = |part: &dyn Fn(&mut Vec<usize>)| {
         let mut found = Vec::new();
         part(&mut found);

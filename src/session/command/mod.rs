@@ -1,5 +1,6 @@
 //! One match decides what a statement does; the leaves do it.
 
+mod combined;
 mod comment;
 mod copy;
 mod cursor;
@@ -7,6 +8,7 @@ mod default;
 mod describe;
 mod discard;
 mod explain;
+mod given;
 mod grant;
 mod insert;
 mod lock;
@@ -63,6 +65,7 @@ async fn dispatch(
     match body {
         Body::Empty => Ok(Reply::Empty),
         Body::Query(query) => query::run(session, query, prepared, parameters, limits).await,
+        Body::Combined(query) => combined::run(session, query, prepared, parameters, limits).await,
         Body::Explain(explain) => explain::run(session, explain, parameters, limits).await,
         Body::Write(statement) => match statement.as_ref() {
             ast::Statement::Insert(insert) => {
@@ -105,7 +108,7 @@ async fn dispatch(
             name,
             types,
             statement,
-        } => prepare::prepare(session, name, types, statement).await,
+        } => prepare::prepare(session, name, types, statement, &prepared.statement.text).await,
         Body::Execute {
             name,
             parameters: written,
@@ -116,12 +119,21 @@ async fn dispatch(
             scroll,
             hold,
             query,
-        } => cursor::declare(session, name, *scroll, *hold, query, limits).await,
+        } => {
+            let declaration = cursor::Declaration {
+                name,
+                scroll: *scroll,
+                hold: *hold,
+                query,
+                text: &prepared.statement.text,
+            };
+            cursor::declare(session, declaration).await
+        }
         Body::Fetch {
             cursor,
             direction,
             discard,
-        } => cursor::fetch(session, cursor, *direction, *discard).await,
+        } => cursor::fetch(session, cursor, *direction, *discard, limits).await,
         Body::CloseCursor(name) => cursor::close(session, name.as_deref()),
         Body::Discard(what) => discard::run(session, *what),
         Body::Comment(statement) => comment::run(session, statement).await,
@@ -175,6 +187,7 @@ fn check_read_only(session: &Session, body: &Body) -> Result<()> {
             let words: Vec<&str> = text.split_whitespace().take(count).collect();
             words.join(" ").to_uppercase()
         }
+        Body::Combined(query) => combined::verb(query).to_owned(),
         Body::Sequence(sequence) => match sequence.as_ref() {
             Sequence::Create { .. } => "CREATE SEQUENCE",
             Sequence::Alter { .. } | Sequence::Rename { .. } | Sequence::Owner { .. } => {

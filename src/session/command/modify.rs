@@ -1,6 +1,7 @@
 //! UPDATE, DELETE and MERGE: a query finds the rows and their new values, then the files that hold
 //! the rows are written anew.
 
+mod around;
 mod assign;
 mod change;
 mod delete;
@@ -24,11 +25,12 @@ use super::{lock, query};
 use crate::error::{Error, Result};
 use crate::execute::Limits;
 use crate::planner::Scope;
-use crate::policy::{self, check_columns};
+use crate::policy::{self, Caller, Granted, check_columns};
 use crate::session::Session;
 use crate::session::prepared::Prepared;
 use crate::session::reply::{Columns, Reply, Rows, RowsTag};
-use change::Planned;
+pub(super) use around::Around;
+pub(super) use change::{Planned, skeleton};
 use rewrite::Rewrite;
 
 /// A batch under a table's own schema: names and nullability of a plan differ from it.
@@ -55,7 +57,12 @@ pub(super) async fn describe(
 ) -> Result<(Vec<SqlType>, Option<Columns>)> {
     let caller = session.caller().await?;
     let scope = session.scope(&caller).await?;
-    let planned = plan(statement, &scope, declared)?;
+    let around = Around {
+        scope: &scope,
+        declared,
+        with: None,
+    };
+    let planned = plan(statement, &around)?;
     let columns = planned.returning.map(|returning| returning.columns);
     Ok((planned.parameters, columns))
 }
@@ -70,33 +77,60 @@ pub(super) async fn run(
     let caller = session.caller().await?;
     let scope = session.scope(&caller).await?;
     let declared: Vec<u32> = prepared.parameters.iter().map(SqlType::oid).collect();
-    let planned = plan(statement, &scope, &declared)?;
-    let mut granted = None;
-    for (privilege, columns) in &planned.rights {
-        let right = check_columns(&caller, *privilege, &planned.found, columns)?;
-        granted.get_or_insert(right);
+    let around = Around {
+        scope: &scope,
+        declared: &declared,
+        with: None,
+    };
+    let planned = plan(statement, &around)?;
+    perform(session, planned, (&caller, &scope), parameters, limits).await
+}
+
+impl Planned {
+    /// Checks that the caller may do what the statement does, and gives the right to write.
+    ///
+    /// # Errors
+    /// 42501.
+    pub(super) fn check(&self, caller: &Caller) -> Result<Option<Granted>> {
+        let mut granted = None;
+        for (privilege, columns) in &self.rights {
+            let right = check_columns(caller, *privilege, &self.found, columns)?;
+            granted.get_or_insert(right);
+        }
+        check_lent(caller, &self.found)?;
+        if let Some(returning) = &self.returning {
+            check_returning(caller, &self.found, returning)?;
+        }
+        Ok(granted)
     }
-    check_lent(&caller, &planned.found)?;
-    if let Some(returning) = &planned.returning {
-        check_returning(&caller, &planned.found, returning)?;
-    }
+}
+
+/// Finds the rows and changes them.
+pub(super) async fn perform(
+    session: &mut Session,
+    planned: Planned,
+    (caller, scope): (&Caller, &Scope),
+    parameters: Vec<ScalarValue>,
+    limits: Limits,
+) -> Result<Reply> {
+    let granted = planned.check(caller)?;
     let plan = query::bind(planned.plan.clone(), parameters)?;
-    lock::rows_of(session, &planned.found, &caller).await?;
-    let checked = policy::guard(plan, &caller, &scope, planned.purpose())?;
+    lock::rows_of(session, &planned.found, caller).await?;
+    let checked = policy::guard(plan, caller, scope, planned.purpose())?;
     let reads = planned.reads(&checked);
     let judged = planned.judged();
     let found = &planned.found;
-    let rules = query::row_checks(session, found, &caller, &scope, &judged, reads).await?;
-    let opened = query::load(session, checked.tables(), &caller, &scope).await?;
+    let rules = query::row_checks(session, found, caller, scope, &judged, reads).await?;
+    let opened = query::load(session, checked.tables(), caller, scope).await?;
     let guarded = checked.open(&opened)?;
-    let found = query::stream(session, guarded, &scope, limits);
+    let found = query::stream(session, guarded, scope, limits);
     let changes = rewrite::collect(found, &planned).await?;
     let work = Rewrite {
         planned: &planned,
         rules: &rules,
         opened: &opened,
-        caller: &caller,
-        scope: &scope,
+        caller,
+        scope,
         limits,
     };
     let (rows, returned) = match &granted {
@@ -109,8 +143,8 @@ pub(super) async fn run(
         }),
         Some(returning) => {
             let plan = returning.over(returned)?;
-            let guarded = policy::guard_own(plan, &caller, &planned.found, &scope)?;
-            let batches = query::stream(session, guarded, &scope, limits);
+            let guarded = policy::guard_own(plan, caller, &planned.found, scope)?;
+            let batches = query::stream(session, guarded, scope, limits);
             Ok(Reply::Rows(Rows {
                 columns: returning.columns,
                 batches,
@@ -120,11 +154,12 @@ pub(super) async fn run(
     }
 }
 
-fn plan(statement: &ast::Statement, scope: &Scope, declared: &[u32]) -> Result<Planned> {
+/// Plans a statement that changes rows.
+pub(super) fn plan(statement: &ast::Statement, around: &Around<'_>) -> Result<Planned> {
     match statement {
-        ast::Statement::Update(update) => update::plan(update, statement, scope, declared),
-        ast::Statement::Delete(delete) => delete::plan(delete, statement, scope, declared),
-        ast::Statement::Merge(merge) => merge::plan(merge, statement, scope, declared),
+        ast::Statement::Update(update) => update::plan(update, statement, around),
+        ast::Statement::Delete(delete) => delete::plan(delete, statement, around),
+        ast::Statement::Merge(merge) => merge::plan(merge, statement, around),
         _ => Err(Error::internal("not a statement that changes rows")),
     }
 }

@@ -17,8 +17,12 @@ pub(super) async fn prepare(
     name: &str,
     types: &[DataType],
     statement: &Statement,
+    text: &Arc<str>,
 ) -> Result<Reply> {
-    if !matches!(statement.body, Body::Query(_) | Body::Write(_)) {
+    if !matches!(
+        statement.body,
+        Body::Query(_) | Body::Write(_) | Body::Combined(_)
+    ) {
         return Err(Error::Unsupported(
             "PREPARE of a statement that is not a query".to_owned(),
         ));
@@ -28,7 +32,8 @@ pub(super) async fn prepare(
         .map(|t| sql_type(t).map(|t| t.oid()))
         .collect::<Result<Vec<u32>>>()?;
     let prepared = super::prepare(session, statement.clone(), &declared).await?;
-    session.store_prepared(name, Arc::new(prepared))?;
+    let text = Some(Arc::clone(text));
+    session.prepared.store(name, Arc::new(prepared), text)?;
     Ok(Reply::Done {
         tag: "PREPARE".to_owned(),
     })

@@ -12,7 +12,7 @@ use tessera_catalog::sql_type::SqlType;
 
 use super::lock;
 use crate::error::Result;
-use crate::execute::{self, BatchStream, Limits};
+use crate::execute::{self, BatchStream, Execution, Limits};
 use crate::planner::source::{Found, TableRef};
 use crate::planner::{self, Parameters, RelationSizes, Scope, origin};
 use crate::policy::{self, Caller, GuardedPlan, Judged, Purpose, RowChecks};
@@ -238,6 +238,16 @@ async fn sizes(engine: &Engine, caller: &Caller) -> Result<RelationSizes> {
     Ok(sizes)
 }
 
+/// Runs a guarded plan of this session whose counts would tell of hidden rows.
+pub(super) fn unobserved(
+    session: &Session,
+    guarded: GuardedPlan,
+    scope: &Scope,
+    limits: Limits,
+) -> BatchStream {
+    execute::run(guarded, &session.execution(&scope.state, limits))
+}
+
 /// Runs a guarded plan of this session.
 pub(super) fn stream(
     session: &Session,
@@ -245,5 +255,9 @@ pub(super) fn stream(
     scope: &Scope,
     limits: Limits,
 ) -> BatchStream {
-    execute::run(guarded, &session.execution(&scope.state, limits))
+    let execution = Execution {
+        observed: session.observed.clone(),
+        ..session.execution(&scope.state, limits)
+    };
+    execute::run(guarded, &execution)
 }

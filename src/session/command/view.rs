@@ -6,6 +6,7 @@ use tessera_catalog::model::{Change, Privileges, Relation, RelationBody, View, V
 use super::names::{check_new_name, creation, folded, qualified};
 use super::{grant, query};
 use crate::error::{Error, Result};
+use crate::planner::changes_rows;
 use crate::planner::view::bind;
 use crate::session::Session;
 use crate::session::reply::Reply;
@@ -16,6 +17,14 @@ pub(super) async fn create(session: &mut Session, create: &CreateView) -> Result
         return Err(Error::Unsupported(
             "views that are materialized or temporary".to_owned(),
         ));
+    }
+    if changes_rows(&create.query) {
+        return Err(Error::Function {
+            sqlstate: "0A000",
+            message: "views must not contain data-modifying statements in WITH".to_owned(),
+            hint: None,
+            detail: None,
+        });
     }
     let caller = session.caller().await?;
     let scope = session.scope(&caller).await?;

@@ -1,9 +1,10 @@
 //! The query that finds the rows of a change: each row's place, what is done to it, its new values.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::DataType;
-use datafusion::common::Column as PlanColumn;
+use datafusion::common::{Column as PlanColumn, DFSchema, ScalarValue};
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast, lit, when};
 use datafusion::sql::sqlparser::ast::{
     self, Ident, ObjectNamePart, Query, Select, SelectItem, SetExpr, TableAlias, TableFactor,
@@ -17,15 +18,18 @@ use crate::planner::source::Found;
 use crate::planner::{self, Parameters, Scope};
 use crate::policy::{Checked, Judged, Purpose, Verb};
 use crate::session::command::names::{folded, relation};
-use crate::session::command::returning::Returning;
+use crate::session::command::returning::{Over, Returning};
 use crate::session::write::{table, table_schema};
+
+/// What `merge_action()` is called among the columns that RETURNING may name.
+const ACTION_COLUMN: &str = "\u{4}action";
 
 /// Columns of a change's query before those of the values: file, row, action.
 pub(super) const LEADING_COLUMNS: usize = 3;
 
 /// What is done to a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Action {
+pub(in crate::session::command) enum Action {
     /// The live columns at these places get new values.
     Update(Vec<usize>),
     Delete,
@@ -34,27 +38,28 @@ pub(super) enum Action {
 }
 
 /// A planned UPDATE, DELETE or MERGE.
-pub(super) struct Planned {
-    pub(super) verb: &'static str,
-    pub(super) found: Found,
+pub(in crate::session::command) struct Planned {
+    pub(in crate::session::command) verb: &'static str,
+    pub(in crate::session::command) found: Found,
     /// What each number in the query's third column does.
-    pub(super) actions: Vec<Action>,
+    pub(in crate::session::command) actions: Vec<Action>,
     /// Gives file, row, action, and a column for each of `values`.
-    pub(super) plan: LogicalPlan,
+    pub(in crate::session::command) plan: LogicalPlan,
     /// Places among the live columns of those that get new values.
-    pub(super) values: Vec<usize>,
-    pub(super) parameters: Vec<SqlType>,
+    pub(in crate::session::command) values: Vec<usize>,
+    pub(in crate::session::command) parameters: Vec<SqlType>,
     /// The rights that are needed, with the columns that they are for.
-    pub(super) rights: Vec<(Privilege, Vec<i16>)>,
-    pub(super) returning: Option<Returning>,
+    pub(in crate::session::command) rights: Vec<(Privilege, Vec<i16>)>,
+    pub(in crate::session::command) returning: Option<Returning>,
 }
 
 impl Planned {
     /// What the statement wants the table's rows for.
-    pub(super) fn purpose(&self) -> Purpose {
+    pub(in crate::session::command) fn purpose(&self) -> Purpose {
         let verb = match self.verb {
             "UPDATE" => Verb::Update,
             "DELETE" => Verb::Delete,
+            "INSERT" => Verb::Upsert,
             _ => Verb::Merge,
         };
         Purpose::Change {
@@ -64,7 +69,7 @@ impl Planned {
     }
 
     /// Whether the statement looks at the table's rows, beside changing them.
-    pub(super) fn reads(&self, checked: &Checked) -> bool {
+    pub(in crate::session::command) fn reads(&self, checked: &Checked) -> bool {
         self.returns() || checked.reads_target()
     }
 
@@ -74,9 +79,12 @@ impl Planned {
     }
 
     /// The rows that policies are to judge one by one.
-    pub(super) fn judged(&self) -> Vec<Judged> {
+    pub(in crate::session::command) fn judged(&self) -> Vec<Judged> {
         let merge = self.verb == "MERGE";
-        let mut judged = Vec::new();
+        let mut judged = match self.verb {
+            "INSERT" => vec![Judged::Conflicting],
+            _ => Vec::new(),
+        };
         for action in &self.actions {
             match action {
                 Action::Insert => judged.push(Judged::Inserted),
@@ -175,19 +183,25 @@ impl Target {
     pub(super) fn row(&self) -> ast::Expr {
         self.place(ROW_COLUMN)
     }
+}
 
-    /// RETURNING over the table's columns.
-    pub(super) fn returning(
-        &self,
-        items: Option<&[SelectItem]>,
-        scope: &Scope,
-    ) -> Result<Option<Returning>> {
-        let Some(items) = items else {
-            return Ok(None);
-        };
-        let schema = table_schema(self.table()?, &scope.zone);
-        Returning::plan(items, &schema, &self.qualifier.value, scope).map(Some)
-    }
+/// RETURNING as it is written, and what it may name.
+pub(super) struct Wanted<'a> {
+    pub(super) items: &'a [SelectItem],
+    /// Whether the query reads anything beside the table.
+    pub(super) beside: bool,
+    /// Whether this is MERGE's, which also knows what was done.
+    pub(super) merged: Option<&'a [Action]>,
+}
+
+/// The query of a change, planned.
+pub(super) struct Finding {
+    pub(super) plan: LogicalPlan,
+    /// The places of the columns that it gives values for.
+    pub(super) values: Vec<usize>,
+    /// The types of the statement's parameters.
+    pub(super) parameters: Vec<SqlType>,
+    pub(super) returning: Option<Returning>,
 }
 
 /// A value that an action gives to a column.
@@ -204,26 +218,31 @@ pub(super) struct Change<'a> {
     pub(super) target: &'a Target,
     /// Its select list is filled in here.
     pub(super) query: Query,
+    /// What stands before the statement.
+    pub(super) with: Option<&'a ast::With>,
     /// Gives the index of a row's action.
     pub(super) action: ast::Expr,
     pub(super) values: Vec<Value>,
     pub(super) parameters: Parameters,
+    pub(super) returning: Option<Wanted<'a>>,
 }
 
 impl Change<'_> {
-    /// The query's plan, the places of the columns that it gives values for, and the types of the
-    /// statement's parameters.
-    pub(super) fn plan(mut self, scope: &Scope) -> Result<(LogicalPlan, Vec<usize>, Vec<SqlType>)> {
+    /// Plans the query.
+    pub(super) fn plan(mut self, scope: &Scope) -> Result<Finding> {
+        self.query.with = self.with.cloned();
         let mut items = vec![self.target.file(), self.target.row(), self.action];
         items.extend(self.values.iter().map(|value| value.expr.clone()));
-        select(&mut self.query)?.projection = items
+        let items = items
             .into_iter()
             .enumerate()
             .map(|(index, expr)| SelectItem::ExprWithAlias {
                 expr,
                 alias: Ident::with_quote('"', output(index)),
-            })
-            .collect();
+            });
+        let all = self.returning.as_ref().filter(|wanted| wanted.beside);
+        let all = all.map(|_| SelectItem::Wildcard(Default::default()));
+        select(&mut self.query)?.projection = items.chain(all).collect();
         let plan = planner::plan_change(self.query, scope, &self.parameters.fields(&scope.zone))?;
         let (plan, parameters) = self.parameters.resolve(plan, &scope.zone)?;
         let live: Vec<&Column> = self.target.table()?.live_columns().collect();
@@ -261,9 +280,117 @@ impl Change<'_> {
             let value = by_action(&action, cases)?;
             list.push(value.alias(output(list.len())));
         }
+        let mut returning = None;
+        if let Some(wanted) = &self.returning {
+            let first = LEADING_COLUMNS + self.values.len();
+            let (planned, beside) = self.target.returning(wanted, &schema, first, scope)?;
+            for place in planned.beside() {
+                let value = match beside.get(*place) {
+                    Some(Beside::Column(index)) => column(*index),
+                    Some(Beside::Action) | None => named_action(&action, wanted.merged)?,
+                };
+                list.push(value.alias(output(list.len())));
+            }
+            returning = Some(planned);
+        }
         let plan = LogicalPlanBuilder::from(plan).project(list)?.build()?;
-        Ok((plan, places, parameters))
+        Ok(Finding {
+            plan,
+            values: places,
+            parameters,
+            returning,
+        })
     }
+}
+
+/// What RETURNING may name beside the table.
+enum Beside {
+    /// A column of the change's query.
+    Column(usize),
+    /// What `merge_action()` tells.
+    Action,
+}
+
+impl Target {
+    /// RETURNING over the table's columns and those of the query from `first` on, which are not the
+    /// table's own.
+    fn returning(
+        &self,
+        wanted: &Wanted<'_>,
+        query: &DFSchema,
+        first: usize,
+        scope: &Scope,
+    ) -> Result<(Returning, Vec<Beside>)> {
+        let mut fields = Vec::new();
+        let mut beside = Vec::new();
+        for index in first..query.fields().len() {
+            let (qualifier, field) = query.qualified_field(index);
+            let own = qualifier.is_some_and(|q| q.table() == self.qualifier.value);
+            if !own && !field.name().starts_with('\u{4}') {
+                fields.push((qualifier.cloned(), Arc::clone(field)));
+                beside.push(Beside::Column(index));
+            }
+        }
+        let mut items = wanted.items.to_vec();
+        if wanted.merged.is_some() {
+            let field = SqlType::Text.field(ACTION_COLUMN, false, &scope.zone);
+            fields.push((None, field));
+            beside.push(Beside::Action);
+            name_actions(&mut items);
+        }
+        let fields = DFSchema::new_with_metadata(fields, HashMap::new())?;
+        let over = Over {
+            schema: &table_schema(self.table()?, &scope.zone),
+            qualifier: &self.qualifier.value,
+            beside: (!beside.is_empty()).then_some(&fields),
+            beside_first: wanted.merged.is_some(),
+        };
+        Ok((Returning::plan(&items, &over, scope)?, beside))
+    }
+}
+
+/// Puts a column in the place of `merge_action()`.
+fn name_actions(items: &mut [SelectItem]) {
+    let named = Ident::with_quote('"', ACTION_COLUMN);
+    for item in items {
+        if let SelectItem::UnnamedExpr(expr) = item
+            && is_action(expr)
+        {
+            *item = SelectItem::ExprWithAlias {
+                expr: ast::Expr::Identifier(named.clone()),
+                alias: Ident::new("merge_action"),
+            };
+            continue;
+        }
+        let flow = ast::visit_expressions_mut(item, |expr| {
+            if is_action(expr) {
+                *expr = ast::Expr::Identifier(named.clone());
+            }
+            std::ops::ControlFlow::<()>::Continue(())
+        });
+        debug_assert!(flow.is_continue());
+    }
+}
+
+fn is_action(expr: &ast::Expr) -> bool {
+    matches!(expr, ast::Expr::Function(call)
+        if call.name.to_string().eq_ignore_ascii_case("merge_action"))
+}
+
+/// The word for what a number in the query's third column does.
+fn named_action(action: &Expr, actions: Option<&[Action]>) -> Result<Expr> {
+    let word = |what: &Action| match what {
+        Action::Update(_) => "UPDATE",
+        Action::Delete => "DELETE",
+        Action::Insert => "INSERT",
+        Action::Nothing => "",
+    };
+    let cases = actions.unwrap_or_default().iter().enumerate();
+    let cases = cases.map(|(number, what)| {
+        let word = ScalarValue::Utf8View(Some(word(what).to_owned()));
+        (number as i64, lit(word))
+    });
+    by_action(action, cases.collect())
 }
 
 /// The value of a row's action; there is at least one.
@@ -288,7 +415,7 @@ fn output(index: usize) -> String {
 }
 
 /// A query to be filled in.
-pub(super) fn skeleton(text: &str) -> Result<Query> {
+pub(in crate::session::command) fn skeleton(text: &str) -> Result<Query> {
     let statement = planner::parse(text)?.into_iter().next();
     match statement.map(|statement| statement.body) {
         Some(planner::ast::Body::Query(query)) => Ok(*query),

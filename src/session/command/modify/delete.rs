@@ -3,16 +3,16 @@
 use datafusion::sql::sqlparser::ast::{self, Delete, FromTable, TableWithJoins};
 use tessera_catalog::model::Privilege;
 
-use super::change::{Action, Change, Planned, Target, number, select, skeleton};
+use super::around::Around;
+use super::change::{Action, Change, Finding, Planned, Target, Wanted, number, select, skeleton};
 use crate::error::{Error, Result};
-use crate::planner::{Parameters, Scope};
 
 pub(super) fn plan(
     delete: &Delete,
     statement: &ast::Statement,
-    scope: &Scope,
-    declared: &[u32],
+    around: &Around<'_>,
 ) -> Result<Planned> {
+    let scope = around.scope;
     let target = Target::of(&table(delete)?.relation, "DELETE", scope)?;
     let mut query = skeleton("SELECT 1 FROM t")?;
     let inner = select(&mut query)?;
@@ -22,15 +22,26 @@ pub(super) fn plan(
     }];
     inner.from.extend(delete.using.iter().flatten().cloned());
     inner.selection = delete.selection.clone();
+    let beside = delete.using.is_some();
     let change = Change {
         target: &target,
+        with: around.with,
         query,
         action: number(0),
         values: Vec::new(),
-        parameters: Parameters::of(statement, declared)?,
+        parameters: around.parameters(statement)?,
+        returning: delete.returning.as_deref().map(|items| Wanted {
+            items,
+            beside,
+            merged: None,
+        }),
     };
-    let (plan, values, parameters) = change.plan(scope)?;
-    let returning = target.returning(delete.returning.as_deref(), scope)?;
+    let Finding {
+        plan,
+        values,
+        parameters,
+        returning,
+    } = change.plan(scope)?;
     Ok(Planned {
         verb: "DELETE",
         actions: vec![Action::Delete],

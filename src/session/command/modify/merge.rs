@@ -6,8 +6,11 @@ use datafusion::sql::sqlparser::ast::{
 };
 use tessera_catalog::model::{Column, Privilege};
 
+use super::around::Around;
 use super::assign::{assignments, both, place, value_of};
-use super::change::{Action, Change, Planned, Target, Value, number, select, skeleton};
+use super::change::{
+    Action, Change, Finding, Planned, Target, Value, Wanted, number, select, skeleton,
+};
 use crate::error::{Error, Result};
 use crate::planner::{Parameters, Scope};
 use crate::session::command::default;
@@ -29,14 +32,18 @@ struct Clauses {
 pub(super) fn plan(
     merge: &Merge,
     statement: &ast::Statement,
-    scope: &Scope,
-    declared: &[u32],
+    around: &Around<'_>,
 ) -> Result<Planned> {
-    if merge.output.is_some() {
-        return Err(Error::Unsupported("MERGE … RETURNING".to_owned()));
-    }
+    let scope = around.scope;
+    let returning = match &merge.output {
+        None => None,
+        Some(ast::OutputClause::Returning { select_items, .. }) => Some(select_items.as_slice()),
+        Some(ast::OutputClause::Output { .. }) => {
+            return Err(Error::Unsupported("MERGE … OUTPUT".to_owned()));
+        }
+    };
     let target = Target::of(&merge.table, "MERGE INTO", scope)?;
-    let mut parameters = Parameters::of(statement, declared)?;
+    let mut parameters = around.parameters(statement)?;
     let live: Vec<&Column> = target.table()?.live_columns().collect();
     let mut clauses = Clauses::default();
     for clause in &merge.clauses {
@@ -60,11 +67,22 @@ pub(super) fn plan(
     let change = Change {
         query: joined(merge, source, &target)?,
         target: &target,
+        with: around.with,
         action,
         values: clauses.values,
         parameters,
+        returning: returning.map(|items| Wanted {
+            items,
+            beside: true,
+            merged: Some(&clauses.actions),
+        }),
     };
-    let (plan, values, parameters) = change.plan(scope)?;
+    let Finding {
+        plan,
+        values,
+        parameters,
+        returning,
+    } = change.plan(scope)?;
     let mut rights = clauses.rights;
     // The right to change rows comes first: it lets the statement read what stays.
     rights.sort_by_key(|(privilege, _)| *privilege == Privilege::Insert);
@@ -75,7 +93,7 @@ pub(super) fn plan(
         values,
         parameters,
         rights,
-        returning: None,
+        returning,
         found: target.found,
     })
 }

@@ -2,33 +2,29 @@
 //! statement brings, joined with the table by the key.
 
 use std::collections::HashSet;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use async_trait::async_trait;
 use datafusion::arrow::array::{Array, AsArray, RecordBatch};
-use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::catalog::{Session as EngineSession, TableProvider};
-use datafusion::common::{Result as EngineResult, ScalarValue};
-use datafusion::datasource::memory::MemorySourceConfig;
-use datafusion::logical_expr::{Expr as PlanExpr, ScalarUDF, TableType};
-use datafusion::physical_plan::ExecutionPlan;
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::sqlparser::ast::{
     self, BinaryOperator, ConflictTarget, DoUpdate, Expr, Ident, Insert, JoinConstraint,
     JoinOperator, SetExpr, TableAlias, TableFactor,
 };
+use futures::StreamExt;
 use tessera_catalog::key::KeyColumns;
 use tessera_catalog::model::{Column, Key, Privilege, Relation, Scope as Reach, Table};
 
 use super::assign::{assignments, both};
-use super::change::{Action, Change, Planned, Target, Value, number, skeleton};
+use super::change::{Action, Change, Finding, Planned, Target, Value, number, select, skeleton};
 use super::merge::case;
-use super::rewrite::{self, Rewrite};
+use super::rewrite::{self, Arbitration, Rewrite};
 use crate::error::{Error, Result};
 use crate::execute::Limits;
-use crate::planner::scope::RelationSizes;
-use crate::planner::{Parameters, Scope, SessionNames};
-use crate::policy::{self, Caller, check_columns};
+use crate::planner::{self, Parameters, Scope};
+use crate::policy::{self, Caller, Purpose, check_columns};
 use crate::session::Session;
+use crate::session::command::given::{Given, with_given};
 use crate::session::command::names::{folded, parts};
 use crate::session::command::query;
 use crate::session::write::{table, table_schema};
@@ -94,7 +90,9 @@ pub(in crate::session::command) fn arbiters<'a>(
 /// A planned DO UPDATE.
 pub(in crate::session::command) struct Upsert {
     planned: Planned,
-    rows: Arc<OnceLock<Vec<RecordBatch>>>,
+    /// Gives the table's rows that are in the way, whoever may see them.
+    conflicts: LogicalPlan,
+    rows: Given,
     arbiter: Key,
 }
 
@@ -107,7 +105,7 @@ impl Upsert {
         insert: &Insert,
         target: Option<&ConflictTarget>,
         update: &DoUpdate,
-        scope: &Scope,
+        (scope, with): (&Scope, Option<&ast::With>),
         parameters: &mut Parameters,
     ) -> Result<Self> {
         if target.is_none() {
@@ -142,23 +140,27 @@ impl Upsert {
         ));
         let action = case(cases);
         let values = values(&action, &live, assigned);
-        let rows = Arc::new(OnceLock::new());
-        let brought = Excluded {
-            schema: table_schema(of_table, &scope.zone),
-            rows: Arc::clone(&rows),
-        };
-        let scope = with_excluded(scope, Arc::new(brought));
+        let rows = Given::new(table_schema(of_table, &scope.zone));
+        let scope = with_given(scope, EXCLUDED, &rows);
+        let conflicts = conflicts(&changed, &arbiter, of_table, &scope)?;
         let change = Change {
+            with,
+            returning: None,
             query: joined(&changed, &arbiter, of_table)?,
             target: &changed,
             action,
             values,
             parameters: parameters.clone(),
         };
-        let (plan, values, types) = change.plan(&scope)?;
+        let Finding {
+            plan,
+            values,
+            parameters: types,
+            ..
+        } = change.plan(&scope)?;
         Ok(Self {
             planned: Planned {
-                verb: "MERGE",
+                verb: "INSERT",
                 actions: vec![Action::Insert, Action::Update(places), Action::Nothing],
                 plan,
                 values,
@@ -167,6 +169,7 @@ impl Upsert {
                 returning: None,
                 found: changed.found,
             },
+            conflicts,
             rows,
             arbiter,
         })
@@ -195,7 +198,8 @@ impl Upsert {
         let of_table = table(&found.relation)?;
         let key = KeyColumns::of(of_table, &self.arbiter);
         let hashes = distinct_keys(&key, of_table, &rows, scope)?;
-        if self.rows.set(rows).is_err() {
+        let proposed = rows.clone();
+        if !self.rows.tell(rows) {
             return Err(Error::internal("the rows of a statement came twice"));
         }
         let plan = query::bind(self.planned.plan.clone(), parameters)?;
@@ -205,6 +209,10 @@ impl Upsert {
         let reads = returns || planned.reads(&checked);
         let (found, judged) = (&planned.found, planned.judged());
         let rules = query::row_checks(session, found, caller, scope, &judged, reads).await?;
+        let conflicting = match rules.binds() {
+            true => self.conflicting(session, (caller, scope), limits).await?,
+            false => Vec::new(),
+        };
         let mut opened = query::load(session, checked.tables(), caller, scope).await?;
         opened.keep_files_with(found, &key, &hashes).await?;
         let guarded = checked.open(&opened)?;
@@ -218,8 +226,45 @@ impl Upsert {
             scope,
             limits,
         };
-        work.run_arbitrated(session, &granted, changes).await
+        let arbitration = Arbitration {
+            proposed: &proposed,
+            conflicting,
+        };
+        work.run_arbitrated(session, &granted, changes, arbitration)
+            .await
     }
+
+    /// The rows that are in the way.
+    async fn conflicting(
+        &self,
+        session: &mut Session,
+        (caller, scope): (&Caller, &Scope),
+        limits: Limits,
+    ) -> Result<Vec<RecordBatch>> {
+        // Nothing but the server's own comparison of keys and the policies see these rows.
+        let plan = self.conflicts.clone();
+        let guarded = query::guard_for(session, plan, caller, scope, Purpose::Definition).await?;
+        let schema = table_schema(table(&self.planned.found.relation)?, &scope.zone);
+        let mut found = query::unobserved(session, guarded, scope, limits);
+        let mut rows = Vec::new();
+        while let Some(batch) = found.next().await {
+            rows.push(super::as_schema(&batch?, &schema)?);
+        }
+        Ok(rows)
+    }
+}
+
+/// The plan that finds what is in the way of the rows that a statement brings.
+fn conflicts(target: &Target, key: &Key, table: &Table, scope: &Scope) -> Result<LogicalPlan> {
+    let mut query = joined(target, key, table)?;
+    let select = select(&mut query)?;
+    let own = |column: &Column| vec![target.qualifier.clone(), quoted(&column.name)];
+    let columns = table.live_columns().map(own);
+    select.projection = columns
+        .map(|name| ast::SelectItem::UnnamedExpr(Expr::CompoundIdentifier(name)))
+        .collect();
+    select.selection = Some(Expr::IsNotNull(Box::new(target.row())));
+    planner::plan_change(query, scope, &[])
 }
 
 /// The keys of all rows.
@@ -351,98 +396,4 @@ fn joined(target: &Target, key: &Key, table: &Table) -> Result<ast::Query> {
         return Ok(query);
     }
     Err(Error::internal("not a join"))
-}
-
-/// The rows that a statement brings, once they are known.
-#[derive(Debug)]
-struct Excluded {
-    schema: SchemaRef,
-    rows: Arc<OnceLock<Vec<RecordBatch>>>,
-}
-
-#[async_trait]
-impl TableProvider for Excluded {
-    fn schema(&self) -> SchemaRef {
-        Arc::clone(&self.schema)
-    }
-
-    fn table_type(&self) -> TableType {
-        TableType::Temporary
-    }
-
-    async fn scan(
-        &self,
-        _: &dyn EngineSession,
-        projection: Option<&Vec<usize>>,
-        _: &[PlanExpr],
-        _: Option<usize>,
-    ) -> EngineResult<Arc<dyn ExecutionPlan>> {
-        let partitions = [self.rows.get().cloned().unwrap_or_default()];
-        let schema = Arc::clone(&self.schema);
-        let exec = MemorySourceConfig::try_new_exec(&partitions, schema, projection.cloned())?;
-        Ok(exec)
-    }
-}
-
-/// The names of a statement, with the rows that it brings.
-fn with_excluded(scope: &Scope, rows: Arc<dyn TableProvider>) -> Scope {
-    Scope {
-        system: Arc::clone(&scope.system),
-        database: Arc::clone(&scope.database),
-        search_path: scope.search_path.clone(),
-        zone: Arc::clone(&scope.zone),
-        state: Arc::clone(&scope.state),
-        row_security: scope.row_security,
-        session: Arc::new(WithExcluded {
-            session: Arc::clone(&scope.session),
-            rows,
-        }),
-    }
-}
-
-struct WithExcluded {
-    session: Arc<dyn SessionNames>,
-    rows: Arc<dyn TableProvider>,
-}
-
-impl SessionNames for WithExcluded {
-    fn function(&self, name: &str) -> Option<Arc<ScalarUDF>> {
-        self.session.function(name)
-    }
-
-    fn function_names(&self) -> Vec<String> {
-        self.session.function_names()
-    }
-
-    fn system_table(
-        &self,
-        schema: &str,
-        name: &str,
-        hidden: bool,
-    ) -> Option<Arc<dyn TableProvider>> {
-        self.session.system_table(schema, name, hidden)
-    }
-
-    fn shows_logins(&self) -> bool {
-        self.session.shows_logins()
-    }
-
-    fn system_rows(&self, function: &str) -> Option<Arc<dyn TableProvider>> {
-        self.session.system_rows(function)
-    }
-
-    fn is_momentary(&self) -> bool {
-        self.session.is_momentary()
-    }
-
-    fn wanted_sizes(&self) -> Option<Arc<OnceLock<RelationSizes>>> {
-        self.session.wanted_sizes()
-    }
-
-    fn temporary_table(&self, name: &str) -> Option<Arc<dyn TableProvider>> {
-        match name {
-            EXCLUDED => Some(Arc::clone(&self.rows)),
-            _ => self.session.temporary_table(name),
-        }
-    }
 }

@@ -1,6 +1,6 @@
 //! Files that hold changed rows are read again and written anew, with the rows that stay.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
@@ -9,6 +9,7 @@ use datafusion::arrow::array::{
 use datafusion::arrow::compute::{self, concat_batches, kernels::cmp::distinct, kernels::zip::zip};
 use datafusion::arrow::datatypes::Int64Type;
 use datafusion::arrow::error::ArrowError;
+use datafusion::arrow::util::display::array_value_to_string;
 use datafusion::error::DataFusionError;
 use futures::StreamExt;
 use tessera_catalog::id::{Part, Space};
@@ -19,13 +20,13 @@ use tessera_catalog::storage::DataFile;
 use super::as_schema;
 use super::change::{Action, LEADING_COLUMNS, Planned};
 use crate::error::{Error, Result};
-use crate::execute::{BatchStream, Execution, Limits};
+use crate::execute::{self, BatchStream, Execution, Limits};
 use crate::planner::Scope;
 use crate::policy::{self, Caller, Granted, Judged, RowChecks};
 use crate::session::Session;
-use crate::session::command::{default, query};
+use crate::session::command::default;
 use crate::session::keys::{KeyCheck, KeyGuard};
-use crate::session::opener::Opened;
+use crate::session::opener::{Opened, space};
 use crate::session::write::{RowWriter, Writing, table, tenant_index};
 
 /// A row that is changed.
@@ -44,7 +45,7 @@ pub(super) struct Changes {
     touched: Vec<Touched>,
     /// Rows of `values` that are new in the table.
     inserted: Vec<u64>,
-    /// The new values; none for a DELETE.
+    /// The new values, and what RETURNING names beside the table; none for a plain DELETE.
     values: Option<RecordBatch>,
 }
 
@@ -57,7 +58,9 @@ pub(super) async fn collect(mut found: BatchStream, planned: &Planned) -> Result
     let mut inserted = Vec::new();
     let mut values: Vec<RecordBatch> = Vec::new();
     let mut count = 0_u64;
-    let of_values: Vec<usize> = (LEADING_COLUMNS..LEADING_COLUMNS + planned.values.len()).collect();
+    let beside = planned.returning.as_ref().map_or(0, |r| r.beside().len());
+    let given = planned.values.len() + beside;
+    let of_values: Vec<usize> = (LEADING_COLUMNS..LEADING_COLUMNS + given).collect();
     while let Some(batch) = found.next().await {
         let batch = batch?;
         let [files, rows, actions] = [0, 1, 2].map(|column| {
@@ -105,6 +108,14 @@ pub(super) async fn collect(mut found: BatchStream, planned: &Planned) -> Result
     })
 }
 
+/// What INSERT … ON CONFLICT DO UPDATE is about.
+pub(super) struct Arbitration<'a> {
+    /// All rows that the statement brings.
+    pub(super) proposed: &'a [RecordBatch],
+    /// The rows in their way, whoever may see them; none where no policy binds the caller.
+    pub(super) conflicting: Vec<RecordBatch>,
+}
+
 /// What is read again, and under which numbers it was read before.
 #[derive(Default)]
 struct Reread {
@@ -142,7 +153,7 @@ impl Rewrite<'_> {
         granted: &Granted,
         changes: Changes,
     ) -> Result<(u64, Vec<RecordBatch>)> {
-        self.run_as(session, granted, changes, false).await
+        self.run_as(session, granted, changes, None).await
     }
 
     /// As [`Rewrite::run`], for a statement that did something else where a key was there.
@@ -151,8 +162,10 @@ impl Rewrite<'_> {
         session: &mut Session,
         granted: &Granted,
         changes: Changes,
+        arbitration: Arbitration<'_>,
     ) -> Result<(u64, Vec<RecordBatch>)> {
-        self.run_as(session, granted, changes, true).await
+        self.run_as(session, granted, changes, Some(arbitration))
+            .await
     }
 
     async fn run_as(
@@ -160,7 +173,7 @@ impl Rewrite<'_> {
         session: &mut Session,
         granted: &Granted,
         changes: Changes,
-        arbitrated: bool,
+        arbitration: Option<Arbitration<'_>>,
     ) -> Result<(u64, Vec<RecordBatch>)> {
         let of_table = table(&granted.found().relation)?;
         let relation = &granted.found().relation;
@@ -168,7 +181,7 @@ impl Rewrite<'_> {
             true => KeyGuard::new(session, relation, &self.scope.zone, KeyCheck::AtEnd)?,
             false => None,
         };
-        let keys = keys.map(|keys| keys.arbitrated(arbitrated));
+        let keys = keys.map(|keys| keys.arbitrated(arbitration.is_some()));
         let mut writer = RowWriter::new(
             granted,
             Writing {
@@ -179,17 +192,30 @@ impl Rewrite<'_> {
                 system: &self.caller.system,
                 zone: &self.scope.zone,
                 checks: default::compile_checks(of_table, self.scope)?,
-                operation: self.planned.verb,
+                operation: match self.planned.verb {
+                    "INSERT" => "MERGE",
+                    verb => verb,
+                },
             },
-        )?;
+        )?
+        .apart(session.transaction.is_together());
         let execution = session.execution(&self.scope.state, self.limits);
+        if let Some(arbitration) = arbitration {
+            let proposed = arbitration.proposed.iter();
+            let proposed: Vec<RecordBatch> = proposed
+                .map(|rows| writer.completed(rows))
+                .collect::<Result<_>>()?;
+            self.arbitrate(&proposed, &arbitration.conflicting, &execution)
+                .await?;
+        }
         let mut returned = Vec::new();
         let mut emptied: BTreeSet<Part> = BTreeSet::new();
         let reread = self.reread(&changes, &mut writer, &mut emptied);
         if !reread.branches.is_empty() {
             let stored = self.opened.rows(granted.found(), reread.branches.clone())?;
             let guarded = policy::guard_changed(granted, stored)?;
-            let mut batches = query::stream(session, guarded, self.scope, self.limits);
+            // How many rows files hold tells of those that policies hide: nobody observes this.
+            let mut batches = execute::run(guarded, &execution);
             while let Some(batch) = batches.next().await {
                 for (file, space, rows) in runs(&batch?, &reread)? {
                     let run = Run {
@@ -203,11 +229,12 @@ impl Rewrite<'_> {
                 }
             }
         }
-        if !changes.inserted.is_empty() {
-            let rows = self.inserted(&changes, &writer)?;
+        for inserted in self.in_order(&changes)? {
+            let rows = self.inserted(&changes, &inserted, &writer)?;
             let rows = writer.completed(&rows)?;
             let allowed = self.rules.allow(&rows, Judged::Inserted, &execution);
-            returned.push(writer.write(allowed.await?).await?);
+            let written = writer.write(allowed.await?).await?;
+            returned.push(self.with_beside(written, &inserted, &changes)?);
         }
         let written = writer.finish().await?;
         for part in emptied {
@@ -218,6 +245,23 @@ impl Rewrite<'_> {
         }
         let rows = changes.touched.len() + changes.inserted.len();
         Ok((rows as u64, returned))
+    }
+
+    /// Judges all rows that a statement brings, inserted or not, and those in their way.
+    async fn arbitrate(
+        &self,
+        proposed: &[RecordBatch],
+        conflicting: &[RecordBatch],
+        execution: &Execution,
+    ) -> Result<()> {
+        for rows in proposed {
+            self.rules.allow(rows, Judged::Inserted, execution).await?;
+        }
+        for rows in conflicting {
+            let judged = Judged::Conflicting;
+            self.rules.allow(rows, judged, execution).await?;
+        }
+        Ok(())
     }
 
     /// Whether rows may have keys afterwards that they did not have before.
@@ -326,12 +370,15 @@ impl Rewrite<'_> {
         let stored = as_schema(&rows.project(&live).map_err(engine)?, writer.schema())?;
         let touched = changes.of_file(file);
         let (mut kept, mut updated, mut deleted) = (Vec::new(), Vec::new(), Vec::new());
-        let mut changed = Vec::new();
+        let (mut changed, mut gone) = (Vec::new(), Vec::new());
         for (index, place) in (0_u32..).zip(places.values()) {
             match touched.binary_search_by_key(place, |touched| touched.row) {
                 Err(_) => kept.push(index),
                 Ok(found) => match &self.planned.actions[touched[found].action] {
-                    Action::Delete => deleted.push(index),
+                    Action::Delete => {
+                        deleted.push(index);
+                        gone.push(touched[found].value);
+                    }
                     Action::Update(_) => {
                         updated.push(index);
                         changed.push(touched[found]);
@@ -353,13 +400,15 @@ impl Rewrite<'_> {
             let new = self.updated(&old, &changed, changes)?;
             let new = writer.completed(&new)?;
             let allowed = rules.allow(&new, Judged::Updated, execution).await?;
-            returned.push(writer.write(allowed).await?);
+            let written = writer.write(allowed).await?;
+            let values: Vec<u64> = changed.iter().map(|touched| touched.value).collect();
+            returned.push(self.with_beside(written, &values, changes)?);
         }
         if !deleted.is_empty() {
             let old = take(&stored, deleted)?;
             let rules = self.rules;
             rules.allow(&old, Judged::MergeDeleted, execution).await?;
-            returned.push(old);
+            returned.push(self.with_beside(old, &gone, changes)?);
         }
         Ok(())
     }
@@ -411,20 +460,72 @@ impl Rewrite<'_> {
     }
 
     /// The rows that MERGE inserts; it has values for all columns.
-    fn inserted(&self, changes: &Changes, writer: &RowWriter) -> Result<RecordBatch> {
+    fn inserted(
+        &self,
+        changes: &Changes,
+        inserted: &[u64],
+        writer: &RowWriter,
+    ) -> Result<RecordBatch> {
         let Some(values) = &changes.values else {
             return Err(Error::internal("an insert without values"));
         };
-        let taken = UInt64Array::from(changes.inserted.clone());
-        let columns = values
-            .columns()
-            .iter()
-            .map(|column| compute::take(column, &taken, None))
+        let own: Vec<usize> = (0..self.planned.values.len()).collect();
+        let values = values.project(&own).map_err(engine)?;
+        as_schema(&taken(&values, inserted)?, writer.schema())
+    }
+
+    /// New rows in groups that a writer gives back in their order: an operator's go to the tenants
+    /// that they name.
+    fn in_order(&self, changes: &Changes) -> Result<Vec<Vec<u64>>> {
+        if changes.inserted.is_empty() {
+            return Ok(Vec::new());
+        }
+        let found = &self.planned.found;
+        let of_table = table(&found.relation)?;
+        let beside = self.planned.returning.as_ref().map(|r| r.beside());
+        let is_union = space(found, of_table, self.caller.database.id).is_none();
+        let tenants = changes.values.as_ref().map(|values| values.column(0));
+        let (true, Some(tenants)) = (is_union && beside.is_some_and(|b| !b.is_empty()), tenants)
+        else {
+            return Ok(vec![changes.inserted.clone()]);
+        };
+        let mut groups: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+        for row in &changes.inserted {
+            let index = usize::try_from(*row).unwrap_or(usize::MAX);
+            let name = array_value_to_string(tenants, index).map_err(engine)?;
+            groups.entry(name).or_default().push(*row);
+        }
+        Ok(groups.into_values().collect())
+    }
+
+    /// Written rows with what RETURNING names beside them; `values` are their rows among the values.
+    fn with_beside(
+        &self,
+        rows: RecordBatch,
+        values: &[u64],
+        changes: &Changes,
+    ) -> Result<RecordBatch> {
+        let Some(returning) = &self.planned.returning else {
+            return Ok(rows);
+        };
+        let (Some(all), false) = (&changes.values, returning.beside().is_empty()) else {
+            return Ok(rows);
+        };
+        let own = self.planned.values.len();
+        let of_beside: Vec<usize> = (own..own + returning.beside().len()).collect();
+        let beside = taken(&all.project(&of_beside).map_err(engine)?, values)?;
+        let columns = rows.columns().iter().chain(beside.columns());
+        let columns = columns
+            .zip(returning.schema().fields())
+            .map(|(column, field)| compute::cast(column, field.data_type()))
             .collect::<Result<Vec<_>, _>>()
             .map_err(engine)?;
-        let rows = RecordBatch::try_new(values.schema(), columns).map_err(engine)?;
-        as_schema(&rows, writer.schema())
+        RecordBatch::try_new(Arc::clone(returning.schema()), columns).map_err(engine)
     }
+}
+
+fn taken(rows: &RecordBatch, indices: &[u64]) -> Result<RecordBatch> {
+    compute::take_record_batch(rows, &UInt64Array::from(indices.to_vec())).map_err(engine)
 }
 
 impl Changes {

@@ -3,20 +3,22 @@
 use datafusion::sql::sqlparser::ast::{self, TableWithJoins, Update, UpdateTableFromKind};
 use tessera_catalog::model::{Column, Privilege};
 
+use super::around::Around;
 use super::assign::assignments;
-use super::change::{Action, Change, Planned, Target, Value, number, select, skeleton};
+use super::change::{
+    Action, Change, Finding, Planned, Target, Value, Wanted, number, select, skeleton,
+};
 use crate::error::{Error, Result};
-use crate::planner::{Parameters, Scope};
 
 pub(super) fn plan(
     update: &Update,
     statement: &ast::Statement,
-    scope: &Scope,
-    declared: &[u32],
+    around: &Around<'_>,
 ) -> Result<Planned> {
+    let scope = around.scope;
     refuse(update)?;
     let target = Target::of(&update.table.relation, "UPDATE", scope)?;
-    let mut parameters = Parameters::of(statement, declared)?;
+    let mut parameters = around.parameters(statement)?;
     let live: Vec<&Column> = target.table()?.live_columns().collect();
     let name = &target.found.relation.name;
     let assigned = assignments(&update.assignments, &live, name, scope, &mut parameters)?;
@@ -42,15 +44,26 @@ pub(super) fn plan(
             expr,
         })
         .collect();
+    let beside = update.from.is_some();
     let change = Change {
         target: &target,
+        with: around.with,
         query,
         action: number(0),
         values,
         parameters,
+        returning: update.returning.as_deref().map(|items| Wanted {
+            items,
+            beside,
+            merged: None,
+        }),
     };
-    let (plan, values, parameters) = change.plan(scope)?;
-    let returning = target.returning(update.returning.as_deref(), scope)?;
+    let Finding {
+        plan,
+        values,
+        parameters,
+        returning,
+    } = change.plan(scope)?;
     Ok(Planned {
         verb: "UPDATE",
         actions: vec![Action::Update(places)],

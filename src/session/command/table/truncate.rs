@@ -14,7 +14,7 @@ use crate::policy::{Object, check};
 use crate::session::Session;
 use crate::session::opener::space;
 use crate::session::reply::Reply;
-use crate::session::transaction::PendingPart;
+use crate::session::transaction::{Fresh, PendingPart};
 use crate::session::write::table;
 
 pub(in crate::session::command) async fn truncate(
@@ -70,6 +70,7 @@ pub(in crate::session::command) async fn truncate(
             }
             session.transaction.replace_rows(&part, Vec::new());
             session.transaction.write(PendingPart {
+                fresh: Fresh::default(),
                 part,
                 database: found.home,
                 relation: Arc::clone(&found.relation),
