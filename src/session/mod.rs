@@ -10,6 +10,7 @@ mod copy_sink;
 mod cursor;
 mod directory;
 mod engine;
+mod foreign;
 mod keys;
 mod names;
 mod opener;
@@ -437,11 +438,12 @@ impl Session {
         let changed_names = self.transaction.is_dirty();
         let arbitrated = self.transaction.is_arbitrated();
         let _locks = self.transaction.take_locks();
+        let foreign = self.transaction.foreign_names();
         let commit = self.transaction.take_commit();
         let done = if commit.databases.is_empty() && commit.parts.is_empty() {
             Ok(())
         } else {
-            let claimants = keys::Claimants::of(&commit);
+            let claimants = keys::Claimants::of(&commit, foreign);
             let catalog = self.engine.catalog.clone();
             match catalog.commit(commit).await {
                 Ok(()) => Ok(()),

@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, RecordBatch};
 use tessera_catalog::Catalog;
-use tessera_catalog::commit::{Claim, Commit, DatabaseChange, PartChange, TableVersions};
+use tessera_catalog::commit::{
+    Claim, Commit, DatabaseChange, KeyReference, PartChange, TableVersions,
+};
 use tessera_catalog::id::{DatabaseId, Oid, Part, TableUuid};
 use tessera_catalog::key::{KeyColumns, KeySet};
 use tessera_catalog::locks::{Owner, PartLock};
@@ -17,6 +19,7 @@ use tessera_catalog::model::{
 };
 use tessera_catalog::storage::{DataFile, Snapshot};
 
+use super::keys::ForeignName;
 use crate::error::{Error, Result};
 
 /// Where a session stands.
@@ -55,8 +58,19 @@ pub(super) struct PendingPart {
     pub claims: Vec<Claim>,
     /// Whether a statement did something else for a key that it found.
     pub arbitrated: bool,
+    /// What foreign keys of these rows, or to them, rely on.
+    pub references: Vec<Referring>,
+    /// The foreign keys to the table that were looked at when rows went.
+    pub referred_by: Vec<Oid>,
     /// The keys of `rows`, as far as they were asked for.
     pub known: Vec<KnownKeys>,
+}
+
+/// What a foreign key relies on, and its names for errors.
+#[derive(Debug, Clone)]
+pub(super) struct Referring {
+    pub reference: KeyReference,
+    pub name: ForeignName,
 }
 
 /// The keys of a part's rows in memory.
@@ -106,6 +120,28 @@ impl PendingPart {
             known.batches = self.rows.len();
         }
         Ok(Arc::clone(&known.hashes))
+    }
+
+    fn add_reference(&mut self, new: Referring) {
+        let place = |of: &Referring| {
+            let KeyReference {
+                expects,
+                constraint,
+                part,
+                ..
+            } = of.reference;
+            (expects, constraint, part)
+        };
+        let own = self
+            .references
+            .iter_mut()
+            .find(|own| place(own) == place(&new));
+        match own {
+            // The base stays the older one, as of claims.
+            Some(own) => Arc::make_mut(&mut own.reference.hashes)
+                .extend(new.reference.hashes.iter().copied()),
+            None => self.references.push(new),
+        }
     }
 
     fn add_claim(&mut self, claim: Claim) {
@@ -403,9 +439,19 @@ impl Transaction {
             removed: Vec::new(),
             claims: Vec::new(),
             known: Vec::new(),
+            references: Vec::new(),
+            referred_by: Vec::new(),
             ..written.clone()
         });
         pending.arbitrated |= written.arbitrated;
+        for reference in written.references {
+            pending.add_reference(reference);
+        }
+        for foreign_key in written.referred_by {
+            if !pending.referred_by.contains(&foreign_key) {
+                pending.referred_by.push(foreign_key);
+            }
+        }
         for claim in written.claims {
             pending.add_claim(claim);
         }
@@ -428,6 +474,28 @@ impl Transaction {
                 None => pending.removed.push(file),
             }
         }
+    }
+
+    /// Keeps what a foreign key relies on with a part that the transaction has changed.
+    pub(super) fn rely_on(&mut self, part: &Part, reference: Referring) {
+        if let Some(pending) = self.changes.parts.get_mut(part) {
+            pending.add_reference(reference);
+        }
+    }
+
+    /// Takes note of a new foreign key to a table, whose rows were all looked at.
+    pub(super) fn know_reference(&mut self, table: TableUuid, foreign_key: Oid) {
+        let parts = self.changes.parts.values_mut();
+        for pending in parts.filter(|pending| pending.part.table == table) {
+            pending.referred_by.push(foreign_key);
+        }
+    }
+
+    /// The names of the foreign keys that the transaction relies on.
+    pub(super) fn foreign_names(&self) -> Vec<ForeignName> {
+        let parts = self.changes.parts.values();
+        let references = parts.flat_map(|pending| &pending.references);
+        references.map(|referring| referring.name.clone()).collect()
     }
 
     /// The rows in memory of one table's parts.
@@ -602,7 +670,7 @@ impl Transaction {
             changes:
                 Changes {
                     overlays,
-                    parts,
+                    mut parts,
                     temporary,
                     unmoved,
                 },
@@ -618,6 +686,11 @@ impl Transaction {
                 changes: overlay.changes,
             })
             .collect();
+        let references = parts
+            .values_mut()
+            .flat_map(|pending| std::mem::take(&mut pending.references))
+            .map(|referring| referring.reference)
+            .collect();
         let parts = parts
             .into_values()
             .filter(|p| !(p.added.is_empty() && p.rows.is_empty() && p.removed.is_empty()))
@@ -629,6 +702,7 @@ impl Transaction {
                 rows: pending.rows,
                 removed: pending.removed,
                 claims: pending.claims,
+                referred_by: pending.referred_by,
                 operation: pending.operation,
             })
             .collect();
@@ -636,6 +710,7 @@ impl Transaction {
             databases,
             parts,
             unmoved,
+            references,
         }
     }
 

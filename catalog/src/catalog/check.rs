@@ -8,8 +8,7 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::id::{DatabaseId, Oid};
 use crate::model::{
-    Change, Database, MaskingPolicy, Relation, RelationBody, Role, RowSecurity, Schema, Scope,
-    Table,
+    Change, Database, MaskingPolicy, Relation, Role, RowSecurity, Schema, Scope, Table,
 };
 
 /// Names that the system takes and tenants must not use.
@@ -401,11 +400,18 @@ fn check_references(
     if fits { Ok(()) } else { Err(Error::Conflict) }
 }
 
+/// Whether a relation cannot be without another.
 fn reads(relation: &Relation, oid: Oid) -> bool {
-    match &relation.body {
-        RelationBody::Table(_) | RelationBody::Sequence(_) => false,
-        RelationBody::View(view) => view.references.iter().any(|r| r.relation == oid),
-    }
+    relation.oid != oid && needs(relation).any(|needed| needed == oid)
+}
+
+/// The relations that a view reads, or that a table refers to.
+fn needs(relation: &Relation) -> impl Iterator<Item = Oid> {
+    let view = relation.view().into_iter();
+    let read = view.flat_map(|view| view.references.iter().map(|r| r.relation));
+    let table = relation.table().into_iter();
+    let referred = table.flat_map(|table| table.foreign_keys().map(|(_, f)| f.relation));
+    read.chain(referred)
 }
 
 /// Whether a policy names a role of the same database.
@@ -431,12 +437,11 @@ fn reads_what_exists(
     system: &Database,
     relation: &Relation,
 ) -> bool {
-    let Some(view) = relation.view() else {
-        return true;
-    };
-    view.references
-        .iter()
-        .map(|reference| reference.relation)
+    // The transaction may have taken away again what it put there first.
+    let newest = next.relations.get(&relation.oid);
+    newest
+        .into_iter()
+        .flat_map(|newest| needs(newest))
         .all(|oid| {
             let is_of_system = (Oid::FIRST_OF_SYSTEM..Oid::FIRST_OF_TENANT).contains(&oid.0);
             if next.id != DatabaseId::System && is_of_system {

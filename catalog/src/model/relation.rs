@@ -57,6 +57,12 @@ impl Table {
         self.columns.iter().filter(|column| !column.dropped)
     }
 
+    /// Its foreign keys, enforced or not.
+    pub fn foreign_keys(&self) -> impl Iterator<Item = (&Key, &ForeignKey)> {
+        let keys = self.keys.iter();
+        keys.filter_map(|key| Some((key, key.foreign()?)))
+    }
+
     /// The live column of this name.
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.live_columns().find(|column| column.name == name)
@@ -129,7 +135,15 @@ impl Key {
     pub fn has_index(&self) -> bool {
         match self.kind {
             KeyKind::Primary | KeyKind::Unique => true,
-            KeyKind::Foreign { .. } => false,
+            KeyKind::Foreign(_) => false,
+        }
+    }
+
+    /// What the key refers to, if it is a foreign one.
+    pub fn foreign(&self) -> Option<&ForeignKey> {
+        match &self.kind {
+            KeyKind::Foreign(foreign) => Some(foreign),
+            KeyKind::Primary | KeyKind::Unique => None,
         }
     }
 
@@ -144,7 +158,61 @@ impl Key {
 pub enum KeyKind {
     Primary,
     Unique,
-    Foreign { relation: Oid, columns: Vec<i16> },
+    Foreign(ForeignKey),
+}
+
+/// What a foreign key refers to, and what happens when that goes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ForeignKey {
+    /// The table that is referred to.
+    pub relation: Oid,
+    /// Numbers of its columns, in the order of the key's own.
+    pub columns: Vec<i16>,
+    #[serde(default)]
+    pub on_update: ForeignAction,
+    #[serde(default)]
+    pub on_delete: ForeignAction,
+    /// MATCH FULL: a row's key is NULL in all columns or in none.
+    #[serde(default)]
+    pub match_full: bool,
+}
+
+/// What happens to rows whose key goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum ForeignAction {
+    /// The statement fails, unless the key is there again at its end.
+    #[default]
+    NoAction,
+    /// The statement fails.
+    Restrict,
+    /// They go too, or take over the new key.
+    Cascade,
+    SetNull,
+    SetDefault,
+}
+
+impl ForeignAction {
+    /// The letter in `pg_constraint.confupdtype` and `confdeltype`.
+    pub fn letter(self) -> char {
+        match self {
+            Self::NoAction => 'a',
+            Self::Restrict => 'r',
+            Self::Cascade => 'c',
+            Self::SetNull => 'n',
+            Self::SetDefault => 'd',
+        }
+    }
+
+    /// The words in SQL.
+    pub fn keyword(self) -> &'static str {
+        match self {
+            Self::NoAction => "NO ACTION",
+            Self::Restrict => "RESTRICT",
+            Self::Cascade => "CASCADE",
+            Self::SetNull => "SET NULL",
+            Self::SetDefault => "SET DEFAULT",
+        }
+    }
 }
 
 /// A view: a query over objects that are named by number.

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::names::quote_ident;
 use super::scene::{Class, Constraint, Scene, attributes};
-use crate::model::{Key, KeyKind, Relation};
+use crate::model::{ForeignAction, ForeignKey, Key, KeyKind, Relation};
 
 impl Scene {
     /// A constraint as `ALTER TABLE … ADD CONSTRAINT name` would take it.
@@ -21,21 +21,36 @@ impl Scene {
         match &key.kind {
             KeyKind::Primary => format!("PRIMARY KEY ({columns})"),
             KeyKind::Unique => format!("UNIQUE ({columns})"),
-            KeyKind::Foreign {
-                relation: other,
-                columns: theirs,
-            } => {
-                let (name, theirs) = match self.relation(*other) {
-                    Some(found) => (
-                        self.class_label(Class::Relation(found)),
-                        column_list(found, theirs),
-                    ),
-                    None => (other.to_string(), String::new()),
-                };
-                let unchecked = if key.enforced { "" } else { " NOT VALID" };
-                format!("FOREIGN KEY ({columns}) REFERENCES {name}({theirs}){unchecked}")
+            KeyKind::Foreign(foreign) => self.foreign_text(relation, key, foreign),
+        }
+    }
+
+    fn foreign_text(&self, relation: &Relation, key: &Key, foreign: &ForeignKey) -> String {
+        let columns = column_list(relation, &key.columns);
+        let (name, theirs) = match self.relation(foreign.relation) {
+            Some(found) => (
+                self.class_label(Class::Relation(found)),
+                column_list(found, &foreign.columns),
+            ),
+            None => (foreign.relation.to_string(), String::new()),
+        };
+        let mut text = format!("FOREIGN KEY ({columns}) REFERENCES {name}({theirs})");
+        if foreign.match_full {
+            text.push_str(" MATCH FULL");
+        }
+        for (event, action) in [
+            (" ON UPDATE ", foreign.on_update),
+            (" ON DELETE ", foreign.on_delete),
+        ] {
+            if action != ForeignAction::NoAction {
+                text.push_str(event);
+                text.push_str(action.keyword());
             }
         }
+        if !key.enforced {
+            text.push_str(" NOT VALID");
+        }
+        text
     }
 
     /// A key's index as `CREATE INDEX` would make it.

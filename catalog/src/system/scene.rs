@@ -704,7 +704,7 @@ impl Constraint<'_> {
             Self::Key(key) => match key.kind {
                 KeyKind::Primary => 'p',
                 KeyKind::Unique => 'u',
-                KeyKind::Foreign { .. } => 'f',
+                KeyKind::Foreign(_) => 'f',
             },
         }
     }

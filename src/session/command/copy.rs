@@ -16,6 +16,7 @@ use crate::planner::source::{AsOf, Found, TableRef};
 use crate::policy::{Caller, Judged, check_columns};
 use crate::session::Session;
 use crate::session::copy_sink::{CopySink, Shape};
+use crate::session::foreign::ForeignGuard;
 use crate::session::keys::{KeyCheck, KeyGuard};
 use crate::session::reply::{
     Columns, CopyFormat, CopyHeader, CopyIn, CopyOptions, CopyOut, ForceColumns, LogVerbosity,
@@ -143,10 +144,12 @@ async fn copy_in(
         stored,
     )?;
     let keys = KeyGuard::new(session, &found.relation, &scope.zone, KeyCheck::AtOnce)?;
+    let foreign = ForeignGuard::new(session, caller, &found.relation, &scope.zone, None)?;
     let writer = RowWriter::new(
         &granted,
         Writing {
             keys,
+            foreign,
             generated: default::compile_generated(stored, scope)?,
             storage: session.engine.catalog.storage(),
             database: &caller.database,

@@ -23,6 +23,7 @@ use crate::planner::source::Found;
 use crate::planner::{self, Parameters, Scope, params};
 use crate::policy::{Caller, Judged, check_columns};
 use crate::session::Session;
+use crate::session::foreign::ForeignGuard;
 use crate::session::keys::{KeyCheck, KeyGuard};
 use crate::session::prepared::Prepared;
 use crate::session::reply::{Columns, Reply, Rows, RowsTag};
@@ -117,10 +118,12 @@ pub(super) async fn run(
     let mut batches = query::stream(session, guarded, &scope, limits);
     let relation = &planned.found.relation;
     let keys = KeyGuard::new(session, relation, &scope.zone, KeyCheck::AtOnce)?;
+    let foreign = ForeignGuard::new(session, &caller, relation, &scope.zone, None)?;
     let mut writer = RowWriter::new(
         &granted,
         Writing {
             keys,
+            foreign,
             generated: default::compile_generated(table(relation)?, &scope)?,
             storage: session.engine.catalog.storage(),
             database: &caller.database,

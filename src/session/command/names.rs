@@ -8,6 +8,7 @@ use tessera_catalog::id::{DatabaseId, Oid, Space};
 use tessera_catalog::model::{Change, Database, Relation, RelationBody, Schema, Scope as Reach};
 
 use super::sequence;
+use super::table::foreign::{dependants, without};
 use crate::error::{Error, Result};
 use crate::planner::Scope;
 use crate::planner::source::Found;
@@ -196,12 +197,14 @@ pub(super) async fn drop_relations(
             doomed.push(reader);
         }
     }
+    let released = release_foreign_keys(session, &database, &doomed, cascade)?;
     // A table's own sequences go with it.
     for oid in doomed.clone() {
         let own = sequence::owned_by(&database, oid, None);
         doomed.extend(own.into_iter().filter(|own| !oids.contains(own)));
     }
     let mut changes = drop_defaults(&database, &doomed, cascade)?;
+    changes.extend(released);
     for oid in &doomed {
         let Some(relation) = database.relations.get(oid) else {
             continue;
@@ -235,6 +238,41 @@ pub(super) async fn drop_relations(
         session.version += 1;
     }
     Ok(())
+}
+
+/// Takes away the foreign keys of tables that stay to tables that go.
+fn release_foreign_keys(
+    session: &mut Session,
+    database: &Database,
+    doomed: &[Oid],
+    cascade: bool,
+) -> Result<Vec<Change>> {
+    let mut released = Vec::new();
+    for oid in doomed {
+        let Some(parent) = database.relations.get(oid) else {
+            continue;
+        };
+        for (child, key) in dependants(database, *oid, |_| true) {
+            if doomed.contains(&child.oid) {
+                continue;
+            }
+            if !cascade {
+                return Err(Error::DependentObjects {
+                    object: format!("table {}", parent.name),
+                    detail: format!(
+                        "constraint {key} on table {} depends on table {}",
+                        child.name, parent.name
+                    ),
+                });
+            }
+            session.notice(Notice::plain(format!(
+                "drop cascades to constraint {key} on table {}",
+                child.name
+            )));
+            released.push((child, key));
+        }
+    }
+    Ok(without(&released))
 }
 
 /// Takes away the defaults that draw from sequences that go.
@@ -290,12 +328,12 @@ async fn check_tenant_dependants(
     }
     if cascade {
         return Err(Error::Unsupported(format!(
-            "DROP … CASCADE of a table that {of_tenants} views of tenants read"
+            "DROP … CASCADE of a table that {of_tenants} views and tables of tenants need"
         )));
     }
     Err(Error::DependentObjects {
         object: format!("table {}", relation.name),
-        detail: format!("{of_tenants} views of tenants depend on it."),
+        detail: format!("{of_tenants} views and tables of tenants depend on it."),
     })
 }
 

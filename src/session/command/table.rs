@@ -4,6 +4,7 @@ mod alter;
 mod column;
 mod create;
 mod existing;
+pub(super) mod foreign;
 mod truncate;
 
 pub(super) use alter::alter;

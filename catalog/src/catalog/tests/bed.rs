@@ -265,6 +265,7 @@ pub(super) fn values(space: Space, relation: &Arc<Relation>, values: &[i32]) -> 
         rows: vec![batch],
         removed: Vec::new(),
         claims: Vec::new(),
+        referred_by: Vec::new(),
         operation: "WRITE",
     }
 }

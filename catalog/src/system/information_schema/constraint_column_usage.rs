@@ -26,11 +26,8 @@ fn rows(scene: &Scene, rows: &mut Rows) {
                 Constraint::Check(check) => (relation, check_columns(relation, &check.expression)),
                 Constraint::Key(key) => match &key.kind {
                     KeyKind::Primary | KeyKind::Unique => (relation, key.columns.clone()),
-                    KeyKind::Foreign {
-                        relation: other,
-                        columns,
-                    } => match scene.relation(*other) {
-                        Some(other) => (other, columns.clone()),
+                    KeyKind::Foreign(foreign) => match scene.relation(foreign.relation) {
+                        Some(other) => (other, foreign.columns.clone()),
                         None => continue,
                     },
                 },

@@ -48,9 +48,10 @@ fn rows(scene: &Scene, rows: &mut Rows) {
                     column_name: column.name.as_ref(),
                     ordinal_position: position,
                     position_in_unique_constraint: match &key.kind {
-                        KeyKind::Foreign { relation: other, columns } => {
+                        KeyKind::Foreign(foreign) => {
+                            let columns = &foreign.columns;
                             let theirs = columns.get(position as usize - 1);
-                            position_in(scene.relation(*other), columns, theirs)
+                            position_in(scene.relation(foreign.relation), columns, theirs)
                         }
                         KeyKind::Primary | KeyKind::Unique => None,
                     },

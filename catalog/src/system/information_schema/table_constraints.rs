@@ -33,7 +33,7 @@ fn rows(scene: &Scene, rows: &mut Rows) {
                 Constraint::Key(key) => match key.kind {
                     KeyKind::Primary => ("PRIMARY KEY", key.enforced),
                     KeyKind::Unique => ("UNIQUE", key.enforced),
-                    KeyKind::Foreign { .. } => ("FOREIGN KEY", key.enforced),
+                    KeyKind::Foreign(_) => ("FOREIGN KEY", key.enforced),
                 },
             };
             let unique = matches!(kind, "UNIQUE");

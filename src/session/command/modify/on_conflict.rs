@@ -147,7 +147,7 @@ impl Upsert {
             schema: table_schema(of_table, &scope.zone),
             rows: Arc::clone(&rows),
         };
-        let scope = with_excluded(scope, Arc::new(brought));
+        let scope = with_rows(scope, EXCLUDED, Arc::new(brought));
         let change = Change {
             query: joined(&changed, &arbiter, of_table)?,
             target: &changed,
@@ -287,7 +287,7 @@ fn values(action: &Expr, live: &[&Column], assigned: Vec<(usize, Expr)>) -> Vec<
     brought.chain(updated).collect()
 }
 
-fn quoted(name: &str) -> Ident {
+pub(super) fn quoted(name: &str) -> Ident {
     Ident::with_quote('"', name)
 }
 
@@ -295,7 +295,7 @@ fn of_excluded(column: &str) -> Expr {
     Expr::CompoundIdentifier(vec![quoted(EXCLUDED), quoted(column)])
 }
 
-fn factor(name: ast::ObjectName, alias: Option<Ident>) -> TableFactor {
+pub(super) fn factor(name: ast::ObjectName, alias: Option<Ident>) -> TableFactor {
     TableFactor::Table {
         name,
         alias: alias.map(|name| TableAlias {
@@ -355,9 +355,9 @@ fn joined(target: &Target, key: &Key, table: &Table) -> Result<ast::Query> {
 
 /// The rows that a statement brings, once they are known.
 #[derive(Debug)]
-struct Excluded {
-    schema: SchemaRef,
-    rows: Arc<OnceLock<Vec<RecordBatch>>>,
+pub(super) struct Excluded {
+    pub(super) schema: SchemaRef,
+    pub(super) rows: Arc<OnceLock<Vec<RecordBatch>>>,
 }
 
 #[async_trait]
@@ -384,8 +384,8 @@ impl TableProvider for Excluded {
     }
 }
 
-/// The names of a statement, with the rows that it brings.
-fn with_excluded(scope: &Scope, rows: Arc<dyn TableProvider>) -> Scope {
+/// The names of a statement, with rows that it brings under a name of their own.
+pub(super) fn with_rows(scope: &Scope, name: &'static str, rows: Arc<dyn TableProvider>) -> Scope {
     Scope {
         system: Arc::clone(&scope.system),
         database: Arc::clone(&scope.database),
@@ -393,19 +393,21 @@ fn with_excluded(scope: &Scope, rows: Arc<dyn TableProvider>) -> Scope {
         zone: Arc::clone(&scope.zone),
         state: Arc::clone(&scope.state),
         row_security: scope.row_security,
-        session: Arc::new(WithExcluded {
+        session: Arc::new(WithRows {
             session: Arc::clone(&scope.session),
+            name,
             rows,
         }),
     }
 }
 
-struct WithExcluded {
+struct WithRows {
     session: Arc<dyn SessionNames>,
+    name: &'static str,
     rows: Arc<dyn TableProvider>,
 }
 
-impl SessionNames for WithExcluded {
+impl SessionNames for WithRows {
     fn function(&self, name: &str) -> Option<Arc<ScalarUDF>> {
         self.session.function(name)
     }
@@ -440,9 +442,9 @@ impl SessionNames for WithExcluded {
     }
 
     fn temporary_table(&self, name: &str) -> Option<Arc<dyn TableProvider>> {
-        match name {
-            EXCLUDED => Some(Arc::clone(&self.rows)),
-            _ => self.session.temporary_table(name),
+        match name == self.name {
+            true => Some(Arc::clone(&self.rows)),
+            false => self.session.temporary_table(name),
         }
     }
 }

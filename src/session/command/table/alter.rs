@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::Schema;
 use datafusion::sql::sqlparser::ast::{
-    AlterColumnOperation, AlterTable, AlterTableOperation, ColumnDef, RenameTableNameKind,
+    AlterColumnOperation, AlterTable, AlterTableOperation, ColumnDef, DropBehavior,
+    ForeignKeyConstraint, Ident, RenameTableNameKind, TableConstraint,
 };
 use tessera_catalog::model::{
     Change, Column, Database, Key, KeyKind, Relation, RelationBody, Scope as Reach, Table,
@@ -16,6 +17,7 @@ use super::super::{default, sequence};
 use super::column::{self, Defined};
 use super::create::add_constraint;
 use super::existing;
+use super::foreign::{self, Referring};
 use crate::error::{Error, Result};
 use crate::planner::Scope;
 use crate::planner::source::Found;
@@ -183,6 +185,15 @@ async fn change(
                 });
                 let of = (found, &scope.database);
                 drop_column(session, table, &folded(name), *if_exists, cascade, of)?;
+                let name = folded(name);
+                let object = format!("column {name} of table {relation}");
+                let by = |child: &str, key: &str| {
+                    format!(
+                        "constraint {key} on table {child} depends on column {name} of table \
+                         {relation}"
+                    )
+                };
+                release_keys(session, table, of, *drop_behavior, (object, &by)).await?;
             }
             Ok(())
         }
@@ -201,7 +212,15 @@ async fn change(
         AlterTableOperation::AddConstraint { constraint, .. } => {
             let oid = session.engine.catalog.next_oid(&scope.database);
             let (before, keys_before) = (table.checks.len(), table.keys.len());
-            add_constraint(table, constraint, &relation, scope, oid)?;
+            match constraint {
+                TableConstraint::ForeignKey(declared) => {
+                    let columns = declared.columns.clone();
+                    let of = (found, scope);
+                    add_foreign_key(session, table, declared, &columns, of).await?;
+                    return Ok(());
+                }
+                other => add_constraint(table, other, &relation, scope, oid)?,
+            }
             for key in &table.keys[keys_before..] {
                 check_new_key(session, table, key, found, scope).await?;
             }
@@ -216,13 +235,30 @@ async fn change(
             }
             Ok(())
         }
+        AlterTableOperation::ValidateConstraint { name } => {
+            let name = folded(name);
+            let is_key = table.keys.iter().any(|key| key.name == name);
+            if is_key || table.checks.iter().any(|check| check.name == name) {
+                // Rows were checked when it was added.
+                return Ok(());
+            }
+            Err(no_constraint(&name, &relation))
+        }
         AlterTableOperation::DropConstraint {
-            name, if_exists, ..
+            name,
+            if_exists,
+            drop_behavior,
         } => {
             let name = folded(name);
             let before = (table.checks.len(), table.keys.len());
             table.checks.retain(|check| check.name != name);
             table.keys.retain(|key| key.name != name);
+            let object = format!("constraint {name} on table {relation}");
+            let of = (found, &scope.database);
+            let by = |child: &str, key: &str| {
+                format!("constraint {key} on table {child} depends on index {name}")
+            };
+            release_keys(session, table, of, *drop_behavior, (object, &by)).await?;
             if before == (table.checks.len(), table.keys.len()) {
                 if *if_exists {
                     session.notice(Notice::plain(format!(
@@ -230,10 +266,7 @@ async fn change(
                     )));
                     return Ok(());
                 }
-                return Err(Error::NoSuchObject {
-                    kind: "constraint",
-                    name,
-                });
+                return Err(no_constraint(&name, &relation));
             }
             Ok(())
         }
@@ -247,10 +280,7 @@ async fn change(
                     *name = new;
                     Ok(())
                 }
-                None => Err(Error::NoSuchObject {
-                    kind: "constraint",
-                    name: old,
-                }),
+                None => Err(no_constraint(&old, &relation)),
             }
         }
         other => {
@@ -282,6 +312,7 @@ async fn add_column(
         mut column,
         checks,
         keys,
+        references,
         draws,
     } = column::read(definition, number, scope)?;
     if table.column(&column.name).is_some() {
@@ -336,7 +367,118 @@ async fn add_column(
         check_column_key(session, table, &key, found).await?;
         table.keys.push(key);
     }
+    for declared in references {
+        let columns = [definition.name.clone()];
+        add_foreign_key(session, table, &declared, &columns, (found, scope)).await?;
+    }
     Ok(())
+}
+
+/// Adds a foreign key to a table that may have rows.
+async fn add_foreign_key(
+    session: &mut Session,
+    table: &mut Table,
+    declared: &ForeignKeyConstraint,
+    columns: &[Ident],
+    (found, scope): (&Found, &Scope),
+) -> Result<()> {
+    let caller = session.caller().await?;
+    let relation = &found.relation;
+    let own = Referring {
+        oid: relation.oid,
+        name: &relation.name,
+        schema: (relation.schema, &found.schema_name),
+        home: found.home,
+    };
+    let (name, key) = foreign::declared(declared, columns, &own, table, &caller, scope)?;
+    let oid = session.engine.catalog.next_oid(&scope.database);
+    let key = foreign::named(name, key, table, &relation.name, oid)?;
+    let is_new = |number: &i16| {
+        let before = relation.table().into_iter().flat_map(|t| &t.columns);
+        !before.into_iter().any(|column| column.number == *number)
+    };
+    // A new column has the same in all rows, or nothing; the old table cannot be asked for it.
+    let new = key.columns.iter().any(is_new);
+    let holds_nothing = |number: &i16| {
+        let column = table.columns.iter().find(|c| c.number == *number);
+        column.is_some_and(|column| column.missing_default.is_none())
+    };
+    if new
+        && !key.columns.iter().all(holds_nothing)
+        && column::any_row(session, found, "true").await?
+    {
+        return Err(Error::Unsupported(
+            "ADD COLUMN with a default and REFERENCES to a table that has rows".to_owned(),
+        ));
+    }
+    if !new {
+        foreign::check_existing(session, table, &key, found, scope).await?;
+    }
+    table.keys.push(key);
+    Ok(())
+}
+
+/// Lets go, or refuses to let go, of keys and columns that foreign keys refer to.
+async fn release_keys(
+    session: &mut Session,
+    table: &Table,
+    (found, database): (&Found, &Arc<Database>),
+    behavior: Option<DropBehavior>,
+    (object, by): (String, &(dyn Fn(&str, &str) -> String + Sync)),
+) -> Result<()> {
+    let oid = found.relation.oid;
+    let broken = |foreign: &tessera_catalog::model::ForeignKey| !foreign::finds_key(table, foreign);
+    let dependants: Vec<_> = foreign::dependants(database, oid, broken)
+        .into_iter()
+        .filter(|(child, key)| {
+            // Its own are in the table as it is being changed.
+            child.oid != oid || table.keys.iter().any(|own| own.name == *key)
+        })
+        .collect();
+    if table.scope == Reach::Common {
+        let others = session.engine.catalog.dependants_of(oid).await?;
+        let of_tenants = others.iter().filter(|(db, _)| *db != database.id).count();
+        if of_tenants > 0 && found.relation.table().is_some_and(|t| t.keys != table.keys) {
+            return Err(Error::DependentObjects {
+                object,
+                detail: format!("{of_tenants} views and tables of tenants depend on it."),
+            });
+        }
+    }
+    let Some((child, key)) = dependants.first() else {
+        return Ok(());
+    };
+    if behavior != Some(DropBehavior::Cascade) {
+        return Err(Error::DependentObjects {
+            object,
+            detail: by(&child.name, key),
+        });
+    }
+    if dependants.iter().any(|(child, _)| child.oid == oid) {
+        return Err(Error::Unsupported(
+            "DROP … CASCADE of a key that its own table refers to".to_owned(),
+        ));
+    }
+    for (child, key) in &dependants {
+        session.notice(Notice::plain(format!(
+            "drop cascades to constraint {key} on table {}",
+            child.name
+        )));
+    }
+    session
+        .transaction
+        .change(database, foreign::without(&dependants));
+    session.version += 1;
+    Ok(())
+}
+
+fn no_constraint(name: &str, relation: &str) -> Error {
+    Error::Function {
+        sqlstate: "42704",
+        message: format!("constraint \"{name}\" of relation \"{relation}\" does not exist"),
+        hint: None,
+        detail: None,
+    }
 }
 
 /// Checks that a new key with all its columns in the table fits the rows that are there.

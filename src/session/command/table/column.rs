@@ -22,6 +22,8 @@ pub(super) struct Defined {
     pub(super) column: Column,
     pub(super) checks: Vec<(Option<String>, ast::Expr)>,
     pub(super) keys: Vec<DeclaredKey>,
+    /// REFERENCES, with the constraint's name.
+    pub(super) references: Vec<ast::ForeignKeyConstraint>,
     /// The options of the sequence from which the column draws its values.
     pub(super) draws: Option<SequenceOptions>,
 }
@@ -85,6 +87,7 @@ pub(super) fn read(definition: &ColumnDef, number: usize, scope: &Scope) -> Resu
     column.nullable = draws.is_none();
     let mut checks = Vec::new();
     let mut keys = Vec::new();
+    let mut references = Vec::new();
     for option in &definition.options {
         let constraint = option.name.as_ref().map(folded);
         match &option.option {
@@ -99,6 +102,10 @@ pub(super) fn read(definition: &ColumnDef, number: usize, scope: &Scope) -> Resu
                 keys.push(DeclaredKey::primary(constraint, key)?);
             }
             ColumnOption::Unique(key) => keys.push(DeclaredKey::unique(constraint, key)?),
+            ColumnOption::ForeignKey(foreign) => references.push(ast::ForeignKeyConstraint {
+                name: option.name.clone(),
+                ..foreign.clone()
+            }),
             ColumnOption::Collation(name) if is_own_collation(name) => {}
             ColumnOption::Generated {
                 generated_as: GeneratedAs::ExpStored,
@@ -130,6 +137,7 @@ pub(super) fn read(definition: &ColumnDef, number: usize, scope: &Scope) -> Resu
         column,
         checks,
         keys,
+        references,
         draws,
     })
 }
@@ -310,10 +318,6 @@ pub(super) fn key(
         enforced,
         nulls_not_distinct,
     } = declared;
-    let taken = |candidate: &str| {
-        table.keys.iter().any(|k| k.name == candidate)
-            || table.checks.iter().any(|c| c.name == candidate)
-    };
     if kind == KeyKind::Primary && table.keys.iter().any(|k| k.kind == KeyKind::Primary) {
         return Err(Error::InvalidDefinition(format!(
             "multiple primary keys for table \"{relation}\" are not allowed"
@@ -338,22 +342,7 @@ pub(super) fn key(
             detail: None,
         });
     }
-    let names: Vec<&str> = columns_of().map(|column| column.name.as_str()).collect();
-    let base = match &kind {
-        KeyKind::Primary => format!("{relation}_pkey"),
-        KeyKind::Unique => format!("{relation}_{}_key", names.join("_")),
-        KeyKind::Foreign { .. } => format!("{relation}_{}_fkey", names.join("_")),
-    };
-    let name = match name {
-        Some(name) if taken(&name) => {
-            return Err(Error::AlreadyExists {
-                kind: "relation",
-                name,
-            });
-        }
-        Some(name) => name,
-        None => free_name(base, taken),
-    };
+    let name = constraint_name(name, &kind, &columns, table, relation)?;
     Ok(Key {
         oid,
         name,
@@ -362,6 +351,49 @@ pub(super) fn key(
         enforced,
         nulls_not_distinct,
     })
+}
+
+/// The name of a key, given or made as PostgreSQL makes it.
+///
+/// # Errors
+/// 42710 for a constraint's, 42P07 for an index's name that the table has.
+pub(super) fn constraint_name(
+    given: Option<String>,
+    kind: &KeyKind,
+    columns: &[i16],
+    table: &Table,
+    relation: &str,
+) -> Result<String> {
+    let taken = |candidate: &str| {
+        table.keys.iter().any(|k| k.name == candidate)
+            || table.checks.iter().any(|c| c.name == candidate)
+    };
+    let find = |number: &i16| table.columns.iter().find(|c| c.number == *number);
+    let names = columns.iter().filter_map(find);
+    let names: Vec<&str> = names.map(|column| column.name.as_str()).collect();
+    let base = match kind {
+        KeyKind::Primary => format!("{relation}_pkey"),
+        KeyKind::Unique => format!("{relation}_{}_key", names.join("_")),
+        KeyKind::Foreign(_) => format!("{relation}_{}_fkey", names.join("_")),
+    };
+    match given {
+        Some(name) if taken(&name) => Err(match kind {
+            KeyKind::Foreign(_) => Error::Function {
+                sqlstate: "42710",
+                message: format!(
+                    "constraint \"{name}\" for relation \"{relation}\" already exists"
+                ),
+                hint: None,
+                detail: None,
+            },
+            KeyKind::Primary | KeyKind::Unique => Error::AlreadyExists {
+                kind: "relation",
+                name,
+            },
+        }),
+        Some(name) => Ok(name),
+        None => Ok(free_name(base, taken)),
+    }
 }
 
 /// Whether values of a type can be compared by what they are stored as.

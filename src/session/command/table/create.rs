@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
-use datafusion::sql::sqlparser::ast::{self, CreateTable, TableConstraint};
+use datafusion::sql::sqlparser::ast::{self, CreateTable, ForeignKeyConstraint, TableConstraint};
 use futures::StreamExt;
 use tessera_catalog::id::{Oid, TableUuid};
 use tessera_catalog::model::{
@@ -15,6 +15,7 @@ use tessera_catalog::sql_type::SqlType;
 use super::super::names::{creation, folded, temporary_creation};
 use super::super::{default, grant, query, sequence};
 use super::column::{self, DeclaredKey, Defined};
+use super::foreign::{self, Referring};
 use crate::error::{Error, Result};
 use crate::execute::Limits;
 use crate::planner::Scope;
@@ -86,6 +87,7 @@ pub(in crate::session::command) async fn create(
         owner,
         name: &name,
         schema: (schema.oid, &schema.name),
+        caller: &caller,
     };
     let sequences = add_columns(&mut table, create, &place, &scope, &next_oid)?;
     let relation = Relation {
@@ -149,6 +151,7 @@ struct NewTable<'a> {
     owner: Oid,
     name: &'a str,
     schema: (Oid, &'a str),
+    caller: &'a Caller,
 }
 
 /// Adds the columns and the constraints; gives the sequences that come with them.
@@ -166,6 +169,7 @@ fn add_columns(
         table.columns.push(column::tenant_column(1)?);
     }
     let mut constraints = Vec::new();
+    let mut referring: Vec<(Vec<ast::Ident>, ForeignKeyConstraint)> = Vec::new();
     if create.query.is_none() {
         for definition in &create.columns {
             let number = table.columns.len() + 1;
@@ -173,6 +177,7 @@ fn add_columns(
                 mut column,
                 checks,
                 keys,
+                references,
                 draws,
             } = column::read(definition, number, scope)?;
             if let Some(options) = draws {
@@ -189,6 +194,11 @@ fn add_columns(
             let number = column.number;
             table.columns.push(column);
             constraints.push((number, checks, keys));
+            referring.extend(
+                references
+                    .into_iter()
+                    .map(|of| (vec![definition.name.clone()], of)),
+            );
         }
     }
     for (number, checks, keys) in constraints {
@@ -202,7 +212,22 @@ fn add_columns(
         }
     }
     for constraint in &create.constraints {
-        add_constraint(table, constraint, relation, scope, next_oid())?;
+        match constraint {
+            TableConstraint::ForeignKey(of) => referring.push((of.columns.clone(), of.clone())),
+            other => add_constraint(table, other, relation, scope, next_oid())?,
+        }
+    }
+    // These may refer to the table's own keys.
+    let own = Referring {
+        oid: place.oid,
+        name: place.name,
+        schema: place.schema,
+        home: scope.database.id,
+    };
+    for (columns, constraint) in referring {
+        let declared = foreign::declared(&constraint, &columns, &own, table, place.caller, scope)?;
+        let key = foreign::named(declared.0, declared.1, table, relation, next_oid())?;
+        table.keys.push(key);
     }
     for column in table.columns.iter().filter(|c| c.generated.is_some()) {
         default::check_generated(column, table, scope)?;
@@ -379,6 +404,7 @@ async fn fill(
         &granted,
         Writing {
             keys: None,
+            foreign: None,
             generated: Arc::from([]),
             storage: session.engine.catalog.storage(),
             database: &caller.database,
