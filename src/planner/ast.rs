@@ -35,6 +35,7 @@ pub enum Body {
     Tenant(Tenant),
     Role(Role),
     Sequence(Box<Sequence>),
+    Index(Box<Index>),
     Grant(Grant),
     Policy(Box<Policy>),
     Mask(Box<Mask>),
@@ -192,6 +193,35 @@ pub enum Sequence {
         if_exists: bool,
         owner: String,
     },
+}
+
+/// DROP and ALTER INDEX, and REINDEX.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Index {
+    Drop {
+        names: Vec<ast::ObjectName>,
+        if_exists: bool,
+        cascade: bool,
+    },
+    Rename {
+        name: ast::ObjectName,
+        if_exists: bool,
+        to: String,
+    },
+    Reindex {
+        kind: Reindex,
+        /// None for the session's own database.
+        name: Option<ast::ObjectName>,
+    },
+}
+
+/// What REINDEX names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reindex {
+    Index,
+    Table,
+    Schema,
+    Database,
 }
 
 /// Options of a sequence; what is not named stays.

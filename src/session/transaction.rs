@@ -483,6 +483,13 @@ impl Transaction {
         }
     }
 
+    /// Lets the rows that the transaction has written to a table be rows of it as it is now.
+    pub(super) fn reshape(&mut self, relation: &Relation) {
+        for pending in self.own_parts(relation) {
+            pending.relation = Arc::new(relation.clone());
+        }
+    }
+
     /// Takes note of a new foreign key to a table, whose rows were all looked at.
     pub(super) fn know_reference(&mut self, table: TableUuid, foreign_key: Oid) {
         let parts = self.changes.parts.values_mut();

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::id::{DatabaseId, Oid};
 use crate::model::{
-    Change, Database, MaskingPolicy, Relation, Role, RowSecurity, Schema, Scope, Table,
+    Change, Database, Key, MaskingPolicy, Relation, Role, RowSecurity, Schema, Scope, Table,
 };
 
 /// Names that the system takes and tenants must not use.
@@ -91,9 +91,18 @@ pub(super) fn is_same_table(newest: &Relation, written: &Relation) -> bool {
     }
     // Rows were checked against the constraints of their time.
     let not_null = |table: &Table| table.columns.iter().map(|c| c.nullable).collect::<Vec<_>>();
+    let held = |table: &Table| {
+        let keys = table.keys.iter().filter(|key| !holds_nothing(key));
+        keys.cloned().collect::<Vec<_>>()
+    };
     newest.checks == written.checks
-        && newest.keys == written.keys
+        && (newest.keys == written.keys || held(newest) == held(written))
         && not_null(newest) == not_null(written)
+}
+
+/// Whether the key is an index that says nothing of rows.
+fn holds_nothing(key: &Key) -> bool {
+    key.index().is_some_and(|index| !index.unique)
 }
 
 fn is_unchanged(base: &Database, current: &Database, change: &Change) -> bool {

@@ -134,8 +134,30 @@ impl Key {
     /// Whether the key is one that an index would hold.
     pub fn has_index(&self) -> bool {
         match self.kind {
-            KeyKind::Primary | KeyKind::Unique => true,
+            KeyKind::Primary | KeyKind::Unique | KeyKind::Index(_) => true,
             KeyKind::Foreign(_) => false,
+        }
+    }
+
+    /// Whether it has a row in `pg_constraint`.
+    pub fn is_constraint(&self) -> bool {
+        !matches!(self.kind, KeyKind::Index(_))
+    }
+
+    /// Whether rows differ in it, if it is enforced.
+    pub fn is_unique(&self) -> bool {
+        match &self.kind {
+            KeyKind::Primary | KeyKind::Unique => true,
+            KeyKind::Index(index) => index.unique,
+            KeyKind::Foreign(_) => false,
+        }
+    }
+
+    /// The index, if CREATE INDEX made it.
+    pub fn index(&self) -> Option<&Index> {
+        match &self.kind {
+            KeyKind::Index(index) => Some(index),
+            KeyKind::Primary | KeyKind::Unique | KeyKind::Foreign(_) => None,
         }
     }
 
@@ -143,13 +165,13 @@ impl Key {
     pub fn foreign(&self) -> Option<&ForeignKey> {
         match &self.kind {
             KeyKind::Foreign(foreign) => Some(foreign),
-            KeyKind::Primary | KeyKind::Unique => None,
+            KeyKind::Primary | KeyKind::Unique | KeyKind::Index(_) => None,
         }
     }
 
     /// Whether no two rows may have the same values in the key's columns.
     pub fn is_checked(&self) -> bool {
-        self.enforced && self.has_index()
+        self.enforced && self.is_unique()
     }
 }
 
@@ -159,6 +181,39 @@ pub enum KeyKind {
     Primary,
     Unique,
     Foreign(ForeignKey),
+    /// Made by CREATE INDEX: no constraint, but held all the same if it is unique.
+    Index(Index),
+}
+
+/// What CREATE INDEX said; rows are found without it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Index {
+    pub unique: bool,
+    /// The access method's name.
+    pub method: String,
+    pub parts: Vec<IndexPart>,
+    /// Numbers of the columns after INCLUDE.
+    pub include: Vec<i16>,
+    /// The condition after WHERE as SQL text.
+    pub predicate: Option<String>,
+}
+
+/// A column or an expression of an index.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IndexPart {
+    /// The column's number, 0 for an expression.
+    pub column: i16,
+    /// The expression as SQL text.
+    pub expression: Option<String>,
+    pub descending: bool,
+    pub nulls_first: bool,
+}
+
+impl IndexPart {
+    /// The bits of `pg_index.indoption`.
+    pub fn option(&self) -> i16 {
+        i16::from(self.descending) | i16::from(self.nulls_first) << 1
+    }
 }
 
 /// What a foreign key refers to, and what happens when that goes.

@@ -525,7 +525,8 @@ impl Scene {
         let same = |numbers: &[i16]| {
             numbers.len() == columns.len() && numbers.iter().all(|n| columns.contains(n))
         };
-        let mut keys = index_keys(self.relation(relation)?);
+        let keys = index_keys(self.relation(relation)?);
+        let mut keys = keys.filter(|key| key.is_unique());
         keys.find(|key| same(&key.columns)).map(|key| key.oid)
     }
 
@@ -705,6 +706,7 @@ impl Constraint<'_> {
                 KeyKind::Primary => 'p',
                 KeyKind::Unique => 'u',
                 KeyKind::Foreign(_) => 'f',
+                KeyKind::Index(_) => ' ',
             },
         }
     }
@@ -832,7 +834,7 @@ fn in_primary_key(table: &Table, number: i16) -> bool {
     primary.any(|key| key.columns.contains(&number))
 }
 
-/// The keys that PostgreSQL would hold by an index.
+/// The keys that PostgreSQL would hold by an index, and indexes.
 pub fn index_keys(relation: &Relation) -> impl Iterator<Item = &Key> {
     relation
         .table()

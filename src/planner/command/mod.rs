@@ -2,6 +2,7 @@
 
 mod copy;
 mod grant;
+mod index;
 mod mask;
 mod policy;
 mod role;
@@ -33,6 +34,9 @@ pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Option<Body>> {
     }
     if let Some(sequence) = sequence::read(cursor)? {
         return Ok(Some(Body::Sequence(Box::new(sequence))));
+    }
+    if let Some(index) = index::read(cursor)? {
+        return Ok(Some(Body::Index(Box::new(index))));
     }
     if let Some(mask) = mask::read(cursor)? {
         return Ok(Some(Body::Mask(Box::new(mask))));
@@ -195,7 +199,6 @@ fn cursor_statement(cursor: &mut Cursor<'_>) -> Result<Option<Body>> {
         &["LOCK"],
         &["DO"],
         &["CALL"],
-        &["REINDEX"],
         &["CLUSTER"],
         &["REFRESH", "MATERIALIZED"],
         &["CREATE", "MATERIALIZED"],

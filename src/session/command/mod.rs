@@ -37,7 +37,7 @@ use super::prepared::Prepared;
 use super::reply::Reply;
 use crate::error::{Error, Result};
 use crate::execute::Limits;
-use crate::planner::ast::{Body, Policy, Role, Sequence};
+use crate::planner::ast::{Body, Index, Policy, Role, Sequence};
 
 pub(super) use describe::prepare;
 
@@ -90,6 +90,7 @@ async fn dispatch(
         Body::Role(Role::SetSessionAuthorization { name }) => {
             set::set_session_authorization(session, name.as_deref()).await
         }
+        Body::Index(statement) => table::index::run(session, statement).await,
         Body::Sequence(statement) => sequence::run(session, statement).await,
         Body::Role(statement) => role::run(session, statement).await,
         Body::Grant(statement) => grant::run(session, statement).await,
@@ -141,6 +142,7 @@ async fn define(
     match statement {
         S::CreateTable(create) => table::create(session, create, false, limits).await,
         S::AlterTable(alter) => table::alter(session, alter).await,
+        S::CreateIndex(create) => table::index::create(session, create).await,
         S::Truncate(truncate) => table::truncate(session, truncate).await,
         S::CreateView(create) => view::create(session, create).await,
         S::CreateSchema { .. } => schema::create(session, statement).await,
@@ -180,6 +182,12 @@ fn check_read_only(session: &Session, body: &Body) -> Result<()> {
             Sequence::Alter { .. } | Sequence::Rename { .. } | Sequence::Owner { .. } => {
                 "ALTER SEQUENCE"
             }
+        }
+        .to_owned(),
+        Body::Index(index) => match index.as_ref() {
+            Index::Drop { .. } => "DROP INDEX",
+            Index::Rename { .. } => "ALTER INDEX",
+            Index::Reindex { .. } => "REINDEX",
         }
         .to_owned(),
         Body::Tenant(_) => "ALTER DATABASE".to_owned(),

@@ -5,6 +5,7 @@ mod column;
 mod create;
 mod existing;
 pub(super) mod foreign;
+pub(super) mod index;
 mod truncate;
 
 pub(super) use alter::alter;

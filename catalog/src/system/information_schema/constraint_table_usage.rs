@@ -21,6 +21,7 @@ fn rows(scene: &Scene, rows: &mut Rows) {
     for relation in scene.relations() {
         for key in relation.table().into_iter().flat_map(|table| &table.keys) {
             let table = match &key.kind {
+                KeyKind::Index(_) => None,
                 KeyKind::Primary | KeyKind::Unique => Some(relation),
                 KeyKind::Foreign(foreign) => scene.relation(foreign.relation),
             };

@@ -34,6 +34,7 @@ fn rows(scene: &Scene, rows: &mut Rows) {
                     KeyKind::Primary => ("PRIMARY KEY", key.enforced),
                     KeyKind::Unique => ("UNIQUE", key.enforced),
                     KeyKind::Foreign(_) => ("FOREIGN KEY", key.enforced),
+                    KeyKind::Index(_) => continue,
                 },
             };
             let unique = matches!(kind, "UNIQUE");

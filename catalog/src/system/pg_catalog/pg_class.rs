@@ -72,7 +72,10 @@ fn add(scene: &Scene, rows: &mut Rows, class: Class<'_>) {
         relkind: kind,
         relnatts: match class {
             Class::Relation(relation) => attributes(relation).len() as i64,
-            Class::Index(_, key) => key.columns.len() as i64,
+            Class::Index(_, key) => match key.index() {
+                Some(index) => (index.parts.len() + index.include.len()) as i64,
+                None => key.columns.len() as i64,
+            },
             Class::System(table) => table.columns().len() as i64,
         },
         relchecks: match class {

@@ -23,6 +23,9 @@ pub(in crate::system) static TABLE: SystemTable = SystemTable::table(
 fn rows(scene: &Scene, rows: &mut Rows) {
     if let Some(numbers) = rows.numbers("oid") {
         for (relation, constraint) in numbers.iter().filter_map(|n| scene.constraint(Oid(*n))) {
+            if matches!(constraint, Constraint::Key(key) if !key.is_constraint()) {
+                continue;
+            }
             add(scene, rows, relation, constraint);
         }
     } else if let Some(numbers) = rows.numbers("conrelid") {
@@ -43,7 +46,7 @@ fn add_all(scene: &Scene, rows: &mut Rows, relation: &Relation) {
     for check in &table.checks {
         add(scene, rows, relation, Constraint::Check(check));
     }
-    for key in &table.keys {
+    for key in table.keys.iter().filter(|key| key.is_constraint()) {
         add(scene, rows, relation, Constraint::Key(key));
     }
 }
@@ -52,7 +55,7 @@ fn add(scene: &Scene, rows: &mut Rows, relation: &Relation, constraint: Constrai
     let foreign = match constraint {
         Constraint::Key(key) => match &key.kind {
             KeyKind::Foreign(foreign) => Some(foreign),
-            KeyKind::Primary | KeyKind::Unique => None,
+            KeyKind::Primary | KeyKind::Unique | KeyKind::Index(_) => None,
         },
         Constraint::Check(_) => None,
     };

@@ -44,6 +44,13 @@ fn rows(scene: &Scene, rows: &mut Rows) {
             add(rows, from, (oid::PG_CLASS, table, column), kind);
         }
         for key in index_keys(relation) {
+            if key.index().is_some() {
+                for column in &key.columns {
+                    let index = (oid::PG_CLASS, key.oid);
+                    add(rows, index, (oid::PG_CLASS, relation.oid, *column), 'a');
+                }
+                continue;
+            }
             let constraint = (oid::PG_CONSTRAINT, key.oid);
             add(
                 rows,

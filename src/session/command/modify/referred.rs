@@ -252,7 +252,8 @@ impl Settling<'_> {
                             space,
                             rows: rows.collect(),
                         };
-                        queue.extend(self.act(session, act).await?);
+                        let done = self.act(session, &act).await;
+                        queue.extend(done.map_err(|error| act.told(error, &removal, self))?);
                     }
                 }
             }
@@ -289,7 +290,7 @@ impl Settling<'_> {
     }
 
     /// Runs the action of one foreign key over keys that went; gives what it took away itself.
-    async fn act(&self, session: &mut Session, act: Act<'_>) -> Result<Option<Removal>> {
+    async fn act(&self, session: &mut Session, act: &Act<'_>) -> Result<Option<Removal>> {
         if act.rows.is_empty()
             || matches!(
                 act.action,
@@ -417,6 +418,41 @@ impl Act<'_> {
             schema,
             rows: Arc::new(rows),
         })
+    }
+
+    /// An action's error in PostgreSQL's words: a default that is itself a key that goes leaves a row
+    /// that refers to it.
+    fn told(&self, error: Error, removal: &Removal, settling: &Settling<'_>) -> Error {
+        let Error::ForeignKey {
+            constraint,
+            key: Some(missing),
+            ..
+        } = &error
+        else {
+            return error;
+        };
+        let of_child = self.child.table();
+        let Some(of_child) = of_child.filter(|_| *constraint == self.key.name) else {
+            return error;
+        };
+        let own = KeyColumns::of(of_child, self.key);
+        let found = self.rows.iter().find_map(|rows| {
+            let text = |row: &usize| key_text(of_child, &own, &rows.old, *row);
+            let row = (0..rows.count()).find(|row| text(row).as_ref() == Some(missing))?;
+            Some((*rows, row))
+        });
+        let Some((rows, row)) = found else {
+            return error;
+        };
+        let check = Check {
+            parent: &removal.found,
+            child: self.child,
+            key: self.key,
+            foreign: self.foreign,
+            own: false,
+            space: self.space,
+        };
+        check.refused(settling, rows, row, ForeignAction::NoAction)
     }
 
     /// The tenant whose rows went, where the statement reads all tenants' rows.

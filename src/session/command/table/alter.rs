@@ -136,6 +136,7 @@ fn reshape_pending(
 }
 
 fn put(session: &mut Session, caller: &Caller, relation: Relation) {
+    session.transaction.reshape(&relation);
     session
         .transaction
         .change(&caller.database, vec![Change::PutRelation(relation)]);
@@ -419,7 +420,7 @@ async fn add_foreign_key(
 }
 
 /// Lets go, or refuses to let go, of keys and columns that foreign keys refer to.
-async fn release_keys(
+pub(super) async fn release_keys(
     session: &mut Session,
     table: &Table,
     (found, database): (&Found, &Arc<Database>),
@@ -616,7 +617,18 @@ fn drop_column(
     column.name = format!("........pg.dropped.{}........", column.number);
     let number = column.number;
     column.identity = None;
-    table.keys.retain(|key| !key.columns.contains(&number));
+    let names_it = |text: &String| names_column(text, name) || text.contains(&word);
+    table.keys.retain(|key| {
+        let index = key.index();
+        let named = index.is_some_and(|index| {
+            let expressions = index
+                .parts
+                .iter()
+                .filter_map(|part| part.expression.as_ref());
+            index.include.contains(&number) || expressions.chain(&index.predicate).any(names_it)
+        });
+        !named && !key.columns.contains(&number)
+    });
     let own = sequence::owned_by(database, found.relation.oid, Some(number));
     let gone = own.into_iter().map(Change::DropRelation).collect();
     session.transaction.change(database, gone);
@@ -679,6 +691,19 @@ fn rename_column(table: &mut Table, from: &str, to: &str, relation: &str) -> Res
     {
         return Err(Error::Unsupported(
             "renaming a column that a CHECK constraint names".to_owned(),
+        ));
+    }
+    let indexes = table.keys.iter().filter_map(|key| key.index());
+    let texts = indexes.flat_map(|index| {
+        let expressions = index
+            .parts
+            .iter()
+            .filter_map(|part| part.expression.as_ref());
+        expressions.chain(&index.predicate)
+    });
+    if texts.into_iter().any(|text| names_column(text, from)) {
+        return Err(Error::Unsupported(
+            "renaming a column that the expression of an index names".to_owned(),
         ));
     }
     if let Some(column) = table

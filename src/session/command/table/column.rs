@@ -323,11 +323,26 @@ pub(super) fn key(
             "multiple primary keys for table \"{relation}\" are not allowed"
         )));
     }
-    let columns_of = || {
-        let find = |number: &i16| table.columns.iter().find(|c| c.number == *number);
-        columns.iter().filter_map(find)
-    };
-    if let Some(column) = columns_of().find(|column| !has_equality(&column.sql_type)) {
+    check_equality(table, &columns)?;
+    let name = constraint_name(name, &kind, &columns, table, relation)?;
+    Ok(Key {
+        oid,
+        name,
+        kind,
+        columns,
+        enforced,
+        nulls_not_distinct,
+    })
+}
+
+/// Checks that values of columns can be compared by what they are stored as.
+///
+/// # Errors
+/// 42704 for a type without an order.
+pub(super) fn check_equality(table: &Table, columns: &[i16]) -> Result<()> {
+    let find = |number: &i16| table.columns.iter().find(|c| c.number == *number);
+    let mut columns = columns.iter().filter_map(find);
+    if let Some(column) = columns.find(|column| !has_equality(&column.sql_type)) {
         return Err(Error::Function {
             sqlstate: "42704",
             message: format!(
@@ -342,15 +357,7 @@ pub(super) fn key(
             detail: None,
         });
     }
-    let name = constraint_name(name, &kind, &columns, table, relation)?;
-    Ok(Key {
-        oid,
-        name,
-        kind,
-        columns,
-        enforced,
-        nulls_not_distinct,
-    })
+    Ok(())
 }
 
 /// The name of a key, given or made as PostgreSQL makes it.
@@ -375,6 +382,7 @@ pub(super) fn constraint_name(
         KeyKind::Primary => format!("{relation}_pkey"),
         KeyKind::Unique => format!("{relation}_{}_key", names.join("_")),
         KeyKind::Foreign(_) => format!("{relation}_{}_fkey", names.join("_")),
+        KeyKind::Index(_) => format!("{relation}_{}_idx", names.join("_")),
     };
     match given {
         Some(name) if taken(&name) => Err(match kind {
@@ -386,7 +394,7 @@ pub(super) fn constraint_name(
                 hint: None,
                 detail: None,
             },
-            KeyKind::Primary | KeyKind::Unique => Error::AlreadyExists {
+            KeyKind::Primary | KeyKind::Unique | KeyKind::Index(_) => Error::AlreadyExists {
                 kind: "relation",
                 name,
             },

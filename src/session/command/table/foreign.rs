@@ -51,7 +51,12 @@ pub(super) fn declared(
         None | Some(ConstraintReferenceMatchKind::Simple) => false,
         Some(ConstraintReferenceMatchKind::Full) => true,
         Some(ConstraintReferenceMatchKind::Partial) => {
-            return Err(Error::Unsupported("MATCH PARTIAL".to_owned()));
+            return Err(Error::Function {
+                sqlstate: "0A000",
+                message: "MATCH PARTIAL not yet implemented".to_owned(),
+                hint: None,
+                detail: None,
+            });
         }
     };
     let parent = parent(constraint, own, scope)?;
@@ -242,7 +247,7 @@ fn is_key(table: &Table, numbers: &[i16], enforced: bool) -> bool {
     let mut keys = table
         .keys
         .iter()
-        .filter(|key| key.has_index() && (key.enforced || !enforced));
+        .filter(|key| key.is_unique() && (key.enforced || !enforced));
     keys.any(|key| {
         let own: Vec<i16> = KeyColumns::of(table, key).numbers().collect();
         own.len() == numbers.len() && own.iter().all(|number| numbers.contains(number))
