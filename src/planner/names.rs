@@ -161,6 +161,7 @@ impl<'a> Names<'a> {
             return view::source(self, found);
         }
         let table = TableRef::new(found, as_of, &self.scope.zone);
+        let table = table.with_keys(self.scope.is_system());
         Ok(Arc::new(if locked { table.locked() } else { table }))
     }
 

@@ -191,12 +191,8 @@ pub(super) fn reference(names: &Names<'_>, number: &str) -> Result<Arc<dyn Table
         return source(names, found);
     }
     let columns = reference.columns.clone();
-    Ok(Arc::new(TableRef::with_columns(
-        found,
-        AsOf::Now,
-        columns,
-        &names.scope.zone,
-    )))
+    let table = TableRef::with_columns(found, AsOf::Now, columns, &names.scope.zone);
+    Ok(Arc::new(table.with_keys(names.scope.is_system())))
 }
 
 /// A view's source: its query planned over the objects it was bound to.

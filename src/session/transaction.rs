@@ -76,7 +76,7 @@ pub(super) struct Referring {
 /// The keys of a part's rows in memory.
 #[derive(Debug, Clone)]
 pub(super) struct KnownKeys {
-    constraint: Oid,
+    key: KeyColumns,
     /// Of how many batches, from the first.
     batches: usize,
     hashes: Arc<KeySet>,
@@ -92,16 +92,11 @@ impl PendingPart {
         key: &KeyColumns,
         places: &[usize],
     ) -> Result<Arc<KeySet>> {
-        let constraint = key.constraint;
-        let known = match self
-            .known
-            .iter_mut()
-            .position(|k| k.constraint == constraint)
-        {
+        let known = match self.known.iter().position(|known| known.key == *key) {
             Some(index) => &mut self.known[index],
             None => {
                 self.known.push(KnownKeys {
-                    constraint,
+                    key: key.clone(),
                     batches: 0,
                     hashes: Arc::default(),
                 });

@@ -530,6 +530,12 @@ impl Scene {
         keys.find(|key| same(&key.columns)).map(|key| key.oid)
     }
 
+    /// Whether a foreign key of a table that the session sees refers to a table.
+    pub fn is_referred_to(&self, relation: Oid) -> bool {
+        let own = self.database.references_to(relation).next().is_some();
+        own || self.in_tenant() && self.system.references_to(relation).next().is_some()
+    }
+
     // Row security.
 
     /// The row security of a table that the session's own database has. What the operator says of a

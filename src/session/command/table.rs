@@ -6,6 +6,7 @@ mod create;
 mod existing;
 pub(super) mod foreign;
 pub(super) mod index;
+mod like;
 mod truncate;
 
 pub(super) use alter::alter;

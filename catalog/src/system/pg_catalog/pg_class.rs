@@ -83,7 +83,7 @@ fn add(scene: &Scene, rows: &mut Rows, class: Class<'_>) {
             Class::Index(..) | Class::System(_) => 0,
         },
         relhasrules: kind == 'v',
-        relhastriggers: false,
+        relhastriggers: has_triggers(scene, class),
         relhassubclass: false,
         relrowsecurity: security(scene, class).is_some_and(|s| s.enabled),
         relforcerowsecurity: security(scene, class).is_some_and(|s| s.forced),
@@ -96,6 +96,19 @@ fn add(scene: &Scene, rows: &mut Rows, class: Class<'_>) {
         relacl: acl(scene, class),
         reloptions: options(class),
     );
+}
+
+/// Whether PostgreSQL would have triggers there: those of foreign keys, at both ends.
+fn has_triggers(scene: &Scene, class: Class<'_>) -> bool {
+    match class {
+        Class::Relation(relation) => {
+            let refers = relation
+                .table()
+                .is_some_and(|t| t.foreign_keys().next().is_some());
+            refers || scene.is_referred_to(relation.oid)
+        }
+        Class::Index(..) | Class::System(_) => false,
+    }
 }
 
 fn security<'a>(scene: &'a Scene, class: Class<'_>) -> Option<&'a RowSecurity> {

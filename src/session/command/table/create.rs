@@ -16,6 +16,7 @@ use super::super::names::{creation, folded, temporary_creation};
 use super::super::{default, grant, query, sequence};
 use super::column::{self, DeclaredKey, Defined};
 use super::foreign::{self, Referring};
+use super::like::Like;
 use crate::error::{Error, Result};
 use crate::execute::Limits;
 use crate::planner::Scope;
@@ -115,6 +116,9 @@ pub(in crate::session::command) async fn create(
         None => Ok(Reply::Done {
             tag: "CREATE TABLE".to_owned(),
         }),
+        Some(_) if create.without_rowid => Ok(Reply::Done {
+            tag: "CREATE TABLE AS".to_owned(),
+        }),
         Some((plan, _, _)) => fill(session, &found, plan, &scope, limits).await,
     }
 }
@@ -168,11 +172,23 @@ fn add_columns(
     if common && table.columns.is_empty() {
         table.columns.push(column::tenant_column(1)?);
     }
+    let mut likes = Vec::new();
     let mut constraints = Vec::new();
     let mut referring: Vec<(Vec<ast::Ident>, ForeignKeyConstraint)> = Vec::new();
     if create.query.is_none() {
         for definition in &create.columns {
             let number = table.columns.len() + 1;
+            if let Some(like) = Like::of(definition, place.caller, scope)? {
+                for (mut column, draws) in like.columns(number, scope)? {
+                    if let Some(options) = draws {
+                        let (oid, taken) = (next_oid(), &sequences);
+                        sequences.push(place.sequence(&mut column, &options, oid, scope, taken)?);
+                    }
+                    add_column(table, column)?;
+                }
+                likes.push(like);
+                continue;
+            }
             let Defined {
                 mut column,
                 checks,
@@ -188,11 +204,8 @@ fn add_columns(
                 check_tenant_column(&column, number)?;
                 continue;
             }
-            if table.columns.iter().any(|other| other.name == column.name) {
-                return Err(Error::DuplicateColumn(column.name));
-            }
             let number = column.number;
-            table.columns.push(column);
+            add_column(table, column)?;
             constraints.push((number, checks, keys));
             referring.extend(
                 references
@@ -200,6 +213,9 @@ fn add_columns(
                     .map(|of| (vec![definition.name.clone()], of)),
             );
         }
+    }
+    for like in &likes {
+        like.add_constraints(table, relation, next_oid)?;
     }
     for (number, checks, keys) in constraints {
         for (name, condition) in checks {
@@ -233,6 +249,14 @@ fn add_columns(
         default::check_generated(column, table, scope)?;
     }
     Ok(sequences)
+}
+
+fn add_column(table: &mut Table, column: Column) -> Result<()> {
+    if table.columns.iter().any(|other| other.name == column.name) {
+        return Err(Error::DuplicateColumn(column.name));
+    }
+    table.columns.push(column);
+    Ok(())
 }
 
 impl NewTable<'_> {
