@@ -30,12 +30,23 @@ pub enum Body {
     DefineShared(Box<ast::Statement>),
     Transaction(Transaction),
     Set(Set),
+    /// SET CONSTRAINTS; without names it is about all.
+    Constraints {
+        names: Option<Vec<ast::ObjectName>>,
+        deferred: bool,
+    },
     Reset(Option<String>),
     Show(Option<String>),
     Tenant(Tenant),
     Role(Role),
     Sequence(Box<Sequence>),
     Index(Box<Index>),
+    /// REFRESH MATERIALIZED VIEW.
+    Refresh {
+        name: ast::ObjectName,
+        concurrently: bool,
+        with_data: bool,
+    },
     Grant(Grant),
     Policy(Box<Policy>),
     Mask(Box<Mask>),

@@ -322,6 +322,11 @@ fn body(text: &str, tokens: &[TokenWithSpan]) -> Result<Body> {
         (owned, no_data) = create_table::replace(tokens)?;
         tokens = &owned;
     }
+    if cursor.starts_with(&["CREATE", "MATERIALIZED", "VIEW"]) {
+        owned = tokens.to_vec();
+        no_data = create_table::take_data(&mut owned);
+        tokens = &owned;
+    }
     if cursor.starts_with(&["MERGE"]) {
         owned = do_nothing::replace(tokens);
         tokens = &owned;
@@ -352,11 +357,13 @@ fn body(text: &str, tokens: &[TokenWithSpan]) -> Result<Body> {
         tokens = &owned;
     }
     let mut body = sql(text, tokens, shared)?;
-    if let (true, Body::Define(statement) | Body::DefineShared(statement)) = (no_data, &mut body)
-        && let ast::Statement::CreateTable(create) = statement.as_mut()
-    {
-        // The SQL parser has no place for it; no PostgreSQL statement uses this one.
-        create.without_rowid = true;
+    if let (true, Body::Define(statement) | Body::DefineShared(statement)) = (no_data, &mut body) {
+        // The SQL parser has no place for it; no PostgreSQL statement uses these.
+        match statement.as_mut() {
+            ast::Statement::CreateTable(create) => create.without_rowid = true,
+            ast::Statement::CreateView(create) => create.with_no_schema_binding = true,
+            _ => {}
+        }
     }
     if let Body::Query(query) = &mut body
         && let Some(into) = create_table::take_into(query)

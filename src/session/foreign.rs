@@ -20,6 +20,7 @@ use tessera_catalog::sql_type::SqlType;
 use tessera_catalog::storage::DataFile;
 
 use super::Session;
+use super::deferred::Deferred;
 use super::keys::{ForeignName, KeyCheck, KeyGuard, key_text};
 use super::transaction::{Referring, TEMPORARY_SCHEMA};
 use super::write::table;
@@ -39,6 +40,8 @@ struct Guarded {
     parent: Arc<Relation>,
     key: Key,
     match_full: bool,
+    /// Whether it is checked when the transaction ends.
+    is_deferred: bool,
     /// Of the key's columns among the live ones.
     places: Vec<usize>,
     /// The columns that are referred to.
@@ -56,6 +59,8 @@ struct Looked {
     needed: KeySet,
     waiting: Vec<Waiting>,
     waiting_keys: usize,
+    /// Keys that are not there yet, of a foreign key that is checked later.
+    missing: HashMap<u128, Option<String>>,
 }
 
 /// Rows whose keys are not known yet.
@@ -64,6 +69,12 @@ struct Waiting {
     columns: Vec<ArrayRef>,
     hashes: Vec<Option<u128>>,
 }
+
+/// What rows rely on, and what is to be checked later, by space.
+pub(super) type Relied = (
+    HashMap<Space, Vec<Referring>>,
+    HashMap<Space, Vec<Deferred>>,
+);
 
 /// The table of a foreign key, as the statement sees it.
 pub(super) fn parent(caller: &Caller, foreign: &ForeignKey) -> Option<Arc<Relation>> {
@@ -101,6 +112,7 @@ impl ForeignGuard {
                 child: Arc::clone(child),
                 key: key.clone(),
                 match_full: foreign.match_full,
+                is_deferred: session.transaction.constraints.is_deferred(key, foreign),
                 places: own.places(of.live_columns()),
                 looked: KeyGuard::over(session, &parent, zone, vec![columns], KeyCheck::AtEnd)?,
                 parent,
@@ -148,8 +160,9 @@ impl ForeignGuard {
     ///
     /// # Errors
     /// 23503 for a key that is not there.
-    pub(super) async fn finish(self) -> Result<HashMap<Space, Vec<Referring>>> {
+    pub(super) async fn finish(self, tells: bool) -> Result<Relied> {
         let mut relied: HashMap<Space, Vec<Referring>> = HashMap::new();
+        let mut deferred: HashMap<Space, Vec<Deferred>> = HashMap::new();
         for mut guarded in self.keys {
             let spaces: Vec<Space> = guarded.spaces.keys().copied().collect();
             for space in spaces {
@@ -157,9 +170,11 @@ impl ForeignGuard {
                 if let Some(referring) = guarded.relied(space).await? {
                     relied.entry(space).or_default().push(referring);
                 }
+                let later = guarded.deferred(space, tells);
+                deferred.entry(space).or_default().extend(later);
             }
         }
-        Ok(relied)
+        Ok((relied, deferred))
     }
 }
 
@@ -250,6 +265,9 @@ impl Guarded {
         looked.known.extend(found);
         looked.known.extend(before.iter());
         looked.needed.extend(before);
+        if self.is_deferred {
+            return self.put_off(space, &waiting);
+        }
         for Waiting { columns, hashes } in &waiting {
             let is_missing =
                 |hash: &Option<u128>| hash.is_some_and(|hash| !looked.known.contains(&hash));
@@ -258,6 +276,39 @@ impl Guarded {
             }
         }
         Ok(())
+    }
+
+    /// Takes note of keys that are not there yet.
+    fn put_off(&mut self, space: Space, waiting: &[Waiting]) -> Result<()> {
+        let of_child = table(&self.child)?;
+        let own = KeyColumns::of(of_child, &self.key);
+        let looked = self.spaces.entry(space).or_default();
+        for Waiting { columns, hashes } in waiting {
+            for (row, hash) in hashes.iter().enumerate() {
+                let Some(hash) = hash.filter(|hash| !looked.known.contains(hash)) else {
+                    continue;
+                };
+                let text = || key_text(of_child, &own, columns, row);
+                looked.missing.entry(hash).or_insert_with(text);
+            }
+        }
+        Ok(())
+    }
+
+    /// What is to be checked when the transaction ends.
+    fn deferred(&mut self, space: Space, tells: bool) -> Option<Deferred> {
+        let looked = self.spaces.get_mut(&space)?;
+        let mut keys = std::mem::take(&mut looked.missing);
+        if !tells {
+            keys.values_mut().for_each(|text| *text = None);
+        }
+        (!keys.is_empty()).then_some(Deferred {
+            child: self.child.oid,
+            constraint: self.key.oid,
+            space,
+            keys,
+            went: false,
+        })
     }
 
     /// The keys that wait, as the other table has them.

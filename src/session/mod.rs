@@ -8,6 +8,7 @@ mod command;
 mod constant;
 mod copy_sink;
 mod cursor;
+mod deferred;
 mod directory;
 mod engine;
 mod foreign;
@@ -435,6 +436,10 @@ impl Session {
 
     async fn commit(&mut self) -> Result<()> {
         self.absorb();
+        if let Err(error) = self.check_deferred(None).await {
+            self.roll_back();
+            return Err(error);
+        }
         let changed_names = self.transaction.is_dirty();
         let arbitrated = self.transaction.is_arbitrated();
         let _locks = self.transaction.take_locks();

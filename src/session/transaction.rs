@@ -19,6 +19,7 @@ use tessera_catalog::model::{
 };
 use tessera_catalog::storage::{DataFile, Snapshot};
 
+use super::deferred::{Deferred, Modes};
 use super::keys::ForeignName;
 use crate::error::{Error, Result};
 
@@ -62,6 +63,8 @@ pub(super) struct PendingPart {
     pub references: Vec<Referring>,
     /// The foreign keys to the table that were looked at when rows went.
     pub referred_by: Vec<Oid>,
+    /// What foreign keys are to be checked for when the transaction ends.
+    pub deferred: Vec<Deferred>,
     /// The keys of `rows`, as far as they were asked for.
     pub known: Vec<KnownKeys>,
 }
@@ -198,6 +201,10 @@ struct Changes {
     temporary: Option<Temporary>,
     /// Tables that the transaction needs to stay as it saw them.
     unmoved: Vec<TableVersions>,
+    /// What foreign keys are to be checked for when the transaction ends.
+    deferred: Vec<Deferred>,
+    /// What those that were checked rely on.
+    relied: Vec<Referring>,
 }
 
 /// The locks of one transaction.
@@ -221,6 +228,8 @@ pub(super) struct Transaction {
     /// What a repeatable-read transaction saw first.
     snapshots: HashMap<Part, Arc<Snapshot>>,
     databases: HashMap<DatabaseId, Arc<Database>>,
+    /// What SET CONSTRAINTS said.
+    pub constraints: Modes,
     /// Versions of all parts of the common tables that an operator's transaction has seen.
     unions: HashMap<TableUuid, HashMap<Part, i64>>,
     /// The parts whose rows nobody else changes until the transaction ends.
@@ -243,6 +252,7 @@ impl Default for Transaction {
             former_temporary: Temporary::default(),
             snapshots: HashMap::new(),
             databases: HashMap::new(),
+            constraints: Modes::default(),
             unions: HashMap::new(),
             locks: Locked::default(),
             number: 0,
@@ -423,6 +433,9 @@ impl Transaction {
 
     /// Adds rows and files to what the transaction has done to a part, and takes files away.
     pub(super) fn write(&mut self, written: PendingPart) {
+        self.changes
+            .deferred
+            .extend(written.deferred.iter().cloned());
         let parts = if written.relation.schema == TEMPORARY_SCHEMA {
             &mut self.temporary_mut().parts
         } else {
@@ -436,6 +449,7 @@ impl Transaction {
             known: Vec::new(),
             references: Vec::new(),
             referred_by: Vec::new(),
+            deferred: Vec::new(),
             ..written.clone()
         });
         pending.arbitrated |= written.arbitrated;
@@ -471,11 +485,25 @@ impl Transaction {
         }
     }
 
-    /// Keeps what a foreign key relies on with a part that the transaction has changed.
-    pub(super) fn rely_on(&mut self, part: &Part, reference: Referring) {
-        if let Some(pending) = self.changes.parts.get_mut(part) {
-            pending.add_reference(reference);
-        }
+    /// Keeps what a foreign key relies on until the commit.
+    pub(super) fn rely_on(&mut self, reference: Referring) {
+        self.changes.relied.push(reference);
+    }
+
+    /// Puts off a check to the end of the transaction.
+    pub(super) fn defer(&mut self, deferred: Deferred) {
+        self.changes.deferred.push(deferred);
+    }
+
+    /// Takes the checks that were put off, or only those of some foreign keys.
+    pub(super) fn take_deferred(&mut self, only: Option<&[Oid]>) -> Vec<Deferred> {
+        let all = std::mem::take(&mut self.changes.deferred);
+        let Some(only) = only else { return all };
+        let (taken, left) = all
+            .into_iter()
+            .partition(|deferred| only.contains(&deferred.constraint));
+        self.changes.deferred = left;
+        taken
     }
 
     /// Lets the rows that the transaction has written to a table be rows of it as it is now.
@@ -497,6 +525,7 @@ impl Transaction {
     pub(super) fn foreign_names(&self) -> Vec<ForeignName> {
         let parts = self.changes.parts.values();
         let references = parts.flat_map(|pending| &pending.references);
+        let references = references.chain(&self.changes.relied);
         references.map(|referring| referring.name.clone()).collect()
     }
 
@@ -675,6 +704,8 @@ impl Transaction {
                     mut parts,
                     temporary,
                     unmoved,
+                    relied,
+                    ..
                 },
             temporary: former,
             ..
@@ -691,6 +722,7 @@ impl Transaction {
         let references = parts
             .values_mut()
             .flat_map(|pending| std::mem::take(&mut pending.references))
+            .chain(relied)
             .map(|referring| referring.reference)
             .collect();
         let parts = parts

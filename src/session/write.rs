@@ -287,12 +287,12 @@ impl RowWriter {
             }
             None => HashMap::new(),
         };
-        let mut references = match self.foreign {
+        let (mut references, mut deferred) = match self.foreign {
             Some(foreign) => {
-                let found = foreign.finish().await;
+                let found = foreign.finish(self.tells).await;
                 found.map_err(|error| told(error, self.tells))?
             }
-            None => HashMap::new(),
+            None => (HashMap::new(), HashMap::new()),
         };
         let mut pending = Vec::with_capacity(self.sinks.len());
         for (space, sink) in self.sinks {
@@ -315,6 +315,7 @@ impl RowWriter {
                 arbitrated,
                 references: references.remove(&space).unwrap_or_default(),
                 referred_by: Vec::new(),
+                deferred: deferred.remove(&space).unwrap_or_default(),
                 known: Vec::new(),
             });
         }

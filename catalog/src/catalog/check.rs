@@ -416,8 +416,7 @@ fn reads(relation: &Relation, oid: Oid) -> bool {
 
 /// The relations that a view reads, or that a table refers to.
 fn needs(relation: &Relation) -> impl Iterator<Item = Oid> {
-    let view = relation.view().into_iter();
-    let read = view.flat_map(|view| view.references.iter().map(|r| r.relation));
+    let read = relation.references().iter().map(|r| r.relation);
     let table = relation.table().into_iter();
     let referred = table.flat_map(|table| table.foreign_keys().map(|(_, f)| f.relation));
     read.chain(referred)

@@ -221,6 +221,11 @@ impl<'a> Group<'a> {
         }
     }
 
+    /// Whether an earlier transaction of the group changed a database.
+    pub(super) fn has_looked_at(&self, id: DatabaseId) -> bool {
+        self.databases.contains_key(&id)
+    }
+
     /// A tenant's database, which may be born with this transaction.
     async fn current_of_tenant(&self, id: DatabaseId, name: &str) -> Result<Arc<Database>> {
         let current = self.current(id).await?;

@@ -7,6 +7,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use parking_lot::Mutex;
+
 use super::group::{COMPACTION, Group};
 use crate::commit::{Expects, KeyReference, PartChange};
 use crate::error::{Error, Result};
@@ -20,6 +22,8 @@ use crate::storage::{DataFile, Snapshot};
 pub(super) struct Referred {
     needed: HashMap<(Space, Oid), KeySet>,
     gone: HashMap<(Space, Oid), KeySet>,
+    /// The databases whose views and tables need a common table, as they were before the group.
+    dependants: Mutex<HashMap<Oid, Arc<HashSet<DatabaseId>>>>,
 }
 
 impl Group<'_> {
@@ -124,10 +128,26 @@ impl Group<'_> {
         check_known(change, database)?;
         if let (DatabaseId::System, Some(tenant)) = (change.database, change.part.space.tenant()) {
             // A tenant's own tables refer to its part of a common one.
-            let tenant = self.current(DatabaseId::Tenant(tenant)).await?;
-            check_known(change, &tenant)?;
+            let tenant = DatabaseId::Tenant(tenant);
+            let depends = self.dependants(change.relation.oid).await?;
+            if depends.contains(&tenant) || self.has_looked_at(tenant) {
+                let tenant = self.current(tenant).await?;
+                check_known(change, &tenant)?;
+            }
         }
         Ok(())
+    }
+
+    async fn dependants(&self, relation: Oid) -> Result<Arc<HashSet<DatabaseId>>> {
+        if let Some(known) = self.referred.dependants.lock().get(&relation) {
+            return Ok(Arc::clone(known));
+        }
+        let told = self.shared.store.dependants_of(relation).await?;
+        let databases = told.into_iter().map(|(database, _)| database);
+        let databases = Arc::new(databases.collect::<HashSet<_>>());
+        let mut known = self.referred.dependants.lock();
+        known.insert(relation, Arc::clone(&databases));
+        Ok(databases)
     }
 }
 

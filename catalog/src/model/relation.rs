@@ -49,6 +49,19 @@ pub struct Table {
     pub keys: Vec<Key>,
     /// Grows with each change of the columns, so that a part knows whether its log has the newest.
     pub schema_version: u64,
+    /// Of a materialised view, the query whose rows it holds.
+    #[serde(default)]
+    pub query: Option<Materialized>,
+}
+
+/// The query of a materialised view, bound as a view's is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Materialized {
+    pub definition: String,
+    pub bound: String,
+    pub references: Vec<Reference>,
+    /// Whether it has been run since the view was made or emptied.
+    pub populated: bool,
 }
 
 impl Table {
@@ -230,6 +243,12 @@ pub struct ForeignKey {
     /// MATCH FULL: a row's key is NULL in all columns or in none.
     #[serde(default)]
     pub match_full: bool,
+    /// Whether SET CONSTRAINTS can put off its check to the end of the transaction.
+    #[serde(default)]
+    pub deferrable: bool,
+    /// Whether it is put off unless SET CONSTRAINTS says otherwise.
+    #[serde(default)]
+    pub deferred: bool,
 }
 
 /// What happens to rows whose key goes.
@@ -328,9 +347,22 @@ impl Relation {
         }
     }
 
+    /// The query of a materialised view.
+    pub fn materialized(&self) -> Option<&Materialized> {
+        self.table()?.query.as_ref()
+    }
+
+    /// What the query of a view reads, materialised or not.
+    pub fn references(&self) -> &[Reference] {
+        let view = self.view().map(|view| view.references.as_slice());
+        let stored = self.materialized().map(|query| query.references.as_slice());
+        view.or(stored).unwrap_or_default()
+    }
+
     /// The letter in `pg_class.relkind`.
     pub fn kind_letter(&self) -> char {
         match &self.body {
+            RelationBody::Table(table) if table.query.is_some() => 'm',
             RelationBody::Table(_) => 'r',
             RelationBody::View(_) => 'v',
             RelationBody::Sequence(_) => 'S',

@@ -358,7 +358,9 @@ async fn put_relation(
                    kind = excluded.kind, table_uuid = excluded.table_uuid, body = excluded.body";
     let (kind, table, reads) = match &relation.body {
         RelationBody::Table(table) => {
-            let referred: Vec<Oid> = table.foreign_keys().map(|(_, f)| f.relation).collect();
+            let read = relation.references().iter().map(|r| r.relation);
+            let referred = table.foreign_keys().map(|(_, f)| f.relation);
+            let referred: Vec<Oid> = referred.chain(read).collect();
             ("table", Some(key::table(table.uuid)), referred)
         }
         RelationBody::View(view) => {

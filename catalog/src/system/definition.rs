@@ -48,6 +48,12 @@ impl Scene {
                 text.push_str(action.keyword());
             }
         }
+        if foreign.deferrable {
+            text.push_str(" DEFERRABLE");
+        }
+        if foreign.deferred {
+            text.push_str(" INITIALLY DEFERRED");
+        }
         if !key.enforced {
             text.push_str(" NOT VALID");
         }
@@ -86,12 +92,11 @@ impl Scene {
 
     /// A view's query.
     pub(super) fn view_text(&self, relation: &Relation) -> Option<String> {
-        let definition = relation
-            .view()?
-            .definition
-            .trim()
-            .trim_end_matches(';')
-            .trim_end();
+        let view = relation.view().map(|view| view.definition.as_str());
+        let stored = relation
+            .materialized()
+            .map(|query| query.definition.as_str());
+        let definition = view.or(stored)?.trim().trim_end_matches(';').trim_end();
         Some(format!(" {definition};"))
     }
 }

@@ -78,6 +78,7 @@ fn table_of(
             checks: Vec::new(),
             keys: Vec::new(),
             schema_version: 1,
+            query: None,
         }),
     }
 }
@@ -271,6 +272,8 @@ fn acme(tenant: &Tenant) -> Arc<Database> {
         on_update: ForeignAction::NoAction,
         on_delete: ForeignAction::NoAction,
         match_full: false,
+        deferrable: false,
+        deferred: false,
     });
     table_mut(&mut visits).keys.push(key(
         VISITS_FOREIGN_KEY,

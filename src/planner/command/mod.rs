@@ -5,6 +5,7 @@ mod grant;
 mod index;
 mod mask;
 mod policy;
+mod refresh;
 mod role;
 mod sequence;
 mod tenant;
@@ -35,6 +36,9 @@ pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Option<Body>> {
     if let Some(sequence) = sequence::read(cursor)? {
         return Ok(Some(Body::Sequence(Box::new(sequence))));
     }
+    if let Some(refresh) = refresh::read(cursor)? {
+        return Ok(Some(refresh));
+    }
     if let Some(index) = index::read(cursor)? {
         return Ok(Some(Body::Index(Box::new(index))));
     }
@@ -54,6 +58,17 @@ pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Option<Body>> {
 }
 
 fn setting(cursor: &mut Cursor<'_>) -> Result<Option<Body>> {
+    if cursor.accept(&["SET", "CONSTRAINTS"]) {
+        let names = match cursor.accept(&["ALL"]) {
+            true => None,
+            false => Some(cursor.list(Cursor::object_name)?),
+        };
+        let deferred = cursor.accept(&["DEFERRED"]);
+        if !deferred {
+            cursor.expect(&["IMMEDIATE"])?;
+        }
+        return Ok(Some(Body::Constraints { names, deferred }));
+    }
     if cursor.accept(&["SET"]) {
         let local = cursor.accept(&["LOCAL"]);
         if !local {
@@ -200,8 +215,6 @@ fn cursor_statement(cursor: &mut Cursor<'_>) -> Result<Option<Body>> {
         &["DO"],
         &["CALL"],
         &["CLUSTER"],
-        &["REFRESH", "MATERIALIZED"],
-        &["CREATE", "MATERIALIZED"],
         &["CREATE", "FUNCTION"],
         &["CREATE", "TRIGGER"],
         &["CREATE", "TYPE"],

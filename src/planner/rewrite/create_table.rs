@@ -65,7 +65,7 @@ fn is(token: &TokenWithSpan, keyword: &str) -> bool {
 }
 
 /// Takes WITH DATA or WITH NO DATA from the end; whether it was the latter.
-fn take_data(tokens: &mut Vec<TokenWithSpan>) -> bool {
+pub(in crate::planner) fn take_data(tokens: &mut Vec<TokenWithSpan>) -> bool {
     let ends = |words: &[&str]| {
         tokens.len() > words.len()
             && words

@@ -115,6 +115,7 @@ async fn copy_in(
             hint: "Insert into the tables that the view reads.",
         });
     }
+    names::check_changeable(&found)?;
     let stored = table(&found.relation)?;
     let targets = targets(stored.live_columns(), named, &found.relation.name)?;
     let numbers: Vec<i16> = targets.iter().map(|column| column.number).collect();
@@ -182,7 +183,8 @@ fn targets<'a>(
 ) -> Result<Vec<&'a Column>> {
     let live: Vec<&Column> = live.collect();
     if named.is_empty() {
-        return Ok(live);
+        // Generated columns are made of the others, in and out.
+        return Ok(live.into_iter().filter(|c| c.generated.is_none()).collect());
     }
     let mut targets: Vec<&Column> = Vec::with_capacity(named.len());
     for name in named {
@@ -195,6 +197,14 @@ fn targets<'a>(
                 })?;
         if targets.iter().any(|target| target.number == column.number) {
             return Err(Error::DuplicateColumn(name.clone()));
+        }
+        if column.generated.is_some() {
+            return Err(Error::Function {
+                sqlstate: "42P10",
+                message: format!("column \"{name}\" is a generated column"),
+                hint: None,
+                detail: Some("Generated columns cannot be used in COPY.".to_owned()),
+            });
         }
         targets.push(column);
     }

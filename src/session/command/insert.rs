@@ -220,6 +220,7 @@ fn plan(insert: &Insert, scope: &Scope, declared: &[u32]) -> Result<Planned> {
             found.relation.name
         )));
     }
+    super::names::check_changeable(&found)?;
     let relation = Arc::clone(&found.relation);
     let live: Vec<&Column> = table(&relation)?.live_columns().collect();
     let targets = targets(insert, &live, &relation.name)?;

@@ -80,6 +80,9 @@ async fn dispatch(
             )),
         },
         Body::Transaction(statement) => transaction::run(session, statement).await,
+        Body::Constraints { names, deferred } => {
+            set::set_constraints(session, names.as_deref(), *deferred).await
+        }
         Body::Set(set) => set::set(session, set).await,
         Body::Reset(name) => set::reset(session, name.as_deref()),
         Body::Show(name) => set::show(session, name.as_deref()),
@@ -90,6 +93,11 @@ async fn dispatch(
         Body::Role(Role::SetSessionAuthorization { name }) => {
             set::set_session_authorization(session, name.as_deref()).await
         }
+        Body::Refresh {
+            name,
+            concurrently,
+            with_data,
+        } => table::materialized::refresh(session, name, (*concurrently, *with_data)).await,
         Body::Index(statement) => table::index::run(session, statement).await,
         Body::Sequence(statement) => sequence::run(session, statement).await,
         Body::Role(statement) => role::run(session, statement).await,
@@ -144,6 +152,9 @@ async fn define(
         S::AlterTable(alter) => table::alter(session, alter).await,
         S::CreateIndex(create) => table::index::create(session, create).await,
         S::Truncate(truncate) => table::truncate(session, truncate).await,
+        S::CreateView(create) if create.materialized => {
+            table::materialized::create(session, create, limits).await
+        }
         S::CreateView(create) => view::create(session, create).await,
         S::CreateSchema { .. } => schema::create(session, statement).await,
         S::AlterSchema(alter) => schema::alter(session, alter).await,
@@ -190,6 +201,7 @@ fn check_read_only(session: &Session, body: &Body) -> Result<()> {
             Index::Reindex { .. } => "REINDEX",
         }
         .to_owned(),
+        Body::Refresh { .. } => "REFRESH MATERIALIZED VIEW".to_owned(),
         Body::Tenant(_) => "ALTER DATABASE".to_owned(),
         Body::Role(Role::SetRole { .. } | Role::SetSessionAuthorization { .. }) => return Ok(()),
         Body::Role(_) => "ALTER ROLE".to_owned(),

@@ -30,6 +30,7 @@ use crate::session::Session;
 use crate::session::prepared::Prepared;
 use crate::session::reply::{Columns, Reply, Rows, RowsTag};
 use change::Planned;
+pub(super) use change::skeleton;
 use rewrite::Rewrite;
 
 /// A batch under a table's own schema: names and nullability of a plan differ from it.

@@ -109,6 +109,7 @@ pub(super) async fn drop(session: &mut Session, statement: &ast::Statement) -> R
     let kind = match object_type {
         ObjectType::Table => "table",
         ObjectType::View => "view",
+        ObjectType::MaterializedView => "materialized view",
         ObjectType::Sequence => "sequence",
         ObjectType::Schema => {
             return super::schema::drop(session, names, *if_exists, *cascade).await;
@@ -151,8 +152,25 @@ pub(super) async fn drop(session: &mut Session, statement: &ast::Statement) -> R
     })
 }
 
+/// Refuses to change the rows of a materialised view.
+pub(super) fn check_changeable(found: &Found) -> Result<()> {
+    if found.relation.materialized().is_none() {
+        return Ok(());
+    }
+    Err(Error::Function {
+        sqlstate: "42809",
+        message: format!(
+            "cannot change materialized view \"{}\"",
+            found.relation.name
+        ),
+        hint: None,
+        detail: None,
+    })
+}
+
 fn kind_of(relation: &Relation) -> &'static str {
     match relation.body {
+        RelationBody::Table(_) if relation.materialized().is_some() => "materialized view",
         RelationBody::Table(_) => "table",
         RelationBody::View(_) => "view",
         RelationBody::Sequence(_) => "sequence",
@@ -179,19 +197,13 @@ pub(super) async fn drop_relations(
         {
             if !cascade {
                 let name = |oid: &Oid| {
-                    database
-                        .relations
-                        .get(oid)
-                        .map_or("", |r| &r.name)
-                        .to_owned()
+                    let relation = database.relations.get(oid);
+                    relation.map_or_else(String::new, |r| format!("{} {}", kind_of(r), r.name))
                 };
+                let object = name(&doomed[next - 1]);
                 return Err(Error::DependentObjects {
-                    object: format!("table {}", name(&doomed[next - 1])),
-                    detail: format!(
-                        "view {} depends on table {}",
-                        name(&reader),
-                        name(&doomed[next - 1])
-                    ),
+                    detail: format!("{} depends on {object}", name(&reader)),
+                    object,
                 });
             }
             doomed.push(reader);
@@ -357,11 +369,7 @@ fn readers(database: &Database, oid: Oid) -> Vec<Oid> {
     database
         .relations
         .values()
-        .filter(|relation| {
-            relation
-                .view()
-                .is_some_and(|v| v.references.iter().any(|r| r.relation == oid))
-        })
+        .filter(|relation| relation.references().iter().any(|r| r.relation == oid))
         .map(|relation| relation.oid)
         .collect()
 }

@@ -1,12 +1,15 @@
 //! CREATE, ALTER and TRUNCATE TABLE.
 
 mod alter;
+mod anew;
 mod column;
 mod create;
 mod existing;
 pub(super) mod foreign;
 pub(super) mod index;
 mod like;
+pub(super) mod materialized;
+mod retype;
 mod truncate;
 
 pub(super) use alter::alter;

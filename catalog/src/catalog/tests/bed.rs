@@ -172,6 +172,7 @@ pub(super) fn table(oid: Oid, name: &str, scope: Scope) -> Relation {
         checks: Vec::new(),
         keys: Vec::new(),
         schema_version: 1,
+        query: None,
     });
     Relation {
         oid,

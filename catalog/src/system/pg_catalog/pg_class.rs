@@ -46,7 +46,7 @@ fn rows(scene: &Scene, rows: &mut Rows) {
 
 fn add(scene: &Scene, rows: &mut Rows, class: Class<'_>) {
     let kind = class.kind();
-    let stored = matches!(kind, 'r' | 'i');
+    let stored = matches!(kind, 'r' | 'i' | 'm');
     row!(
         rows,
         oid: class.oid(),
@@ -56,7 +56,7 @@ fn add(scene: &Scene, rows: &mut Rows, class: Class<'_>) {
         reloftype: 0,
         relowner: class.owner(scene),
         relam: match kind {
-            'r' => oid::HEAP,
+            'r' | 'm' => oid::HEAP,
             'i' => oid::BTREE,
             _ => 0,
         },
@@ -82,12 +82,15 @@ fn add(scene: &Scene, rows: &mut Rows, class: Class<'_>) {
             Class::Relation(relation) => relation.table().map_or(0, |table| table.checks.len() as i64),
             Class::Index(..) | Class::System(_) => 0,
         },
-        relhasrules: kind == 'v',
+        relhasrules: matches!(kind, 'v' | 'm'),
         relhastriggers: has_triggers(scene, class),
         relhassubclass: false,
         relrowsecurity: security(scene, class).is_some_and(|s| s.enabled),
         relforcerowsecurity: security(scene, class).is_some_and(|s| s.forced),
-        relispopulated: true,
+        relispopulated: match class {
+            Class::Relation(relation) => relation.materialized().is_none_or(|query| query.populated),
+            Class::Index(..) | Class::System(_) => true,
+        },
         relreplident: if kind == 'r' && !matches!(class, Class::System(_)) { 'd' } else { 'n' },
         relispartition: false,
         relrewrite: 0,

@@ -65,8 +65,8 @@ fn add(scene: &Scene, rows: &mut Rows, relation: &Relation, constraint: Constrai
         conname: constraint.name(),
         connamespace: scene.schema_of(relation),
         contype: constraint.letter(),
-        condeferrable: false,
-        condeferred: false,
+        condeferrable: foreign.is_some_and(|foreign| foreign.deferrable),
+        condeferred: foreign.is_some_and(|foreign| foreign.deferred),
         convalidated: match constraint {
             Constraint::Key(key) => key.enforced || foreign.is_none(),
             Constraint::Check(_) => true,

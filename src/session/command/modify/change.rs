@@ -129,6 +129,7 @@ impl Target {
                 found.relation.name
             )));
         }
+        super::super::names::check_changeable(&found)?;
         let Some(ObjectNamePart::Identifier(last)) = name.0.last_mut() else {
             return Err(Error::Unsupported(format!("{verb} of {written}")));
         };
@@ -288,7 +289,7 @@ fn output(index: usize) -> String {
 }
 
 /// A query to be filled in.
-pub(super) fn skeleton(text: &str) -> Result<Query> {
+pub(in crate::session::command) fn skeleton(text: &str) -> Result<Query> {
     let statement = planner::parse(text)?.into_iter().next();
     match statement.map(|statement| statement.body) {
         Some(planner::ast::Body::Query(query)) => Ok(*query),

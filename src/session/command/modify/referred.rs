@@ -33,6 +33,7 @@ use crate::planner::{Parameters, Scope};
 use crate::policy::{self, Caller, check_columns};
 use crate::session::Session;
 use crate::session::command::{default, lock, query};
+use crate::session::deferred::Deferred;
 use crate::session::foreign::{converted, foreign_name, references_to};
 use crate::session::keys::{KeyCheck, KeyGuard, key_text};
 use crate::session::transaction::{Referring, TEMPORARY_SCHEMA};
@@ -46,8 +47,10 @@ pub(super) struct Removal {
     found: Found,
     /// Foreign keys to the table.
     referrers: Vec<Referrer>,
-    /// Whether tenants' own tables refer to this common one.
+    /// Whether tenants' own tables refer to this common one, by a column that changes.
     by_tenants: bool,
+    /// Whether they do at all.
+    lends_keys: bool,
     /// Numbers and places, among the live ones, of the columns that are referred to.
     columns: Vec<(i16, usize)>,
     rows: Vec<Gone>,
@@ -117,6 +120,7 @@ impl Removal {
         Ok(Self {
             found: found.clone(),
             by_tenants: by_tenants && !columns.is_empty(),
+            lends_keys: by_tenants,
             referrers,
             columns,
             rows: Vec::new(),
@@ -126,6 +130,11 @@ impl Removal {
     /// Whether the statement must look at the rows that it takes away.
     pub(super) fn is_watching(&self) -> bool {
         !self.columns.is_empty()
+    }
+
+    /// Whether tenants' own tables may refer to the table.
+    pub(super) fn lends_keys(&self) -> bool {
+        self.lends_keys
     }
 
     /// Takes note of rows of the table's live columns that go.
@@ -633,7 +642,30 @@ impl Check<'_> {
         let wanted: Vec<u128> = gone.iter().copied().collect();
         let mut child = KeyGuard::over(session, self.child, zone, vec![own], KeyCheck::AtEnd)?;
         let held = child.held(self.space, 0, &columns, &wanted).await?;
-        if !held.is_empty() {
+        let is_late = action == ForeignAction::NoAction
+            && session
+                .transaction
+                .constraints
+                .is_deferred(self.key, self.foreign);
+        let mut gone = gone;
+        if is_late && !held.is_empty() {
+            gone.retain(|hash| !held.contains(hash));
+            let text = |hash: &u128| {
+                let row = keys.iter().position(|key| *key == Some(*hash))?;
+                self.shown(settling, rows, row)
+            };
+            let later = held.iter().map(|hash| (*hash, text(hash)));
+            session.transaction.defer(Deferred {
+                child: self.child.oid,
+                constraint: self.key.oid,
+                space: self.space,
+                keys: later.collect(),
+                went: true,
+            });
+            if gone.is_empty() {
+                return Ok(());
+            }
+        } else if !held.is_empty() {
             let row = keys
                 .iter()
                 .position(|k| k.is_some_and(|k| held.contains(&k)));
@@ -658,13 +690,7 @@ impl Check<'_> {
             base,
         };
         let name = foreign_name(self.key, self.child, relation);
-        let part = Part {
-            space: self.space,
-            table: table(relation)?.uuid,
-        };
-        session
-            .transaction
-            .rely_on(&part, Referring { reference, name });
+        session.transaction.rely_on(Referring { reference, name });
         Ok(())
     }
 
@@ -686,55 +712,58 @@ impl Check<'_> {
             // Rows that came while the action ran.
             return Error::Serialization;
         }
-        let relation = &self.parent.relation;
-        let caller = settling.caller;
+        Error::StillReferenced {
+            parent: self.parent.relation.name.clone(),
+            relation: self.child.name.clone(),
+            constraint: self.key.name.clone(),
+            key: self.shown(settling, rows, row),
+        }
+    }
+
+    /// A key that went as text, if the caller may see it.
+    fn shown(&self, settling: &Settling<'_>, rows: &Rows, row: usize) -> Option<String> {
+        let (relation, caller) = (&self.parent.relation, settling.caller);
         let columns = &self.foreign.columns;
         let tells = check_columns(caller, Privilege::Select, self.parent, columns).is_ok()
             && policy::shows_rows(caller, self.parent);
-        let text = relation.table().filter(|_| tells).and_then(|of| {
-            let theirs = KeyColumns::referenced(of, self.key.oid, columns);
-            key_text(of, &theirs, &rows.old, row)
-        });
-        Error::StillReferenced {
-            parent: relation.name.clone(),
-            relation: self.child.name.clone(),
-            constraint: self.key.name.clone(),
-            key: text,
-        }
+        let of = relation.table().filter(|_| tells)?;
+        let theirs = KeyColumns::referenced(of, self.key.oid, columns);
+        key_text(of, &theirs, &rows.old, row)
     }
 }
 
-/// Whether a tenant's own table refers to a common one.
-async fn refers_from_tenants(session: &Session, relation: Oid) -> Result<bool> {
+/// Whether tenants' own tables may refer to a common one.
+pub(in crate::session::command) async fn refers_from_tenants(
+    session: &Session,
+    relation: Oid,
+) -> Result<bool> {
     let dependants = session.engine.catalog.dependants_of(relation).await?;
     Ok(dependants
         .iter()
         .any(|(database, _)| *database != DatabaseId::System))
 }
 
-/// The foreign keys to a table that bind its rows in one space.
+/// The foreign keys to a table that bind its rows in one space; `by_tenants` tells that tenants' own
+/// tables may refer to it.
 pub(in crate::session::command) async fn referrers(
     session: &mut Session,
     caller: &Caller,
     relation: Oid,
-    space: Space,
+    (space, by_tenants): (Space, bool),
 ) -> Result<Vec<Oid>> {
     let mut found: Vec<Oid> = references_to(caller, relation)
         .iter()
         .map(|(_, key)| key.oid)
         .collect();
-    if let (true, Some(tenant)) = (caller.is_system(), space.tenant()) {
+    if let (true, Some(tenant)) = (by_tenants && caller.is_system(), space.tenant()) {
         let catalog = session.engine.catalog.clone();
         let database = session
             .transaction
             .database(&catalog, DatabaseId::Tenant(tenant))
             .await?;
         let referring = database.references_to(relation);
-        found.extend(
-            referring
-                .filter(|(_, key, _)| key.enforced)
-                .map(|(_, key, _)| key.oid),
-        );
+        let enforced = referring.filter(|(_, key, _)| key.enforced);
+        found.extend(enforced.map(|(_, key, _)| key.oid));
     }
     Ok(found)
 }

@@ -252,8 +252,8 @@ impl Rewrite<'_> {
         }
         for mut part in written {
             if !part.removed.is_empty() {
-                let space = part.part.space;
-                part.referred_by = referrers(session, self.caller, relation.oid, space).await?;
+                let place = (part.part.space, removal.lends_keys());
+                part.referred_by = referrers(session, self.caller, relation.oid, place).await?;
             }
             session.transaction.write(part);
         }

@@ -1,25 +1,28 @@
 //! ALTER TABLE: one change of the catalog, whatever number of tenants have rows.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::Schema;
 use datafusion::sql::sqlparser::ast::{
-    AlterColumnOperation, AlterTable, AlterTableOperation, ColumnDef, DropBehavior,
+    self, AlterColumnOperation, AlterTable, AlterTableOperation, ColumnDef, DropBehavior, Expr,
     ForeignKeyConstraint, Ident, RenameTableNameKind, TableConstraint,
 };
 use tessera_catalog::model::{
-    Change, Column, Database, Key, KeyKind, Relation, RelationBody, Scope as Reach, Table,
+    Change, Column, Database, Key, KeyKind, Relation, RelationBody, Scope as Reach, TENANT_COLUMN,
+    Table,
 };
-use tessera_catalog::sql_type::SqlType;
 
 use super::super::names::{check_new_name, check_owner, folded, qualified};
 use super::super::{default, sequence};
 use super::column::{self, Defined};
-use super::create::add_constraint;
-use super::existing;
+use super::create::{NewTable, add_constraint};
 use super::foreign::{self, Referring};
+use super::retype::{self, Retyping};
+use super::{anew, existing};
 use crate::error::{Error, Result};
 use crate::planner::Scope;
+use crate::planner::ast::SequenceOptions;
 use crate::planner::source::Found;
 use crate::policy::Caller;
 use crate::session::Session;
@@ -65,23 +68,73 @@ pub(in crate::session::command) async fn alter(
                 relation.owner = super::super::role::new_owner(&caller, &owner)?;
             }
             other => {
+                let of_query = relation.materialized().is_some();
                 let RelationBody::Table(table) = &mut relation.body else {
                     return Err(Error::WrongKind {
                         name: relation.name,
                         wanted: "table",
                     });
                 };
-                change(session, table, other, &found, &scope).await?;
+                if of_query {
+                    return Err(Error::Unsupported(
+                        "this ALTER TABLE of a materialized view".to_owned(),
+                    ));
+                }
+                let filled = change(session, table, other, &found, &scope).await?;
                 table.schema_version += 1;
-                let table = &*table;
-                if let Some(former) = found.relation.table() {
-                    reshape_pending(session, former, table, &scope)?;
+                let former = found.relation.table();
+                match (former, filled) {
+                    (Some(former), None) => reshape_pending(session, former, table, &scope)?,
+                    (_, Some(filled)) => {
+                        write_anew(session, &found, relation, filled).await?;
+                        continue;
+                    }
+                    (None, None) => {}
                 }
             }
         }
         put(session, &caller, relation);
     }
     done()
+}
+
+/// What a change asks of the rows that are there.
+pub(super) struct Filled {
+    /// Expressions over the old columns, by the new column's number.
+    pub(super) values: HashMap<i16, Expr>,
+    /// Keys that are to be checked when the rows are written.
+    pub(super) keys: Vec<Key>,
+}
+
+/// Writes the rows of a table in its new form, and then checks the keys that they are to have.
+async fn write_anew(
+    session: &mut Session,
+    found: &Found,
+    mut changed: Relation,
+    filled: Filled,
+) -> Result<()> {
+    anew::write(session, found, &changed, &filled.values).await?;
+    let caller = session.caller().await?;
+    put(session, &caller, changed.clone());
+    for key in filled.keys {
+        let caller = session.caller().await?;
+        let scope = session.scope(&caller).await?;
+        let now = Found {
+            relation: Arc::new(changed.clone()),
+            ..found.clone()
+        };
+        let RelationBody::Table(table) = &mut changed.body else {
+            return Err(Error::internal("a table was expected"));
+        };
+        if key.is_checked() {
+            existing::check_unique(session, table, &key, &now, &scope).await?;
+        }
+        if !table.keys.iter().any(|own| own.oid == key.oid) {
+            table.keys.push(key);
+            put(session, &caller, changed.clone());
+        }
+    }
+    Ok(())
 }
 
 /// Gives the rows that the transaction holds in memory the table's new columns.
@@ -160,7 +213,7 @@ async fn change(
     operation: &AlterTableOperation,
     found: &Found,
     scope: &Scope,
-) -> Result<()> {
+) -> Result<Option<Filled>> {
     let relation = found.relation.name.clone();
     match operation {
         AlterTableOperation::AddColumn {
@@ -172,7 +225,7 @@ async fn change(
             if column_position.is_some() {
                 return Err(Error::Unsupported("ADD COLUMN at a position".to_owned()));
             }
-            add_column(session, table, column_def, *if_not_exists, found, scope).await
+            return add_column(session, table, column_def, *if_not_exists, found, scope).await;
         }
         AlterTableOperation::DropColumn {
             column_names,
@@ -196,19 +249,28 @@ async fn change(
                 };
                 release_keys(session, table, of, *drop_behavior, (object, &by)).await?;
             }
-            Ok(())
         }
         AlterTableOperation::RenameColumn {
             old_column_name,
             new_column_name,
-        } => rename_column(
-            table,
-            &folded(old_column_name),
-            &folded(new_column_name),
-            &relation,
-        ),
+        } => {
+            let (old, new) = (folded(old_column_name), folded(new_column_name));
+            rename_column(table, &old, &new, &relation)?;
+        }
         AlterTableOperation::AlterColumn { column_name, op } => {
-            alter_column(session, table, &folded(column_name), op, found, scope).await
+            let name = folded(column_name);
+            if let AlterColumnOperation::SetDataType {
+                data_type, using, ..
+            } = op
+            {
+                let wanted = crate::planner::sql_type(data_type)?;
+                let to = Retyping {
+                    wanted,
+                    using: using.as_ref(),
+                };
+                return retype::change(table, &name, to, (found, scope));
+            }
+            alter_column(session, table, &name, op, found, scope).await?;
         }
         AlterTableOperation::AddConstraint { constraint, .. } => {
             let oid = session.engine.catalog.next_oid(&scope.database);
@@ -218,7 +280,7 @@ async fn change(
                     let columns = declared.columns.clone();
                     let of = (found, scope);
                     add_foreign_key(session, table, declared, &columns, of).await?;
-                    return Ok(());
+                    return Ok(None);
                 }
                 other => add_constraint(table, other, &relation, scope, oid)?,
             }
@@ -234,16 +296,15 @@ async fn change(
                     });
                 }
             }
-            Ok(())
         }
         AlterTableOperation::ValidateConstraint { name } => {
             let name = folded(name);
             let is_key = table.keys.iter().any(|key| key.name == name);
             if is_key || table.checks.iter().any(|check| check.name == name) {
                 // Rows were checked when it was added.
-                return Ok(());
+                return Ok(None);
             }
-            Err(no_constraint(&name, &relation))
+            return Err(no_constraint(&name, &relation));
         }
         AlterTableOperation::DropConstraint {
             name,
@@ -265,11 +326,10 @@ async fn change(
                     session.notice(Notice::plain(format!(
                         "constraint \"{name}\" of relation \"{relation}\" does not exist, skipping"
                     )));
-                    return Ok(());
+                    return Ok(None);
                 }
                 return Err(no_constraint(&name, &relation));
             }
-            Ok(())
         }
         AlterTableOperation::RenameConstraint { old_name, new_name } => {
             let (old, new) = (folded(old_name), folded(new_name));
@@ -277,11 +337,8 @@ async fn change(
             let checks = table.checks.iter_mut().map(|check| &mut check.name);
             let keys = table.keys.iter_mut().map(|key| &mut key.name);
             match checks.chain(keys).find(|name| **name == old) {
-                Some(name) => {
-                    *name = new;
-                    Ok(())
-                }
-                None => Err(no_constraint(&old, &relation)),
+                Some(name) => *name = new,
+                None => return Err(no_constraint(&old, &relation)),
             }
         }
         other => {
@@ -291,12 +348,13 @@ async fn change(
                 .take(3)
                 .map(str::to_owned)
                 .collect();
-            Err(Error::Unsupported(format!(
+            return Err(Error::Unsupported(format!(
                 "ALTER TABLE … {}",
                 words.join(" ")
-            )))
+            )));
         }
     }
+    Ok(None)
 }
 
 async fn add_column(
@@ -306,7 +364,7 @@ async fn add_column(
     if_not_exists: bool,
     found: &Found,
     scope: &Scope,
-) -> Result<()> {
+) -> Result<Option<Filled>> {
     let relation = &found.relation.name;
     let number = table.columns.len() + 1;
     let Defined {
@@ -325,7 +383,7 @@ async fn add_column(
                     column.name
                 ))
             });
-            return Ok(());
+            return Ok(None);
         }
         return Err(Error::ColumnExists {
             column: column.name,
@@ -333,22 +391,24 @@ async fn add_column(
         });
     }
     column.physical = column::physical_name(table, &column.name);
-    if draws.is_some() || column.generated.is_some() {
-        return Err(Error::Unsupported(
-            "ADD COLUMN with a default that differs from row to row".to_owned(),
-        ));
+    let mut fresh = None;
+    if let Some(options) = &draws {
+        fresh = Some(own_sequence(session, &mut column, options, found).await?);
     }
-    if column.default.is_some() {
-        // Rows from before get the default's value of this moment.
-        let value = default::of_column(&column, scope)?;
-        if value.is_volatile() {
-            return Err(Error::Unsupported(
-                "ADD COLUMN with a default that differs from row to row".to_owned(),
-            ));
+    let scope = fresh.as_ref().unwrap_or(scope);
+    let mut value = None;
+    if column.generated.is_some() {
+        value = Some(Expr::value(ast::Value::Null));
+    } else if column.default.is_some() {
+        let planned = default::of_column(&column, scope)?;
+        if planned.is_volatile() {
+            value = Some(each_row(&column, table, scope)?);
+        } else {
+            // Rows from before get the default's value of this moment.
+            column.missing_default = column::constant_text(planned, &column.sql_type, scope)?;
         }
-        column.missing_default = column::constant_text(value, &column.sql_type, scope)?;
     }
-    let missing_null = column.missing_default.is_none();
+    let missing_null = column.missing_default.is_none() && value.is_none();
     if !column.nullable && missing_null && column::any_row(session, found, "true").await? {
         return Err(Error::ContainsNulls {
             column: column.name,
@@ -357,14 +417,22 @@ async fn add_column(
     }
     table.columns.push(column);
     let number = i16::try_from(number).unwrap_or(i16::MAX);
+    if let Some(column) = table.columns.last().filter(|c| c.generated.is_some()) {
+        default::check_generated(column, table, scope)?;
+    }
     for (name, condition) in checks {
         let oid = session.engine.catalog.next_oid(&scope.database);
         let check = column::check(name, &condition, table, relation, scope, oid)?;
         table.checks.push(check);
     }
+    let mut later = Vec::new();
     for declared in keys {
         let oid = session.engine.catalog.next_oid(&scope.database);
         let key = column::key(declared, vec![number], table, relation, oid)?;
+        if value.is_some() {
+            later.push(key);
+            continue;
+        }
         check_column_key(session, table, &key, found).await?;
         table.keys.push(key);
     }
@@ -372,7 +440,46 @@ async fn add_column(
         let columns = [definition.name.clone()];
         add_foreign_key(session, table, &declared, &columns, (found, scope)).await?;
     }
-    Ok(())
+    Ok(value.map(|value| Filled {
+        values: HashMap::from([(number, value)]),
+        keys: later,
+    }))
+}
+
+/// Makes the sequence from which a new column draws, and gives the names with it among them.
+async fn own_sequence(
+    session: &mut Session,
+    column: &mut Column,
+    options: &SequenceOptions,
+    found: &Found,
+) -> Result<Scope> {
+    let caller = session.caller().await?;
+    let scope = session.scope(&caller).await?;
+    let relation = &found.relation;
+    let place = NewTable {
+        oid: relation.oid,
+        owner: relation.owner,
+        name: &relation.name,
+        schema: (relation.schema, &found.schema_name),
+        caller: &caller,
+    };
+    let oid = session.engine.catalog.next_oid(&scope.database);
+    let made = place.sequence(column, options, oid, &scope, &[])?;
+    let changes = vec![Change::PutRelation(made), Change::NextOid(oid.0 + 1)];
+    session.transaction.change(&scope.database, changes);
+    session.version += 1;
+    let caller = session.caller().await?;
+    session.scope(&caller).await
+}
+
+/// A default as each row gets it anew; those of a common table are drawn for the tenant of the row.
+fn each_row(column: &Column, table: &Table, scope: &Scope) -> Result<Expr> {
+    let mut value = default::written(column, scope)?;
+    if scope.is_system() && table.scope == Reach::Common {
+        let tenant = Expr::Identifier(Ident::with_quote('"', TENANT_COLUMN));
+        default::draw_for(&mut value, &tenant);
+    }
+    Ok(value)
 }
 
 /// Adds a foreign key to a table that may have rows.
@@ -636,16 +743,14 @@ fn drop_column(
 }
 
 /// The name of a view of the same database that was made over a table while it had a column.
-fn reader_of(database: &Database, found: &Found, number: i16) -> Option<String> {
+pub(super) fn reader_of(database: &Database, found: &Found, number: i16) -> Option<String> {
     let reads = |relation: &Relation| {
-        relation.view().is_some_and(|view| {
-            view.references.iter().any(|reference| {
-                reference.relation == found.relation.oid
-                    && reference
-                        .columns
-                        .iter()
-                        .any(|(column, _)| *column == number)
-            })
+        relation.references().iter().any(|reference| {
+            reference.relation == found.relation.oid
+                && reference
+                    .columns
+                    .iter()
+                    .any(|(column, _)| *column == number)
         })
     };
     database
@@ -656,7 +761,7 @@ fn reader_of(database: &Database, found: &Found, number: i16) -> Option<String> 
 }
 
 /// Whether an expression's text has the column's name as a word.
-fn names_column(expression: &str, name: &str) -> bool {
+pub(super) fn names_column(expression: &str, name: &str) -> bool {
     expression
         .split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '$'))
         .any(|word| word.eq_ignore_ascii_case(name))
@@ -750,32 +855,7 @@ async fn alter_column(
             column.default = Some(default::check(value, column, scope)?);
         }
         AlterColumnOperation::DropDefault => column.default = None,
-        AlterColumnOperation::SetDataType {
-            data_type,
-            using: None,
-            ..
-        } => {
-            let wanted = crate::planner::sql_type(data_type)?;
-            if !widens(&column.sql_type, &wanted) {
-                return Err(Error::Unsupported(format!(
-                    "ALTER COLUMN from type {} to {wanted}",
-                    column.sql_type
-                )));
-            }
-            column.sql_type = wanted;
-        }
         other => return Err(Error::Unsupported(format!("ALTER COLUMN {other}"))),
     }
     Ok(())
-}
-
-/// Whether every value of a type is one of the other, stored the same way.
-fn widens(from: &SqlType, to: &SqlType) -> bool {
-    match (from, to) {
-        (from, to) if from == to => true,
-        (SqlType::Varchar(_), SqlType::Text | SqlType::Varchar(None)) => true,
-        (SqlType::Text, SqlType::Varchar(None)) => true,
-        (SqlType::Varchar(Some(from)), SqlType::Varchar(Some(to))) => to >= from,
-        _ => false,
-    }
 }

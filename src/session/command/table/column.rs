@@ -232,7 +232,7 @@ pub(super) fn physical_name(table: &Table, name: &str) -> String {
 }
 
 /// Types that live in catalogs and expressions alone.
-fn check_storable(sql_type: &SqlType, column: &str) -> Result<()> {
+pub(super) fn check_storable(sql_type: &SqlType, column: &str) -> Result<()> {
     match sql_type {
         SqlType::Record | SqlType::Unknown | SqlType::Void => Err(Error::InvalidDefinition(
             format!("column \"{column}\" has pseudo-type {sql_type}"),

@@ -75,9 +75,11 @@ pub(in crate::session::command) async fn create(
         checks: Vec::new(),
         keys: Vec::new(),
         schema_version: 1,
+        query: None,
     };
     if let Some((plan, _, _)) = &source {
-        add_query_columns(&mut table, plan, create, reach)?;
+        let named: Vec<String> = create.columns.iter().map(|c| folded(&c.name)).collect();
+        add_query_columns(&mut table, plan, &named, reach)?;
     }
     let catalog = session.engine.catalog.clone();
     let next_oid = || catalog.next_oid(&scope.database);
@@ -149,13 +151,13 @@ fn refuse(create: &CreateTable) -> Result<()> {
     }
 }
 
-/// Where a new table will be.
-struct NewTable<'a> {
-    oid: Oid,
-    owner: Oid,
-    name: &'a str,
-    schema: (Oid, &'a str),
-    caller: &'a Caller,
+/// Where a table is or will be.
+pub(super) struct NewTable<'a> {
+    pub(super) oid: Oid,
+    pub(super) owner: Oid,
+    pub(super) name: &'a str,
+    pub(super) schema: (Oid, &'a str),
+    pub(super) caller: &'a Caller,
 }
 
 /// Adds the columns and the constraints; gives the sequences that come with them.
@@ -261,7 +263,7 @@ fn add_column(table: &mut Table, column: Column) -> Result<()> {
 
 impl NewTable<'_> {
     /// The sequence from which a column draws, after the column's default is said so.
-    fn sequence(
+    pub(super) fn sequence(
         &self,
         column: &mut Column,
         options: &SequenceOptions,
@@ -337,14 +339,18 @@ fn check_tenant_column(column: &Column, number: usize) -> Result<()> {
     Ok(())
 }
 
-fn add_query_columns(
+/// Gives a new table the columns of a query, the first of them under names of their own.
+///
+/// # Errors
+/// More names than columns, or a name twice.
+pub(super) fn add_query_columns(
     table: &mut Table,
     plan: &LogicalPlan,
-    create: &CreateTable,
+    named: &[String],
     reach: Reach,
 ) -> Result<()> {
     let given = query::columns(plan);
-    let names: Vec<String> = match create.columns.as_slice() {
+    let names: Vec<String> = match named {
         [] => given.iter().map(|column| column.name.clone()).collect(),
         named if named.len() > given.len() => {
             return Err(Error::Syntax {
@@ -357,11 +363,7 @@ fn add_query_columns(
                 .iter()
                 .skip(named.len())
                 .map(|column| column.name.clone());
-            named
-                .iter()
-                .map(|column| folded(&column.name))
-                .chain(rest)
-                .collect()
+            named.iter().cloned().chain(rest).collect()
         }
     };
     if reach == Reach::Common {
@@ -391,7 +393,7 @@ fn add_query_columns(
 }
 
 /// CREATE TABLE AS: the query's rows, in the columns' order.
-async fn fill(
+pub(super) async fn fill(
     session: &mut Session,
     found: &Found,
     plan: LogicalPlan,

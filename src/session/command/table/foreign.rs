@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use datafusion::sql::sqlparser::ast::{
-    ConstraintReferenceMatchKind, ForeignKeyConstraint, Ident, ReferentialAction,
+    ConstraintReferenceMatchKind, DeferrableInitial, ForeignKeyConstraint, Ident, ReferentialAction,
 };
 use tessera_catalog::id::{DatabaseId, Oid};
 use tessera_catalog::key::KeyColumns;
@@ -14,7 +14,7 @@ use tessera_catalog::model::{
 use tessera_catalog::sql_type::SqlType;
 
 use super::super::names::{folded, qualified};
-use super::column::{self, enforced};
+use super::column;
 use super::existing::{first_rows_as, hold_still, quoted};
 use crate::error::{Error, Result};
 use crate::planner::Scope;
@@ -46,7 +46,16 @@ pub(super) fn declared(
     caller: &Caller,
     scope: &Scope,
 ) -> Result<(Option<String>, Key)> {
-    let is_enforced = enforced(constraint.characteristics.as_ref())?;
+    let said = constraint.characteristics.as_ref();
+    let is_enforced = said.is_none_or(|said| said.enforced != Some(false));
+    let deferred = said.is_some_and(|said| said.initially == Some(DeferrableInitial::Deferred));
+    let deferrable = said.and_then(|said| said.deferrable);
+    if deferred && deferrable == Some(false) {
+        return Err(Error::Syntax {
+            message: "constraint declared INITIALLY DEFERRED must be DEFERRABLE".to_owned(),
+            position: None,
+        });
+    }
     let match_full = match constraint.match_kind {
         None | Some(ConstraintReferenceMatchKind::Simple) => false,
         Some(ConstraintReferenceMatchKind::Full) => true,
@@ -61,15 +70,19 @@ pub(super) fn declared(
     };
     let parent = parent(constraint, own, scope)?;
     let of_parent = match &parent {
-        Some(found) => found.relation.table().ok_or_else(|| Error::Function {
-            sqlstate: "42809",
-            message: format!(
-                "referenced relation \"{}\" is not a table",
-                found.relation.name
-            ),
-            hint: None,
-            detail: None,
-        })?,
+        Some(found) => found
+            .relation
+            .table()
+            .filter(|t| t.query.is_none())
+            .ok_or_else(|| Error::Function {
+                sqlstate: "42809",
+                message: format!(
+                    "referenced relation \"{}\" is not a table",
+                    found.relation.name
+                ),
+                hint: None,
+                detail: None,
+            })?,
         None => table,
     };
     let name = parent
@@ -102,6 +115,8 @@ pub(super) fn declared(
             on_update: action(constraint.on_update),
             on_delete: action(constraint.on_delete),
             match_full,
+            deferrable: deferrable.unwrap_or(deferred),
+            deferred,
         }),
     };
     check_actions(&key, table)?;

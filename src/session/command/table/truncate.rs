@@ -6,7 +6,7 @@ use datafusion::sql::sqlparser::ast::{CascadeOption, Truncate, TruncateIdentityO
 use tessera_catalog::id::{Part, Space};
 use tessera_catalog::model::{Change, Database, Privilege, Scope as Reach};
 
-use super::super::modify::referred::referrers;
+use super::super::modify::referred::{referrers, refers_from_tenants};
 use super::super::names::relation;
 use super::super::sequence;
 use super::existing::hold_still;
@@ -34,7 +34,7 @@ pub(in crate::session::command) async fn truncate(
     let cascade = truncate.cascade == Some(CascadeOption::Cascade);
     add_referring(session, &caller, &scope, &mut targets, cascade).await?;
     for found in &targets {
-        if found.relation.view().is_some() {
+        if found.relation.view().is_some() || found.relation.materialized().is_some() {
             return Err(Error::WrongKind {
                 name: found.relation.name.clone(),
                 wanted: "table",
@@ -69,12 +69,21 @@ pub(in crate::session::command) async fn truncate(
         let catalog = session.engine.catalog.clone();
         let snapshots = session.transaction.snapshots(&catalog, &wanted).await?;
         let refers = references_to(&caller, found.relation.oid);
+        let lends_keys = stored.scope == Reach::Common
+            && caller.is_system()
+            && refers_from_tenants(session, found.relation.oid).await?;
         if !refers.is_empty() || stored.foreign_keys().next().is_some() {
             // Rows that come in the meantime would refer to what goes.
             hold_still(session, found).await?;
         }
         for (part, snapshot) in parts.into_iter().zip(snapshots) {
-            let referred_by = referrers(session, &caller, found.relation.oid, part.space).await?;
+            let referred_by = referrers(
+                session,
+                &caller,
+                found.relation.oid,
+                (part.space, lends_keys),
+            )
+            .await?;
             let mut removed = snapshot.files.clone();
             if let Some(pending) = session.transaction.pending(&part) {
                 removed.retain(|file| !pending.removed.iter().any(|r| r.path == file.path));
@@ -93,6 +102,7 @@ pub(in crate::session::command) async fn truncate(
                 arbitrated: false,
                 references: Vec::new(),
                 referred_by,
+                deferred: Vec::new(),
                 known: Vec::new(),
             });
         }
