@@ -1,8 +1,10 @@
 //! CREATE, ALTER and TRUNCATE TABLE.
 
+mod add_column;
 mod alter;
 mod anew;
 mod column;
+mod constraint;
 mod create;
 mod existing;
 pub(super) mod foreign;

@@ -14,8 +14,8 @@ use tessera_catalog::model::{
 
 use super::super::names::{check_new_name, check_owner, folded, qualified, relation};
 use super::super::schema;
-use super::alter::release_keys;
 use super::column;
+use super::constraint::release_keys;
 use super::existing;
 use crate::error::{Error, Result};
 use crate::planner::ast::{self, Reindex};
