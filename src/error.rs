@@ -141,6 +141,35 @@ pub enum Error {
         constraint: String,
         detail: Option<String>,
     },
+    #[error(
+        "insert or update on table \"{relation}\" violates foreign key constraint \"{constraint}\""
+    )]
+    ForeignKey {
+        relation: String,
+        constraint: String,
+        /// The key that is not there, as text.
+        key: Option<String>,
+        parent: String,
+    },
+    #[error(
+        "update or delete on table \"{parent}\" violates foreign key constraint \"{constraint}\" on \
+         table \"{relation}\""
+    )]
+    StillReferenced {
+        parent: String,
+        relation: String,
+        constraint: String,
+        /// The key that rows refer to, as text.
+        key: Option<String>,
+    },
+    /// MATCH FULL, and only some of a key's columns are NULL.
+    #[error(
+        "insert or update on table \"{relation}\" violates foreign key constraint \"{constraint}\""
+    )]
+    MixedNulls {
+        relation: String,
+        constraint: String,
+    },
     #[error("could not create unique index \"{constraint}\"")]
     UniqueOfExisting {
         constraint: String,
@@ -279,6 +308,17 @@ impl Error {
             | Self::ParameterOutOfRange { detail, .. }
             | Self::ObjectInUse { detail, .. }
             | Self::Function { detail, .. } => detail.clone(),
+            Self::ForeignKey { key, parent, .. } => Some(match key {
+                Some(key) => format!("Key {key} is not present in table \"{parent}\"."),
+                None => format!("Key is not present in table \"{parent}\"."),
+            }),
+            Self::MixedNulls { .. } => {
+                Some("MATCH FULL does not allow mixing of null and nonnull key values.".to_owned())
+            }
+            Self::StillReferenced { key, relation, .. } => Some(match key {
+                Some(key) => format!("Key {key} is still referenced from table \"{relation}\"."),
+                None => format!("Key is still referenced from table \"{relation}\"."),
+            }),
             Self::DependentObjects { detail, .. } | Self::OutOfMemory { detail } => {
                 Some(detail.clone())
             }
@@ -330,7 +370,9 @@ impl From<tessera_catalog::error::Error> for Error {
         use tessera_catalog::error::Error as Catalog;
         match error {
             // Whose key it is was explained before; here nobody knows.
-            Catalog::Conflict | Catalog::KeyTaken { .. } => Self::Serialization,
+            Catalog::Conflict | Catalog::KeyTaken { .. } | Catalog::ReferenceBroken { .. } => {
+                Self::Serialization
+            }
             Catalog::Deadlock => Self::Deadlock,
             Catalog::NameTaken { kind, name } => Self::AlreadyExists { kind, name },
             Catalog::NameUsedByTenants { name, tenants } => {

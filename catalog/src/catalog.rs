@@ -15,6 +15,7 @@ mod committer;
 mod group;
 mod log_writer;
 mod maintenance;
+mod references;
 mod sequences;
 mod shared;
 mod state;
@@ -212,7 +213,8 @@ impl Catalog {
         self.shared.store.tenants_with_role(name).await
     }
 
-    /// Views that read a relation of the system, or of one tenant, by database.
+    /// Views that read a relation of the system, or of one tenant, and tables with foreign keys to it,
+    /// by database.
     ///
     /// # Errors
     ///

@@ -1,10 +1,12 @@
 //! What a transaction asks the catalog to make visible, all of it or nothing.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
+use datafusion::common::ScalarValue;
 
-use crate::id::{DatabaseId, Part, TableUuid};
+use crate::id::{DatabaseId, Oid, Part, TableUuid};
 use crate::key::{KeyColumns, KeySet};
 use crate::model::{Change, Database, Relation};
 use crate::storage::{DataFile, Snapshot};
@@ -18,6 +20,35 @@ pub struct Commit {
     pub parts: Vec<PartChange>,
     /// Tables that must still be as the transaction saw them.
     pub unmoved: Vec<TableVersions>,
+    /// What the transaction relies on between tables.
+    pub references: Vec<KeyReference>,
+}
+
+/// Keys that a foreign key needs to be there, or to be gone from all rows, when the transaction commits.
+#[derive(Debug, Clone)]
+pub struct KeyReference {
+    pub expects: Expects,
+    /// The foreign key's number.
+    pub constraint: Oid,
+    /// Where the keys were looked for.
+    pub part: Part,
+    pub relation: Arc<Relation>,
+    pub key: KeyColumns,
+    /// What files from before a column hold in it.
+    pub defaults: Arc<HashMap<i16, ScalarValue>>,
+    /// As [`KeyColumns::hashes`] numbers them.
+    pub hashes: Arc<KeySet>,
+    /// The part as it was then.
+    pub base: Arc<Snapshot>,
+}
+
+/// What a foreign key needs of a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expects {
+    /// The part holds the keys: rows that the transaction adds refer to them.
+    Present,
+    /// No row of the part refers to the keys: the transaction takes them away.
+    Absent,
 }
 
 /// The versions of a table's parts, all that there are.
@@ -64,6 +95,9 @@ pub struct PartChange {
     pub removed: Vec<Arc<DataFile>>,
     /// Keys that `added` and `rows` bring.
     pub claims: Vec<Claim>,
+    /// The foreign keys to the table that were looked at when rows went. One that is not here and has
+    /// come since is a conflict.
+    pub referred_by: Vec<Oid>,
     /// What the log's `commitInfo` calls it, such as `WRITE` or `DELETE`.
     pub operation: &'static str,
 }

@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use crate::commit::Expects;
 use crate::id::{Oid, Part};
 
 /// An error of the catalog or of storage.
@@ -17,6 +18,14 @@ pub enum Error {
         /// The key's own number.
         constraint: Oid,
         /// As [`crate::key::KeyColumns::hashes`] numbers it.
+        hash: u128,
+        part: Part,
+    },
+    /// A key that rows refer to went, or rows came that refer to a key that goes.
+    #[error("a foreign key does not hold any more")]
+    ReferenceBroken {
+        expects: Expects,
+        constraint: Oid,
         hash: u128,
         part: Part,
     },

@@ -143,6 +143,14 @@ impl Space {
         }
     }
 
+    /// The tenant whose rows they are.
+    pub fn tenant(&self) -> Option<TenantId> {
+        match self {
+            Self::Tenant(tenant) => Some(*tenant),
+            Self::System | Self::Shared => None,
+        }
+    }
+
     /// The scheme and host under which the space's store is registered with the query engine.
     pub fn url(&self) -> String {
         match self {

@@ -32,11 +32,23 @@ pub enum Body {
     DefineShared(Box<ast::Statement>),
     Transaction(Transaction),
     Set(Set),
+    /// SET CONSTRAINTS; without names it is about all.
+    Constraints {
+        names: Option<Vec<ast::ObjectName>>,
+        deferred: bool,
+    },
     Reset(Option<String>),
     Show(Option<String>),
     Tenant(Tenant),
     Role(Role),
     Sequence(Box<Sequence>),
+    Index(Box<Index>),
+    /// REFRESH MATERIALIZED VIEW.
+    Refresh {
+        name: ast::ObjectName,
+        concurrently: bool,
+        with_data: bool,
+    },
     Grant(Grant),
     Policy(Box<Policy>),
     Mask(Box<Mask>),
@@ -194,6 +206,35 @@ pub enum Sequence {
         if_exists: bool,
         owner: String,
     },
+}
+
+/// DROP and ALTER INDEX, and REINDEX.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Index {
+    Drop {
+        names: Vec<ast::ObjectName>,
+        if_exists: bool,
+        cascade: bool,
+    },
+    Rename {
+        name: ast::ObjectName,
+        if_exists: bool,
+        to: String,
+    },
+    Reindex {
+        kind: Reindex,
+        /// None for the session's own database.
+        name: Option<ast::ObjectName>,
+    },
+}
+
+/// What REINDEX names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reindex {
+    Index,
+    Table,
+    Schema,
+    Database,
 }
 
 /// Options of a sequence; what is not named stays.

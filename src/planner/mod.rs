@@ -38,6 +38,7 @@ pub use params::Parameters;
 pub use parse::{changes_rows, is_change, parse};
 pub use position::placed;
 pub use query::{expression, plan, plan_change};
+pub use rewrite::create_table::{LIKE, LIKE_OPTIONS};
 pub use rewrite::do_nothing::DO_NOTHING;
 pub use rewrite::object_names::name_objects;
 pub use rewrite::output_names::{numbered, output_name, shown};

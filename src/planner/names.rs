@@ -160,7 +160,9 @@ impl<'a> Names<'a> {
         if found.relation.view().is_some() {
             return view::source(self, found);
         }
+        view::check_populated(&found)?;
         let table = TableRef::new(found, as_of, &self.scope.zone);
+        let table = table.with_keys(self.scope.is_system());
         Ok(Arc::new(if locked { table.locked() } else { table }))
     }
 

@@ -13,9 +13,9 @@ use super::ast::{Body, Discard, Explain, Fetch, Statement};
 use super::command;
 use super::cursor::Cursor;
 use super::dialect::Tessera;
-use super::rewrite::do_nothing;
 use super::rewrite::from_functions::ROWS_FROM;
 use super::rewrite::whole_rows::EXPANDED_RECORD;
+use super::rewrite::{create_table, do_nothing};
 use crate::error::{Error, Result};
 
 /// The longest text of one message, in bytes.
@@ -328,6 +328,16 @@ fn body(text: &str, tokens: &[TokenWithSpan]) -> Result<Body> {
             return Err(Error::Unsupported("WHERE CURRENT OF".to_owned()));
         }
     }
+    let mut no_data = false;
+    if is_create_table(&cursor) {
+        (owned, no_data) = create_table::replace(tokens)?;
+        tokens = &owned;
+    }
+    if cursor.starts_with(&["CREATE", "MATERIALIZED", "VIEW"]) {
+        owned = tokens.to_vec();
+        no_data = create_table::take_data(&mut owned);
+        tokens = &owned;
+    }
     if cursor.starts_with(&["MERGE"]) || cursor.starts_with(&["WITH"]) {
         owned = do_nothing::replace(tokens);
         tokens = &owned;
@@ -358,6 +368,19 @@ fn body(text: &str, tokens: &[TokenWithSpan]) -> Result<Body> {
         tokens = &owned;
     }
     let mut body = sql(text, tokens, shared)?;
+    if let (true, Body::Define(statement) | Body::DefineShared(statement)) = (no_data, &mut body) {
+        // The SQL parser has no place for it; no PostgreSQL statement uses these.
+        match statement.as_mut() {
+            ast::Statement::CreateTable(create) => create.without_rowid = true,
+            ast::Statement::CreateView(create) => create.with_no_schema_binding = true,
+            _ => {}
+        }
+    }
+    if let Body::Query(query) = &mut body
+        && let Some(into) = create_table::take_into(query)
+    {
+        body = made_of(query, into)?;
+    }
     if let (Some(system), Body::Write(statement)) = (overriding, &mut body)
         && let ast::Statement::Insert(insert) = statement.as_mut()
     {
@@ -368,6 +391,27 @@ fn body(text: &str, tokens: &[TokenWithSpan]) -> Result<Body> {
         });
     }
     Ok(body)
+}
+
+/// Whether a statement makes a table, of whatever kind.
+fn is_create_table(cursor: &Cursor<'_>) -> bool {
+    let kinds = ["TEMP", "TEMPORARY", "UNLOGGED", "SHARED", "LOCAL", "GLOBAL"];
+    let skipped = (1..3).take_while(|ahead| kinds.iter().any(|kind| cursor.is_at(*ahead, kind)));
+    cursor.is_at(0, "CREATE") && cursor.is_at(1 + skipped.count(), "TABLE")
+}
+
+/// `SELECT … INTO t …` as `CREATE TABLE t AS SELECT …`.
+fn made_of(query: &ast::Query, into: ast::SelectInto) -> Result<Body> {
+    let made = statements("CREATE TABLE t AS SELECT 1")?.into_iter().next();
+    let Some(Body::Define(mut statement)) = made.map(|statement| statement.body) else {
+        return Err(Error::internal("CREATE TABLE was expected"));
+    };
+    if let ast::Statement::CreateTable(create) = statement.as_mut() {
+        create.name = into.name;
+        create.temporary = into.temporary;
+        create.query = Some(Box::new(query.clone()));
+    }
+    Ok(Body::Define(statement))
 }
 
 /// A view's `WITH (option)` as `WITH (option = true)`, which the SQL parser wants spelled out.

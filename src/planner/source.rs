@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::catalog::TableProvider;
+use datafusion::common::{Constraint, Constraints};
 use datafusion::logical_expr::{LogicalPlan, TableSource, TableType};
 use tessera_catalog::id::DatabaseId;
-use tessera_catalog::model::{Relation, RelationBody};
+use tessera_catalog::model::{Key, KeyKind, Relation, RelationBody};
 
 /// A relation that a name was found to mean.
 #[derive(Debug, Clone)]
@@ -40,6 +41,8 @@ pub struct TableRef {
     /// Whether the query locks the rows, as one that is to change them does.
     pub locked: bool,
     pub(super) schema: SchemaRef,
+    /// Keys by which a row's other columns are known.
+    keys: Constraints,
 }
 
 impl TableRef {
@@ -81,7 +84,34 @@ impl TableRef {
             row_ids: false,
             locked: false,
             schema,
+            keys: Constraints::default(),
         }
+    }
+
+    /// The same reference with its primary key, if that is enforced and all its columns are there.
+    /// With `all_tenants` the key of a common table is each tenant's own.
+    pub fn with_keys(mut self, all_tenants: bool) -> Self {
+        let Some(table) = self.found.relation.table() else {
+            return self;
+        };
+        let primary = |key: &&Key| key.kind == KeyKind::Primary && key.enforced;
+        let Some(key) = table.keys.iter().find(primary) else {
+            return self;
+        };
+        let tenant = table.live_columns().find(|column| column.is_tenant());
+        let mut numbers = key.columns.clone();
+        if let Some(tenant) = tenant.filter(|_| all_tenants)
+            && !numbers.contains(&tenant.number)
+        {
+            numbers.push(tenant.number);
+        }
+        let place = |number: &i16| self.columns.iter().position(|(own, _)| own == number);
+        let places: Option<Vec<usize>> = numbers.iter().map(place).collect();
+        // What was there before the key came may differ from it.
+        if let Some(places) = places.filter(|_| self.as_of == AsOf::Now) {
+            self.keys = Constraints::new_unverified(vec![Constraint::PrimaryKey(places)]);
+        }
+        self
     }
 
     /// The same reference in a locking clause.
@@ -113,6 +143,10 @@ impl TableRef {
 impl TableSource for TableRef {
     fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)
+    }
+
+    fn constraints(&self) -> Option<&Constraints> {
+        Some(&self.keys)
     }
 }
 

@@ -190,13 +190,44 @@ pub(super) fn reference(names: &Names<'_>, number: &str) -> Result<Arc<dyn Table
     if found.relation.view().is_some() {
         return source(names, found);
     }
+    check_populated(&found)?;
     let columns = reference.columns.clone();
-    Ok(Arc::new(TableRef::with_columns(
-        found,
-        AsOf::Now,
-        columns,
-        &names.scope.zone,
-    )))
+    let table = TableRef::with_columns(found, AsOf::Now, columns, &names.scope.zone);
+    Ok(Arc::new(table.with_keys(names.scope.is_system())))
+}
+
+/// The plan of a bound query.
+///
+/// # Errors
+/// As planning.
+pub fn bound_plan(
+    bound: &str,
+    references: &[Reference],
+    scope: &Scope,
+) -> Result<datafusion::logical_expr::LogicalPlan> {
+    let statements = super::parse(bound)?;
+    let Some(Body::Query(query)) = statements.into_iter().next().map(|s| s.body) else {
+        return Err(Error::internal("a view's definition is not a query"));
+    };
+    let inner = Names::of_view(scope, references, 1)?;
+    plan_with(&inner, Sql::Query(query), &[])
+}
+
+/// Refuses to read a materialised view that nobody has filled.
+pub(super) fn check_populated(found: &Found) -> Result<()> {
+    let query = found.relation.materialized();
+    if query.is_none_or(|query| query.populated) {
+        return Ok(());
+    }
+    Err(Error::Function {
+        sqlstate: "55000",
+        message: format!(
+            "materialized view \"{}\" has not been populated",
+            found.relation.name
+        ),
+        hint: Some("Use the REFRESH MATERIALIZED VIEW command.".to_owned()),
+        detail: None,
+    })
 }
 
 /// A view's source: its query planned over the objects it was bound to.

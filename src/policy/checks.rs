@@ -268,6 +268,12 @@ pub fn row_checks(
     })
 }
 
+/// Whether a caller sees all of a table's rows as they are, so that an error may show them.
+pub fn shows_rows(caller: &Caller, found: &Found) -> bool {
+    let bound = Bound::of(caller, found, true);
+    matches!(bound, Ok(None)) && masks(caller, found).is_empty()
+}
+
 fn commands(what: Judged, reads: bool) -> Vec<(PolicyCommand, Half)> {
     let mut commands = vec![match what {
         Judged::Inserted => (PolicyCommand::Insert, Half::Check),

@@ -15,7 +15,7 @@ mod rights;
 mod rows;
 
 pub use barrier::{Barrier, BarrierExec};
-pub use checks::{Allowed, CheckedRules, Judged, RowChecks, Runner, row_checks};
+pub use checks::{Allowed, CheckedRules, Judged, RowChecks, Runner, row_checks, shows_rows};
 pub use guard::{Checked, GuardedPlan, Opener, guard, guard_changed, guard_own};
 pub use masks::check_mask;
 pub use rights::{Caller, Granted, Object, check, check_columns, whole};

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use datafusion::arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch};
 use datafusion::common::ScalarValue;
 use tessera_catalog::Catalog;
-use tessera_catalog::commit::{Claim, Commit};
+use tessera_catalog::commit::{Claim, Commit, Expects};
 use tessera_catalog::id::{Oid, Part, Space};
 use tessera_catalog::key::{KeyColumns, KeySearch, KeySet};
 use tessera_catalog::model::{Relation, Table};
@@ -81,11 +81,25 @@ impl KeyGuard {
         zone: &Arc<str>,
         check: KeyCheck,
     ) -> Result<Option<Self>> {
-        let of = table(relation)?;
-        let keys = KeyColumns::enforced(of);
+        let keys = KeyColumns::enforced(table(relation)?);
         if keys.is_empty() {
             return Ok(None);
         }
+        Self::over(session, relation, zone, keys, check).map(Some)
+    }
+
+    /// A look at any columns of a table as keys, such as those of a foreign key.
+    ///
+    /// # Errors
+    /// As [`KeyGuard::new`].
+    pub(super) fn over(
+        session: &mut Session,
+        relation: &Arc<Relation>,
+        zone: &Arc<str>,
+        keys: Vec<KeyColumns>,
+        check: KeyCheck,
+    ) -> Result<Self> {
+        let of = table(relation)?;
         let mut spaces: HashMap<Space, SpaceKeys> = HashMap::new();
         for pending in session.transaction.own_parts(relation) {
             let memory = keys
@@ -118,7 +132,7 @@ impl KeyGuard {
             places: key.places(of.live_columns()),
             key,
         });
-        Ok(Some(Self {
+        Ok(Self {
             catalog: session.engine.catalog.clone(),
             relation: Arc::clone(relation),
             check,
@@ -126,7 +140,7 @@ impl KeyGuard {
             defaults,
             spaces,
             arbitrated: false,
-        }))
+        })
     }
 
     /// Says whether the statement did something else for a key that it found.
@@ -290,18 +304,26 @@ impl KeyGuard {
     }
 
     /// Those of the wanted keys that the table has, the transaction's own changes included.
-    async fn held(
+    pub(super) async fn held(
         &mut self,
         space: Space,
         index: usize,
         columns: &[ArrayRef],
         wanted: &[u128],
     ) -> Result<KeySet> {
-        let part = Part {
-            space,
-            table: table(&self.relation)?.uuid,
-        };
-        let base = self.base(part).await?;
+        let mut held = self.held_by_own(space, index, columns, wanted).await?;
+        held.extend(self.held_before(space, index, columns, wanted).await?);
+        Ok(held)
+    }
+
+    /// Those of the wanted keys that the transaction itself has added, in this statement or before.
+    pub(super) async fn held_by_own(
+        &mut self,
+        space: Space,
+        index: usize,
+        columns: &[ArrayRef],
+        wanted: &[u128],
+    ) -> Result<KeySet> {
         let own = self.spaces.entry(space).or_default();
         let mut held = KeySet::default();
         if let Some(memory) = own.memory.get(index) {
@@ -310,13 +332,50 @@ impl KeyGuard {
         if let Some(fresh) = own.fresh.get(index) {
             held.extend(wanted.iter().filter(|hash| fresh.contains(hash)));
         }
-        let key = &self.keys[index].key;
-        let ranges = key.ranges(columns)?;
-        let files = base.files.iter().chain(&own.own_files);
-        let files: Vec<Arc<DataFile>> = files
+        let files = own.own_files.iter();
+        let files = files
             .filter(|file| !own.gone.contains(&file.path))
             .map(Arc::clone)
             .collect();
+        held.extend(self.held_in(files, space, index, columns, wanted).await?);
+        Ok(held)
+    }
+
+    /// Those of the wanted keys that the table had before the transaction, and still has.
+    pub(super) async fn held_before(
+        &mut self,
+        space: Space,
+        index: usize,
+        columns: &[ArrayRef],
+        wanted: &[u128],
+    ) -> Result<KeySet> {
+        let base = self.base(space).await?;
+        let own = self.spaces.entry(space).or_default();
+        let files = base.files.iter();
+        let files = files
+            .filter(|file| !own.gone.contains(&file.path))
+            .map(Arc::clone)
+            .collect();
+        self.held_in(files, space, index, columns, wanted).await
+    }
+
+    async fn held_in(
+        &self,
+        files: Vec<Arc<DataFile>>,
+        space: Space,
+        index: usize,
+        columns: &[ArrayRef],
+        wanted: &[u128],
+    ) -> Result<KeySet> {
+        if files.is_empty() || wanted.is_empty() {
+            return Ok(KeySet::default());
+        }
+        let part = Part {
+            space,
+            table: table(&self.relation)?.uuid,
+        };
+        let key = &self.keys[index].key;
+        let ranges = key.ranges(columns)?;
         let search = KeySearch {
             part,
             relation: &self.relation,
@@ -324,18 +383,49 @@ impl KeyGuard {
             defaults: &self.defaults,
             ranges: Some(&ranges),
         };
-        held.extend(
-            self.catalog
-                .storage()
-                .keys_held(search, &files, wanted)
-                .await?,
-        );
-        Ok(held)
+        let storage = self.catalog.storage();
+        Ok(storage.keys_held(search, &files, wanted).await?)
+    }
+
+    /// Takes note of new rows without asking whether their keys are free.
+    ///
+    /// # Errors
+    /// Rows that are not the table's, which is a bug.
+    pub(super) fn note_added(&mut self, space: Space, rows: &RecordBatch) -> Result<()> {
+        let own = self.spaces.entry(space).or_default();
+        own.added.resize_with(self.keys.len(), KeySet::default);
+        for (guarded, added) in self.keys.iter().zip(&mut own.added) {
+            let columns = guarded.columns(rows);
+            let hashes = guarded.key.hashes(&columns, rows.num_rows())?;
+            added.extend(hashes.into_iter().flatten());
+        }
+        Ok(())
+    }
+
+    /// Those of the wanted keys that rows have which the statement wrote, new or as they were.
+    pub(super) fn written(&self, space: Space, index: usize, wanted: &[u128]) -> KeySet {
+        let own = self.spaces.get(&space);
+        let added = own.and_then(|own| own.added.get(index));
+        let kept = own.and_then(|own| own.kept.get(index));
+        let is_written = |hash: &&u128| {
+            added.is_some_and(|keys| keys.contains(*hash))
+                || kept.is_some_and(|keys| keys.contains(*hash))
+        };
+        wanted.iter().filter(is_written).copied().collect()
+    }
+
+    /// The key at a place, and what files from before a column hold in it.
+    pub(super) fn key(&self, index: usize) -> (&KeyColumns, &HashMap<i16, ScalarValue>) {
+        (&self.keys[index].key, &self.defaults)
     }
 
     /// The part's files as they are visible when the statement first asks.
-    async fn base(&mut self, part: Part) -> Result<Arc<Snapshot>> {
-        let own = self.spaces.entry(part.space).or_default();
+    pub(super) async fn base(&mut self, space: Space) -> Result<Arc<Snapshot>> {
+        let part = Part {
+            space,
+            table: table(&self.relation)?.uuid,
+        };
+        let own = self.spaces.entry(space).or_default();
         if let Some(base) = &own.base {
             return Ok(Arc::clone(base));
         }
@@ -406,8 +496,20 @@ pub(super) fn key_text(
     Some(format!("({})=({})", names.join(", "), values.join(", ")))
 }
 
-/// What is kept of a commit to tell which key another transaction added first.
-pub(super) struct Claimants(Vec<Claimant>);
+/// What is kept of a commit to tell which key another transaction added or took away first.
+pub(super) struct Claimants {
+    rows: Vec<Claimant>,
+    foreign: Vec<ForeignName>,
+}
+
+/// A foreign key of a commit, for errors.
+#[derive(Debug, Clone)]
+pub(super) struct ForeignName {
+    pub(super) constraint: Oid,
+    pub(super) name: String,
+    pub(super) child: String,
+    pub(super) parent: String,
+}
 
 struct Claimant {
     part: Part,
@@ -417,40 +519,102 @@ struct Claimant {
 }
 
 impl Claimants {
-    pub(super) fn of(commit: &Commit) -> Self {
+    pub(super) fn of(commit: &Commit, foreign: Vec<ForeignName>) -> Self {
+        let refers = !commit.references.is_empty();
         let claiming = commit
             .parts
             .iter()
-            .filter(|change| !change.claims.is_empty());
+            .filter(|change| refers || !change.claims.is_empty());
         let claimants = claiming.map(|change| Claimant {
             part: change.part,
             relation: Arc::clone(&change.relation),
             added: change.added.clone(),
             rows: change.rows.clone(),
         });
-        Self(claimants.collect())
+        Self {
+            rows: claimants.collect(),
+            foreign,
+        }
     }
 
     /// The error that a client reads when a commit failed.
     pub(super) async fn explain(&self, catalog: &Catalog, error: tessera_catalog::Error) -> Error {
-        let tessera_catalog::Error::KeyTaken {
-            constraint,
-            hash,
-            part,
-            ..
-        } = &error
-        else {
+        use tessera_catalog::Error as Failed;
+        match error {
+            Failed::KeyTaken {
+                constraint,
+                hash,
+                part,
+                ..
+            } => self.taken(catalog, constraint, hash, part, error).await,
+            Failed::ReferenceBroken {
+                expects,
+                constraint,
+                hash,
+                ..
+            } => self.broken(catalog, expects, constraint, hash).await,
+            other => other.into(),
+        }
+    }
+
+    async fn taken(
+        &self,
+        catalog: &Catalog,
+        constraint: Oid,
+        hash: u128,
+        part: Part,
+        error: tessera_catalog::Error,
+    ) -> Error {
+        let Some(claimant) = self.rows.iter().find(|claimant| claimant.part == part) else {
             return error.into();
         };
-        let Some(claimant) = self.0.iter().find(|claimant| claimant.part == *part) else {
-            return error.into();
-        };
-        match claimant.row(catalog, *constraint, *hash).await {
-            Ok(columns) => unique(&claimant.relation, *constraint, &columns, 0),
+        match claimant.row(catalog, constraint, hash).await {
+            Ok(columns) => unique(&claimant.relation, constraint, &columns, 0),
             Err(cause) => {
                 tracing::warn!(%cause, "a key that was taken could not be read again");
                 error.into()
             }
+        }
+    }
+
+    /// The error for a foreign key that others broke before the commit.
+    async fn broken(
+        &self,
+        catalog: &Catalog,
+        expects: Expects,
+        constraint: Oid,
+        hash: u128,
+    ) -> Error {
+        let Some(named) = self.foreign.iter().find(|f| f.constraint == constraint) else {
+            return Error::Serialization;
+        };
+        let (parent, relation) = (named.parent.clone(), named.child.clone());
+        let constraint_name = named.name.clone();
+        if expects == Expects::Absent {
+            return Error::StillReferenced {
+                parent,
+                relation,
+                constraint: constraint_name,
+                key: None,
+            };
+        }
+        let mut key = None;
+        for claimant in &self.rows {
+            let Some(table) = claimant.relation.table() else {
+                continue;
+            };
+            let Some(own) = table.keys.iter().find(|key| key.oid == constraint) else {
+                continue;
+            };
+            if let Ok(columns) = claimant.row(catalog, constraint, hash).await {
+                key = key_text(table, &KeyColumns::of(table, own), &columns, 0);
+            }
+        }
+        Error::ForeignKey {
+            parent,
+            relation,
+            constraint: constraint_name,
+            key,
         }
     }
 }

@@ -8,8 +8,10 @@ mod command;
 mod constant;
 mod copy_sink;
 mod cursor;
+mod deferred;
 mod directory;
 mod engine;
+mod foreign;
 mod keys;
 mod names;
 mod opener;
@@ -438,6 +440,10 @@ impl Session {
 
     async fn commit(&mut self) -> Result<()> {
         self.absorb();
+        if let Err(error) = self.check_deferred(None).await {
+            self.roll_back();
+            return Err(error);
+        }
         if let Err(error) = self.cursors.hold().await {
             self.roll_back();
             return Err(error);
@@ -445,11 +451,12 @@ impl Session {
         let changed_names = self.transaction.is_dirty();
         let arbitrated = self.transaction.is_arbitrated();
         let _locks = self.transaction.take_locks();
+        let foreign = self.transaction.foreign_names();
         let commit = self.transaction.take_commit();
         let done = if commit.databases.is_empty() && commit.parts.is_empty() {
             Ok(())
         } else {
-            let claimants = keys::Claimants::of(&commit);
+            let claimants = keys::Claimants::of(&commit, foreign);
             let catalog = self.engine.catalog.clone();
             match catalog.commit(commit).await {
                 Ok(()) => Ok(()),

@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, RecordBatch};
 use tessera_catalog::Catalog;
-use tessera_catalog::commit::{Claim, Commit, DatabaseChange, PartChange, TableVersions};
+use tessera_catalog::commit::{
+    Claim, Commit, DatabaseChange, KeyReference, PartChange, TableVersions,
+};
 use tessera_catalog::id::{DatabaseId, Oid, Part, TableUuid};
 use tessera_catalog::key::{KeyColumns, KeySet};
 use tessera_catalog::locks::{Owner, PartLock};
@@ -17,6 +19,8 @@ use tessera_catalog::model::{
 };
 use tessera_catalog::storage::{DataFile, Snapshot};
 
+use super::deferred::{Deferred, Modes};
+use super::keys::ForeignName;
 use crate::error::{Error, Result};
 
 /// Where a session stands.
@@ -55,6 +59,12 @@ pub(super) struct PendingPart {
     pub claims: Vec<Claim>,
     /// Whether a statement did something else for a key that it found.
     pub arbitrated: bool,
+    /// What foreign keys of these rows, or to them, rely on.
+    pub references: Vec<Referring>,
+    /// The foreign keys to the table that were looked at when rows went.
+    pub referred_by: Vec<Oid>,
+    /// What foreign keys are to be checked for when the transaction ends.
+    pub deferred: Vec<Deferred>,
     /// The keys of `rows`, as far as they were asked for.
     pub known: Vec<KnownKeys>,
     /// What the statement that runs now has added, while other parts of it are yet to run.
@@ -68,10 +78,17 @@ pub(super) struct Fresh {
     pub rows: Vec<RecordBatch>,
 }
 
+/// What a foreign key relies on, and its names for errors.
+#[derive(Debug, Clone)]
+pub(super) struct Referring {
+    pub reference: KeyReference,
+    pub name: ForeignName,
+}
+
 /// The keys of a part's rows in memory.
 #[derive(Debug, Clone)]
 pub(super) struct KnownKeys {
-    constraint: Oid,
+    key: KeyColumns,
     /// Of how many batches, from the first.
     batches: usize,
     hashes: Arc<KeySet>,
@@ -87,16 +104,11 @@ impl PendingPart {
         key: &KeyColumns,
         places: &[usize],
     ) -> Result<Arc<KeySet>> {
-        let constraint = key.constraint;
-        let known = match self
-            .known
-            .iter_mut()
-            .position(|k| k.constraint == constraint)
-        {
+        let known = match self.known.iter().position(|known| known.key == *key) {
             Some(index) => &mut self.known[index],
             None => {
                 self.known.push(KnownKeys {
-                    constraint,
+                    key: key.clone(),
                     batches: 0,
                     hashes: Arc::default(),
                 });
@@ -137,6 +149,28 @@ impl PendingPart {
         let Fresh { files, rows } = std::mem::take(&mut self.fresh);
         self.added.extend(files);
         self.rows.extend(rows);
+    }
+
+    fn add_reference(&mut self, new: Referring) {
+        let place = |of: &Referring| {
+            let KeyReference {
+                expects,
+                constraint,
+                part,
+                ..
+            } = of.reference;
+            (expects, constraint, part)
+        };
+        let own = self
+            .references
+            .iter_mut()
+            .find(|own| place(own) == place(&new));
+        match own {
+            // The base stays the older one, as of claims.
+            Some(own) => Arc::make_mut(&mut own.reference.hashes)
+                .extend(new.reference.hashes.iter().copied()),
+            None => self.references.push(new),
+        }
     }
 
     fn add_claim(&mut self, claim: Claim) {
@@ -198,6 +232,10 @@ struct Changes {
     temporary: Option<Temporary>,
     /// Tables that the transaction needs to stay as it saw them.
     unmoved: Vec<TableVersions>,
+    /// What foreign keys are to be checked for when the transaction ends.
+    deferred: Vec<Deferred>,
+    /// What those that were checked rely on.
+    relied: Vec<Referring>,
 }
 
 /// What the parts of one statement see, when several of them change rows: all that was there before it.
@@ -227,6 +265,8 @@ pub(super) struct Transaction {
     /// What a repeatable-read transaction saw first.
     snapshots: HashMap<Part, Arc<Snapshot>>,
     databases: HashMap<DatabaseId, Arc<Database>>,
+    /// What SET CONSTRAINTS said.
+    pub constraints: Modes,
     /// Versions of all parts of the common tables that an operator's transaction has seen.
     unions: HashMap<TableUuid, HashMap<Part, i64>>,
     /// The parts whose rows nobody else changes until the transaction ends.
@@ -251,6 +291,7 @@ impl Default for Transaction {
             former_temporary: Temporary::default(),
             snapshots: HashMap::new(),
             databases: HashMap::new(),
+            constraints: Modes::default(),
             unions: HashMap::new(),
             locks: Locked::default(),
             before: None,
@@ -480,6 +521,9 @@ impl Transaction {
 
     /// Adds rows and files to what the transaction has done to a part, and takes files away.
     pub(super) fn write(&mut self, written: PendingPart) {
+        self.changes
+            .deferred
+            .extend(written.deferred.iter().cloned());
         let parts = if written.relation.schema == TEMPORARY_SCHEMA {
             &mut self.temporary_mut().parts
         } else {
@@ -492,9 +536,20 @@ impl Transaction {
             claims: Vec::new(),
             known: Vec::new(),
             fresh: Fresh::default(),
+            references: Vec::new(),
+            referred_by: Vec::new(),
+            deferred: Vec::new(),
             ..written.clone()
         });
         pending.arbitrated |= written.arbitrated;
+        for reference in written.references {
+            pending.add_reference(reference);
+        }
+        for foreign_key in written.referred_by {
+            if !pending.referred_by.contains(&foreign_key) {
+                pending.referred_by.push(foreign_key);
+            }
+        }
         for claim in written.claims {
             pending.add_claim(claim);
         }
@@ -519,6 +574,50 @@ impl Transaction {
                 None => pending.removed.push(file),
             }
         }
+    }
+
+    /// Keeps what a foreign key relies on until the commit.
+    pub(super) fn rely_on(&mut self, reference: Referring) {
+        self.changes.relied.push(reference);
+    }
+
+    /// Puts off a check to the end of the transaction.
+    pub(super) fn defer(&mut self, deferred: Deferred) {
+        self.changes.deferred.push(deferred);
+    }
+
+    /// Takes the checks that were put off, or only those of some foreign keys.
+    pub(super) fn take_deferred(&mut self, only: Option<&[Oid]>) -> Vec<Deferred> {
+        let all = std::mem::take(&mut self.changes.deferred);
+        let Some(only) = only else { return all };
+        let (taken, left) = all
+            .into_iter()
+            .partition(|deferred| only.contains(&deferred.constraint));
+        self.changes.deferred = left;
+        taken
+    }
+
+    /// Lets the rows that the transaction has written to a table be rows of it as it is now.
+    pub(super) fn reshape(&mut self, relation: &Relation) {
+        for pending in self.own_parts(relation) {
+            pending.relation = Arc::new(relation.clone());
+        }
+    }
+
+    /// Takes note of a new foreign key to a table, whose rows were all looked at.
+    pub(super) fn know_reference(&mut self, table: TableUuid, foreign_key: Oid) {
+        let parts = self.changes.parts.values_mut();
+        for pending in parts.filter(|pending| pending.part.table == table) {
+            pending.referred_by.push(foreign_key);
+        }
+    }
+
+    /// The names of the foreign keys that the transaction relies on.
+    pub(super) fn foreign_names(&self) -> Vec<ForeignName> {
+        let parts = self.changes.parts.values();
+        let references = parts.flat_map(|pending| &pending.references);
+        let references = references.chain(&self.changes.relied);
+        references.map(|referring| referring.name.clone()).collect()
     }
 
     /// The rows in memory of one table's parts.
@@ -693,9 +792,11 @@ impl Transaction {
             changes:
                 Changes {
                     overlays,
-                    parts,
+                    mut parts,
                     temporary,
                     unmoved,
+                    relied,
+                    ..
                 },
             temporary: former,
             ..
@@ -709,6 +810,12 @@ impl Transaction {
                 changes: overlay.changes,
             })
             .collect();
+        let references = parts
+            .values_mut()
+            .flat_map(|pending| std::mem::take(&mut pending.references))
+            .chain(relied)
+            .map(|referring| referring.reference)
+            .collect();
         let parts = parts
             .into_values()
             .filter(|p| !(p.added.is_empty() && p.rows.is_empty() && p.removed.is_empty()))
@@ -720,6 +827,7 @@ impl Transaction {
                 rows: pending.rows,
                 removed: pending.removed,
                 claims: pending.claims,
+                referred_by: pending.referred_by,
                 operation: pending.operation,
             })
             .collect();
@@ -727,6 +835,7 @@ impl Transaction {
             databases,
             parts,
             unmoved,
+            references,
         }
     }
 

@@ -13,6 +13,7 @@ use tessera_catalog::model::{Column, Database, Privilege, Relation, Scope as Rea
 use tessera_catalog::sql_type::SqlType;
 use tessera_catalog::storage::{DataFile, PartWriter, Storage};
 
+use super::foreign::ForeignGuard;
 use super::keys::KeyGuard;
 use super::transaction::{Fresh, PendingPart, TEMPORARY_SCHEMA};
 use crate::error::{Error, Result};
@@ -62,6 +63,7 @@ pub(super) struct RowWriter {
     checks: Arc<[CompiledCheck]>,
     generated: Arc<[CompiledGenerated]>,
     keys: Option<KeyGuard>,
+    foreign: Option<ForeignGuard>,
     sinks: HashMap<Space, PartSink>,
     /// Where new rows go while other parts of the statement are not to see them.
     fresh: Option<HashMap<Space, PartSink>>,
@@ -108,6 +110,8 @@ pub(super) struct Writing<'a> {
     pub(super) generated: Arc<[CompiledGenerated]>,
     /// The table's enforced keys, unless the statement leaves them as they are.
     pub(super) keys: Option<KeyGuard>,
+    /// What its rows refer to, unless the statement leaves that as it is.
+    pub(super) foreign: Option<ForeignGuard>,
     pub(super) operation: &'static str,
 }
 
@@ -141,6 +145,7 @@ impl RowWriter {
             checks: writing.checks,
             generated: writing.generated,
             keys: writing.keys,
+            foreign: writing.foreign,
             sinks: HashMap::new(),
             fresh: None,
             operation: writing.operation,
@@ -184,7 +189,7 @@ impl RowWriter {
     /// Checks and writes rows of the table's live columns, and gives them as they are written.
     ///
     /// # Errors
-    /// 23502, 23514, 23505, 42501 for another tenant's rows, 22023 for a tenant that does not exist.
+    /// 23502, 23514, 23505, 23503, 42501 for another tenant's rows, 22023 for a tenant that does not exist.
     pub(super) async fn write(&mut self, allowed: Allowed<'_>) -> Result<RecordBatch> {
         let batch = allowed.batch();
         self.tells &= allowed.tells();
@@ -252,6 +257,9 @@ impl RowWriter {
         if let Some(keys) = &mut self.keys {
             keys.remove(space, &file);
         }
+        if let Some(foreign) = &mut self.foreign {
+            foreign.remove(space, &file);
+        }
         self.sinks.entry(space).or_default().removed.push(file);
     }
 
@@ -260,22 +268,30 @@ impl RowWriter {
         if let Some(keys) = &mut self.keys {
             keys.remove_memory(space);
         }
+        if let Some(foreign) = &mut self.foreign {
+            foreign.remove_memory(space);
+        }
     }
 
     async fn add_keys(&mut self, space: Space, rows: &RecordBatch) -> Result<()> {
-        match &mut self.keys {
-            Some(keys) => {
-                let added = keys.add(space, rows).await;
-                added.map_err(|error| told(error, self.tells))
-            }
-            None => Ok(()),
+        if let Some(keys) = &mut self.keys {
+            let added = keys.add(space, rows).await;
+            added.map_err(|error| told(error, self.tells))?;
         }
+        if let Some(foreign) = &mut self.foreign {
+            let added = foreign.add(space, rows).await;
+            added.map_err(|error| told(error, self.tells))?;
+        }
+        Ok(())
     }
 
     /// Writes rows that were in the table before, which need no check.
     pub(super) async fn keep(&mut self, space: Space, batch: RecordBatch) -> Result<()> {
         if let Some(keys) = &mut self.keys {
             keys.keep(space, &batch)?;
+        }
+        if let Some(foreign) = &mut self.foreign {
+            foreign.keep(space, &batch)?;
         }
         let stored = self.stored(&batch)?;
         self.push(space, stored, false).await
@@ -284,7 +300,7 @@ impl RowWriter {
     /// Closes the files and gives what the transaction is to remember.
     ///
     /// # Errors
-    /// 23505 for keys that had to wait, and what writing the last of it meets.
+    /// 23505 and 23503 for keys that had to wait, and what writing the last of it meets.
     pub(super) async fn finish(self) -> Result<Vec<PendingPart>> {
         let table_uuid = table(&self.relation)?.uuid;
         let arbitrated = self.keys.as_ref().is_some_and(KeyGuard::is_arbitrated);
@@ -294,6 +310,13 @@ impl RowWriter {
                 found.map_err(|error| told(error, self.tells))?
             }
             None => HashMap::new(),
+        };
+        let (mut references, mut deferred) = match self.foreign {
+            Some(foreign) => {
+                let found = foreign.finish(self.tells).await;
+                found.map_err(|error| told(error, self.tells))?
+            }
+            None => (HashMap::new(), HashMap::new()),
         };
         let mut fresh = self.fresh.unwrap_or_default();
         let mut sinks = self.sinks;
@@ -322,6 +345,9 @@ impl RowWriter {
                 operation: self.operation,
                 claims: claims.remove(&space).unwrap_or_default(),
                 arbitrated,
+                references: references.remove(&space).unwrap_or_default(),
+                referred_by: Vec::new(),
+                deferred: deferred.remove(&space).unwrap_or_default(),
                 known: Vec::new(),
             });
         }
@@ -470,6 +496,17 @@ fn told(error: Error, tells: bool) -> Error {
             relation,
             constraint,
             detail: None,
+        },
+        Error::ForeignKey {
+            relation,
+            constraint,
+            parent,
+            ..
+        } if !tells => Error::ForeignKey {
+            relation,
+            constraint,
+            parent,
+            key: None,
         },
         other => other,
     }

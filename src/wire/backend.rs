@@ -170,6 +170,20 @@ fn objects(error: &Error) -> Vec<(u8, String)> {
             relation,
             constraint,
             ..
+        }
+        | Error::ForeignKey {
+            relation,
+            constraint,
+            ..
+        }
+        | Error::MixedNulls {
+            relation,
+            constraint,
+        }
+        | Error::StillReferenced {
+            relation,
+            constraint,
+            ..
         } => {
             vec![(b't', relation.clone()), (b'n', constraint.clone())]
         }

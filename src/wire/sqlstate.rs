@@ -49,6 +49,9 @@ pub fn sqlstate(error: &Error) -> &'static str {
         Error::NotNull { .. } | Error::ContainsNulls { .. } => "23502",
         Error::Check { .. } | Error::CheckOfExisting { .. } => "23514",
         Error::Unique { .. } | Error::UniqueOfExisting { .. } => "23505",
+        Error::ForeignKey { .. } | Error::MixedNulls { .. } | Error::StillReferenced { .. } => {
+            "23503"
+        }
         Error::TooLong(_) => "22001",
         Error::OutOfRange(_) => "22003",
         Error::DivisionByZero => "22012",

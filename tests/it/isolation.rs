@@ -376,6 +376,18 @@ fn a_name_that_another_tenant_has_answers_as_one_that_nobody_has() {
             "CREATE POLICY p ON secret USING (true)",
             "CREATE VIEW mine AS SELECT * FROM secret",
             "CREATE INDEX ON secret (id)",
+            "DROP INDEX secret_pkey",
+            "ALTER INDEX secret_pkey RENAME TO mine",
+            "REINDEX TABLE secret",
+            "CREATE TABLE mine (id int REFERENCES secret)",
+            "CREATE TABLE mine (id int, FOREIGN KEY (id) REFERENCES public.secret (id) NOT ENFORCED)",
+            "CREATE TABLE mine (LIKE secret INCLUDING ALL)",
+            "CREATE TABLE mine AS SELECT * FROM secret WITH NO DATA",
+            "SELECT * INTO mine FROM secret",
+            "CREATE MATERIALIZED VIEW mine AS SELECT * FROM secret",
+            "REFRESH MATERIALIZED VIEW secret",
+            "DROP MATERIALIZED VIEW secret",
+            "ALTER TABLE secret ALTER COLUMN id TYPE text",
             "ANALYZE secret",
             "DECLARE c CURSOR WITH HOLD FOR SELECT * FROM secret",
             "SET search_path = secret_schema; SELECT * FROM inner_secret; RESET search_path",
@@ -589,6 +601,53 @@ fn locks_and_unique_keys_do_not_reach_across() {
         acme.fail("INSERT INTO keyed (id) VALUES (1)").code(),
         "23505"
     );
+}
+
+#[test]
+fn foreign_keys_look_at_own_rows_alone() {
+    let Some(server) = Server::tessera() else {
+        return;
+    };
+    let mut operator = server.two_tenants();
+    operator.run("CREATE TABLE lent (id int PRIMARY KEY)");
+    operator.run("CREATE TABLE refers (id int REFERENCES lent ON DELETE CASCADE)");
+    operator.run("GRANT REFERENCES ON lent TO tenant_admin");
+    let (mut acme, mut globex) = (
+        server.session("acme", "boss"),
+        server.session("globex", "boss"),
+    );
+    globex.run("INSERT INTO lent (id) VALUES (7000)");
+    globex.run("INSERT INTO refers (id) VALUES (7000)");
+    globex.run("CREATE TABLE launch (id int REFERENCES lent)");
+    globex.run("INSERT INTO launch VALUES (7000)");
+    // Another tenant's key is none.
+    let error = acme.fail("INSERT INTO refers (id) VALUES (7000)");
+    assert_eq!(error.code(), "23503");
+    assert_eq!(
+        error.field('D'),
+        "Key (id)=(7000) is not present in table \"lent\"."
+    );
+    // Another tenant's reference holds nothing here, nor does its transaction.
+    acme.run("INSERT INTO lent (id) VALUES (7000)");
+    acme.run("INSERT INTO refers (id) VALUES (7000)");
+    globex.run("BEGIN");
+    globex.run("INSERT INTO refers (id) VALUES (7000)");
+    acme.run("DELETE FROM lent");
+    assert_eq!(acme.value("SELECT count(*) FROM refers"), "0");
+    globex.run("COMMIT");
+    assert_eq!(globex.value("SELECT count(*) FROM refers"), "2");
+    for sql in [
+        "SELECT * FROM pg_constraint WHERE contype = 'f'",
+        "SELECT * FROM information_schema.referential_constraints",
+        "SELECT pg_get_constraintdef(oid) FROM pg_constraint",
+    ] {
+        assert_own(sql, &told(&acme.simple(sql)));
+    }
+    // What the operator is told names the constraint, and its statement changes nothing.
+    let error = operator.fail("DELETE FROM lent WHERE tenant_id = 'globex'");
+    assert_eq!(error.code(), "23503");
+    assert_eq!(globex.value("SELECT count(*) FROM lent"), "1");
+    operator.run("DELETE FROM lent WHERE tenant_id = 'acme'");
 }
 
 #[test]

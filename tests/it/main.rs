@@ -22,6 +22,7 @@ mod crash;
 mod ddl;
 mod demo;
 mod forecast;
+mod foreign_keys;
 mod isolation;
 mod keys;
 mod layers;

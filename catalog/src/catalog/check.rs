@@ -8,8 +8,7 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::id::{DatabaseId, Oid};
 use crate::model::{
-    Change, Database, MaskingPolicy, Relation, RelationBody, Role, RowSecurity, Schema, Scope,
-    Table,
+    Change, Database, Key, MaskingPolicy, Relation, Role, RowSecurity, Schema, Scope, Table,
 };
 
 /// Names that the system takes and tenants must not use.
@@ -92,9 +91,18 @@ pub(super) fn is_same_table(newest: &Relation, written: &Relation) -> bool {
     }
     // Rows were checked against the constraints of their time.
     let not_null = |table: &Table| table.columns.iter().map(|c| c.nullable).collect::<Vec<_>>();
+    let held = |table: &Table| {
+        let keys = table.keys.iter().filter(|key| !holds_nothing(key));
+        keys.cloned().collect::<Vec<_>>()
+    };
     newest.checks == written.checks
-        && newest.keys == written.keys
+        && (newest.keys == written.keys || held(newest) == held(written))
         && not_null(newest) == not_null(written)
+}
+
+/// Whether the key is an index that says nothing of rows.
+fn holds_nothing(key: &Key) -> bool {
+    key.index().is_some_and(|index| !index.unique)
 }
 
 fn is_unchanged(base: &Database, current: &Database, change: &Change) -> bool {
@@ -401,11 +409,17 @@ fn check_references(
     if fits { Ok(()) } else { Err(Error::Conflict) }
 }
 
+/// Whether a relation cannot be without another.
 fn reads(relation: &Relation, oid: Oid) -> bool {
-    match &relation.body {
-        RelationBody::Table(_) | RelationBody::Sequence(_) => false,
-        RelationBody::View(view) => view.references.iter().any(|r| r.relation == oid),
-    }
+    relation.oid != oid && needs(relation).any(|needed| needed == oid)
+}
+
+/// The relations that a view reads, or that a table refers to.
+fn needs(relation: &Relation) -> impl Iterator<Item = Oid> {
+    let read = relation.references().iter().map(|r| r.relation);
+    let table = relation.table().into_iter();
+    let referred = table.flat_map(|table| table.foreign_keys().map(|(_, f)| f.relation));
+    read.chain(referred)
 }
 
 /// Whether a policy names a role of the same database.
@@ -431,12 +445,11 @@ fn reads_what_exists(
     system: &Database,
     relation: &Relation,
 ) -> bool {
-    let Some(view) = relation.view() else {
-        return true;
-    };
-    view.references
-        .iter()
-        .map(|reference| reference.relation)
+    // The transaction may have taken away again what it put there first.
+    let newest = next.relations.get(&relation.oid);
+    newest
+        .into_iter()
+        .flat_map(|newest| needs(newest))
         .all(|oid| {
             let is_of_system = (Oid::FIRST_OF_SYSTEM..Oid::FIRST_OF_TENANT).contains(&oid.0);
             if next.id != DatabaseId::System && is_of_system {

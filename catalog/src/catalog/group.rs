@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use super::check;
 use super::claims::Claimed;
+use super::references::Referred;
 use super::shared::{PARALLEL_PARTS, Pin, Shared};
 use super::state::{Advance, Head, PartState, PendingEntry};
 use crate::commit::{Commit, DatabaseChange, PartChange};
@@ -38,6 +39,7 @@ pub(super) struct Group<'a> {
     dropped_tables: HashSet<TableUuid>,
     pub(super) parts: BTreeMap<Part, PartWork<'a>>,
     pub(super) claimed: Claimed,
+    pub(super) referred: Referred,
 }
 
 /// What a group does to one part.
@@ -73,6 +75,7 @@ impl<'a> Group<'a> {
             dropped_tables: HashSet::new(),
             parts: BTreeMap::new(),
             claimed: Claimed::new(),
+            referred: Referred::default(),
         }
     }
 
@@ -81,6 +84,7 @@ impl<'a> Group<'a> {
         let trial = self.check_databases(commit).await?;
         let heads = self.check_parts(commit, &trial).await?;
         self.check_unmoved(&commit.unmoved).await?;
+        self.check_key_references(&commit.references).await?;
         for (id, database) in trial {
             self.changes.entry(id).or_default();
             self.databases.insert(id, database);
@@ -94,6 +98,7 @@ impl<'a> Group<'a> {
                 .or_default()
                 .extend_from_slice(changes);
         }
+        self.note_key_references(&commit.references);
         for (change, (pin, head)) in commit.parts.iter().zip(heads) {
             self.claim(change);
             self.take_part(change, pin, head);
@@ -209,11 +214,16 @@ impl<'a> Group<'a> {
         Ok(())
     }
 
-    async fn current(&self, id: DatabaseId) -> Result<Arc<Database>> {
+    pub(super) async fn current(&self, id: DatabaseId) -> Result<Arc<Database>> {
         match self.databases.get(&id) {
             Some(database) => Ok(Arc::clone(database)),
             None => self.shared.database(id).await,
         }
+    }
+
+    /// Whether an earlier transaction of the group changed a database.
+    pub(super) fn has_looked_at(&self, id: DatabaseId) -> bool {
+        self.databases.contains_key(&id)
     }
 
     /// A tenant's database, which may be born with this transaction.
@@ -275,11 +285,10 @@ impl<'a> Group<'a> {
         let is_same = database.relations.get(&oid).is_some_and(|newest| {
             Arc::ptr_eq(newest, &change.relation) || check::is_same_table(newest, &change.relation)
         });
-        if is_same {
-            Ok(())
-        } else {
-            Err(Error::Conflict)
+        if !is_same {
+            return Err(Error::Conflict);
         }
+        self.check_referred(change, database).await
     }
 
     /// Whether the files that go are all still there.

@@ -188,6 +188,7 @@ async fn commit_compaction(
         rows: Vec::new(),
         removed: compaction.removed,
         claims: Vec::new(),
+        referred_by: Vec::new(),
         operation: COMPACTION,
     };
     let commit = Commit {

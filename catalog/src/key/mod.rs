@@ -27,7 +27,7 @@ pub(crate) use search::filter_key;
 
 use crate::error::Result;
 use crate::id::Oid;
-use crate::model::{Column, Key, Table};
+use crate::model::{Column, Key, KeyKind, Table};
 use crate::sql_type::SqlType;
 use crate::storage::stored::to_stored;
 
@@ -99,6 +99,26 @@ impl KeyColumns {
             nulls_distinct: !key.nulls_not_distinct,
             columns: columns.collect(),
         }
+    }
+
+    /// Columns of a table that a foreign key refers to; a key with a NULL refers to nothing.
+    pub fn referenced(table: &Table, foreign_key: Oid, columns: &[i16]) -> Self {
+        Self::of(
+            table,
+            &Key {
+                oid: foreign_key,
+                name: String::new(),
+                kind: KeyKind::Unique,
+                columns: columns.to_vec(),
+                enforced: true,
+                nulls_not_distinct: false,
+            },
+        )
+    }
+
+    /// The types of the columns.
+    pub fn types(&self) -> impl Iterator<Item = &SqlType> {
+        self.columns.iter().map(|column| &column.sql_type)
     }
 
     /// The keys that writes to a table are checked against.

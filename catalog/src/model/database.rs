@@ -1,13 +1,13 @@
 //! All objects of one database in memory, and the changes that turn one state into the next.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::acl::Acl;
 use super::mask::MaskingPolicy;
-use super::relation::Relation;
+use super::relation::{ForeignKey, Key, Relation};
 use super::role::{Membership, Role};
 use super::row_security::RowSecurity;
 use super::schema::{DefaultAcl, DefaultAclKind, Schema};
@@ -31,6 +31,8 @@ pub struct Database {
     pub schemas: BTreeMap<Oid, Arc<Schema>>,
     pub relations: HashMap<Oid, Arc<Relation>>,
     relation_names: HashMap<(Oid, String), Oid>,
+    /// Tables with foreign keys, by the table that they refer to.
+    referring: HashMap<Oid, BTreeSet<Oid>>,
     pub default_acls: Vec<DefaultAcl>,
     /// EXECUTE on functions that no longer have PostgreSQL's default, by name.
     pub function_acls: BTreeMap<String, Acl>,
@@ -101,6 +103,7 @@ impl Database {
             schemas: BTreeMap::new(),
             relations: HashMap::new(),
             relation_names: HashMap::new(),
+            referring: HashMap::new(),
             default_acls: Vec::new(),
             function_acls: BTreeMap::new(),
             borrowed_acls: BTreeMap::new(),
@@ -192,6 +195,7 @@ impl Database {
                 if let Some(former) = self.relations.remove(oid) {
                     self.relation_names
                         .remove(&(former.schema, former.name.clone()));
+                    self.forget_references(&former);
                 }
                 self.borrowed_acls
                     .retain(|(relation, _), _| relation != oid);
@@ -241,14 +245,45 @@ impl Database {
     }
 
     fn put_relation(&mut self, relation: &Relation) {
-        if let Some(former) = self.relations.get(&relation.oid) {
+        if let Some(former) = self.relations.get(&relation.oid).map(Arc::clone) {
             self.relation_names
                 .remove(&(former.schema, former.name.clone()));
+            self.forget_references(&former);
+        }
+        for (_, foreign) in relation
+            .table()
+            .iter()
+            .flat_map(|table| table.foreign_keys())
+        {
+            let referring = self.referring.entry(foreign.relation).or_default();
+            referring.insert(relation.oid);
         }
         self.relation_names
             .insert((relation.schema, relation.name.clone()), relation.oid);
         self.relations
             .insert(relation.oid, Arc::new(relation.clone()));
+    }
+
+    fn forget_references(&mut self, former: &Relation) {
+        for (_, foreign) in former.table().iter().flat_map(|table| table.foreign_keys()) {
+            if let Some(referring) = self.referring.get_mut(&foreign.relation) {
+                referring.remove(&former.oid);
+            }
+        }
+    }
+
+    /// The foreign keys of this database's tables that refer to a table, its own or a lent one.
+    pub fn references_to(
+        &self,
+        relation: Oid,
+    ) -> impl Iterator<Item = (&Arc<Relation>, &Key, &ForeignKey)> {
+        let referring = self.referring.get(&relation).into_iter().flatten();
+        let referring = referring.filter_map(|oid| self.relations.get(oid));
+        referring.flat_map(move |child| {
+            let keys = child.table().into_iter().flat_map(|t| t.foreign_keys());
+            keys.filter(move |(_, foreign)| foreign.relation == relation)
+                .map(move |(key, foreign)| (child, key, foreign))
+        })
     }
 
     /// The role of this name.

@@ -14,8 +14,8 @@ pub use acl::{Acl, AclItem, Privilege, Privileges};
 pub use database::{Change, Database};
 pub use mask::{Mask, MaskedColumn, MaskingPolicy};
 pub use relation::{
-    Check, Column, Key, KeyKind, Reference, Relation, RelationBody, Scope, TENANT_COLUMN, Table,
-    View, ViewColumn,
+    Check, Column, ForeignAction, ForeignKey, Index, IndexPart, Key, KeyKind, Materialized,
+    Reference, Relation, RelationBody, Scope, TENANT_COLUMN, Table, View, ViewColumn,
 };
 pub use role::{Membership, Role};
 pub use row_security::{Condition, Policy, PolicyCommand, PolicyRole, Reader, RowSecurity};

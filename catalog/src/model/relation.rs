@@ -49,12 +49,31 @@ pub struct Table {
     pub keys: Vec<Key>,
     /// Grows with each change of the columns, so that a part knows whether its log has the newest.
     pub schema_version: u64,
+    /// Of a materialised view, the query whose rows it holds.
+    #[serde(default)]
+    pub query: Option<Materialized>,
+}
+
+/// The query of a materialised view, bound as a view's is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Materialized {
+    pub definition: String,
+    pub bound: String,
+    pub references: Vec<Reference>,
+    /// Whether it has been run since the view was made or emptied.
+    pub populated: bool,
 }
 
 impl Table {
     /// The columns that exist, in order.
     pub fn live_columns(&self) -> impl Iterator<Item = &Column> {
         self.columns.iter().filter(|column| !column.dropped)
+    }
+
+    /// Its foreign keys, enforced or not.
+    pub fn foreign_keys(&self) -> impl Iterator<Item = (&Key, &ForeignKey)> {
+        let keys = self.keys.iter();
+        keys.filter_map(|key| Some((key, key.foreign()?)))
     }
 
     /// The live column of this name.
@@ -128,14 +147,44 @@ impl Key {
     /// Whether the key is one that an index would hold.
     pub fn has_index(&self) -> bool {
         match self.kind {
+            KeyKind::Primary | KeyKind::Unique | KeyKind::Index(_) => true,
+            KeyKind::Foreign(_) => false,
+        }
+    }
+
+    /// Whether it has a row in `pg_constraint`.
+    pub fn is_constraint(&self) -> bool {
+        !matches!(self.kind, KeyKind::Index(_))
+    }
+
+    /// Whether rows differ in it, if it is enforced.
+    pub fn is_unique(&self) -> bool {
+        match &self.kind {
             KeyKind::Primary | KeyKind::Unique => true,
-            KeyKind::Foreign { .. } => false,
+            KeyKind::Index(index) => index.unique,
+            KeyKind::Foreign(_) => false,
+        }
+    }
+
+    /// The index, if CREATE INDEX made it.
+    pub fn index(&self) -> Option<&Index> {
+        match &self.kind {
+            KeyKind::Index(index) => Some(index),
+            KeyKind::Primary | KeyKind::Unique | KeyKind::Foreign(_) => None,
+        }
+    }
+
+    /// What the key refers to, if it is a foreign one.
+    pub fn foreign(&self) -> Option<&ForeignKey> {
+        match &self.kind {
+            KeyKind::Foreign(foreign) => Some(foreign),
+            KeyKind::Primary | KeyKind::Unique | KeyKind::Index(_) => None,
         }
     }
 
     /// Whether no two rows may have the same values in the key's columns.
     pub fn is_checked(&self) -> bool {
-        self.enforced && self.has_index()
+        self.enforced && self.is_unique()
     }
 }
 
@@ -144,7 +193,100 @@ impl Key {
 pub enum KeyKind {
     Primary,
     Unique,
-    Foreign { relation: Oid, columns: Vec<i16> },
+    Foreign(ForeignKey),
+    /// Made by CREATE INDEX: no constraint, but held all the same if it is unique.
+    Index(Index),
+}
+
+/// What CREATE INDEX said; rows are found without it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Index {
+    pub unique: bool,
+    /// The access method's name.
+    pub method: String,
+    pub parts: Vec<IndexPart>,
+    /// Numbers of the columns after INCLUDE.
+    pub include: Vec<i16>,
+    /// The condition after WHERE as SQL text.
+    pub predicate: Option<String>,
+}
+
+/// A column or an expression of an index.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IndexPart {
+    /// The column's number, 0 for an expression.
+    pub column: i16,
+    /// The expression as SQL text.
+    pub expression: Option<String>,
+    pub descending: bool,
+    pub nulls_first: bool,
+}
+
+impl IndexPart {
+    /// The bits of `pg_index.indoption`.
+    pub fn option(&self) -> i16 {
+        i16::from(self.descending) | i16::from(self.nulls_first) << 1
+    }
+}
+
+/// What a foreign key refers to, and what happens when that goes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ForeignKey {
+    /// The table that is referred to.
+    pub relation: Oid,
+    /// Numbers of its columns, in the order of the key's own.
+    pub columns: Vec<i16>,
+    #[serde(default)]
+    pub on_update: ForeignAction,
+    #[serde(default)]
+    pub on_delete: ForeignAction,
+    /// MATCH FULL: a row's key is NULL in all columns or in none.
+    #[serde(default)]
+    pub match_full: bool,
+    /// Whether SET CONSTRAINTS can put off its check to the end of the transaction.
+    #[serde(default)]
+    pub deferrable: bool,
+    /// Whether it is put off unless SET CONSTRAINTS says otherwise.
+    #[serde(default)]
+    pub deferred: bool,
+}
+
+/// What happens to rows whose key goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum ForeignAction {
+    /// The statement fails, unless the key is there again at its end.
+    #[default]
+    NoAction,
+    /// The statement fails.
+    Restrict,
+    /// They go too, or take over the new key.
+    Cascade,
+    SetNull,
+    SetDefault,
+}
+
+impl ForeignAction {
+    /// The letter in `pg_constraint.confupdtype` and `confdeltype`.
+    pub fn letter(self) -> char {
+        match self {
+            Self::NoAction => 'a',
+            Self::Restrict => 'r',
+            Self::Cascade => 'c',
+            Self::SetNull => 'n',
+            Self::SetDefault => 'd',
+        }
+    }
+
+    /// The words in SQL.
+    pub fn keyword(self) -> &'static str {
+        match self {
+            Self::NoAction => "NO ACTION",
+            Self::Restrict => "RESTRICT",
+            Self::Cascade => "CASCADE",
+            Self::SetNull => "SET NULL",
+            Self::SetDefault => "SET DEFAULT",
+        }
+    }
 }
 
 /// A view: a query over objects that are named by number.
@@ -205,9 +347,22 @@ impl Relation {
         }
     }
 
+    /// The query of a materialised view.
+    pub fn materialized(&self) -> Option<&Materialized> {
+        self.table()?.query.as_ref()
+    }
+
+    /// What the query of a view reads, materialised or not.
+    pub fn references(&self) -> &[Reference] {
+        let view = self.view().map(|view| view.references.as_slice());
+        let stored = self.materialized().map(|query| query.references.as_slice());
+        view.or(stored).unwrap_or_default()
+    }
+
     /// The letter in `pg_class.relkind`.
     pub fn kind_letter(&self) -> char {
         match &self.body {
+            RelationBody::Table(table) if table.query.is_some() => 'm',
             RelationBody::Table(_) => 'r',
             RelationBody::View(_) => 'v',
             RelationBody::Sequence(_) => 'S',

@@ -67,6 +67,7 @@ fn relation(columns: Vec<Column>) -> Relation {
             checks: Vec::new(),
             keys: Vec::new(),
             schema_version: 1,
+            query: None,
         }),
     }
 }

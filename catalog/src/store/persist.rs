@@ -357,10 +357,18 @@ async fn put_relation(
                DO UPDATE SET schema_oid = excluded.schema_oid, name = excluded.name,
                    kind = excluded.kind, table_uuid = excluded.table_uuid, body = excluded.body";
     let (kind, table, reads) = match &relation.body {
-        RelationBody::Table(table) => ("table", Some(key::table(table.uuid)), [].as_slice()),
-        RelationBody::View(view) => ("view", None, view.references.as_slice()),
+        RelationBody::Table(table) => {
+            let read = relation.references().iter().map(|r| r.relation);
+            let referred = table.foreign_keys().map(|(_, f)| f.relation);
+            let referred: Vec<Oid> = referred.chain(read).collect();
+            ("table", Some(key::table(table.uuid)), referred)
+        }
+        RelationBody::View(view) => {
+            let read = view.references.iter().map(|reference| reference.relation);
+            ("view", None, read.collect())
+        }
         RelationBody::Sequence(sequence) => {
-            ("sequence", Some(key::table(sequence.uuid)), [].as_slice())
+            ("sequence", Some(key::table(sequence.uuid)), Vec::new())
         }
     };
     if let RelationBody::Sequence(_) = &relation.body {
@@ -386,13 +394,13 @@ async fn put_relation(
         .await?;
     let sql = "DELETE FROM dependency WHERE database_id = $1 AND relation_oid = $2";
     delete_one(to, sql, database, relation.oid).await?;
-    for reference in reads {
+    for target in reads {
         let sql = "INSERT INTO dependency (database_id, relation_oid, target_oid)
                    VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
         sqlx::query(sql)
             .bind(database)
             .bind(key::oid(relation.oid))
-            .bind(key::oid(reference.relation))
+            .bind(key::oid(target))
             .execute(&mut *to)
             .await?;
     }

@@ -235,7 +235,7 @@ impl Store {
             .await?)
     }
 
-    /// Views that read a relation, by database.
+    /// Views that read a relation and tables that refer to it, by database.
     pub(crate) async fn dependants_of(&self, target: Oid) -> Result<Vec<(DatabaseId, Oid)>> {
         let sql = "SELECT database_id, relation_oid FROM dependency
                    WHERE target_oid = $1 ORDER BY database_id, relation_oid";

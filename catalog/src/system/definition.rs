@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::names::quote_ident;
 use super::scene::{Class, Constraint, Scene, attributes};
-use crate::model::{Key, KeyKind, Relation};
+use crate::model::{ForeignAction, ForeignKey, IndexPart, Key, KeyKind, Relation};
 
 impl Scene {
     /// A constraint as `ALTER TABLE … ADD CONSTRAINT name` would take it.
@@ -19,45 +19,101 @@ impl Scene {
         };
         let columns = column_list(relation, &key.columns);
         match &key.kind {
+            KeyKind::Index(_) => self.index_text(relation, key),
             KeyKind::Primary => format!("PRIMARY KEY ({columns})"),
             KeyKind::Unique => format!("UNIQUE ({columns})"),
-            KeyKind::Foreign {
-                relation: other,
-                columns: theirs,
-            } => {
-                let (name, theirs) = match self.relation(*other) {
-                    Some(found) => (
-                        self.class_label(Class::Relation(found)),
-                        column_list(found, theirs),
-                    ),
-                    None => (other.to_string(), String::new()),
-                };
-                let unchecked = if key.enforced { "" } else { " NOT VALID" };
-                format!("FOREIGN KEY ({columns}) REFERENCES {name}({theirs}){unchecked}")
+            KeyKind::Foreign(foreign) => self.foreign_text(relation, key, foreign),
+        }
+    }
+
+    fn foreign_text(&self, relation: &Relation, key: &Key, foreign: &ForeignKey) -> String {
+        let columns = column_list(relation, &key.columns);
+        let (name, theirs) = match self.relation(foreign.relation) {
+            Some(found) => (
+                self.class_label(Class::Relation(found)),
+                column_list(found, &foreign.columns),
+            ),
+            None => (foreign.relation.to_string(), String::new()),
+        };
+        let mut text = format!("FOREIGN KEY ({columns}) REFERENCES {name}({theirs})");
+        if foreign.match_full {
+            text.push_str(" MATCH FULL");
+        }
+        for (event, action) in [
+            (" ON UPDATE ", foreign.on_update),
+            (" ON DELETE ", foreign.on_delete),
+        ] {
+            if action != ForeignAction::NoAction {
+                text.push_str(event);
+                text.push_str(action.keyword());
             }
         }
+        if foreign.deferrable {
+            text.push_str(" DEFERRABLE");
+        }
+        if foreign.deferred {
+            text.push_str(" INITIALLY DEFERRED");
+        }
+        if !key.enforced {
+            text.push_str(" NOT VALID");
+        }
+        text
     }
 
     /// A key's index as `CREATE INDEX` would make it.
     pub(super) fn index_text(&self, relation: &Relation, key: &Key) -> String {
-        format!(
-            "CREATE UNIQUE INDEX {} ON {} USING btree ({})",
+        let unique = if key.is_unique() { "UNIQUE " } else { "" };
+        let index = key.index();
+        let method = index.map_or("btree", |index| index.method.as_str());
+        let list = match index {
+            Some(index) => {
+                let parts = index.parts.iter().map(|part| part_text(relation, part));
+                parts.collect::<Vec<_>>().join(", ")
+            }
+            None => column_list(relation, &key.columns),
+        };
+        let mut text = format!(
+            "CREATE {unique}INDEX {} ON {} USING {method} ({list})",
             quote_ident(&key.name),
             self.qualified(Class::Relation(relation)),
-            column_list(relation, &key.columns),
-        )
+        );
+        if let Some(index) = index.filter(|index| !index.include.is_empty()) {
+            let included = column_list(relation, &index.include);
+            text.push_str(&format!(" INCLUDE ({included})"));
+        }
+        if key.nulls_not_distinct {
+            text.push_str(" NULLS NOT DISTINCT");
+        }
+        if let Some(predicate) = index.and_then(|index| index.predicate.as_ref()) {
+            text.push_str(&format!(" WHERE ({predicate})"));
+        }
+        text
     }
 
     /// A view's query.
     pub(super) fn view_text(&self, relation: &Relation) -> Option<String> {
-        let definition = relation
-            .view()?
-            .definition
-            .trim()
-            .trim_end_matches(';')
-            .trim_end();
+        let view = relation.view().map(|view| view.definition.as_str());
+        let stored = relation
+            .materialized()
+            .map(|query| query.definition.as_str());
+        let definition = view.or(stored)?.trim().trim_end_matches(';').trim_end();
         Some(format!(" {definition};"))
     }
+}
+
+/// A column or an expression of an index, with its order where it is not the usual one.
+fn part_text(relation: &Relation, part: &IndexPart) -> String {
+    let mut text = match &part.expression {
+        Some(expression) => expression.clone(),
+        None => column_name(relation, part.column).unwrap_or_default(),
+    };
+    match (part.descending, part.nulls_first) {
+        (false, false) => {}
+        (false, true) => text.push_str(" NULLS FIRST"),
+        (true, true) => text.push_str(" DESC"),
+        (true, false) => text.push_str(" DESC NULLS LAST"),
+    }
+    text
 }
 
 /// The name of a relation's column, quoted where SQL needs it.

@@ -525,8 +525,15 @@ impl Scene {
         let same = |numbers: &[i16]| {
             numbers.len() == columns.len() && numbers.iter().all(|n| columns.contains(n))
         };
-        let mut keys = index_keys(self.relation(relation)?);
+        let keys = index_keys(self.relation(relation)?);
+        let mut keys = keys.filter(|key| key.is_unique());
         keys.find(|key| same(&key.columns)).map(|key| key.oid)
+    }
+
+    /// Whether a foreign key of a table that the session sees refers to a table.
+    pub fn is_referred_to(&self, relation: Oid) -> bool {
+        let own = self.database.references_to(relation).next().is_some();
+        own || self.in_tenant() && self.system.references_to(relation).next().is_some()
     }
 
     // Row security.
@@ -704,7 +711,8 @@ impl Constraint<'_> {
             Self::Key(key) => match key.kind {
                 KeyKind::Primary => 'p',
                 KeyKind::Unique => 'u',
-                KeyKind::Foreign { .. } => 'f',
+                KeyKind::Foreign(_) => 'f',
+                KeyKind::Index(_) => ' ',
             },
         }
     }
@@ -832,7 +840,7 @@ fn in_primary_key(table: &Table, number: i16) -> bool {
     primary.any(|key| key.columns.contains(&number))
 }
 
-/// The keys that PostgreSQL would hold by an index.
+/// The keys that PostgreSQL would hold by an index, and indexes.
 pub fn index_keys(relation: &Relation) -> impl Iterator<Item = &Key> {
     relation
         .table()

@@ -15,9 +15,9 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use super::*;
 use crate::id::{DatabaseId, Oid, TableUuid, TenantId};
 use crate::model::{
-    Acl, Change, Check, Column as TableColumn, Database, Key, KeyKind, Membership, Privilege,
-    Privileges, Reference, Relation, RelationBody, Role, Schema, Scope, Table, Tenant, View,
-    ViewColumn,
+    Acl, Change, Check, Column as TableColumn, Database, ForeignAction, ForeignKey, Key, KeyKind,
+    Membership, Privilege, Privileges, Reference, Relation, RelationBody, Role, Schema, Scope,
+    Table, Tenant, View, ViewColumn,
 };
 use crate::sql_type::SqlType;
 
@@ -78,6 +78,7 @@ fn table_of(
             checks: Vec::new(),
             keys: Vec::new(),
             schema_version: 1,
+            query: None,
         }),
     }
 }
@@ -265,10 +266,15 @@ fn acme(tenant: &Tenant) -> Arc<Database> {
 
     let columns = vec![column(1, "customer", "integer"), column(2, "at", "date")];
     let mut visits = table_of(VISITS, SALES, "visits", ALICE, Scope::Own, columns);
-    let foreign = KeyKind::Foreign {
+    let foreign = KeyKind::Foreign(ForeignKey {
         relation: CUSTOMERS,
         columns: vec![1],
-    };
+        on_update: ForeignAction::NoAction,
+        on_delete: ForeignAction::NoAction,
+        match_full: false,
+        deferrable: false,
+        deferred: false,
+    });
     table_mut(&mut visits).keys.push(key(
         VISITS_FOREIGN_KEY,
         "visits_customer_fkey",

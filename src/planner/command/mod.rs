@@ -2,8 +2,10 @@
 
 mod copy;
 mod grant;
+mod index;
 mod mask;
 mod policy;
+mod refresh;
 mod role;
 mod sequence;
 mod tenant;
@@ -34,6 +36,12 @@ pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Option<Body>> {
     if let Some(sequence) = sequence::read(cursor)? {
         return Ok(Some(Body::Sequence(Box::new(sequence))));
     }
+    if let Some(refresh) = refresh::read(cursor)? {
+        return Ok(Some(refresh));
+    }
+    if let Some(index) = index::read(cursor)? {
+        return Ok(Some(Body::Index(Box::new(index))));
+    }
     if let Some(mask) = mask::read(cursor)? {
         return Ok(Some(Body::Mask(Box::new(mask))));
     }
@@ -50,6 +58,17 @@ pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Option<Body>> {
 }
 
 fn setting(cursor: &mut Cursor<'_>) -> Result<Option<Body>> {
+    if cursor.accept(&["SET", "CONSTRAINTS"]) {
+        let names = match cursor.accept(&["ALL"]) {
+            true => None,
+            false => Some(cursor.list(Cursor::object_name)?),
+        };
+        let deferred = cursor.accept(&["DEFERRED"]);
+        if !deferred {
+            cursor.expect(&["IMMEDIATE"])?;
+        }
+        return Ok(Some(Body::Constraints { names, deferred }));
+    }
     if cursor.accept(&["SET"]) {
         let local = cursor.accept(&["LOCAL"]);
         if !local {
@@ -195,10 +214,7 @@ fn cursor_statement(cursor: &mut Cursor<'_>) -> Result<Option<Body>> {
         &["LOCK"],
         &["DO"],
         &["CALL"],
-        &["REINDEX"],
         &["CLUSTER"],
-        &["REFRESH", "MATERIALIZED"],
-        &["CREATE", "MATERIALIZED"],
         &["CREATE", "FUNCTION"],
         &["CREATE", "TRIGGER"],
         &["CREATE", "TYPE"],

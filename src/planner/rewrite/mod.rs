@@ -1,6 +1,7 @@
 //! PostgreSQL's ways of saying things, turned into the engine's before planning. One each file.
 
 pub(super) mod counted;
+pub(super) mod create_table;
 pub(super) mod do_nothing;
 pub(super) mod from_functions;
 pub(super) mod full_join;

@@ -16,6 +16,7 @@ use crate::planner::source::{AsOf, Found, TableRef};
 use crate::policy::{Caller, Judged, check_columns};
 use crate::session::Session;
 use crate::session::copy_sink::{CopySink, Shape};
+use crate::session::foreign::ForeignGuard;
 use crate::session::keys::{KeyCheck, KeyGuard};
 use crate::session::reply::{
     Columns, CopyFormat, CopyHeader, CopyIn, CopyOptions, CopyOut, ForceColumns, LogVerbosity,
@@ -150,6 +151,7 @@ async fn copy_in(
             hint: "Insert into the tables that the view reads.",
         });
     }
+    names::check_changeable(&found)?;
     let stored = table(&found.relation)?;
     let targets = targets(stored.live_columns(), named, &found.relation.name)?;
     let numbers: Vec<i16> = targets.iter().map(|column| column.number).collect();
@@ -179,10 +181,12 @@ async fn copy_in(
         stored,
     )?;
     let keys = KeyGuard::new(session, &found.relation, &scope.zone, KeyCheck::AtOnce)?;
+    let foreign = ForeignGuard::new(session, caller, &found.relation, &scope.zone, None)?;
     let writer = RowWriter::new(
         &granted,
         Writing {
             keys,
+            foreign,
             generated: default::compile_generated(stored, scope)?,
             storage: session.engine.catalog.storage(),
             database: &caller.database,
@@ -215,7 +219,8 @@ fn targets<'a>(
 ) -> Result<Vec<&'a Column>> {
     let live: Vec<&Column> = live.collect();
     if named.is_empty() {
-        return Ok(live);
+        // Generated columns are made of the others, in and out.
+        return Ok(live.into_iter().filter(|c| c.generated.is_none()).collect());
     }
     let mut targets: Vec<&Column> = Vec::with_capacity(named.len());
     for name in named {
@@ -228,6 +233,14 @@ fn targets<'a>(
                 })?;
         if targets.iter().any(|target| target.number == column.number) {
             return Err(Error::DuplicateColumn(name.clone()));
+        }
+        if column.generated.is_some() {
+            return Err(Error::Function {
+                sqlstate: "42P10",
+                message: format!("column \"{name}\" is a generated column"),
+                hint: None,
+                detail: Some("Generated columns cannot be used in COPY.".to_owned()),
+            });
         }
         targets.push(column);
     }

@@ -79,6 +79,23 @@ pub(super) fn written(column: &Column, scope: &Scope) -> Result<ast::Expr> {
     }
 }
 
+/// Lets the sequences that an expression draws from be those of a row's own tenant.
+pub(super) fn draw_for(expr: &mut ast::Expr, tenant: &ast::Expr) {
+    use std::ops::ControlFlow;
+    let drawn = visit_expressions_mut(expr, |expr| {
+        if let ast::Expr::Function(call) = expr
+            && super::names::parts(&call.name).last().map(String::as_str) == Some("nextval")
+            && let ast::FunctionArguments::List(list) = &mut call.args
+            && list.args.len() == 1
+        {
+            let argument = ast::FunctionArgExpr::Expr(tenant.clone());
+            list.args.push(ast::FunctionArg::Unnamed(argument));
+        }
+        ControlFlow::<()>::Continue(())
+    });
+    debug_assert!(drawn.is_continue());
+}
+
 /// Checks a default's expression and gives its text for the catalog.
 pub(super) fn check(expr: &ast::Expr, column: &Column, scope: &Scope) -> Result<String> {
     let mut expr = expr.clone();

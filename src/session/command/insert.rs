@@ -24,6 +24,7 @@ use crate::planner::source::Found;
 use crate::planner::{self, Parameters, Scope, params};
 use crate::policy::{Caller, Granted, Judged, check_columns};
 use crate::session::Session;
+use crate::session::foreign::ForeignGuard;
 use crate::session::keys::{KeyCheck, KeyGuard};
 use crate::session::prepared::Prepared;
 use crate::session::reply::{Columns, Reply, Rows, RowsTag};
@@ -160,10 +161,12 @@ pub(super) async fn perform(
     let mut batches = query::stream(session, guarded, scope, limits);
     let relation = &planned.found.relation;
     let keys = KeyGuard::new(session, relation, &scope.zone, KeyCheck::AtOnce)?;
+    let foreign = ForeignGuard::new(session, caller, relation, &scope.zone, None)?;
     let mut writer = RowWriter::new(
         &granted,
         Writing {
             keys,
+            foreign,
             generated: default::compile_generated(table(relation)?, scope)?,
             storage: session.engine.catalog.storage(),
             database: &caller.database,
@@ -263,6 +266,7 @@ pub(super) fn plan(insert: &Insert, around: &Around<'_>) -> Result<Planned> {
             found.relation.name
         )));
     }
+    super::names::check_changeable(&found)?;
     let relation = Arc::clone(&found.relation);
     let live: Vec<&Column> = table(&relation)?.live_columns().collect();
     let targets = targets(insert, &live, &relation.name)?;

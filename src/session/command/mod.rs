@@ -39,7 +39,7 @@ use super::prepared::Prepared;
 use super::reply::Reply;
 use crate::error::{Error, Result};
 use crate::execute::Limits;
-use crate::planner::ast::{Body, Policy, Role, Sequence};
+use crate::planner::ast::{Body, Index, Policy, Role, Sequence};
 
 pub(super) use describe::prepare;
 
@@ -83,6 +83,9 @@ async fn dispatch(
             )),
         },
         Body::Transaction(statement) => transaction::run(session, statement).await,
+        Body::Constraints { names, deferred } => {
+            set::set_constraints(session, names.as_deref(), *deferred).await
+        }
         Body::Set(set) => set::set(session, set).await,
         Body::Reset(name) => set::reset(session, name.as_deref()),
         Body::Show(name) => set::show(session, name.as_deref()),
@@ -93,6 +96,12 @@ async fn dispatch(
         Body::Role(Role::SetSessionAuthorization { name }) => {
             set::set_session_authorization(session, name.as_deref()).await
         }
+        Body::Refresh {
+            name,
+            concurrently,
+            with_data,
+        } => table::materialized::refresh(session, name, (*concurrently, *with_data)).await,
+        Body::Index(statement) => table::index::run(session, statement).await,
         Body::Sequence(statement) => sequence::run(session, statement).await,
         Body::Role(statement) => role::run(session, statement).await,
         Body::Grant(statement) => grant::run(session, statement).await,
@@ -153,7 +162,11 @@ async fn define(
     match statement {
         S::CreateTable(create) => table::create(session, create, false, limits).await,
         S::AlterTable(alter) => table::alter(session, alter).await,
+        S::CreateIndex(create) => table::index::create(session, create).await,
         S::Truncate(truncate) => table::truncate(session, truncate).await,
+        S::CreateView(create) if create.materialized => {
+            table::materialized::create(session, create, limits).await
+        }
         S::CreateView(create) => view::create(session, create).await,
         S::CreateSchema { .. } => schema::create(session, statement).await,
         S::AlterSchema(alter) => schema::alter(session, alter).await,
@@ -195,6 +208,13 @@ fn check_read_only(session: &Session, body: &Body) -> Result<()> {
             }
         }
         .to_owned(),
+        Body::Index(index) => match index.as_ref() {
+            Index::Drop { .. } => "DROP INDEX",
+            Index::Rename { .. } => "ALTER INDEX",
+            Index::Reindex { .. } => "REINDEX",
+        }
+        .to_owned(),
+        Body::Refresh { .. } => "REFRESH MATERIALIZED VIEW".to_owned(),
         Body::Tenant(_) => "ALTER DATABASE".to_owned(),
         Body::Role(Role::SetRole { .. } | Role::SetSessionAuthorization { .. }) => return Ok(()),
         Body::Role(_) => "ALTER ROLE".to_owned(),

@@ -7,6 +7,7 @@ mod change;
 mod delete;
 mod merge;
 pub(super) mod on_conflict;
+pub(super) mod referred;
 mod rewrite;
 mod update;
 

@@ -8,6 +8,7 @@ use tessera_catalog::id::{DatabaseId, Oid, Space};
 use tessera_catalog::model::{Change, Database, Relation, RelationBody, Schema, Scope as Reach};
 
 use super::sequence;
+use super::table::foreign::{dependants, without};
 use crate::error::{Error, Result};
 use crate::planner::Scope;
 use crate::planner::source::Found;
@@ -108,6 +109,7 @@ pub(super) async fn drop(session: &mut Session, statement: &ast::Statement) -> R
     let kind = match object_type {
         ObjectType::Table => "table",
         ObjectType::View => "view",
+        ObjectType::MaterializedView => "materialized view",
         ObjectType::Sequence => "sequence",
         ObjectType::Schema => {
             return super::schema::drop(session, names, *if_exists, *cascade).await;
@@ -150,8 +152,25 @@ pub(super) async fn drop(session: &mut Session, statement: &ast::Statement) -> R
     })
 }
 
+/// Refuses to change the rows of a materialised view.
+pub(super) fn check_changeable(found: &Found) -> Result<()> {
+    if found.relation.materialized().is_none() {
+        return Ok(());
+    }
+    Err(Error::Function {
+        sqlstate: "42809",
+        message: format!(
+            "cannot change materialized view \"{}\"",
+            found.relation.name
+        ),
+        hint: None,
+        detail: None,
+    })
+}
+
 fn kind_of(relation: &Relation) -> &'static str {
     match relation.body {
+        RelationBody::Table(_) if relation.materialized().is_some() => "materialized view",
         RelationBody::Table(_) => "table",
         RelationBody::View(_) => "view",
         RelationBody::Sequence(_) => "sequence",
@@ -178,30 +197,26 @@ pub(super) async fn drop_relations(
         {
             if !cascade {
                 let name = |oid: &Oid| {
-                    database
-                        .relations
-                        .get(oid)
-                        .map_or("", |r| &r.name)
-                        .to_owned()
+                    let relation = database.relations.get(oid);
+                    relation.map_or_else(String::new, |r| format!("{} {}", kind_of(r), r.name))
                 };
+                let object = name(&doomed[next - 1]);
                 return Err(Error::DependentObjects {
-                    object: format!("table {}", name(&doomed[next - 1])),
-                    detail: format!(
-                        "view {} depends on table {}",
-                        name(&reader),
-                        name(&doomed[next - 1])
-                    ),
+                    detail: format!("{} depends on {object}", name(&reader)),
+                    object,
                 });
             }
             doomed.push(reader);
         }
     }
+    let released = release_foreign_keys(session, &database, &doomed, cascade)?;
     // A table's own sequences go with it.
     for oid in doomed.clone() {
         let own = sequence::owned_by(&database, oid, None);
         doomed.extend(own.into_iter().filter(|own| !oids.contains(own)));
     }
     let mut changes = drop_defaults(&database, &doomed, cascade)?;
+    changes.extend(released);
     for oid in &doomed {
         let Some(relation) = database.relations.get(oid) else {
             continue;
@@ -235,6 +250,41 @@ pub(super) async fn drop_relations(
         session.version += 1;
     }
     Ok(())
+}
+
+/// Takes away the foreign keys of tables that stay to tables that go.
+fn release_foreign_keys(
+    session: &mut Session,
+    database: &Database,
+    doomed: &[Oid],
+    cascade: bool,
+) -> Result<Vec<Change>> {
+    let mut released = Vec::new();
+    for oid in doomed {
+        let Some(parent) = database.relations.get(oid) else {
+            continue;
+        };
+        for (child, key) in dependants(database, *oid, |_| true) {
+            if doomed.contains(&child.oid) {
+                continue;
+            }
+            if !cascade {
+                return Err(Error::DependentObjects {
+                    object: format!("table {}", parent.name),
+                    detail: format!(
+                        "constraint {key} on table {} depends on table {}",
+                        child.name, parent.name
+                    ),
+                });
+            }
+            session.notice(Notice::plain(format!(
+                "drop cascades to constraint {key} on table {}",
+                child.name
+            )));
+            released.push((child, key));
+        }
+    }
+    Ok(without(&released))
 }
 
 /// Takes away the defaults that draw from sequences that go.
@@ -290,12 +340,12 @@ async fn check_tenant_dependants(
     }
     if cascade {
         return Err(Error::Unsupported(format!(
-            "DROP … CASCADE of a table that {of_tenants} views of tenants read"
+            "DROP … CASCADE of a table that {of_tenants} views and tables of tenants need"
         )));
     }
     Err(Error::DependentObjects {
         object: format!("table {}", relation.name),
-        detail: format!("{of_tenants} views of tenants depend on it."),
+        detail: format!("{of_tenants} views and tables of tenants depend on it."),
     })
 }
 
@@ -319,11 +369,7 @@ fn readers(database: &Database, oid: Oid) -> Vec<Oid> {
     database
         .relations
         .values()
-        .filter(|relation| {
-            relation
-                .view()
-                .is_some_and(|v| v.references.iter().any(|r| r.relation == oid))
-        })
+        .filter(|relation| relation.references().iter().any(|r| r.relation == oid))
         .map(|relation| relation.oid)
         .collect()
 }

@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, RecordBatch, StringViewArray};
 use datafusion::arrow::datatypes::{DataType, Field, Schema};
+use datafusion::sql::sqlparser::ast;
+use tessera_catalog::id::Oid;
 use tessera_catalog::sql_type::SqlType;
 
 use crate::error::{Error, Result};
 use crate::planner::ast::Set;
+use crate::planner::scope::is_lent;
 use crate::session::reply::{Columns, Notice, OutColumn, Reply, Rows, RowsTag};
 use crate::session::transaction::Status;
 use crate::session::{ActingRole, FormerRole, Session};
@@ -196,4 +199,69 @@ pub(super) async fn set_session_authorization(
     Ok(Reply::Done {
         tag: "SET".to_owned(),
     })
+}
+
+/// SET CONSTRAINTS: when foreign keys are checked, until the transaction ends.
+pub(super) async fn set_constraints(
+    session: &mut Session,
+    names: Option<&[ast::ObjectName]>,
+    deferred: bool,
+) -> Result<Reply> {
+    let done = Ok(Reply::Done {
+        tag: "SET CONSTRAINTS".to_owned(),
+    });
+    if session.transaction.status != Status::Open {
+        session.notice(Notice::warning(
+            "25P01",
+            "SET CONSTRAINTS can only be used in transaction blocks",
+        ));
+        return done;
+    }
+    let named = match names {
+        None => None,
+        Some(names) => Some(deferrable(session, names).await?),
+    };
+    session
+        .transaction
+        .constraints
+        .set(named.as_deref(), deferred);
+    if !deferred {
+        session.check_deferred(named.as_deref()).await?;
+    }
+    done
+}
+
+/// The numbers of the foreign keys of these names.
+async fn deferrable(session: &mut Session, names: &[ast::ObjectName]) -> Result<Vec<Oid>> {
+    let caller = session.caller().await?;
+    let mut numbers = Vec::new();
+    for name in names {
+        let name = super::names::parts(name).pop().unwrap_or_default();
+        let relations = caller.database.relations.values();
+        let lent = caller.system.relations.values();
+        let lent = lent.filter(|relation| !caller.is_system() && is_lent(relation));
+        let mut found = false;
+        for relation in relations.chain(lent) {
+            let keys = relation.table().into_iter().flat_map(|table| &table.keys);
+            for key in keys.filter(|key| key.is_constraint() && key.name == name) {
+                if !key.foreign().is_some_and(|foreign| foreign.deferrable) {
+                    return Err(Error::Function {
+                        sqlstate: "42809",
+                        message: format!("constraint \"{name}\" is not deferrable"),
+                        hint: None,
+                        detail: None,
+                    });
+                }
+                found = true;
+                numbers.push(key.oid);
+            }
+        }
+        if !found {
+            return Err(Error::NoSuchObject {
+                kind: "constraint",
+                name,
+            });
+        }
+    }
+    Ok(numbers)
 }

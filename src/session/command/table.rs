@@ -1,9 +1,17 @@
 //! CREATE, ALTER and TRUNCATE TABLE.
 
+mod add_column;
 mod alter;
+mod anew;
 mod column;
+mod constraint;
 mod create;
 mod existing;
+pub(super) mod foreign;
+pub(super) mod index;
+mod like;
+pub(super) mod materialized;
+mod retype;
 mod truncate;
 
 pub(super) use alter::alter;

@@ -172,6 +172,7 @@ pub(super) fn table(oid: Oid, name: &str, scope: Scope) -> Relation {
         checks: Vec::new(),
         keys: Vec::new(),
         schema_version: 1,
+        query: None,
     });
     Relation {
         oid,
@@ -265,6 +266,7 @@ pub(super) fn values(space: Space, relation: &Arc<Relation>, values: &[i32]) -> 
         rows: vec![batch],
         removed: Vec::new(),
         claims: Vec::new(),
+        referred_by: Vec::new(),
         operation: "WRITE",
     }
 }

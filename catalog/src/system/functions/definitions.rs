@@ -85,10 +85,26 @@ fn index_text(scene: &Scene, args: &[Arg<'_>]) -> Option<String> {
         return Some(scene.index_text(relation, key));
     }
     let place = usize::try_from(position - 1).ok();
-    let number = place.and_then(|place| key.columns.get(place));
+    let number = match (key.index(), place) {
+        (Some(index), Some(place)) => {
+            let part = index.parts.get(place);
+            if let Some(expression) = part.and_then(|part| part.expression.clone()) {
+                return Some(expression);
+            }
+            let beyond = || {
+                index
+                    .include
+                    .get(place.checked_sub(index.parts.len())?)
+                    .copied()
+            };
+            part.map(|part| part.column).or_else(beyond)
+        }
+        (None, Some(place)) => key.columns.get(place).copied(),
+        (_, None) => None,
+    };
     Some(
         number
-            .and_then(|number| column_name(relation, *number))
+            .and_then(|number| column_name(relation, number))
             .unwrap_or_default(),
     )
 }

@@ -25,12 +25,10 @@ fn rows(scene: &Scene, rows: &mut Rows) {
             let (table, columns) = match constraint {
                 Constraint::Check(check) => (relation, check_columns(relation, &check.expression)),
                 Constraint::Key(key) => match &key.kind {
+                    KeyKind::Index(_) => continue,
                     KeyKind::Primary | KeyKind::Unique => (relation, key.columns.clone()),
-                    KeyKind::Foreign {
-                        relation: other,
-                        columns,
-                    } => match scene.relation(*other) {
-                        Some(other) => (other, columns.clone()),
+                    KeyKind::Foreign(foreign) => match scene.relation(foreign.relation) {
+                        Some(other) => (other, foreign.columns.clone()),
                         None => continue,
                     },
                 },

@@ -21,10 +21,9 @@ fn rows(scene: &Scene, rows: &mut Rows) {
     for relation in scene.relations() {
         for key in relation.table().into_iter().flat_map(|table| &table.keys) {
             let table = match &key.kind {
+                KeyKind::Index(_) => None,
                 KeyKind::Primary | KeyKind::Unique => Some(relation),
-                KeyKind::Foreign {
-                    relation: other, ..
-                } => scene.relation(*other),
+                KeyKind::Foreign(foreign) => scene.relation(foreign.relation),
             };
             let Some(table) = table.filter(|table| me.is(scene.owner_of(table))) else {
                 continue;

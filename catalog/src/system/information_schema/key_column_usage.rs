@@ -28,7 +28,7 @@ fn rows(scene: &Scene, rows: &mut Rows) {
         let owns = me.is(scene.owner_of(relation));
         let schema = scene.schema_name(scene.schema_of(relation));
         let columns = attributes(relation);
-        for key in &table.keys {
+        for key in table.keys.iter().filter(|key| key.is_constraint()) {
             for (position, number) in (1i64..).zip(&key.columns) {
                 let Some(column) = columns.iter().find(|column| column.number == *number) else {
                     continue;
@@ -48,11 +48,12 @@ fn rows(scene: &Scene, rows: &mut Rows) {
                     column_name: column.name.as_ref(),
                     ordinal_position: position,
                     position_in_unique_constraint: match &key.kind {
-                        KeyKind::Foreign { relation: other, columns } => {
+                        KeyKind::Foreign(foreign) => {
+                            let columns = &foreign.columns;
                             let theirs = columns.get(position as usize - 1);
-                            position_in(scene.relation(*other), columns, theirs)
+                            position_in(scene.relation(foreign.relation), columns, theirs)
                         }
-                        KeyKind::Primary | KeyKind::Unique => None,
+                        KeyKind::Primary | KeyKind::Unique | KeyKind::Index(_) => None,
                     },
                 );
             }
@@ -68,7 +69,7 @@ fn position_in(other: Option<&Relation>, columns: &[i16], column: Option<&i16>) 
     };
     let key = keys
         .iter()
-        .find(|key| key.has_index() && same(&key.columns))?;
+        .find(|key| key.is_unique() && same(&key.columns))?;
     let place = key
         .columns
         .iter()

@@ -26,15 +26,11 @@ fn rows(scene: &Scene, rows: &mut Rows) {
             continue;
         };
         for key in &table.keys {
-            let KeyKind::Foreign {
-                relation: other,
-                columns,
-            } = &key.kind
-            else {
+            let KeyKind::Foreign(foreign) = &key.kind else {
                 continue;
             };
             let target = scene
-                .referenced_key(*other, columns)
+                .referenced_key(foreign.relation, &foreign.columns)
                 .and_then(|oid| scene.class(oid));
             let target_name = match target {
                 Some(Class::Index(_, key)) => Some(&key.name),
@@ -48,9 +44,9 @@ fn rows(scene: &Scene, rows: &mut Rows) {
                 unique_constraint_catalog: target_name.map(|_| &scene.database.name),
                 unique_constraint_schema: target.and_then(|t| scene.schema_name(t.schema(scene))),
                 unique_constraint_name: target_name,
-                match_option: "NONE",
-                update_rule: "NO ACTION",
-                delete_rule: "NO ACTION",
+                match_option: if foreign.match_full { "FULL" } else { "NONE" },
+                update_rule: foreign.on_update.keyword(),
+                delete_rule: foreign.on_delete.keyword(),
             );
         }
     }

@@ -33,20 +33,32 @@ fn rows(scene: &Scene, rows: &mut Rows) {
                 Constraint::Key(key) => match key.kind {
                     KeyKind::Primary => ("PRIMARY KEY", key.enforced),
                     KeyKind::Unique => ("UNIQUE", key.enforced),
-                    KeyKind::Foreign { .. } => ("FOREIGN KEY", key.enforced),
+                    KeyKind::Foreign(_) => ("FOREIGN KEY", key.enforced),
+                    KeyKind::Index(_) => continue,
                 },
             };
             let unique = matches!(kind, "UNIQUE");
+            let deferred = match constraint {
+                Constraint::Key(key) => key.foreign().map(|f| (f.deferrable, f.deferred)),
+                Constraint::Check(_) => None,
+            };
+            let deferred = deferred.unwrap_or_default();
             add(
                 scene,
                 rows,
                 relation,
                 (constraint.name(), kind),
-                (enforced, unique),
+                (enforced, unique, deferred),
             );
         }
         for name in not_nulls(scene, relation).into_iter().map(|found| found.0) {
-            add(scene, rows, relation, (&name, "CHECK"), (true, false));
+            add(
+                scene,
+                rows,
+                relation,
+                (&name, "CHECK"),
+                (true, false, (false, false)),
+            );
         }
     }
 }
@@ -56,7 +68,7 @@ fn add(
     rows: &mut Rows,
     relation: &Relation,
     (name, kind): (&str, &str),
-    (enforced, unique): (bool, bool),
+    (enforced, unique, deferred): (bool, bool, (bool, bool)),
 ) {
     let schema = scene.schema_name(scene.schema_of(relation));
     row!(
@@ -68,8 +80,8 @@ fn add(
         table_schema: schema,
         table_name: &relation.name,
         constraint_type: kind,
-        is_deferrable: "NO",
-        initially_deferred: "NO",
+        is_deferrable: yes_or_no(deferred.0),
+        initially_deferred: yes_or_no(deferred.1),
         enforced: yes_or_no(enforced),
         nulls_distinct: unique.then_some("YES"),
     );

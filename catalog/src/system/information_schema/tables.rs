@@ -22,7 +22,7 @@ fn rows(scene: &Scene, rows: &mut Rows) {
         if matches!(class, Class::Index(..)) || !rows.may_have("table_name", class.name()) {
             continue;
         }
-        if !scene.shows(class) {
+        if !matches!(class.kind(), 'r' | 'v') || !scene.shows(class) {
             continue;
         }
         let table = class.kind() == 'r';

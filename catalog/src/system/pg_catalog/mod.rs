@@ -22,6 +22,7 @@ pub(in crate::system) mod pg_group;
 pub(in crate::system) mod pg_index;
 pub(in crate::system) mod pg_indexes;
 pub(in crate::system) mod pg_language;
+pub(in crate::system) mod pg_matviews;
 pub(in crate::system) mod pg_namespace;
 pub(in crate::system) mod pg_opclass;
 pub(in crate::system) mod pg_operator;
@@ -52,7 +53,7 @@ pub(in crate::system) mod pg_views;
 use super::table::SystemTable;
 
 /// Those with rows.
-static FILLED: [&SystemTable; 54] = [
+static FILLED: [&SystemTable; 55] = [
     &pg_aggregate::TABLE,
     &pg_am::TABLE,
     &pg_attrdef::TABLE,
@@ -73,6 +74,7 @@ static FILLED: [&SystemTable; 54] = [
     &pg_index::TABLE,
     &pg_indexes::TABLE,
     &pg_language::TABLE,
+    &pg_matviews::TABLE,
     &pg_namespace::TABLE,
     &pg_opclass::TABLE,
     &pg_operator::TABLE,

@@ -46,7 +46,7 @@ fn rows(scene: &Scene, rows: &mut Rows) {
 
 fn add(scene: &Scene, rows: &mut Rows, class: Class<'_>) {
     let kind = class.kind();
-    let stored = matches!(kind, 'r' | 'i');
+    let stored = matches!(kind, 'r' | 'i' | 'm');
     row!(
         rows,
         oid: class.oid(),
@@ -56,7 +56,7 @@ fn add(scene: &Scene, rows: &mut Rows, class: Class<'_>) {
         reloftype: 0,
         relowner: class.owner(scene),
         relam: match kind {
-            'r' => oid::HEAP,
+            'r' | 'm' => oid::HEAP,
             'i' => oid::BTREE,
             _ => 0,
         },
@@ -72,19 +72,25 @@ fn add(scene: &Scene, rows: &mut Rows, class: Class<'_>) {
         relkind: kind,
         relnatts: match class {
             Class::Relation(relation) => attributes(relation).len() as i64,
-            Class::Index(_, key) => key.columns.len() as i64,
+            Class::Index(_, key) => match key.index() {
+                Some(index) => (index.parts.len() + index.include.len()) as i64,
+                None => key.columns.len() as i64,
+            },
             Class::System(table) => table.columns().len() as i64,
         },
         relchecks: match class {
             Class::Relation(relation) => relation.table().map_or(0, |table| table.checks.len() as i64),
             Class::Index(..) | Class::System(_) => 0,
         },
-        relhasrules: kind == 'v',
-        relhastriggers: false,
+        relhasrules: matches!(kind, 'v' | 'm'),
+        relhastriggers: has_triggers(scene, class),
         relhassubclass: false,
         relrowsecurity: security(scene, class).is_some_and(|s| s.enabled),
         relforcerowsecurity: security(scene, class).is_some_and(|s| s.forced),
-        relispopulated: true,
+        relispopulated: match class {
+            Class::Relation(relation) => relation.materialized().is_none_or(|query| query.populated),
+            Class::Index(..) | Class::System(_) => true,
+        },
         relreplident: if kind == 'r' && !matches!(class, Class::System(_)) { 'd' } else { 'n' },
         relispartition: false,
         relrewrite: 0,
@@ -93,6 +99,19 @@ fn add(scene: &Scene, rows: &mut Rows, class: Class<'_>) {
         relacl: acl(scene, class),
         reloptions: options(class),
     );
+}
+
+/// Whether PostgreSQL would have triggers there: those of foreign keys, at both ends.
+fn has_triggers(scene: &Scene, class: Class<'_>) -> bool {
+    match class {
+        Class::Relation(relation) => {
+            let refers = relation
+                .table()
+                .is_some_and(|t| t.foreign_keys().next().is_some());
+            refers || scene.is_referred_to(relation.oid)
+        }
+        Class::Index(..) | Class::System(_) => false,
+    }
 }
 
 fn security<'a>(scene: &'a Scene, class: Class<'_>) -> Option<&'a RowSecurity> {

@@ -23,6 +23,9 @@ pub(in crate::system) static TABLE: SystemTable = SystemTable::table(
 fn rows(scene: &Scene, rows: &mut Rows) {
     if let Some(numbers) = rows.numbers("oid") {
         for (relation, constraint) in numbers.iter().filter_map(|n| scene.constraint(Oid(*n))) {
+            if matches!(constraint, Constraint::Key(key) if !key.is_constraint()) {
+                continue;
+            }
             add(scene, rows, relation, constraint);
         }
     } else if let Some(numbers) = rows.numbers("conrelid") {
@@ -43,7 +46,7 @@ fn add_all(scene: &Scene, rows: &mut Rows, relation: &Relation) {
     for check in &table.checks {
         add(scene, rows, relation, Constraint::Check(check));
     }
-    for key in &table.keys {
+    for key in table.keys.iter().filter(|key| key.is_constraint()) {
         add(scene, rows, relation, Constraint::Key(key));
     }
 }
@@ -51,20 +54,19 @@ fn add_all(scene: &Scene, rows: &mut Rows, relation: &Relation) {
 fn add(scene: &Scene, rows: &mut Rows, relation: &Relation, constraint: Constraint<'_>) {
     let foreign = match constraint {
         Constraint::Key(key) => match &key.kind {
-            KeyKind::Foreign { relation, columns } => Some((*relation, columns)),
-            KeyKind::Primary | KeyKind::Unique => None,
+            KeyKind::Foreign(foreign) => Some(foreign),
+            KeyKind::Primary | KeyKind::Unique | KeyKind::Index(_) => None,
         },
         Constraint::Check(_) => None,
     };
-    let for_foreign = |letter: char| if foreign.is_some() { letter } else { ' ' };
     row!(
         rows,
         oid: constraint.oid(),
         conname: constraint.name(),
         connamespace: scene.schema_of(relation),
         contype: constraint.letter(),
-        condeferrable: false,
-        condeferred: false,
+        condeferrable: foreign.is_some_and(|foreign| foreign.deferrable),
+        condeferred: foreign.is_some_and(|foreign| foreign.deferred),
         convalidated: match constraint {
             Constraint::Key(key) => key.enforced || foreign.is_none(),
             Constraint::Check(_) => true,
@@ -74,13 +76,20 @@ fn add(scene: &Scene, rows: &mut Rows, relation: &Relation, constraint: Constrai
         conindid: match (constraint, foreign) {
             (Constraint::Check(_), _) => Oid(0),
             (Constraint::Key(key), None) => key.oid,
-            (_, Some((other, columns))) => scene.referenced_key(other, columns).unwrap_or(Oid(0)),
+            (_, Some(foreign)) => {
+                let found = scene.referenced_key(foreign.relation, &foreign.columns);
+                found.unwrap_or(Oid(0))
+            }
         },
         conparentid: 0,
-        confrelid: foreign.map_or(Oid(0), |(other, _)| other),
-        confupdtype: for_foreign('a'),
-        confdeltype: for_foreign('a'),
-        confmatchtype: for_foreign('s'),
+        confrelid: foreign.map_or(Oid(0), |foreign| foreign.relation),
+        confupdtype: foreign.map_or(' ', |foreign| foreign.on_update.letter()),
+        confdeltype: foreign.map_or(' ', |foreign| foreign.on_delete.letter()),
+        confmatchtype: match foreign {
+            Some(foreign) if foreign.match_full => 'f',
+            Some(_) => 's',
+            None => ' ',
+        },
         conislocal: true,
         coninhcount: 0,
         connoinherit: matches!(constraint, Constraint::Key(_)),
@@ -88,7 +97,7 @@ fn add(scene: &Scene, rows: &mut Rows, relation: &Relation, constraint: Constrai
             Constraint::Key(key) => key.columns.clone(),
             Constraint::Check(check) => check_columns(relation, &check.expression),
         },
-        confkey: foreign.map(|(_, columns)| columns.clone()),
+        confkey: foreign.map(|foreign| foreign.columns.clone()),
         conbin: match constraint {
             Constraint::Key(_) => None,
             Constraint::Check(check) => Some(&check.expression),

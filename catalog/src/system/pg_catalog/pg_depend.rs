@@ -18,10 +18,10 @@ pub(in crate::system) static TABLE: SystemTable = SystemTable::table(
 
 fn rows(scene: &Scene, rows: &mut Rows) {
     for relation in scene.relations() {
-        if let Some(view) = relation.view() {
+        if !relation.references().is_empty() {
             let rule = (oid::PG_REWRITE, relation.oid);
             add(rows, rule, (oid::PG_CLASS, relation.oid, 0), 'i');
-            for reference in &view.references {
+            for reference in relation.references() {
                 if scene.relation(reference.relation).is_none() {
                     continue;
                 }
@@ -44,6 +44,13 @@ fn rows(scene: &Scene, rows: &mut Rows) {
             add(rows, from, (oid::PG_CLASS, table, column), kind);
         }
         for key in index_keys(relation) {
+            if key.index().is_some() {
+                for column in &key.columns {
+                    let index = (oid::PG_CLASS, key.oid);
+                    add(rows, index, (oid::PG_CLASS, relation.oid, *column), 'a');
+                }
+                continue;
+            }
             let constraint = (oid::PG_CONSTRAINT, key.oid);
             add(
                 rows,

@@ -1,4 +1,4 @@
-//! `pg_index`: the indexes that stand for primary and unique keys.
+//! `pg_index`: indexes, and those that stand for primary and unique keys.
 
 use crate::id::Oid;
 use crate::model::{Key, KeyKind, Relation};
@@ -39,23 +39,36 @@ fn rows(scene: &Scene, rows: &mut Rows) {
 }
 
 fn add(rows: &mut Rows, relation: &Relation, key: &Key) {
-    let types = || {
-        let columns = attributes(relation);
-        let of = |n: &i16| {
-            columns
-                .iter()
-                .find(|c| c.number == *n)
-                .map(|c| c.sql_type.clone())
-        };
-        key.columns.iter().filter_map(of).collect::<Vec<_>>()
+    let attributes = attributes(relation);
+    let sql_type = |number: i16| {
+        let column = attributes.iter().find(|column| column.number == number);
+        column.map(|column| column.sql_type)
     };
+    let index = key.index();
+    let keyed: Vec<i16> = match index {
+        Some(index) => index.parts.iter().map(|part| part.column).collect(),
+        None => key.columns.clone(),
+    };
+    let included = index.map_or(&[][..], |index| &index.include);
+    let all: Vec<i16> = keyed.iter().chain(included).copied().collect();
+    let options = match index {
+        Some(index) => index.parts.iter().map(|part| part.option()).collect(),
+        None => vec![0_i16; keyed.len()],
+    };
+    let expressions = index.map(|index| {
+        let parts = index
+            .parts
+            .iter()
+            .filter_map(|part| part.expression.clone());
+        parts.collect::<Vec<_>>().join(", ")
+    });
     row!(
         rows,
         indexrelid: key.oid,
         indrelid: relation.oid,
-        indnatts: key.columns.len() as i64,
-        indnkeyatts: key.columns.len() as i64,
-        indisunique: true,
+        indnatts: all.len() as i64,
+        indnkeyatts: keyed.len() as i64,
+        indisunique: key.is_unique(),
         indnullsnotdistinct: key.nulls_not_distinct,
         indisprimary: key.kind == KeyKind::Primary,
         indisexclusion: false,
@@ -66,9 +79,17 @@ fn add(rows: &mut Rows, relation: &Relation, key: &Key) {
         indisready: true,
         indislive: true,
         indisreplident: false,
-        indkey: key.columns.clone(),
-        indcollation: types().iter().map(oid::collation).collect::<Vec<_>>(),
-        indclass: types().iter().map(oid::operator_class).collect::<Vec<_>>(),
-        indoption: vec![0i16; key.columns.len()],
+        indkey: all,
+        indcollation: keyed
+            .iter()
+            .map(|number| sql_type(*number).map_or(0, oid::collation))
+            .collect::<Vec<_>>(),
+        indclass: keyed
+            .iter()
+            .map(|number| sql_type(*number).map_or(0, oid::operator_class))
+            .collect::<Vec<_>>(),
+        indoption: options,
+        indexprs: expressions.filter(|text| !text.is_empty()),
+        indpred: index.and_then(|index| index.predicate.clone()),
     );
 }

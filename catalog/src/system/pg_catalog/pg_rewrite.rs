@@ -17,7 +17,7 @@ pub(in crate::system) static TABLE: SystemTable = SystemTable::table(
 fn rows(scene: &Scene, rows: &mut Rows) {
     for relation in scene
         .relations()
-        .filter(|relation| relation.view().is_some())
+        .filter(|relation| relation.view().is_some() || relation.materialized().is_some())
     {
         row!(
             rows,

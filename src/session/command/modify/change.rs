@@ -137,6 +137,7 @@ impl Target {
                 found.relation.name
             )));
         }
+        super::super::names::check_changeable(&found)?;
         let Some(ObjectNamePart::Identifier(last)) = name.0.last_mut() else {
             return Err(Error::Unsupported(format!("{verb} of {written}")));
         };

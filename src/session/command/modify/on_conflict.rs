@@ -332,7 +332,7 @@ fn values(action: &Expr, live: &[&Column], assigned: Vec<(usize, Expr)>) -> Vec<
     brought.chain(updated).collect()
 }
 
-fn quoted(name: &str) -> Ident {
+pub(in crate::session::command) fn quoted(name: &str) -> Ident {
     Ident::with_quote('"', name)
 }
 
@@ -340,7 +340,10 @@ fn of_excluded(column: &str) -> Expr {
     Expr::CompoundIdentifier(vec![quoted(EXCLUDED), quoted(column)])
 }
 
-fn factor(name: ast::ObjectName, alias: Option<Ident>) -> TableFactor {
+pub(in crate::session::command) fn factor(
+    name: ast::ObjectName,
+    alias: Option<Ident>,
+) -> TableFactor {
     TableFactor::Table {
         name,
         alias: alias.map(|name| TableAlias {

@@ -13,18 +13,20 @@ use datafusion::arrow::util::display::array_value_to_string;
 use datafusion::error::DataFusionError;
 use futures::StreamExt;
 use tessera_catalog::id::{Part, Space};
-use tessera_catalog::model::Table;
+use tessera_catalog::model::{Column, Table};
 use tessera_catalog::provider::{BranchRows, RowsBranch};
 use tessera_catalog::storage::DataFile;
 
 use super::as_schema;
 use super::change::{Action, LEADING_COLUMNS, Planned};
+use super::referred::{Removal, Settling, referrers};
 use crate::error::{Error, Result};
 use crate::execute::{self, BatchStream, Execution, Limits};
 use crate::planner::Scope;
 use crate::policy::{self, Caller, Granted, Judged, RowChecks};
 use crate::session::Session;
 use crate::session::command::default;
+use crate::session::foreign::ForeignGuard;
 use crate::session::keys::{KeyCheck, KeyGuard};
 use crate::session::opener::{Opened, space};
 use crate::session::write::{RowWriter, Writing, table, tenant_index};
@@ -132,6 +134,14 @@ struct Run<'a> {
     execution: &'a Execution,
 }
 
+/// What a change has done.
+pub(super) struct Written {
+    pub(super) rows: u64,
+    pub(super) returned: Vec<RecordBatch>,
+    /// The rows that went, where others may refer to them.
+    pub(super) removal: Removal,
+}
+
 /// The writing half of a change.
 pub(super) struct Rewrite<'a> {
     pub(super) planned: &'a Planned,
@@ -153,7 +163,8 @@ impl Rewrite<'_> {
         granted: &Granted,
         changes: Changes,
     ) -> Result<(u64, Vec<RecordBatch>)> {
-        self.run_as(session, granted, changes, None).await
+        let done = self.write(session, granted, changes, None).await?;
+        self.settled(session, done).await
     }
 
     /// As [`Rewrite::run`], for a statement that did something else where a key was there.
@@ -164,28 +175,52 @@ impl Rewrite<'_> {
         changes: Changes,
         arbitration: Arbitration<'_>,
     ) -> Result<(u64, Vec<RecordBatch>)> {
-        self.run_as(session, granted, changes, Some(arbitration))
-            .await
+        let done = self.write(session, granted, changes, Some(arbitration)).await?;
+        self.settled(session, done).await
     }
 
-    async fn run_as(
+    /// What refers to the rows that went is dealt with when all is written.
+    async fn settled(
+        &self,
+        session: &mut Session,
+        done: Written,
+    ) -> Result<(u64, Vec<RecordBatch>)> {
+        let by = Settling {
+            caller: self.caller,
+            scope: self.scope,
+            limits: self.limits,
+        };
+        by.settle(session, done.removal).await?;
+        Ok((done.rows, done.returned))
+    }
+
+    /// Makes the changes, and leaves it to the caller to settle what refers to rows that went.
+    pub(super) async fn write(
         &self,
         session: &mut Session,
         granted: &Granted,
         changes: Changes,
         arbitration: Option<Arbitration<'_>>,
-    ) -> Result<(u64, Vec<RecordBatch>)> {
+    ) -> Result<Written> {
         let of_table = table(&granted.found().relation)?;
         let relation = &granted.found().relation;
+        let changed = self.changed(of_table);
+        let mut removal =
+            Removal::of(session, self.caller, granted.found(), changed.as_deref()).await?;
         let keys = match self.touches_keys(of_table) {
             true => KeyGuard::new(session, relation, &self.scope.zone, KeyCheck::AtEnd)?,
             false => None,
         };
         let keys = keys.map(|keys| keys.arbitrated(arbitration.is_some()));
+        let inserts = self.planned.actions.contains(&Action::Insert);
+        let changed = changed.filter(|_| !inserts);
+        let (caller, zone) = (self.caller, &self.scope.zone);
+        let foreign = ForeignGuard::new(session, caller, relation, zone, changed.as_deref())?;
         let mut writer = RowWriter::new(
             granted,
             Writing {
                 keys,
+                foreign,
                 generated: default::compile_generated(of_table, self.scope)?,
                 storage: session.engine.catalog.storage(),
                 database: &self.caller.database,
@@ -210,7 +245,8 @@ impl Rewrite<'_> {
         }
         let mut returned = Vec::new();
         let mut emptied: BTreeSet<Part> = BTreeSet::new();
-        let reread = self.reread(&changes, &mut writer, &mut emptied);
+        let whole = !removal.is_watching();
+        let reread = self.reread(&changes, &mut writer, &mut emptied, whole);
         if !reread.branches.is_empty() {
             let stored = self.opened.rows(granted.found(), reread.branches.clone())?;
             let guarded = policy::guard_changed(granted, stored)?;
@@ -224,8 +260,8 @@ impl Rewrite<'_> {
                         space,
                         execution: &execution,
                     };
-                    self.file_rows(run, &changes, &mut writer, &mut returned)
-                        .await?;
+                    let into = (&mut writer, &mut returned, &mut removal);
+                    self.file_rows(run, &changes, into).await?;
                 }
             }
         }
@@ -240,11 +276,40 @@ impl Rewrite<'_> {
         for part in emptied {
             session.transaction.replace_rows(&part, Vec::new());
         }
-        for part in written {
+        for mut part in written {
+            if !part.removed.is_empty() {
+                let place = (part.part.space, removal.lends_keys());
+                part.referred_by = referrers(session, self.caller, relation.oid, place).await?;
+            }
             session.transaction.write(part);
         }
         let rows = changes.touched.len() + changes.inserted.len();
-        Ok((rows as u64, returned))
+        Ok(Written {
+            rows: rows as u64,
+            returned,
+            removal,
+        })
+    }
+
+    /// Numbers of the columns that rows get new values in; `None` when rows go.
+    fn changed(&self, of_table: &Table) -> Option<Vec<i16>> {
+        let live: Vec<&Column> = of_table.live_columns().collect();
+        let mut changed: Vec<i16> = live
+            .iter()
+            .filter(|column| column.generated.is_some())
+            .map(|column| column.number)
+            .collect();
+        for action in &self.planned.actions {
+            match action {
+                Action::Update(places) => {
+                    let columns = places.iter().filter_map(|place| live.get(*place));
+                    changed.extend(columns.map(|column| column.number));
+                }
+                Action::Delete => return None,
+                Action::Insert | Action::Nothing => {}
+            }
+        }
+        Some(changed)
     }
 
     /// Judges all rows that a statement brings, inserted or not, and those in their way.
@@ -295,6 +360,7 @@ impl Rewrite<'_> {
         changes: &Changes,
         writer: &mut RowWriter,
         emptied: &mut BTreeSet<Part>,
+        whole: bool,
     ) -> Reread {
         let mut reread = Reread::default();
         let (mut next_file, mut next_batch) = (0_i64, -1_i64);
@@ -309,7 +375,7 @@ impl Rewrite<'_> {
                     continue;
                 }
                 writer.remove(space, Arc::clone(file));
-                if !self.all_gone(touched, file) {
+                if !(whole && self.all_gone(touched, file)) {
                     rows.files.push(Arc::clone(file));
                     reread.files.push((number, space));
                 }
@@ -355,8 +421,7 @@ impl Rewrite<'_> {
         &self,
         run: Run<'_>,
         changes: &Changes,
-        writer: &mut RowWriter,
-        returned: &mut Vec<RecordBatch>,
+        (writer, returned, removal): (&mut RowWriter, &mut Vec<RecordBatch>, &mut Removal),
     ) -> Result<()> {
         let Run {
             rows,
@@ -401,6 +466,7 @@ impl Rewrite<'_> {
             let new = writer.completed(&new)?;
             let allowed = rules.allow(&new, Judged::Updated, execution).await?;
             let written = writer.write(allowed).await?;
+            removal.updated(space, &old, &written);
             let values: Vec<u64> = changed.iter().map(|touched| touched.value).collect();
             returned.push(self.with_beside(written, &values, changes)?);
         }
@@ -408,6 +474,7 @@ impl Rewrite<'_> {
             let old = take(&stored, deleted)?;
             let rules = self.rules;
             rules.allow(&old, Judged::MergeDeleted, execution).await?;
+            removal.deleted(space, &old);
             returned.push(self.with_beside(old, &gone, changes)?);
         }
         Ok(())

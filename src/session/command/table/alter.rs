@@ -1,21 +1,25 @@
 //! ALTER TABLE: one change of the catalog, whatever number of tenants have rows.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::Schema;
 use datafusion::sql::sqlparser::ast::{
-    AlterColumnOperation, AlterTable, AlterTableOperation, ColumnDef, RenameTableNameKind,
+    AlterColumnOperation, AlterTable, AlterTableOperation, Expr, RenameTableNameKind,
+    TableConstraint,
 };
 use tessera_catalog::model::{
-    Change, Column, Database, Key, KeyKind, Relation, RelationBody, Scope as Reach, Table,
+    Change, Column, Database, Key, Relation, RelationBody, Scope as Reach, Table,
 };
-use tessera_catalog::sql_type::SqlType;
 
 use super::super::names::{check_new_name, check_owner, folded, qualified};
 use super::super::{default, sequence};
-use super::column::{self, Defined};
+use super::add_column::add_column;
+use super::column;
+use super::constraint::{add_foreign_key, check_new_key, no_constraint, release_keys};
 use super::create::add_constraint;
-use super::existing;
+use super::retype::{self, Retyping};
+use super::{anew, existing};
 use crate::error::{Error, Result};
 use crate::planner::Scope;
 use crate::planner::source::Found;
@@ -63,23 +67,73 @@ pub(in crate::session::command) async fn alter(
                 relation.owner = super::super::role::new_owner(&caller, &owner)?;
             }
             other => {
+                let of_query = relation.materialized().is_some();
                 let RelationBody::Table(table) = &mut relation.body else {
                     return Err(Error::WrongKind {
                         name: relation.name,
                         wanted: "table",
                     });
                 };
-                change(session, table, other, &found, &scope).await?;
+                if of_query {
+                    return Err(Error::Unsupported(
+                        "this ALTER TABLE of a materialized view".to_owned(),
+                    ));
+                }
+                let filled = change(session, table, other, &found, &scope).await?;
                 table.schema_version += 1;
-                let table = &*table;
-                if let Some(former) = found.relation.table() {
-                    reshape_pending(session, former, table, &scope)?;
+                let former = found.relation.table();
+                match (former, filled) {
+                    (Some(former), None) => reshape_pending(session, former, table, &scope)?,
+                    (_, Some(filled)) => {
+                        write_anew(session, &found, relation, filled).await?;
+                        continue;
+                    }
+                    (None, None) => {}
                 }
             }
         }
         put(session, &caller, relation);
     }
     done()
+}
+
+/// What a change asks of the rows that are there.
+pub(super) struct Filled {
+    /// Expressions over the old columns, by the new column's number.
+    pub(super) values: HashMap<i16, Expr>,
+    /// Keys that are to be checked when the rows are written.
+    pub(super) keys: Vec<Key>,
+}
+
+/// Writes the rows of a table in its new form, and then checks the keys that they are to have.
+async fn write_anew(
+    session: &mut Session,
+    found: &Found,
+    mut changed: Relation,
+    filled: Filled,
+) -> Result<()> {
+    anew::write(session, found, &changed, &filled.values).await?;
+    let caller = session.caller().await?;
+    put(session, &caller, changed.clone());
+    for key in filled.keys {
+        let caller = session.caller().await?;
+        let scope = session.scope(&caller).await?;
+        let now = Found {
+            relation: Arc::new(changed.clone()),
+            ..found.clone()
+        };
+        let RelationBody::Table(table) = &mut changed.body else {
+            return Err(Error::internal("a table was expected"));
+        };
+        if key.is_checked() {
+            existing::check_unique(session, table, &key, &now, &scope).await?;
+        }
+        if !table.keys.iter().any(|own| own.oid == key.oid) {
+            table.keys.push(key);
+            put(session, &caller, changed.clone());
+        }
+    }
+    Ok(())
 }
 
 /// Gives the rows that the transaction holds in memory the table's new columns.
@@ -134,6 +188,7 @@ fn reshape_pending(
 }
 
 fn put(session: &mut Session, caller: &Caller, relation: Relation) {
+    session.transaction.reshape(&relation);
     session
         .transaction
         .change(&caller.database, vec![Change::PutRelation(relation)]);
@@ -157,7 +212,7 @@ async fn change(
     operation: &AlterTableOperation,
     found: &Found,
     scope: &Scope,
-) -> Result<()> {
+) -> Result<Option<Filled>> {
     let relation = found.relation.name.clone();
     match operation {
         AlterTableOperation::AddColumn {
@@ -169,7 +224,7 @@ async fn change(
             if column_position.is_some() {
                 return Err(Error::Unsupported("ADD COLUMN at a position".to_owned()));
             }
-            add_column(session, table, column_def, *if_not_exists, found, scope).await
+            return add_column(session, table, column_def, *if_not_exists, found, scope).await;
         }
         AlterTableOperation::DropColumn {
             column_names,
@@ -183,25 +238,51 @@ async fn change(
                 });
                 let of = (found, &scope.database);
                 drop_column(session, table, &folded(name), *if_exists, cascade, of)?;
+                let name = folded(name);
+                let object = format!("column {name} of table {relation}");
+                let by = |child: &str, key: &str| {
+                    format!(
+                        "constraint {key} on table {child} depends on column {name} of table \
+                         {relation}"
+                    )
+                };
+                release_keys(session, table, of, *drop_behavior, (object, &by)).await?;
             }
-            Ok(())
         }
         AlterTableOperation::RenameColumn {
             old_column_name,
             new_column_name,
-        } => rename_column(
-            table,
-            &folded(old_column_name),
-            &folded(new_column_name),
-            &relation,
-        ),
+        } => {
+            let (old, new) = (folded(old_column_name), folded(new_column_name));
+            rename_column(table, &old, &new, &relation)?;
+        }
         AlterTableOperation::AlterColumn { column_name, op } => {
-            alter_column(session, table, &folded(column_name), op, found, scope).await
+            let name = folded(column_name);
+            if let AlterColumnOperation::SetDataType {
+                data_type, using, ..
+            } = op
+            {
+                let wanted = crate::planner::sql_type(data_type)?;
+                let to = Retyping {
+                    wanted,
+                    using: using.as_ref(),
+                };
+                return retype::change(table, &name, to, (found, scope));
+            }
+            alter_column(session, table, &name, op, found, scope).await?;
         }
         AlterTableOperation::AddConstraint { constraint, .. } => {
             let oid = session.engine.catalog.next_oid(&scope.database);
             let (before, keys_before) = (table.checks.len(), table.keys.len());
-            add_constraint(table, constraint, &relation, scope, oid)?;
+            match constraint {
+                TableConstraint::ForeignKey(declared) => {
+                    let columns = declared.columns.clone();
+                    let of = (found, scope);
+                    add_foreign_key(session, table, declared, &columns, of).await?;
+                    return Ok(None);
+                }
+                other => add_constraint(table, other, &relation, scope, oid)?,
+            }
             for key in &table.keys[keys_before..] {
                 check_new_key(session, table, key, found, scope).await?;
             }
@@ -214,28 +295,40 @@ async fn change(
                     });
                 }
             }
-            Ok(())
+        }
+        AlterTableOperation::ValidateConstraint { name } => {
+            let name = folded(name);
+            let is_key = table.keys.iter().any(|key| key.name == name);
+            if is_key || table.checks.iter().any(|check| check.name == name) {
+                // Rows were checked when it was added.
+                return Ok(None);
+            }
+            return Err(no_constraint(&name, &relation));
         }
         AlterTableOperation::DropConstraint {
-            name, if_exists, ..
+            name,
+            if_exists,
+            drop_behavior,
         } => {
             let name = folded(name);
             let before = (table.checks.len(), table.keys.len());
             table.checks.retain(|check| check.name != name);
             table.keys.retain(|key| key.name != name);
+            let object = format!("constraint {name} on table {relation}");
+            let of = (found, &scope.database);
+            let by = |child: &str, key: &str| {
+                format!("constraint {key} on table {child} depends on index {name}")
+            };
+            release_keys(session, table, of, *drop_behavior, (object, &by)).await?;
             if before == (table.checks.len(), table.keys.len()) {
                 if *if_exists {
                     session.notice(Notice::plain(format!(
                         "constraint \"{name}\" of relation \"{relation}\" does not exist, skipping"
                     )));
-                    return Ok(());
+                    return Ok(None);
                 }
-                return Err(Error::NoSuchObject {
-                    kind: "constraint",
-                    name,
-                });
+                return Err(no_constraint(&name, &relation));
             }
-            Ok(())
         }
         AlterTableOperation::RenameConstraint { old_name, new_name } => {
             let (old, new) = (folded(old_name), folded(new_name));
@@ -243,14 +336,8 @@ async fn change(
             let checks = table.checks.iter_mut().map(|check| &mut check.name);
             let keys = table.keys.iter_mut().map(|key| &mut key.name);
             match checks.chain(keys).find(|name| **name == old) {
-                Some(name) => {
-                    *name = new;
-                    Ok(())
-                }
-                None => Err(Error::NoSuchObject {
-                    kind: "constraint",
-                    name: old,
-                }),
+                Some(name) => *name = new,
+                None => return Err(no_constraint(&old, &relation)),
             }
         }
         other => {
@@ -260,150 +347,13 @@ async fn change(
                 .take(3)
                 .map(str::to_owned)
                 .collect();
-            Err(Error::Unsupported(format!(
+            return Err(Error::Unsupported(format!(
                 "ALTER TABLE … {}",
                 words.join(" ")
-            )))
+            )));
         }
     }
-}
-
-async fn add_column(
-    session: &mut Session,
-    table: &mut Table,
-    definition: &ColumnDef,
-    if_not_exists: bool,
-    found: &Found,
-    scope: &Scope,
-) -> Result<()> {
-    let relation = &found.relation.name;
-    let number = table.columns.len() + 1;
-    let Defined {
-        mut column,
-        checks,
-        keys,
-        draws,
-    } = column::read(definition, number, scope)?;
-    if table.column(&column.name).is_some() {
-        if if_not_exists {
-            session.notice(Notice {
-                sqlstate: "42701",
-                ..Notice::plain(format!(
-                    "column \"{}\" of relation \"{relation}\" already exists, skipping",
-                    column.name
-                ))
-            });
-            return Ok(());
-        }
-        return Err(Error::ColumnExists {
-            column: column.name,
-            relation: relation.clone(),
-        });
-    }
-    column.physical = column::physical_name(table, &column.name);
-    if draws.is_some() || column.generated.is_some() {
-        return Err(Error::Unsupported(
-            "ADD COLUMN with a default that differs from row to row".to_owned(),
-        ));
-    }
-    if column.default.is_some() {
-        // Rows from before get the default's value of this moment.
-        let value = default::of_column(&column, scope)?;
-        if value.is_volatile() {
-            return Err(Error::Unsupported(
-                "ADD COLUMN with a default that differs from row to row".to_owned(),
-            ));
-        }
-        column.missing_default = column::constant_text(value, &column.sql_type, scope)?;
-    }
-    let missing_null = column.missing_default.is_none();
-    if !column.nullable && missing_null && column::any_row(session, found, "true").await? {
-        return Err(Error::ContainsNulls {
-            column: column.name,
-            relation: relation.clone(),
-        });
-    }
-    table.columns.push(column);
-    let number = i16::try_from(number).unwrap_or(i16::MAX);
-    for (name, condition) in checks {
-        let oid = session.engine.catalog.next_oid(&scope.database);
-        let check = column::check(name, &condition, table, relation, scope, oid)?;
-        table.checks.push(check);
-    }
-    for declared in keys {
-        let oid = session.engine.catalog.next_oid(&scope.database);
-        let key = column::key(declared, vec![number], table, relation, oid)?;
-        check_column_key(session, table, &key, found).await?;
-        table.keys.push(key);
-    }
-    Ok(())
-}
-
-/// Checks that a new key with all its columns in the table fits the rows that are there.
-async fn check_new_key(
-    session: &mut Session,
-    table: &Table,
-    key: &Key,
-    found: &Found,
-    scope: &Scope,
-) -> Result<()> {
-    if key.is_checked() {
-        existing::check_unique(session, table, key, found, scope).await?;
-    }
-    if key.kind == KeyKind::Primary {
-        for number in &key.columns {
-            let column = table.columns.iter().find(|c| c.number == *number);
-            let name = column
-                .map(|column| column.name.as_str())
-                .unwrap_or_default();
-            let quoted = name.replace('"', "\"\"");
-            if column::any_row(session, found, &format!("\"{quoted}\" IS NULL")).await? {
-                return Err(Error::ContainsNulls {
-                    column: name.to_owned(),
-                    relation: found.relation.name.clone(),
-                });
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Checks that a key over a new column fits: all rows have the same value in it.
-async fn check_column_key(
-    session: &mut Session,
-    table: &Table,
-    key: &Key,
-    found: &Found,
-) -> Result<()> {
-    if !key.is_checked() {
-        return Ok(());
-    }
-    existing::hold_still(session, found).await?;
-    let value = table
-        .columns
-        .last()
-        .and_then(|c| c.missing_default.as_deref());
-    if value.is_none() && !key.nulls_not_distinct {
-        return Ok(());
-    }
-    let twice = match found.relation.table().map(|table| table.scope) {
-        // Each tenant's rows are compared among themselves.
-        Some(Reach::Common) => "SELECT 1 FROM {table} GROUP BY tenant_id HAVING count(*) > 1",
-        _ => "SELECT 1 FROM {table} HAVING count(*) > 1",
-    };
-    if existing::first_rows(session, found, twice).await?.is_some() {
-        let name = table
-            .columns
-            .last()
-            .map(|c| c.name.as_str())
-            .unwrap_or_default();
-        let value = value.unwrap_or("null");
-        return Err(Error::UniqueOfExisting {
-            constraint: key.name.clone(),
-            detail: Some(format!("Key ({name})=({value}) is duplicated.")),
-        });
-    }
-    Ok(())
+    Ok(None)
 }
 
 fn drop_column(
@@ -474,7 +424,18 @@ fn drop_column(
     column.name = format!("........pg.dropped.{}........", column.number);
     let number = column.number;
     column.identity = None;
-    table.keys.retain(|key| !key.columns.contains(&number));
+    let names_it = |text: &String| names_column(text, name) || text.contains(&word);
+    table.keys.retain(|key| {
+        let index = key.index();
+        let named = index.is_some_and(|index| {
+            let expressions = index
+                .parts
+                .iter()
+                .filter_map(|part| part.expression.as_ref());
+            index.include.contains(&number) || expressions.chain(&index.predicate).any(names_it)
+        });
+        !named && !key.columns.contains(&number)
+    });
     let own = sequence::owned_by(database, found.relation.oid, Some(number));
     let gone = own.into_iter().map(Change::DropRelation).collect();
     session.transaction.change(database, gone);
@@ -482,16 +443,14 @@ fn drop_column(
 }
 
 /// The name of a view of the same database that was made over a table while it had a column.
-fn reader_of(database: &Database, found: &Found, number: i16) -> Option<String> {
+pub(super) fn reader_of(database: &Database, found: &Found, number: i16) -> Option<String> {
     let reads = |relation: &Relation| {
-        relation.view().is_some_and(|view| {
-            view.references.iter().any(|reference| {
-                reference.relation == found.relation.oid
-                    && reference
-                        .columns
-                        .iter()
-                        .any(|(column, _)| *column == number)
-            })
+        relation.references().iter().any(|reference| {
+            reference.relation == found.relation.oid
+                && reference
+                    .columns
+                    .iter()
+                    .any(|(column, _)| *column == number)
         })
     };
     database
@@ -502,7 +461,7 @@ fn reader_of(database: &Database, found: &Found, number: i16) -> Option<String> 
 }
 
 /// Whether an expression's text has the column's name as a word.
-fn names_column(expression: &str, name: &str) -> bool {
+pub(super) fn names_column(expression: &str, name: &str) -> bool {
     expression
         .split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '$'))
         .any(|word| word.eq_ignore_ascii_case(name))
@@ -537,6 +496,19 @@ fn rename_column(table: &mut Table, from: &str, to: &str, relation: &str) -> Res
     {
         return Err(Error::Unsupported(
             "renaming a column that a CHECK constraint names".to_owned(),
+        ));
+    }
+    let indexes = table.keys.iter().filter_map(|key| key.index());
+    let texts = indexes.flat_map(|index| {
+        let expressions = index
+            .parts
+            .iter()
+            .filter_map(|part| part.expression.as_ref());
+        expressions.chain(&index.predicate)
+    });
+    if texts.into_iter().any(|text| names_column(text, from)) {
+        return Err(Error::Unsupported(
+            "renaming a column that the expression of an index names".to_owned(),
         ));
     }
     if let Some(column) = table
@@ -583,32 +555,7 @@ async fn alter_column(
             column.default = Some(default::check(value, column, scope)?);
         }
         AlterColumnOperation::DropDefault => column.default = None,
-        AlterColumnOperation::SetDataType {
-            data_type,
-            using: None,
-            ..
-        } => {
-            let wanted = crate::planner::sql_type(data_type)?;
-            if !widens(&column.sql_type, &wanted) {
-                return Err(Error::Unsupported(format!(
-                    "ALTER COLUMN from type {} to {wanted}",
-                    column.sql_type
-                )));
-            }
-            column.sql_type = wanted;
-        }
         other => return Err(Error::Unsupported(format!("ALTER COLUMN {other}"))),
     }
     Ok(())
-}
-
-/// Whether every value of a type is one of the other, stored the same way.
-fn widens(from: &SqlType, to: &SqlType) -> bool {
-    match (from, to) {
-        (from, to) if from == to => true,
-        (SqlType::Varchar(_), SqlType::Text | SqlType::Varchar(None)) => true,
-        (SqlType::Text, SqlType::Varchar(None)) => true,
-        (SqlType::Varchar(Some(from)), SqlType::Varchar(Some(to))) => to >= from,
-        _ => false,
-    }
 }

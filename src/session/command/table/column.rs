@@ -22,6 +22,8 @@ pub(super) struct Defined {
     pub(super) column: Column,
     pub(super) checks: Vec<(Option<String>, ast::Expr)>,
     pub(super) keys: Vec<DeclaredKey>,
+    /// REFERENCES, with the constraint's name.
+    pub(super) references: Vec<ast::ForeignKeyConstraint>,
     /// The options of the sequence from which the column draws its values.
     pub(super) draws: Option<SequenceOptions>,
 }
@@ -85,6 +87,7 @@ pub(super) fn read(definition: &ColumnDef, number: usize, scope: &Scope) -> Resu
     column.nullable = draws.is_none();
     let mut checks = Vec::new();
     let mut keys = Vec::new();
+    let mut references = Vec::new();
     for option in &definition.options {
         let constraint = option.name.as_ref().map(folded);
         match &option.option {
@@ -99,6 +102,10 @@ pub(super) fn read(definition: &ColumnDef, number: usize, scope: &Scope) -> Resu
                 keys.push(DeclaredKey::primary(constraint, key)?);
             }
             ColumnOption::Unique(key) => keys.push(DeclaredKey::unique(constraint, key)?),
+            ColumnOption::ForeignKey(foreign) => references.push(ast::ForeignKeyConstraint {
+                name: option.name.clone(),
+                ..foreign.clone()
+            }),
             ColumnOption::Collation(name) if is_own_collation(name) => {}
             ColumnOption::Generated {
                 generated_as: GeneratedAs::ExpStored,
@@ -130,6 +137,7 @@ pub(super) fn read(definition: &ColumnDef, number: usize, scope: &Scope) -> Resu
         column,
         checks,
         keys,
+        references,
         draws,
     })
 }
@@ -224,7 +232,7 @@ pub(super) fn physical_name(table: &Table, name: &str) -> String {
 }
 
 /// Types that live in catalogs and expressions alone.
-fn check_storable(sql_type: &SqlType, column: &str) -> Result<()> {
+pub(super) fn check_storable(sql_type: &SqlType, column: &str) -> Result<()> {
     match sql_type {
         SqlType::Record | SqlType::Unknown | SqlType::Void => Err(Error::InvalidDefinition(
             format!("column \"{column}\" has pseudo-type {sql_type}"),
@@ -310,20 +318,31 @@ pub(super) fn key(
         enforced,
         nulls_not_distinct,
     } = declared;
-    let taken = |candidate: &str| {
-        table.keys.iter().any(|k| k.name == candidate)
-            || table.checks.iter().any(|c| c.name == candidate)
-    };
     if kind == KeyKind::Primary && table.keys.iter().any(|k| k.kind == KeyKind::Primary) {
         return Err(Error::InvalidDefinition(format!(
             "multiple primary keys for table \"{relation}\" are not allowed"
         )));
     }
-    let columns_of = || {
-        let find = |number: &i16| table.columns.iter().find(|c| c.number == *number);
-        columns.iter().filter_map(find)
-    };
-    if let Some(column) = columns_of().find(|column| !has_equality(&column.sql_type)) {
+    check_equality(table, &columns)?;
+    let name = constraint_name(name, &kind, &columns, table, relation)?;
+    Ok(Key {
+        oid,
+        name,
+        kind,
+        columns,
+        enforced,
+        nulls_not_distinct,
+    })
+}
+
+/// Checks that values of columns can be compared by what they are stored as.
+///
+/// # Errors
+/// 42704 for a type without an order.
+pub(super) fn check_equality(table: &Table, columns: &[i16]) -> Result<()> {
+    let find = |number: &i16| table.columns.iter().find(|c| c.number == *number);
+    let mut columns = columns.iter().filter_map(find);
+    if let Some(column) = columns.find(|column| !has_equality(&column.sql_type)) {
         return Err(Error::Function {
             sqlstate: "42704",
             message: format!(
@@ -338,30 +357,51 @@ pub(super) fn key(
             detail: None,
         });
     }
-    let names: Vec<&str> = columns_of().map(|column| column.name.as_str()).collect();
-    let base = match &kind {
+    Ok(())
+}
+
+/// The name of a key, given or made as PostgreSQL makes it.
+///
+/// # Errors
+/// 42710 for a constraint's, 42P07 for an index's name that the table has.
+pub(super) fn constraint_name(
+    given: Option<String>,
+    kind: &KeyKind,
+    columns: &[i16],
+    table: &Table,
+    relation: &str,
+) -> Result<String> {
+    let taken = |candidate: &str| {
+        table.keys.iter().any(|k| k.name == candidate)
+            || table.checks.iter().any(|c| c.name == candidate)
+    };
+    let find = |number: &i16| table.columns.iter().find(|c| c.number == *number);
+    let names = columns.iter().filter_map(find);
+    let names: Vec<&str> = names.map(|column| column.name.as_str()).collect();
+    let base = match kind {
         KeyKind::Primary => format!("{relation}_pkey"),
         KeyKind::Unique => format!("{relation}_{}_key", names.join("_")),
-        KeyKind::Foreign { .. } => format!("{relation}_{}_fkey", names.join("_")),
+        KeyKind::Foreign(_) => format!("{relation}_{}_fkey", names.join("_")),
+        KeyKind::Index(_) => format!("{relation}_{}_idx", names.join("_")),
     };
-    let name = match name {
-        Some(name) if taken(&name) => {
-            return Err(Error::AlreadyExists {
+    match given {
+        Some(name) if taken(&name) => Err(match kind {
+            KeyKind::Foreign(_) => Error::Function {
+                sqlstate: "42710",
+                message: format!(
+                    "constraint \"{name}\" for relation \"{relation}\" already exists"
+                ),
+                hint: None,
+                detail: None,
+            },
+            KeyKind::Primary | KeyKind::Unique | KeyKind::Index(_) => Error::AlreadyExists {
                 kind: "relation",
                 name,
-            });
-        }
-        Some(name) => name,
-        None => free_name(base, taken),
-    };
-    Ok(Key {
-        oid,
-        name,
-        kind,
-        columns,
-        enforced,
-        nulls_not_distinct,
-    })
+            },
+        }),
+        Some(name) => Ok(name),
+        None => Ok(free_name(base, taken)),
+    }
 }
 
 /// Whether values of a type can be compared by what they are stored as.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
-use datafusion::sql::sqlparser::ast::{self, CreateTable, TableConstraint};
+use datafusion::sql::sqlparser::ast::{self, CreateTable, ForeignKeyConstraint, TableConstraint};
 use futures::StreamExt;
 use tessera_catalog::id::{Oid, TableUuid};
 use tessera_catalog::model::{
@@ -15,6 +15,8 @@ use tessera_catalog::sql_type::SqlType;
 use super::super::names::{creation, folded, temporary_creation};
 use super::super::{default, grant, query, sequence};
 use super::column::{self, DeclaredKey, Defined};
+use super::foreign::{self, Referring};
+use super::like::Like;
 use crate::error::{Error, Result};
 use crate::execute::Limits;
 use crate::planner::Scope;
@@ -73,9 +75,11 @@ pub(in crate::session::command) async fn create(
         checks: Vec::new(),
         keys: Vec::new(),
         schema_version: 1,
+        query: None,
     };
     if let Some((plan, _, _)) = &source {
-        add_query_columns(&mut table, plan, create, reach)?;
+        let named: Vec<String> = create.columns.iter().map(|c| folded(&c.name)).collect();
+        add_query_columns(&mut table, plan, &named, reach)?;
     }
     let catalog = session.engine.catalog.clone();
     let next_oid = || catalog.next_oid(&scope.database);
@@ -86,6 +90,7 @@ pub(in crate::session::command) async fn create(
         owner,
         name: &name,
         schema: (schema.oid, &schema.name),
+        caller: &caller,
     };
     let sequences = add_columns(&mut table, create, &place, &scope, &next_oid)?;
     let relation = Relation {
@@ -112,6 +117,9 @@ pub(in crate::session::command) async fn create(
     match source {
         None => Ok(Reply::Done {
             tag: "CREATE TABLE".to_owned(),
+        }),
+        Some(_) if create.without_rowid => Ok(Reply::Done {
+            tag: "CREATE TABLE AS".to_owned(),
         }),
         Some((plan, _, _)) => fill(session, &found, plan, &scope, limits).await,
     }
@@ -143,12 +151,13 @@ fn refuse(create: &CreateTable) -> Result<()> {
     }
 }
 
-/// Where a new table will be.
-struct NewTable<'a> {
-    oid: Oid,
-    owner: Oid,
-    name: &'a str,
-    schema: (Oid, &'a str),
+/// Where a table is or will be.
+pub(super) struct NewTable<'a> {
+    pub(super) oid: Oid,
+    pub(super) owner: Oid,
+    pub(super) name: &'a str,
+    pub(super) schema: (Oid, &'a str),
+    pub(super) caller: &'a Caller,
 }
 
 /// Adds the columns and the constraints; gives the sequences that come with them.
@@ -165,14 +174,28 @@ fn add_columns(
     if common && table.columns.is_empty() {
         table.columns.push(column::tenant_column(1)?);
     }
+    let mut likes = Vec::new();
     let mut constraints = Vec::new();
+    let mut referring: Vec<(Vec<ast::Ident>, ForeignKeyConstraint)> = Vec::new();
     if create.query.is_none() {
         for definition in &create.columns {
             let number = table.columns.len() + 1;
+            if let Some(like) = Like::of(definition, place.caller, scope)? {
+                for (mut column, draws) in like.columns(number, scope)? {
+                    if let Some(options) = draws {
+                        let (oid, taken) = (next_oid(), &sequences);
+                        sequences.push(place.sequence(&mut column, &options, oid, scope, taken)?);
+                    }
+                    add_column(table, column)?;
+                }
+                likes.push(like);
+                continue;
+            }
             let Defined {
                 mut column,
                 checks,
                 keys,
+                references,
                 draws,
             } = column::read(definition, number, scope)?;
             if let Some(options) = draws {
@@ -183,13 +206,18 @@ fn add_columns(
                 check_tenant_column(&column, number)?;
                 continue;
             }
-            if table.columns.iter().any(|other| other.name == column.name) {
-                return Err(Error::DuplicateColumn(column.name));
-            }
             let number = column.number;
-            table.columns.push(column);
+            add_column(table, column)?;
             constraints.push((number, checks, keys));
+            referring.extend(
+                references
+                    .into_iter()
+                    .map(|of| (vec![definition.name.clone()], of)),
+            );
         }
+    }
+    for like in &likes {
+        like.add_constraints(table, relation, next_oid)?;
     }
     for (number, checks, keys) in constraints {
         for (name, condition) in checks {
@@ -202,7 +230,22 @@ fn add_columns(
         }
     }
     for constraint in &create.constraints {
-        add_constraint(table, constraint, relation, scope, next_oid())?;
+        match constraint {
+            TableConstraint::ForeignKey(of) => referring.push((of.columns.clone(), of.clone())),
+            other => add_constraint(table, other, relation, scope, next_oid())?,
+        }
+    }
+    // These may refer to the table's own keys.
+    let own = Referring {
+        oid: place.oid,
+        name: place.name,
+        schema: place.schema,
+        home: scope.database.id,
+    };
+    for (columns, constraint) in referring {
+        let declared = foreign::declared(&constraint, &columns, &own, table, place.caller, scope)?;
+        let key = foreign::named(declared.0, declared.1, table, relation, next_oid())?;
+        table.keys.push(key);
     }
     for column in table.columns.iter().filter(|c| c.generated.is_some()) {
         default::check_generated(column, table, scope)?;
@@ -210,9 +253,17 @@ fn add_columns(
     Ok(sequences)
 }
 
+fn add_column(table: &mut Table, column: Column) -> Result<()> {
+    if table.columns.iter().any(|other| other.name == column.name) {
+        return Err(Error::DuplicateColumn(column.name));
+    }
+    table.columns.push(column);
+    Ok(())
+}
+
 impl NewTable<'_> {
     /// The sequence from which a column draws, after the column's default is said so.
-    fn sequence(
+    pub(super) fn sequence(
         &self,
         column: &mut Column,
         options: &SequenceOptions,
@@ -288,14 +339,18 @@ fn check_tenant_column(column: &Column, number: usize) -> Result<()> {
     Ok(())
 }
 
-fn add_query_columns(
+/// Gives a new table the columns of a query, the first of them under names of their own.
+///
+/// # Errors
+/// More names than columns, or a name twice.
+pub(super) fn add_query_columns(
     table: &mut Table,
     plan: &LogicalPlan,
-    create: &CreateTable,
+    named: &[String],
     reach: Reach,
 ) -> Result<()> {
     let given = query::columns(plan);
-    let names: Vec<String> = match create.columns.as_slice() {
+    let names: Vec<String> = match named {
         [] => given.iter().map(|column| column.name.clone()).collect(),
         named if named.len() > given.len() => {
             return Err(Error::Syntax {
@@ -308,11 +363,7 @@ fn add_query_columns(
                 .iter()
                 .skip(named.len())
                 .map(|column| column.name.clone());
-            named
-                .iter()
-                .map(|column| folded(&column.name))
-                .chain(rest)
-                .collect()
+            named.iter().cloned().chain(rest).collect()
         }
     };
     if reach == Reach::Common {
@@ -342,7 +393,7 @@ fn add_query_columns(
 }
 
 /// CREATE TABLE AS: the query's rows, in the columns' order.
-async fn fill(
+pub(super) async fn fill(
     session: &mut Session,
     found: &Found,
     plan: LogicalPlan,
@@ -379,6 +430,7 @@ async fn fill(
         &granted,
         Writing {
             keys: None,
+            foreign: None,
             generated: Arc::from([]),
             storage: session.engine.catalog.storage(),
             database: &caller.database,

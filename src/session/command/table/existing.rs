@@ -13,6 +13,7 @@ use super::super::query;
 use crate::error::{Error, Result};
 use crate::planner::Scope;
 use crate::planner::source::Found;
+use crate::policy::Caller;
 use crate::session::Session;
 use crate::session::keys::key_text;
 use crate::session::transaction::TEMPORARY_SCHEMA;
@@ -22,6 +23,18 @@ use crate::session::write::table;
 /// the table.
 pub(super) async fn first_rows(
     session: &mut Session,
+    found: &Found,
+    text: &str,
+) -> Result<Option<RecordBatch>> {
+    let caller = session.caller().await?;
+    let owner = caller.acting_as(found.relation.owner);
+    first_rows_as(session, &owner, found, text).await
+}
+
+/// The same with the rights of another.
+pub(super) async fn first_rows_as(
+    session: &mut Session,
+    reader: &Caller,
     found: &Found,
     text: &str,
 ) -> Result<Option<RecordBatch>> {
@@ -38,9 +51,8 @@ pub(super) async fn first_rows(
         return Err(Error::internal("a query was expected"));
     };
     let (plan, _, _) = query::plan(&query, &scope, &[])?;
-    let owner = caller.acting_as(found.relation.owner);
     let purpose = crate::policy::Purpose::Definition;
-    let guarded = query::guard_for(session, plan, &owner, &scope, purpose).await?;
+    let guarded = query::guard_for(session, plan, reader, &scope, purpose).await?;
     let limits = crate::execute::Limits::default();
     let mut batches = query::stream(session, guarded, &scope, limits);
     while let Some(batch) = batches.next().await {
