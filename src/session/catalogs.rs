@@ -10,9 +10,10 @@ use parking_lot::Mutex;
 use tessera_catalog::id::{DatabaseId, Oid};
 use tessera_catalog::model::Database;
 use tessera_catalog::sql_type::SqlType;
-use tessera_catalog::system::{self, ActivityRow, FunctionRow, PreparedRow, Scene, SettingRow};
+use tessera_catalog::system::{self, ActivityRow, FunctionRow, Scene, SettingRow};
 
 use super::engine::Engine;
+use super::prepared::PreparedStatements;
 use super::registry::Activity;
 use super::settings::Settings;
 
@@ -37,7 +38,7 @@ pub(super) struct Catalogs {
     pub(super) settings: Arc<Mutex<Settings>>,
     pub(super) engine: Arc<Engine>,
     pub(super) state: Arc<SessionState>,
-    pub(super) prepared: Vec<PreparedRow>,
+    pub(super) prepared: PreparedStatements,
     made: OnceLock<Made>,
 }
 
@@ -64,7 +65,7 @@ impl Catalogs {
         settings: Arc<Mutex<Settings>>,
         engine: Arc<Engine>,
         state: Arc<SessionState>,
-        prepared: Vec<PreparedRow>,
+        prepared: PreparedStatements,
     ) -> Self {
         Self {
             system: viewer.system,
@@ -155,7 +156,7 @@ impl Catalogs {
         scene.started_at = self.engine.started_at;
         scene.settings = self.settings();
         scene.activity = self.activity();
-        scene.prepared.clone_from(&self.prepared);
+        scene.prepared = self.prepared.rows();
         scene.functions = function_rows(&self.state);
         let (catalog, database) = (self.engine.catalog.clone(), self.database.id);
         scene.sequence_values = Some(Arc::new(move |sequence| {

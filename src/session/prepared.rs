@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use datafusion::logical_expr::LogicalPlan;
+use parking_lot::Mutex;
 use tessera_catalog::sql_type::SqlType;
+use tessera_catalog::system::PreparedRow;
 
 use super::reply::Columns;
 use crate::error::{Error, Result};
@@ -19,6 +21,8 @@ pub struct Prepared {
     pub(crate) statement: Statement,
     pub(crate) parameters: Vec<SqlType>,
     pub(crate) columns: Option<Columns>,
+    /// When it was prepared, in microseconds since 1970.
+    pub(crate) prepared_at: i64,
     /// A query's plan and what it was made for.
     pub(crate) plan: Option<(LogicalPlan, PlannedFor)>,
 }
@@ -46,37 +50,61 @@ impl Prepared {
     }
 }
 
-/// A session's prepared statements by name, of PREPARE and of the protocol.
-#[derive(Debug, Default)]
+/// A session's prepared statements by name, of PREPARE and of the protocol; clones share them, so that
+/// the catalogs list them as they are when somebody asks.
+#[derive(Debug, Clone, Default)]
 pub(crate) struct PreparedStatements {
-    by_name: HashMap<String, Arc<Prepared>>,
+    by_name: Arc<Mutex<HashMap<String, Kept>>>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    prepared: Arc<Prepared>,
+    /// Whether PREPARE made it, and not the protocol.
+    from_sql: bool,
 }
 
 impl PreparedStatements {
     /// Keeps a statement; the nameless one gives way to the next.
-    pub(crate) fn store(&mut self, name: &str, prepared: Arc<Prepared>) -> Result<()> {
-        if !name.is_empty() && self.by_name.contains_key(name) {
+    pub(crate) fn store(&self, name: &str, prepared: Arc<Prepared>, from_sql: bool) -> Result<()> {
+        let mut by_name = self.by_name.lock();
+        if !name.is_empty() && by_name.contains_key(name) {
             return Err(Error::DuplicateStatement(name.to_owned()));
         }
-        if self.by_name.len() >= MAX_PREPARED_STATEMENTS {
+        if by_name.len() >= MAX_PREPARED_STATEMENTS {
             return Err(Error::ConfigurationLimit(format!(
                 "too many prepared statements: at most {MAX_PREPARED_STATEMENTS}"
             )));
         }
-        self.by_name.insert(name.to_owned(), prepared);
+        by_name.insert(name.to_owned(), Kept { prepared, from_sql });
         Ok(())
     }
 
     pub(crate) fn get(&self, name: &str) -> Result<Arc<Prepared>> {
-        let found = self.by_name.get(name).map(Arc::clone);
+        let by_name = self.by_name.lock();
+        let found = by_name.get(name).map(|kept| Arc::clone(&kept.prepared));
         found.ok_or_else(|| Error::NoSuchStatement(name.to_owned()))
     }
 
-    pub(crate) fn remove(&mut self, name: &str) -> bool {
-        self.by_name.remove(name).is_some()
+    /// What `pg_prepared_statements` shows; the nameless one is not among them.
+    pub(crate) fn rows(&self) -> Vec<PreparedRow> {
+        let by_name = self.by_name.lock();
+        let named = by_name.iter().filter(|(name, _)| !name.is_empty());
+        let rows = named.map(|(name, kept)| PreparedRow {
+            name: name.clone(),
+            statement: kept.prepared.statement.text.to_string(),
+            prepare_time: kept.prepared.prepared_at,
+            parameter_types: kept.prepared.parameters.clone(),
+            from_sql: kept.from_sql,
+        });
+        rows.collect()
     }
 
-    pub(crate) fn clear(&mut self) {
-        self.by_name.clear();
+    pub(crate) fn remove(&self, name: &str) -> bool {
+        self.by_name.lock().remove(name).is_some()
+    }
+
+    pub(crate) fn clear(&self) {
+        self.by_name.lock().clear();
     }
 }

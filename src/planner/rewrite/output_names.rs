@@ -123,10 +123,6 @@ fn of_expression(expr: &Expr) -> Option<String> {
                 .typname(),
         ),
         Expr::Interval(_) => fixed("interval"),
-        Expr::Value(value) => match value.value {
-            Value::Boolean(_) => fixed("bool"),
-            _ => None,
-        },
         Expr::Nested(inner) | Expr::Collate { expr: inner, .. } => of_expression(inner),
         Expr::Case { else_result, .. } => else_result
             .as_deref()

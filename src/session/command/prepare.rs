@@ -28,7 +28,7 @@ pub(super) async fn prepare(
         .map(|t| sql_type(t).map(|t| t.oid()))
         .collect::<Result<Vec<u32>>>()?;
     let prepared = super::prepare(session, statement.clone(), &declared).await?;
-    session.store_prepared(name, Arc::new(prepared))?;
+    session.prepared.store(name, Arc::new(prepared), true)?;
     Ok(Reply::Done {
         tag: "PREPARE".to_owned(),
     })
