@@ -7,8 +7,8 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, Ident, ObjectName, Query, Select, SelectItem, SetExpr, Statement, Value,
-    VisitMut, VisitorMut,
+    Expr, Function, Ident, ObjectName, Query, Select, SelectItem, SetExpr, Statement, VisitMut,
+    VisitorMut,
 };
 
 /// What stands between a name and the number that tells it from its likes.
