@@ -285,6 +285,9 @@ pub enum Error {
     /// An error with the place in the client's text, in characters from 1, where its name stands.
     #[error("{source}")]
     Placed { source: Box<Error>, position: usize },
+    /// An error about a table, with the schema that holds it.
+    #[error("{source}")]
+    InSchema { source: Box<Error>, schema: String },
     // ── Start-up of the process, and our bugs ────────────────────────────────────────────────
     #[error("{0}")]
     Start(String),
@@ -325,7 +328,9 @@ impl Error {
             Self::NameUsedByTenants { tenants, .. } => {
                 Some(format!("Tenants: {}.", tenants.join(", ")))
             }
-            Self::At { source, .. } | Self::Placed { source, .. } => source.detail(),
+            Self::At { source, .. }
+            | Self::Placed { source, .. }
+            | Self::InSchema { source, .. } => source.detail(),
             _ => None,
         }
     }
@@ -334,7 +339,9 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Function { hint, .. } => hint.clone(),
-            Self::At { source, .. } | Self::Placed { source, .. } => source.hint(),
+            Self::At { source, .. }
+            | Self::Placed { source, .. }
+            | Self::InSchema { source, .. } => source.hint(),
             Self::DependentObjects { .. } => {
                 Some("Use DROP ... CASCADE to drop the dependent objects too.".to_owned())
             }
@@ -407,11 +414,22 @@ impl Error {
         }
     }
 
+    /// The same error, with the schema of the table that it is about.
+    pub fn in_schema(self, schema: &str) -> Self {
+        match self {
+            Self::NotNull { .. } | Self::Check { .. } | Self::Unique { .. } => Self::InSchema {
+                source: Box::new(self),
+                schema: schema.to_owned(),
+            },
+            other => other,
+        }
+    }
+
     /// Where in the data the error happened, for a client.
     pub fn context(&self) -> Option<&str> {
         match self {
             Self::At { context, .. } => Some(context),
-            Self::Placed { source, .. } => source.context(),
+            Self::Placed { source, .. } | Self::InSchema { source, .. } => source.context(),
             _ => None,
         }
     }

@@ -42,8 +42,10 @@ pub use rewrite::create_table::{LIKE, LIKE_OPTIONS};
 pub use rewrite::do_nothing::DO_NOTHING;
 pub use rewrite::object_names::name_objects;
 pub use rewrite::output_names::{numbered, output_name, shown};
+pub(crate) use rewrite::spelling::{cast_to, is_untyped};
 pub use scope::{RelationSizes, Scope, SessionNames};
 pub use types::sql_type;
+pub(crate) use types::written_type;
 pub use typing::settle_bound;
 
 /// Adds our rules to the engine's, after those that add casts of their own.

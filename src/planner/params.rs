@@ -9,7 +9,7 @@ use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::expr::{Cast, Placeholder};
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::sql::sqlparser::ast::{
-    self, Expr as SqlExpr, LimitClause, Query, Value, Visit, Visitor,
+    self, Expr as SqlExpr, LimitClause, Query, SetExpr, Value, Visit, Visitor,
 };
 use tessera_catalog::sql_type::SqlType;
 
@@ -45,6 +45,7 @@ impl Parameters {
             }
         }
         found.highest = found.highest.max(declared.len());
+        let _: ControlFlow<()> = statement.visit(&mut Beside(&mut found));
         Ok(found)
     }
 
@@ -205,6 +206,35 @@ impl Visitor for Finder<'_> {
             let offset = offset.as_ref().map(|offset| &offset.value);
             for number in limit.iter().chain(offset).filter_map(number) {
                 self.0.suggest(number, &SqlType::Int8);
+            }
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// In a column of VALUES a parameter of unknown type has that of the others.
+struct Beside<'a>(&'a mut Parameters);
+
+impl Visitor for Beside<'_> {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        let SetExpr::Values(values) = query.body.as_ref() else {
+            return ControlFlow::Continue(());
+        };
+        let [first, _, ..] = values.rows.as_slice() else {
+            return ControlFlow::Continue(());
+        };
+        for place in 0..first.content.len() {
+            let cells = || values.rows.iter().filter_map(|row| row.content.get(place));
+            let known = cells().find_map(|cell| match cell {
+                SqlExpr::Cast { data_type, .. } => sql_type(data_type).ok().map(without_modifier),
+                other => self.0.types.get(&number(other)?).cloned(),
+            });
+            if let Some(known) = known {
+                for number in cells().filter_map(number) {
+                    self.0.suggest(number, &known);
+                }
             }
         }
         ControlFlow::Continue(())

@@ -88,6 +88,7 @@ fn tokenize(text: &str) -> Result<Vec<TokenWithSpan>> {
     command::order_identity_options(&mut kept);
     name_expansions(&mut kept);
     join_time_travel(&mut kept);
+    spell_plainly(&mut kept);
     Ok(kept)
 }
 
@@ -242,6 +243,36 @@ fn name_expansions(tokens: &mut Vec<TokenWithSpan>) {
             tokens[index].token = Token::make_word(ROWS_FROM, None);
         }
         index += 1;
+    }
+}
+
+/// Makes `integer ARRAY` into `integer[]`, and `$tag$text$tag$` into a text in quotes where it is no body of a
+/// function: the SQL parser knows them in some places alone.
+fn spell_plainly(tokens: &mut Vec<TokenWithSpan>) {
+    let is = |token: &Token, keywords: &[&str]| {
+        matches!(token, Token::Word(word) if word.quote_style.is_none()
+            && keywords.iter().any(|keyword| word.value.eq_ignore_ascii_case(keyword)))
+    };
+    let mut index = 0;
+    while index + 1 < tokens.len() {
+        index += 1;
+        let (before, token) = (&tokens[index - 1].token, &tokens[index].token);
+        if let Token::DollarQuotedString(quoted) = token
+            && !is(before, &["AS", "DO", "LANGUAGE"])
+        {
+            tokens[index].token = Token::SingleQuotedString(quoted.value.clone());
+            continue;
+        }
+        let after = tokens.get(index + 1).map(|token| &token.token);
+        let follows_type = matches!(before, Token::Word(_) | Token::RParen)
+            && !is(before, &["AS"])
+            && !matches!(after, Some(Token::LBracket | Token::LParen));
+        if follows_type && is(token, &["ARRAY"]) {
+            let span = tokens[index].span;
+            tokens[index].token = Token::LBracket;
+            let token = Token::RBracket;
+            tokens.insert(index + 1, TokenWithSpan { token, span });
+        }
     }
 }
 

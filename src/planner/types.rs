@@ -8,8 +8,10 @@ use datafusion::logical_expr::planner::TypePlanner;
 use datafusion::sql::sqlparser::ast::{
     ArrayElemTypeDef, CharacterLength, DataType, ExactNumberInfo, TimezoneInfo,
 };
+use datafusion::sql::sqlparser::parser::Parser;
 use tessera_catalog::sql_type::{MAX_CHARACTER_LENGTH, MAX_NUMERIC_PRECISION, SqlType};
 
+use super::dialect::Tessera;
 use crate::error::{Error, Result};
 
 /// Tells the engine what our types are in Arrow, with the session's time zone in `timestamptz`.
@@ -157,4 +159,16 @@ fn character_length(length: Option<&CharacterLength>, name: &str) -> Result<Opti
             "length for type {name} cannot exceed {MAX_CHARACTER_LENGTH}"
         ))),
     }
+}
+
+/// A type as the parser would have read it.
+///
+/// # Errors
+/// A type whose name the parser does not read, which is a bug.
+pub(crate) fn written_type(sql_type: &SqlType) -> Result<DataType> {
+    let text = sql_type.to_string();
+    Parser::new(&Tessera)
+        .try_with_sql(&text)
+        .and_then(|mut parser| parser.parse_data_type())
+        .map_err(|error| Error::Internal(Box::new(error)))
 }

@@ -219,6 +219,7 @@ impl Session {
             statement,
             parameters: Vec::new(),
             columns: None,
+            prepared_at: chrono::Utc::now().timestamp_micros(),
             plan: None,
         })
     }
@@ -245,6 +246,21 @@ impl Session {
     /// 42P05 when the name is taken, 53400 beyond the limit.
     pub fn store_prepared(&mut self, name: &str, prepared: Arc<Prepared>) -> Result<()> {
         self.prepared.store(name, prepared, None)
+    }
+
+    /// The columns of an open cursor, which is a portal too.
+    ///
+    /// # Errors
+    /// 34000 when there is none.
+    pub fn cursor_columns(&self, name: &str) -> Result<Columns> {
+        self.cursors
+            .columns(name)
+            .map_err(|_| Error::NoSuchPortal(name.to_owned()))
+    }
+
+    /// Closes a cursor by the protocol; none of that name is no error.
+    pub fn close_cursor(&mut self, name: &str) {
+        let _ = self.cursors.close(name);
     }
 
     /// A statement by name.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use datafusion::arrow::array::ListArray;
+use datafusion::arrow::array::{ListArray, StringViewArray};
 use datafusion::arrow::buffer::OffsetBuffer;
 use datafusion::arrow::datatypes::{DataType, FieldRef};
 use datafusion::catalog::TableProvider;
@@ -393,44 +393,47 @@ impl ScalarUDFImpl for SettingFunction {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> EngineResult<ColumnarValue> {
-        let mut scalars = Vec::with_capacity(args.args.len());
-        for argument in &args.args {
-            match argument {
-                ColumnarValue::Scalar(value) => scalars.push(value.clone()),
-                // A column of names: each row's own would be asked for; the first tells for a
-                // query over one row, which is how clients call it.
-                ColumnarValue::Array(array) if array.len() == 1 => {
-                    scalars.push(ScalarValue::try_from_array(array, 0)?);
-                }
-                ColumnarValue::Array(_) => {
-                    let name = self.name();
-                    return Err(Error::Unsupported(format!("{name} over many rows")).into());
-                }
-            }
+        let row = |row: usize| -> EngineResult<Option<String>> {
+            let values = args.args.iter().map(|argument| match argument {
+                ColumnarValue::Scalar(value) => Ok(value.clone()),
+                ColumnarValue::Array(array) => ScalarValue::try_from_array(array, row),
+            });
+            self.value(&values.collect::<EngineResult<Vec<ScalarValue>>>()?)
+        };
+        let same = |argument: &ColumnarValue| matches!(argument, ColumnarValue::Scalar(_));
+        if args.args.iter().all(same) {
+            return Ok(ColumnarValue::Scalar(ScalarValue::Utf8View(row(0)?)));
         }
-        let null = ColumnarValue::Scalar(ScalarValue::Utf8View(None));
-        let Some(name) = scalars.first().and_then(text) else {
-            return Ok(null);
+        let values = (0..args.number_rows).map(row);
+        let values = values.collect::<EngineResult<StringViewArray>>()?;
+        Ok(ColumnarValue::Array(Arc::new(values)))
+    }
+}
+
+impl SettingFunction {
+    /// The setting of one row's arguments.
+    fn value(&self, arguments: &[ScalarValue]) -> EngineResult<Option<String>> {
+        let Some(name) = arguments.first().and_then(text) else {
+            return Ok(None);
         };
         let mut settings = self.settings.lock();
-        let value = match self.call {
+        match self.call {
             SettingCall::Current => {
-                let missing_ok = matches!(scalars.get(1), Some(ScalarValue::Boolean(Some(true))));
+                let missing_ok = matches!(arguments.get(1), Some(ScalarValue::Boolean(Some(true))));
                 match settings.show(name) {
-                    Ok((_, value)) => Some(value),
-                    Err(Error::UnknownSetting(_)) if missing_ok => None,
-                    Err(error) => return Err(error.into()),
+                    Ok((_, value)) => Ok(Some(value)),
+                    Err(Error::UnknownSetting(_)) if missing_ok => Ok(None),
+                    Err(error) => Err(error.into()),
                 }
             }
             SettingCall::Set => {
-                let local = matches!(scalars.get(2), Some(ScalarValue::Boolean(Some(true))));
-                let value = scalars.get(1).and_then(text);
+                let local = matches!(arguments.get(2), Some(ScalarValue::Boolean(Some(true))));
+                let value = arguments.get(1).and_then(text);
                 settings.begin();
                 settings.set(name, value, local, self.operator)?;
-                Some(settings.get(name)?)
+                Ok(Some(settings.get(name)?))
             }
-        };
-        Ok(ColumnarValue::Scalar(ScalarValue::Utf8View(value)))
+        }
     }
 }
 

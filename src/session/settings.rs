@@ -438,6 +438,50 @@ const ROWS: &[Row] = &[
         "Kept for clients that set it.",
     ),
     row(
+        "default_table_access_method",
+        Enum(&["heap"]),
+        "heap",
+        User,
+        "How tables are kept, as PostgreSQL calls it.",
+    ),
+    row(
+        "default_tablespace",
+        Enum(&[""]),
+        "",
+        User,
+        "There is one place for tables.",
+    ),
+    row(
+        "quote_all_identifiers",
+        Enum(&["off"]),
+        "off",
+        User,
+        "Definitions quote the names that need it.",
+    ),
+    row(
+        "check_function_bodies",
+        Bool,
+        "on",
+        User,
+        "Kept for clients that set it.",
+    ),
+    row("jit", Bool, "off", User, "Kept for clients that set it."),
+    row(
+        "block_size",
+        Text,
+        "8192",
+        Internal,
+        "Bytes of a page, in which sizes are counted.",
+    ),
+    row("lc_collate", Text, "C.UTF-8", Internal, "Order of texts."),
+    row(
+        "lc_messages",
+        Enum(&["C.UTF-8", "C", "en_US.UTF-8", "en_US.utf8"]),
+        "C.UTF-8",
+        User,
+        "Messages are English.",
+    ),
+    row(
         "xmloption",
         Enum(&["content", "document"]),
         "content",
@@ -809,13 +853,19 @@ fn checked(name: &str, value: &str) -> Result<(String, String)> {
         }
         Kind::TimeZone => time_zone(value).ok_or_else(invalid)?,
         Kind::DateStyle => date_style(value).ok_or_else(invalid)?,
-        Kind::Encoding => match value.to_lowercase().replace(['-', '_'], "").as_str() {
+        // Letters and digits alone count, as in PostgreSQL: asyncpg sends quotes with it.
+        Kind::Encoding => match alphanumerics(value).as_str() {
             "utf8" | "unicode" | "sqlascii" => "UTF8".to_owned(),
             _ => return Err(invalid()),
         },
         Kind::SearchPath => value.to_owned(),
     };
     Ok((key, value))
+}
+
+fn alphanumerics(value: &str) -> String {
+    let kept = value.chars().filter(char::is_ascii_alphanumeric);
+    kept.map(|c| c.to_ascii_lowercase()).collect()
 }
 
 fn parse_bool(value: &str) -> Option<bool> {
@@ -870,15 +920,28 @@ fn time_zone(value: &str) -> Option<String> {
     if let Ok(zone) = chrono_tz::Tz::from_str_insensitive(value) {
         return Some(zone.name().to_owned());
     }
-    // A bare number is whole hours east of UTC; POSIX's names count them westwards.
-    let hours: i32 = value
-        .parse()
-        .ok()
-        .filter(|hours| (-12..=14).contains(hours))?;
+    // A bare number is whole hours east of UTC; POSIX's names count them westwards, and so does an
+    // offset with minutes.
+    let hours = match value.parse::<i32>() {
+        Ok(hours) => hours,
+        Err(_) => -hours_of_offset(value)?,
+    };
     Some(match hours {
         0 => "UTC".to_owned(),
-        hours => format!("Etc/GMT{:+}", -hours),
+        -12..=14 => format!("Etc/GMT{:+}", -hours),
+        _ => return None,
     })
+}
+
+/// The whole hours of `+02:00`, or of `UTC+2` and `<-02>+2` whose name says nothing.
+fn hours_of_offset(value: &str) -> Option<i32> {
+    let value = match value.strip_prefix('<') {
+        Some(rest) => rest.split_once('>')?.1,
+        None => value.trim_start_matches(|c: char| c.is_ascii_alphabetic()),
+    };
+    let (hours, minutes) = value.split_once(':').unwrap_or((value, "0"));
+    let whole = minutes.bytes().all(|digit| digit == b'0');
+    hours.parse().ok().filter(|_| whole)
 }
 
 /// `style, order`, with what is not named as it is by default.

@@ -57,6 +57,8 @@ enum Target {
 /// Checks rows and writes them into a table's parts.
 pub(super) struct RowWriter {
     relation: Arc<Relation>,
+    /// The name of the relation's schema, for errors.
+    schema_name: String,
     home: DatabaseId,
     storage: Storage,
     target: Target,
@@ -136,9 +138,15 @@ impl RowWriter {
                 system: Arc::clone(writing.system),
             },
         };
+        let schemas =
+            [writing.database, writing.system].map(|d| d.schemas.get(&found.relation.schema));
+        let schema_name = schemas.into_iter().flatten().next();
         Ok(Self {
             schema: table_schema(table, writing.zone),
             relation: Arc::clone(&found.relation),
+            schema_name: schema_name
+                .map(|schema| schema.name.clone())
+                .unwrap_or_default(),
             home: found.home,
             storage: writing.storage.clone(),
             target,
@@ -191,6 +199,11 @@ impl RowWriter {
     /// # Errors
     /// 23502, 23514, 23505, 23503, 42501 for another tenant's rows, 22023 for a tenant that does not exist.
     pub(super) async fn write(&mut self, allowed: Allowed<'_>) -> Result<RecordBatch> {
+        let written = self.write_checked(allowed).await;
+        written.map_err(|error| error.in_schema(&self.schema_name))
+    }
+
+    async fn write_checked(&mut self, allowed: Allowed<'_>) -> Result<RecordBatch> {
         let batch = allowed.batch();
         self.tells &= allowed.tells();
         if batch.num_rows() == 0 {
@@ -307,7 +320,7 @@ impl RowWriter {
         let mut claims = match self.keys {
             Some(keys) => {
                 let found = keys.finish().await;
-                found.map_err(|error| told(error, self.tells))?
+                found.map_err(|error| told(error, self.tells).in_schema(&self.schema_name))?
             }
             None => HashMap::new(),
         };

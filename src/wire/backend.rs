@@ -187,7 +187,14 @@ fn objects(error: &Error) -> Vec<(u8, String)> {
         } => {
             vec![(b't', relation.clone()), (b'n', constraint.clone())]
         }
+        // pgjdbc prepares again only if the error comes from this place in PostgreSQL.
+        Error::ResultTypeChanged => vec![(b'R', "RevalidateCachedQuery".to_owned())],
         Error::At { source, .. } => objects(source),
+        Error::InSchema { source, schema } => {
+            let mut fields = objects(source);
+            fields.insert(0, (b's', schema.clone()));
+            fields
+        }
         Error::Placed { source, position } => {
             let mut fields = objects(source);
             fields.insert(0, (b'P', position.to_string()));

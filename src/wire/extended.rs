@@ -111,10 +111,11 @@ impl Connection {
                 (prepared, &[][..])
             }
             Target::Portal(name) => {
-                let portal = self
-                    .portals
-                    .get(name)
-                    .ok_or_else(|| Error::NoSuchPortal(name.clone()))?;
+                let Some(portal) = self.portals.get(name) else {
+                    let columns = self.session.cursor_columns(name)?;
+                    backend::row_description(&mut self.link.out, &columns, |_| 0);
+                    return Ok(());
+                };
                 (
                     std::sync::Arc::clone(&portal.prepared),
                     portal.result_formats.as_slice(),
@@ -134,7 +135,9 @@ impl Connection {
         match target {
             Target::Statement(name) => self.session.close_prepared(name),
             Target::Portal(name) => {
-                self.portals.remove(name);
+                if self.portals.remove(name).is_none() {
+                    self.session.close_cursor(name);
+                }
             }
         }
         backend::bare(&mut self.link.out, b'3');

@@ -92,7 +92,9 @@ pub fn sqlstate(error: &Error) -> &'static str {
         Error::ConnectionLost => "08006",
         Error::Start(_) => "F0000",
         Error::Internal(_) => "XX000",
-        Error::At { source, .. } | Error::Placed { source, .. } => sqlstate(source),
+        Error::At { source, .. }
+        | Error::Placed { source, .. }
+        | Error::InSchema { source, .. } => sqlstate(source),
     }
 }
 
@@ -109,7 +111,9 @@ pub fn is_fatal(error: &Error) -> bool {
         | Error::BrokenProtocol(_)
         | Error::ShuttingDown
         | Error::ConnectionLost => true,
-        Error::At { source, .. } | Error::Placed { source, .. } => is_fatal(source),
+        Error::At { source, .. }
+        | Error::Placed { source, .. }
+        | Error::InSchema { source, .. } => is_fatal(source),
         _ => false,
     }
 }

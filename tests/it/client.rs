@@ -180,6 +180,17 @@ impl Client {
             Ok(())
         });
         assert_eq!(self.read_byte(), b'S', "the server offers TLS");
+        self.start_tls_directly(wrap, binding);
+    }
+
+    /// Wraps the socket by TLS without asking, as `sslnegotiation=direct` does.
+    pub(crate) fn start_tls_directly<T>(
+        &mut self,
+        wrap: impl FnOnce(TcpStream) -> T,
+        binding: Option<Vec<u8>>,
+    ) where
+        T: Read + Write + Send + 'static,
+    {
         let socket = self.socket.try_clone().expect("the socket can be shared");
         self.stream = Box::new(wrap(socket));
         self.binding = binding;

@@ -12,7 +12,7 @@ use crate::harness::{ADMIN_PASSWORD, run_to_end};
 const LOAD_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A running demo; it is killed when dropped.
-struct Demo {
+pub(crate) struct Demo {
     process: Child,
     address: String,
     /// What it said before it was ready.
@@ -20,7 +20,7 @@ struct Demo {
 }
 
 impl Demo {
-    fn start(data: &Path) -> Self {
+    pub(crate) fn start(data: &Path) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_tessera"))
             .arg("demo")
             .arg("--data")
@@ -57,7 +57,7 @@ impl Demo {
         }
     }
 
-    fn login(&self, role: &str, database: &str) -> Client {
+    pub(crate) fn login(&self, role: &str, database: &str) -> Client {
         Client::login(&self.address, database, role, role, &[])
             .unwrap_or_else(|error| panic!("{role} of {database} logs in: {error}"))
     }

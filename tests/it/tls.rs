@@ -49,16 +49,29 @@ fn secure() -> Option<Secure> {
 
 impl Secure {
     fn wrap(&self, socket: TcpStream) -> StreamOwned<ClientConnection, TcpStream> {
+        self.wrap_with(socket, &[])
+    }
+
+    /// TLS with the names of protocols that the client offers.
+    fn wrap_with(
+        &self,
+        socket: TcpStream,
+        protocols: &[&str],
+    ) -> StreamOwned<ClientConnection, TcpStream> {
         let mut roots = RootCertStore::empty();
         roots
             .add(self.certificate.clone())
             .expect("the certificate is one");
-        let config =
+        let mut config =
             ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
                 .with_safe_default_protocol_versions()
                 .expect("TLS 1.2 and 1.3")
                 .with_root_certificates(roots)
                 .with_no_client_auth();
+        config.alpn_protocols = protocols
+            .iter()
+            .map(|protocol| protocol.as_bytes().to_vec())
+            .collect();
         let name = ServerName::try_from("localhost").expect("a name");
         StreamOwned::new(
             ClientConnection::new(Arc::new(config), name).expect("a connection"),
@@ -93,6 +106,45 @@ fn a_login_over_tls_works_with_and_without_channel_binding() {
         bound.value("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"),
         "t"
     );
+}
+
+#[test]
+fn tls_begins_without_asking_when_the_protocol_is_named() {
+    let Some(secure) = secure() else { return };
+    let mut client = Client::dial(secure.server.address()).expect("connects");
+    let wrap = |socket| secure.wrap_with(socket, &["postgresql"]);
+    client.start_tls_directly(wrap, Some(secure.hash()));
+    client
+        .log_in("acme", "alice", PASSWORD, &[])
+        .expect("logs in");
+    assert_eq!(client.value("SELECT count(*) FROM sales"), "3");
+    // The name may be given after asking too, as libpq 17 does.
+    let mut asking = Client::dial(secure.server.address()).expect("connects");
+    asking.start_tls(wrap, None);
+    asking
+        .log_in("acme", "alice", PASSWORD, &[])
+        .expect("logs in");
+}
+
+#[test]
+fn tls_without_asking_and_without_the_protocols_name_is_refused() {
+    let Some(secure) = secure() else { return };
+    for protocols in [&[][..], &["h2", "http/1.1"][..]] {
+        let mut client = Client::dial(secure.server.address()).expect("connects");
+        client.start_tls_directly(|socket| secure.wrap_with(socket, protocols), None);
+        let startup = b"\0\0\0\x22\0\x03\0\0user\0alice\0database\0acme\0\0";
+        let _ = client.try_send_bytes(startup);
+        let answer = client.read_to_close();
+        assert_ne!(
+            answer.first(),
+            Some(&b'R'),
+            "{protocols:?}: a password is asked for"
+        );
+    }
+    secure
+        .dial(None)
+        .log_in("acme", "alice", PASSWORD, &[])
+        .expect("others are not disturbed");
 }
 
 #[test]

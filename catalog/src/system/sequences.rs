@@ -6,10 +6,14 @@ use super::names::quote_ident;
 use super::scene::{Class, Scene};
 use crate::id::Oid;
 use crate::model::{Relation, Sequence, draw_text, drawn_sequences};
+use crate::sql_type::SqlType;
 
 impl Scene {
     /// A default as a client reads it: sequences by name, not by number.
-    pub(super) fn default_text<'a>(&self, text: &'a str) -> Cow<'a, str> {
+    pub(super) fn default_text<'a>(&self, text: &'a str, sql_type: &SqlType) -> Cow<'a, str> {
+        if is_quoted(text) {
+            return Cow::Owned(format!("{text}::{}", unmodified(sql_type)));
+        }
         let mut shown = Cow::Borrowed(text);
         for number in drawn_sequences(text) {
             let Some(name) = self.sequence_label(number) else {
@@ -65,5 +69,23 @@ impl Scene {
     pub(super) fn last_value(&self, sequence: &Sequence) -> Option<i64> {
         let values = self.sequence_values.as_ref()?;
         values(sequence)
+    }
+}
+
+/// Whether a text is one literal in quotes, which PostgreSQL shows with its column's type.
+fn is_quoted(text: &str) -> bool {
+    let inner = text
+        .strip_prefix('\'')
+        .and_then(|rest| rest.strip_suffix('\''));
+    inner.is_some_and(|inner| !inner.replace("''", "").contains('\''))
+}
+
+/// A type's name without its length or precision.
+fn unmodified(sql_type: &SqlType) -> String {
+    match sql_type {
+        SqlType::Varchar(_) => SqlType::Varchar(None).to_string(),
+        SqlType::Char(_) => "bpchar".to_owned(),
+        SqlType::Numeric(_) => SqlType::Numeric(None).to_string(),
+        other => other.to_string(),
     }
 }

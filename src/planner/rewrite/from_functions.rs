@@ -9,9 +9,8 @@ use std::ops::ControlFlow;
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, CastKind, DataType, Expr, FunctionArg, FunctionArgExpr, Ident, ObjectName,
     Query, SelectItem, SetExpr, Statement, TableAlias, TableAliasColumnDef, TableFactor,
-    TableWithJoins, Value, Visit, VisitMut, Visitor, VisitorMut,
+    TableWithJoins, UnaryOperator, Value, Visit, VisitMut, Visitor, VisitorMut,
 };
-use datafusion::sql::sqlparser::parser::Parser;
 use tessera_catalog::sql_type::SqlType;
 use tessera_udfs::pg::sets;
 
@@ -19,8 +18,8 @@ use super::functions::{called, strip_schema};
 use super::output_names::numbered;
 use super::spelling::parsed_query;
 use crate::error::{Error, Result};
-use crate::planner::dialect::Tessera;
 use crate::planner::scope::Scope;
+use crate::planner::types::written_type;
 
 /// The call that tells a row's place among those of a set-returning function.
 pub(in crate::planner) const PLACE_OF_ROW: &str = "place_of_row";
@@ -67,6 +66,7 @@ impl VisitorMut for FromFunctions<'_> {
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Error> {
         let Some(call) = self.call_of(factor) else {
+            narrow_arguments(factor);
             return ControlFlow::Continue(());
         };
         match self.subquery(call) {
@@ -74,6 +74,44 @@ impl VisitorMut for FromFunctions<'_> {
             Err(error) => return ControlFlow::Break(error),
         }
         ControlFlow::Continue(())
+    }
+}
+
+/// Whole numbers that stand in a call are `integer` where they fit, as everywhere; the engine hands them to
+/// its functions as `bigint`, and the function could not tell them from those that are.
+fn narrow_arguments(factor: &mut TableFactor) {
+    let args = match factor {
+        TableFactor::Table {
+            args: Some(args), ..
+        } => &mut args.args,
+        TableFactor::Function { args, .. } => args,
+        _ => return,
+    };
+    for arg in args {
+        if let FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) = arg
+            && is_small_number(expr)
+        {
+            *expr = Expr::Cast {
+                kind: CastKind::Cast,
+                expr: Box::new(expr.clone()),
+                data_type: DataType::Integer(None),
+                array: false,
+                format: None,
+            };
+        }
+    }
+}
+
+fn is_small_number(expr: &Expr) -> bool {
+    match expr {
+        Expr::UnaryOp {
+            op: UnaryOperator::Minus | UnaryOperator::Plus,
+            expr,
+        } => is_small_number(expr),
+        Expr::Value(value) => {
+            matches!(&value.value, Value::Number(digits, _) if digits.to_string().parse::<i32>().is_ok())
+        }
+        _ => false,
     }
 }
 
@@ -404,15 +442,6 @@ impl Rows<'_> {
             })
             .collect()
     }
-}
-
-/// A type as the parser would have read it.
-fn written_type(sql_type: &SqlType) -> Result<DataType> {
-    let text = sql_type.to_string();
-    Parser::new(&Tessera)
-        .try_with_sql(&text)
-        .and_then(|mut parser| parser.parse_data_type())
-        .map_err(|error| Error::Internal(Box::new(error)))
 }
 
 /// `CAST(record ->> 'name' AS type)`; JSON in JSON stays as it is.

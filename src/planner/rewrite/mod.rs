@@ -18,4 +18,5 @@ pub(super) mod single_value;
 pub(super) mod spelling;
 pub(super) mod subqueries;
 pub(super) mod time_travel;
+mod type_bases;
 pub(super) mod whole_rows;

@@ -7,8 +7,8 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, Ident, ObjectName, Query, Select, SelectItem, SetExpr, Statement, Value,
-    VisitMut, VisitorMut,
+    Expr, Function, Ident, ObjectName, Query, Select, SelectItem, SetExpr, Statement, VisitMut,
+    VisitorMut,
 };
 
 /// What stands between a name and the number that tells it from its likes.
@@ -123,10 +123,6 @@ fn of_expression(expr: &Expr) -> Option<String> {
                 .typname(),
         ),
         Expr::Interval(_) => fixed("interval"),
-        Expr::Value(value) => match value.value {
-            Value::Boolean(_) => fixed("bool"),
-            _ => None,
-        },
         Expr::Nested(inner) | Expr::Collate { expr: inner, .. } => of_expression(inner),
         Expr::Case { else_result, .. } => else_result
             .as_deref()

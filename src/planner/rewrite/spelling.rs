@@ -8,15 +8,18 @@ use datafusion::sql::sqlparser::ast::{
     BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
     FunctionArgumentList, FunctionArguments, GroupByExpr, Ident, Interval, LimitClause, ObjectName,
     Query, Select, SelectItem, SetExpr, Statement, TableAlias, TableAliasColumnDef, TableFactor,
-    UnaryOperator, Value, ValueWithSpan, VisitMut, VisitorMut,
+    UnaryOperator, Value, ValueWithSpan, Values, VisitMut, VisitorMut,
 };
 use datafusion::sql::sqlparser::parser::Parser;
 
+use tessera_catalog::sql_type::SqlType;
 use tessera_udfs::pg::ANY_OF_ARRAY;
 
 use super::counted::WITH_TIES;
 use super::similar;
+use super::type_bases;
 use crate::planner::dialect::Tessera;
+use crate::planner::types::sql_type;
 use crate::planner::typing::{CASE, CASE_OF, NEGATIVE};
 
 /// Functions in FROM that give one column, which then has the name of their alias.
@@ -96,6 +99,13 @@ impl VisitorMut for Spelling {
                 ..
             } if array_exprs.len() == 1 => name_column(alias),
             _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if let Some(base) = type_bases::base_of(expr) {
+            *expr = base;
         }
         ControlFlow::Continue(())
     }
@@ -817,6 +827,7 @@ impl VisitorMut for Integers {
 fn values(body: &mut SetExpr) {
     match body {
         SetExpr::Values(values) => {
+            become_alike(values);
             for expr in values.rows.iter_mut().flat_map(|row| row.iter_mut()) {
                 let _: ControlFlow<()> = expr.visit(&mut Typed);
             }
@@ -826,6 +837,56 @@ fn values(body: &mut SetExpr) {
             values(right);
         }
         _ => {}
+    }
+}
+
+/// In a column of VALUES, texts and NULLs without a type are of the type that another row is cast to; the
+/// engine takes such types apart from their texts.
+fn become_alike(values: &mut Values) {
+    let places = values.rows.first().map_or(0, |row| row.content.len());
+    if values.rows.len() < 2 {
+        return;
+    }
+    for place in 0..places {
+        let cells = values.rows.iter().filter_map(|row| row.content.get(place));
+        let target = cells.into_iter().find_map(|cell| match cell {
+            Expr::Cast { data_type, .. } => Some(data_type.clone()),
+            _ => None,
+        });
+        // A length or precision is its own row's alone.
+        let plain = |target: &DataType| sql_type(target).is_ok_and(|kind| !is_modified(&kind));
+        let Some(target) = target.filter(plain) else {
+            continue;
+        };
+        for row in &mut values.rows {
+            if let Some(cell) = row.content.get_mut(place).filter(|cell| is_untyped(cell)) {
+                *cell = cast_to(cell.clone(), target.clone());
+            }
+        }
+    }
+}
+
+fn is_modified(sql_type: &SqlType) -> bool {
+    matches!(
+        sql_type,
+        SqlType::Varchar(Some(_)) | SqlType::Char(_) | SqlType::Numeric(Some(_))
+    )
+}
+
+/// Whether a value takes its type from where it stands.
+pub(crate) fn is_untyped(expr: &Expr) -> bool {
+    matches!(expr, Expr::Value(value)
+        if matches!(value.value, Value::Null | Value::SingleQuotedString(_)))
+}
+
+/// `CAST(expr AS type)`.
+pub(crate) fn cast_to(expr: Expr, data_type: DataType) -> Expr {
+    Expr::Cast {
+        kind: CastKind::Cast,
+        expr: Box::new(expr),
+        data_type,
+        array: false,
+        format: None,
     }
 }
 

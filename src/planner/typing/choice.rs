@@ -7,7 +7,7 @@ use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, Result, ScalarValue, internal_err};
 use datafusion::functions::core::{coalesce, greatest, least};
-use datafusion::logical_expr::expr::{Case, Placeholder, ScalarFunction};
+use datafusion::logical_expr::expr::{Case, Cast, Placeholder, ScalarFunction};
 use datafusion::logical_expr::{
     BinaryExpr, ColumnarValue, Expr, ExprSchemable, Operator, ReturnFieldArgs, ScalarFunctionArgs,
     ScalarUDF, ScalarUDFImpl, Signature, Volatility,
@@ -224,7 +224,22 @@ pub(super) fn settle(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>>
             chosen(choice.kind, &answer, args)
         }
     };
+    let settled = match choice.kind {
+        Kind::Negative => settled,
+        _ => told(settled, &answer, schema, &choice.zone)?,
+    };
     Ok(Transformed::yes(settled))
+}
+
+/// An expression that tells its type where the engine's own tells only how values are kept, as of `json`.
+fn told(expr: Expr, answer: &SqlType, schema: &DFSchema, zone: &Arc<str>) -> Result<Expr> {
+    let (_, field) = expr.to_field(schema)?;
+    let wanted = answer.field("", true, zone);
+    let same = field.data_type() == wanted.data_type();
+    if wanted.metadata().is_empty() || !same || SqlType::of(&field) == *answer {
+        return Ok(expr);
+    }
+    Ok(Expr::Cast(Cast::new_from_field(Box::new(expr), wanted)))
 }
 
 fn chosen(kind: Kind, answer: &SqlType, args: Vec<Expr>) -> Expr {

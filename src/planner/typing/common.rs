@@ -129,6 +129,10 @@ pub(super) fn common_type(types: &[Known], what: &str) -> Result<Known> {
             );
             return Err(PgError::DatatypeMismatch(text).into());
         }
+        if let Some(object) = object(&chosen, next) {
+            chosen = object;
+            continue;
+        }
         let (SqlType::Array(from), SqlType::Array(to)) = (&chosen, next) else {
             match (place(&chosen), place(next)) {
                 (Some(from), Some(to)) if from < to => chosen = unmodified(next),
@@ -150,6 +154,18 @@ pub(super) fn common_type(types: &[Known], what: &str) -> Result<Known> {
         }
     }
     Ok(Some(chosen))
+}
+
+/// Whole numbers become numbers of objects by themselves, and those of one kind become plain ones.
+fn object(a: &SqlType, b: &SqlType) -> Option<SqlType> {
+    let is_object = |sql_type: &SqlType| matches!(sql_type, SqlType::Oid | SqlType::Reg(_));
+    let is_whole = |sql_type: &SqlType| place(sql_type).is_some_and(|place| place <= 2);
+    match (is_object(a), is_object(b)) {
+        (true, true) => Some(SqlType::Oid),
+        (true, false) if is_whole(b) => Some(a.clone()),
+        (false, true) if is_whole(a) => Some(b.clone()),
+        _ => None,
+    }
 }
 
 /// A type as messages name it.

@@ -3,7 +3,7 @@
 use datafusion::sql::sqlparser::ast::{self, CommentObject, ObjectName};
 use tessera_catalog::model::{Change, RelationBody};
 
-use super::{names, schema};
+use super::{names, role, schema};
 use crate::error::{Error, Result};
 use crate::session::Session;
 use crate::session::reply::Reply;
@@ -19,6 +19,11 @@ pub(super) async fn run(session: &mut Session, statement: &ast::Statement) -> Re
         return Err(Error::internal("not a COMMENT"));
     };
     let comment = comment.clone().filter(|comment| !comment.is_empty());
+    if matches!(object_type, CommentObject::Role) {
+        let name = names::parts(object_name).pop().unwrap_or_default();
+        role::comment(session, name, comment).await?;
+        return Ok(done());
+    }
     let caller = session.caller().await?;
     let scope = session.scope(&caller).await?;
     let change = match object_type {
@@ -68,7 +73,11 @@ pub(super) async fn run(session: &mut Session, statement: &ast::Statement) -> Re
     };
     session.transaction.change(&caller.database, vec![change]);
     session.version += 1;
-    Ok(Reply::Done {
+    Ok(done())
+}
+
+fn done() -> Reply {
+    Reply::Done {
         tag: "COMMENT".to_owned(),
-    })
+    }
 }

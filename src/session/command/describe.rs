@@ -78,6 +78,7 @@ async fn describe(
         _ => None,
     };
     Ok(Prepared {
+        prepared_at: chrono::Utc::now().timestamp_micros(),
         statement,
         parameters,
         columns,

@@ -487,15 +487,38 @@ fn with_defaults(
     let SetExpr::Values(values) = source.body.as_mut() else {
         return Ok(source);
     };
-    for row in &mut values.rows {
-        for (index, value) in row.content.iter_mut().enumerate() {
-            let Some(column) = targets.get(index) else {
+    let several = values.rows.len() > 1;
+    for (index, column) in targets.iter().enumerate() {
+        // What is too long for the column is an error later, and not cut here.
+        let kind = match &column.sql_type {
+            SqlType::Varchar(_) if several => SqlType::Varchar(None),
+            SqlType::Char(_) if several => SqlType::Text,
+            other => other.clone(),
+        };
+        let mut typed = false;
+        let mut untyped = Vec::new();
+        for (row, cells) in values.rows.iter_mut().enumerate() {
+            let Some(value) = cells.content.get_mut(index) else {
                 continue;
             };
             if let Some(number) = params::number(value) {
-                parameters.suggest(number, &column.sql_type);
+                parameters.suggest(number, &kind);
+                typed = true;
             } else if is_default(value) {
                 *value = default::written(column, scope)?;
+                untyped.push(row);
+            } else if planner::is_untyped(value) {
+                untyped.push(row);
+            }
+            typed |= matches!(value, ast::Expr::Cast { .. });
+        }
+        // The engine wants one type in a column of VALUES; PostgreSQL has the target's from the start.
+        if several && typed && !untyped.is_empty() {
+            let target = planner::written_type(&kind)?;
+            for row in untyped {
+                if let Some(value) = values.rows[row].content.get_mut(index) {
+                    *value = planner::cast_to(value.clone(), target.clone());
+                }
             }
         }
     }

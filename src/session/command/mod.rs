@@ -15,6 +15,7 @@ mod lock;
 mod mask;
 mod modify;
 mod names;
+mod objects;
 mod policy;
 mod prepare;
 mod query;
@@ -62,6 +63,7 @@ async fn dispatch(
 ) -> Result<Reply> {
     let body = &prepared.statement.body;
     check_read_only(session, body)?;
+    let parameters = objects::numbered(session, prepared, parameters).await?;
     match body {
         Body::Empty => Ok(Reply::Empty),
         Body::Query(query) => query::run(session, query, prepared, parameters, limits).await,

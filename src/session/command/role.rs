@@ -371,6 +371,29 @@ async fn alter(session: &mut Session, name: &Name, options: &RoleOptions) -> Res
     Ok(())
 }
 
+/// COMMENT ON ROLE.
+///
+/// # Errors
+/// 42501 for one who manages no roles, 42704 for a role that does not exist.
+pub(super) async fn comment(
+    session: &mut Session,
+    name: String,
+    comment: Option<String>,
+) -> Result<()> {
+    let (caller, database) = place(session, None).await?;
+    let name = Name {
+        name: RoleName::Named(name),
+        tenant: None,
+    };
+    let mut role = existing(&caller, &database, &name)?;
+    may_manage(&caller)?;
+    role.comment = comment;
+    session
+        .transaction
+        .change(&database, vec![Change::PutRole(role)]);
+    Ok(())
+}
+
 async fn set(
     session: &mut Session,
     name: &Name,

@@ -19,6 +19,7 @@ mod output;
 mod planner;
 mod record;
 pub mod sets;
+mod sleep;
 mod table;
 mod text;
 pub(crate) mod types;
@@ -58,6 +59,7 @@ pub fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
     let functions = specs.into_iter().flatten().map(function::Spec::udf);
     functions
         .chain(datetime::now::udfs())
+        .chain(sleep::udfs())
         .chain(sets::set_functions())
         .chain([record::record(), array::any::any_of_array()])
         .map(Arc::new)

@@ -39,7 +39,7 @@ fn add(scene: &Scene, rows: &mut Rows, relation: &Relation) {
                 oid: oid::default(relation.oid, column.number),
                 adrelid: relation.oid,
                 adnum: column.number,
-                adbin: scene.default_text(text),
+                adbin: scene.default_text(text, column.sql_type),
             );
         }
     }

@@ -62,7 +62,11 @@ fn add(scene: &Scene, rows: &mut Rows, class: Class<'_>) {
         },
         relfilenode: if stored { class.oid().0 } else { 0 },
         reltablespace: 0,
-        relpages: (size(scene, class).1 + 8191) / 8192,
+        relpages: match class {
+            // The page that every index has.
+            Class::Index(..) => 1,
+            _ => (size(scene, class).1 + 8191) / 8192,
+        },
         reltuples: size(scene, class).0 as f64,
         relallvisible: 0,
         reltoastrelid: 0,
