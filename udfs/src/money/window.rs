@@ -25,7 +25,7 @@ const fn rows_back(name: &'static str) -> Parameter {
 const fn window(
     name: &'static str,
     parameters: &'static [Parameter],
-    compute: Compute,
+    compute: fn(&[Option<f64>], &Options) -> Vec<Option<f64>>,
 ) -> WindowSpec {
     WindowSpec {
         declaration: Declaration {
@@ -34,7 +34,7 @@ const fn window(
             parameters,
             returns: || DataType::Float64,
         },
-        compute,
+        compute: Compute::Partition(compute),
     }
 }
 

@@ -57,7 +57,7 @@ pub(super) static ALL: &[WindowSpec] = &[
 const fn row_by_row(
     name: &'static str,
     parameters: &'static [Parameter],
-    compute: Compute,
+    compute: fn(&[Option<f64>], &Options) -> Vec<Option<f64>>,
 ) -> WindowSpec {
     WindowSpec {
         declaration: Declaration {
@@ -66,7 +66,7 @@ const fn row_by_row(
             parameters,
             returns: float8,
         },
-        compute,
+        compute: Compute::Partition(compute),
     }
 }
 

@@ -36,7 +36,7 @@ impl Ensemble {
             periods,
             |values, period| ets::select(values, period, ets::Form::ALL),
             |adjusted| ets::select(adjusted, 1, ets::Form::NON_SEASONAL),
-            arima::select,
+            |adjusted| arima::select(adjusted, 1),
         )
     }
 
