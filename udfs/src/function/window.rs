@@ -20,11 +20,14 @@ use super::declaration::Declaration;
 use crate::pg::{PgError, call_name, is_number};
 use crate::relation::Options;
 
-/// What a window function makes of its numbers; `None` is NULL.
+/// All numbers of a partition to all results; `None` is NULL.
+pub(crate) type OfPartition = fn(&[Option<f64>], &Options) -> Vec<Option<f64>>;
+
+/// What a window function makes of its numbers.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Compute {
-    /// All numbers of a partition to all results: frames make no difference.
-    Partition(fn(&[Option<f64>], &Options) -> Vec<Option<f64>>),
+    /// Frames make no difference.
+    Partition(OfPartition),
     /// Each row's number beside those of its frame, which are followed from row to row.
     Frame(fn(&Options) -> Box<dyn Frame>),
 }
@@ -143,7 +146,7 @@ impl WindowUDFImpl for Analytic {
 
 struct Partition {
     name: &'static str,
-    compute: fn(&[Option<f64>], &Options) -> Vec<Option<f64>>,
+    compute: OfPartition,
     options: Options,
 }
 

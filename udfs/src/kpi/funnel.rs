@@ -13,7 +13,7 @@ use arrow::datatypes::{DataType, Field};
 use super::{USER, calendar_column, ticks};
 use crate::error::{Error, Result};
 use crate::math::calendar::Frequency;
-use crate::math::kpi::path;
+use crate::math::kpi::{Events, path};
 use crate::math::stats::describe::quantile_sorted;
 use crate::relation::{
     Argument, Bound, Class, ColumnRef, Failure, Group, Layout, Options, Output, Signature,
@@ -133,13 +133,13 @@ impl Bound for Steps {
 
 impl Steps {
     /// Each user's events that are steps, in the order of time.
-    fn events(&self, group: &Group<'_>) -> Result<Vec<Vec<(i64, Vec<usize>)>>, Failure> {
+    fn events(&self, group: &Group<'_>) -> Result<Vec<Events>, Failure> {
         let column: &ArrayRef = group.column(self.user);
         let (users, count) = codes(column)
             .ok_or_else(|| Failure::refused("users of this type can't be told apart"))?;
         let ticks = ticks(group.column(self.time))?;
         let names = group.texts(self.event)?;
-        let mut events: Vec<Vec<(i64, Vec<usize>)>> = vec![Vec::new(); count];
+        let mut events: Vec<Events> = vec![Vec::new(); count];
         for (row, user) in users.into_iter().enumerate() {
             if column.is_null(row) || ticks.is_null(row) || names.is_null(row) {
                 continue;

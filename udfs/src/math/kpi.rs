@@ -41,6 +41,9 @@ pub fn cohorts(users: &[usize], count: usize, periods: &[i64], most: Option<usiz
     found.into_iter().map(cohort).collect()
 }
 
+/// The events of one user: times, and which steps of a funnel each is.
+pub type Events = Vec<(i64, Vec<usize>)>;
+
 /// The times at which one user took the steps of a funnel, as many as were reached.
 ///
 /// `events` are times with the steps that the event is, in the order of time. A step counts after the one before it, and

@@ -161,7 +161,7 @@ mod tests {
     fn scaled_columns_share_their_variance() {
         let a: Vec<f64> = (0..20).map(|t| f64::from(t * 7 % 11)).collect();
         let b: Vec<f64> = (0..20).map(|t| 1e6 * f64::from(t * 3 % 13)).collect();
-        let c: Vec<f64> = (0..20).map(|t| f64::from(t)).collect();
+        let c: Vec<f64> = (0..20).map(f64::from).collect();
         let found = components(&[a, b, c], true).unwrap();
         assert!((found.variances.iter().sum::<f64>() - 3.0).abs() < 1e-12);
         for row in &found.loadings {

@@ -251,14 +251,15 @@ fn by_partial(
         moved[i] += step;
         stationary(&moved)
     };
-    for i in 0..short.len() {
-        gradient[i] = change(
+    let (of_short, of_long) = gradient.split_at_mut(short.len());
+    for (i, slope) in of_short.iter_mut().enumerate() {
+        *slope = change(
             product(&around(short, i, STEP), &far, period),
             product(&around(short, i, -STEP), &far, period),
         );
     }
-    for i in 0..long.len() {
-        gradient[short.len() + i] = change(
+    for (i, slope) in of_long.iter_mut().enumerate() {
+        *slope = change(
             product(&near, &around(long, i, STEP), period),
             product(&near, &around(long, i, -STEP), period),
         );
