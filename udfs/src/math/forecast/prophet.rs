@@ -257,6 +257,35 @@ mod tests {
         assert!(found.upper[9] - found.lower[9] > found.upper[0] - found.lower[0]);
     }
 
+    /// prophet 1.5.0 on M3-N2802 with dates a week apart, no seasons and an interval of 80 %; it draws its interval.
+    #[test]
+    fn a_trend_agrees_with_prophet() {
+        let text = include_str!("../../../../tests/data/forecast/train.csv");
+        let values: Vec<f64> = text
+            .lines()
+            .filter_map(|line| {
+                line.strip_prefix("M3-N2802,")?
+                    .rsplit(',')
+                    .next()?
+                    .parse()
+                    .ok()
+            })
+            .collect();
+        assert_eq!(values.len(), 53);
+        let found = forecast(&Request {
+            confidence_level: 0.8,
+            ..request(&values, 13)
+        })
+        .unwrap();
+        let near = |found: f64, expected: f64, off: f64| {
+            assert!((found - expected).abs() < off, "{found} is not {expected}");
+        };
+        near(found.mean[0], 1685.06, 4.0);
+        near(found.mean[12], 1536.53, 6.0);
+        near(found.lower[0], 1650.3, 8.0);
+        near(found.upper[12], 1594.2, 12.0);
+    }
+
     /// Holidays that lift the value by 30 lift the forecast by it.
     #[test]
     fn regressors_known_ahead_count() {
