@@ -29,6 +29,7 @@ mod isolation;
 mod keys;
 mod layers;
 mod limits;
+mod reference;
 mod serve;
 mod tls;
 mod types;

@@ -5,8 +5,9 @@
 //! pg         PostgreSQL's own functions, where the engine lacks them or answers differently
 //! function   scalar, aggregate and window functions with named arguments
 //! relation   the one mechanism behind every table function
-//! series, forecast, anomaly, stats, money, portfolio, risk, sentiment
+//! series, forecast, anomaly, stats, kpi, money, portfolio, risk, sentiment
 //!            …and the functions on both, one folder a topic
+//! reference  the manual: a page a function, with an example that a test runs
 //! math       the numbers: slices in, slices out
 //! ```
 //!
@@ -17,11 +18,13 @@ pub mod anomaly;
 pub mod error;
 pub mod forecast;
 mod function;
+mod kpi;
 mod listing;
 pub mod math;
 mod money;
 pub mod pg;
 pub mod portfolio;
+pub mod reference;
 pub mod relation;
 mod risk;
 mod sentiment;
@@ -43,7 +46,7 @@ use datafusion::physical_planner::ExtensionPlanner;
 use datafusion::sql::sqlparser::ast::VisitMut;
 
 pub use error::Error;
-use function::{AggregateSpec, Declaration, ScalarSpec};
+use function::{AggregateSpec, Declaration, ScalarSpec, WindowSpec};
 pub use listing::{Listed, ListedArgument, Shape, listing};
 use relation::{TableFunction, TableFunctionNode, TableFunctionPlanner, TableFunctions};
 
@@ -54,6 +57,8 @@ static TABLE_FUNCTIONS: LazyLock<TableFunctions> = LazyLock::new(|| {
     functions.extend(portfolio::table_functions());
     functions.extend(anomaly::tables());
     functions.extend(series::tables());
+    functions.extend(stats::tables());
+    functions.extend(kpi::tables());
     TableFunctions::new(functions)
 });
 
@@ -86,8 +91,7 @@ pub fn register_all(mut builder: SessionStateBuilder) -> SessionStateBuilder {
     aggregates.extend(self::aggregates().map(|spec| Arc::new(spec.udaf())));
     let windows = builder.window_functions().get_or_insert_default();
     windows.extend(pg::window_functions());
-    windows.extend(risk::windows().map(|spec| Arc::new(spec.udwf())));
-    windows.extend(money::windows().map(|spec| Arc::new(spec.udwf())));
+    windows.extend(self::windows().map(|spec| Arc::new(spec.udwf())));
     // The first planner that knows an operator decides, so PostgreSQL's come before the engine's.
     let planners = builder.expr_planners().get_or_insert_default();
     planners.splice(0..0, pg::expr_planners());
@@ -124,8 +128,7 @@ pub fn rewrite_calls(node: &mut impl VisitMut) -> error::Result<()> {
 /// The functions with named arguments, table functions excepted.
 fn declarations() -> impl Iterator<Item = &'static Declaration> {
     let aggregates = aggregates().map(|spec| &spec.declaration);
-    let windows = risk::windows().chain(money::windows());
-    let windows = windows.map(|spec| &spec.declaration);
+    let windows = windows().map(|spec| &spec.declaration);
     scalars()
         .map(|spec| &spec.declaration)
         .chain(aggregates)
@@ -137,6 +140,12 @@ fn aggregates() -> impl Iterator<Item = &'static AggregateSpec> {
         .chain(sentiment::aggregates())
         .chain(stats::aggregates())
         .chain(money::aggregates())
+}
+
+fn windows() -> impl Iterator<Item = &'static WindowSpec> {
+    risk::windows()
+        .chain(money::windows())
+        .chain(anomaly::windows())
 }
 
 fn scalars() -> impl Iterator<Item = &'static ScalarSpec> {

@@ -63,7 +63,7 @@ fn of_rows(declaration: &Declaration) -> Listed {
         kind: match declaration.role {
             Role::Scalar => 'f',
             Role::Aggregate | Role::OrderedAggregate => 'a',
-            Role::Window => 'w',
+            Role::Window | Role::Framed => 'w',
         },
         arguments: arguments.collect(),
         result: Some((declaration.returns)()),

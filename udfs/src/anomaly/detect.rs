@@ -500,6 +500,7 @@ impl Detector {
         let request = Request {
             values: &series.values,
             periods: self.periods(series),
+            regressors: &[],
             horizon,
             confidence_level: USUAL_PROBABILITY,
             model: self.model,

@@ -1,7 +1,8 @@
-//! Anomalies and changes of series: `detect_anomalies()`, `detect_changepoints()`.
+//! Anomalies and changes of series: `detect_anomalies()`, `detect_changepoints()`, and scores over windows.
 
 mod changepoints;
 mod detect;
+mod window;
 
 #[cfg(test)]
 mod tests;
@@ -9,6 +10,8 @@ mod tests;
 use std::sync::Arc;
 
 use crate::relation::TableFunction;
+
+pub(crate) use window::windows;
 
 /// The table functions.
 pub(crate) fn tables() -> Vec<Arc<dyn TableFunction>> {

@@ -125,3 +125,42 @@ async fn a_step_is_a_change() {
     let sql = "SELECT status FROM detect_changepoints((SELECT t, x FROM steps WHERE t = 1), timestamp_col => t, data_col => x)";
     assert_eq!(server.rows(sql).await, ["too few observations: 1 < 2"]);
 }
+
+/// By hand: 1, 2, 3, 4, 100 and their statistics; NULLs have no score and are not counted.
+#[tokio::test]
+async fn scores_over_windows_by_hand() {
+    let server = Server::after(
+        2,
+        "CREATE TABLE w AS SELECT * FROM (VALUES (1, 1.0), (2, 2.0), (3, 3.0), (4, NULL), (5, 4.0), (6, 100.0)) AS t(i, x)",
+    )
+    .await;
+    let sql = "SELECT i, round(anomaly_score_zscore(x) OVER w, 6), round(anomaly_score_mad(x) OVER w, 4), anomaly_score_iqr(x, k => 2) OVER w
+               FROM w WINDOW w AS (ORDER BY i ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) ORDER BY i";
+    let rows = server.rows(sql).await;
+    assert_eq!(rows[5], "6|1.788267|65.4265|24.0");
+    assert_eq!(rows[3], "4|||");
+    let sql = "SELECT i, anomaly_score_mad(x) OVER (ORDER BY i ROWS BETWEEN 4 PRECEDING AND 1 PRECEDING) FROM w ORDER BY i";
+    assert_eq!(
+        server.rows(sql).await,
+        ["1|", "2|", "3|", "4|", "5|1.349", "6|65.4265"]
+    );
+}
+
+/// Frames that move, grow and jump give what the same frame gives alone.
+#[tokio::test]
+async fn scores_follow_their_frames() {
+    let server = Server::after(2, WAVES).await;
+    for name in [
+        "anomaly_score_zscore",
+        "anomaly_score_mad",
+        "anomaly_score_iqr",
+    ] {
+        let sql = format!(
+            "SELECT count(*) FROM (SELECT t, {name}(x) OVER (ORDER BY t ROWS BETWEEN 20 PRECEDING AND CURRENT ROW) AS s FROM {PART}) AS a
+             JOIN (SELECT max(t) AS t, max(s) AS s FROM (SELECT o.t AS last, i.t, {name}(i.x) OVER (PARTITION BY o.t) AS s
+                   FROM {PART} AS o JOIN {PART} AS i ON i.t BETWEEN o.t - 20 AND o.t) AS q WHERE q.t = q.last GROUP BY last) AS b USING (t)
+             WHERE a.s = b.s OR a.s IS NULL AND b.s IS NULL"
+        );
+        assert_eq!(server.rows(&sql).await, ["72"], "{name}");
+    }
+}

@@ -5,6 +5,8 @@
 //! `initial_train_size` (`sliding`; without that option as much as the first fold has). Folds with less than
 //! `initial_train_size` to learn from, or less than two values, are left out.
 //!
+//! Regressors (`exog_cols`, `holidays`) count with their true values after the fold's end.
+//!
 //! `forecast_evaluate` answers one row a model: means over all forecast values; `mape` and `smape` per cent; `mase` and
 //! `rmsse` in units of each fold's training data's seasonal differences, averaged over folds; `bias` is forecast less
 //! actual; `coverage` the share of values within the bounds. `rank` 1 is the least `mase`. A model that fails in one
@@ -16,6 +18,7 @@ use datafusion::arrow::array::{ArrayRef, Float64Array, Int64Array, StringArray, 
 use datafusion::arrow::compute::take;
 use datafusion::arrow::datatypes::{DataType, Field};
 
+use super::regressors::{self, Regressors, Values};
 use super::{finite, model};
 use crate::error::{Error, Result};
 use crate::math::forecast::{MAX_HORIZON, Model, Request, forecast};
@@ -38,6 +41,8 @@ const ARGUMENTS: &[Argument] = &[
     series::TIMESTAMP,
     series::DATA,
     Argument::ids(),
+    regressors::EXOG,
+    regressors::HOLIDAYS,
     Argument::option("models", ValueType::Texts(Model::NAMES)),
     whole("horizon", 1, MAX_HORIZON as i64).or(Constant::Integer(10)),
     whole("n_folds", 1, MAX_FOLDS).or(Constant::Integer(5)),
@@ -84,6 +89,7 @@ struct Tester {
     time: ColumnRef,
     data: ColumnRef,
     rules: Rules,
+    regressors: Regressors,
     models: Vec<(String, Model)>,
     horizon: usize,
     folds: usize,
@@ -112,7 +118,7 @@ struct Bands {
 }
 
 impl Tester {
-    fn new(layout: &Layout, options: &Options) -> Result<Self> {
+    fn new(function: &str, layout: &Layout, options: &Options) -> Result<Self> {
         let names = match options.texts("models").as_slice() {
             [] => vec!["auto"],
             names => names.to_vec(),
@@ -135,6 +141,7 @@ impl Tester {
             time: layout.column("timestamp_col")?,
             data: layout.column("data_col")?,
             rules: series::rules(layout, options, OnGap::Interpolate)?,
+            regressors: Regressors::new(function, layout, false)?,
             models,
             horizon: options.count("horizon")?,
             folds: options.count("n_folds")?,
@@ -187,15 +194,17 @@ impl Tester {
         Ok(ends.iter().map(split).collect())
     }
 
-    fn outcomes(&self, series: &Series) -> Result<Vec<Outcome<'_>>, Failure> {
+    fn outcomes(&self, series: &Series, values: &Values) -> Result<Vec<Outcome<'_>>, Failure> {
         let splits = self.splits(series.values.len())?;
         let mut outcomes = Vec::with_capacity(splits.len() * self.models.len());
         for (name, model) in &self.models {
             for (fold, train, first) in &splits {
+                let horizon = (self.gap + self.horizon).min(MAX_HORIZON);
                 let request = Request {
                     values: &series.values[train.clone()],
                     periods: self.periods(series),
-                    horizon: (self.gap + self.horizon).min(MAX_HORIZON),
+                    regressors: &values.split(train.clone(), train.end, horizon),
+                    horizon,
                     confidence_level: self.level,
                     model: *model,
                     seed: self.seed,
@@ -246,7 +255,11 @@ impl TableFunction for Backtest {
     }
 
     fn bind(&self, layout: &Layout, options: &Options) -> Result<Arc<dyn Bound>> {
-        Ok(Arc::new(BoundBacktest(Tester::new(layout, options)?)))
+        Ok(Arc::new(BoundBacktest(Tester::new(
+            BACKTEST.name,
+            layout,
+            options,
+        )?)))
     }
 }
 
@@ -256,7 +269,8 @@ struct BoundBacktest(Tester);
 impl Bound for BoundBacktest {
     fn run_group(&self, group: &Group<'_>) -> Result<Output, Failure> {
         let series = self.0.series(group)?;
-        let outcomes = self.0.outcomes(&series)?;
+        let values = self.0.regressors.values(group, &series, 0)?;
+        let outcomes = self.0.outcomes(&series, &values)?;
         let times = series.times(series.values.len(), 0)?;
         let mut rows = Rows::default();
         for outcome in &outcomes {
@@ -354,7 +368,11 @@ impl TableFunction for Evaluate {
     }
 
     fn bind(&self, layout: &Layout, options: &Options) -> Result<Arc<dyn Bound>> {
-        Ok(Arc::new(BoundEvaluate(Tester::new(layout, options)?)))
+        Ok(Arc::new(BoundEvaluate(Tester::new(
+            EVALUATE.name,
+            layout,
+            options,
+        )?)))
     }
 }
 
@@ -371,7 +389,8 @@ struct Judged {
 impl Bound for BoundEvaluate {
     fn run_group(&self, group: &Group<'_>) -> Result<Output, Failure> {
         let series = self.0.series(group)?;
-        let outcomes = self.0.outcomes(&series)?;
+        let values = self.0.regressors.values(group, &series, 0)?;
+        let outcomes = self.0.outcomes(&series, &values)?;
         let period = self.0.periods(&series).first().copied().unwrap_or(1);
         let judged: Vec<Judged> = self
             .0

@@ -5,9 +5,11 @@
 //! BigQuery's AI.FORECAST.
 //!
 //! - Rows without a time are left out; a row without a value is a gap. NaN counts as no value.
+//! - Regressors known ahead: `exog_cols` with `future`, and `holidays`; see `regressors`.
 //! - With `output_history`, the observed series comes first: its value in `forecast_value`, no bounds.
 
 mod backtest;
+mod regressors;
 
 #[cfg(test)]
 mod tests;
@@ -20,10 +22,11 @@ use datafusion::arrow::datatypes::{DataType, Field};
 use crate::error::{Error, Result};
 use crate::math::forecast::{Forecast, MAX_HORIZON, Model, Request, forecast};
 use crate::relation::{
-    Argument, Bound, Class, ColumnRef, Constant, Failure, Group, Layout, Options, Output, Rows,
-    Signature, TableFunction, ValueType, Wanted,
+    Argument, Bound, ColumnRef, Constant, Failure, Group, Layout, Options, Output, Signature,
+    TableFunction, ValueType,
 };
 use crate::series::{self, OnGap, Rules, Series};
+use regressors::Regressors;
 
 static SIGNATURE: Signature = Signature {
     name: "forecast",
@@ -52,12 +55,9 @@ static SIGNATURE: Signature = Signature {
             },
         )
         .or(Constant::Number(0.95)),
-        Argument::columns("exog_cols", Class::Number),
-        Argument::relation(
-            "future",
-            Rows::Grouped,
-            Wanted::Like(&["timestamp_col", "exog_cols"]),
-        ),
+        regressors::EXOG,
+        regressors::FUTURE,
+        regressors::HOLIDAYS,
         Argument::option("on_gap", ValueType::Choice(&["interpolate", "error"]))
             .or(Constant::Text("interpolate")),
         series::ON_DUPLICATE,
@@ -74,9 +74,6 @@ pub(crate) fn tables() -> Vec<Arc<dyn TableFunction>> {
         Arc::new(backtest::Evaluate),
     ]
 }
-
-/// Models that are known by name and not built.
-const PLANNED_MODELS: &[&str] = &["prophet"];
 
 /// The table function `forecast`.
 #[derive(Debug, Default)]
@@ -103,14 +100,6 @@ impl TableFunction for ForecastFunction {
     }
 
     fn bind(&self, layout: &Layout, options: &Options) -> Result<Arc<dyn Bound>> {
-        if !layout.columns("exog_cols").is_empty() {
-            return Err(unsupported(
-                "argument \"exog_cols\" of function \"forecast\"",
-            ));
-        }
-        if layout.relations().len() > 1 {
-            return Err(unsupported("argument \"future\" of function \"forecast\""));
-        }
         let time = layout.column("timestamp_col")?;
         let on_gap = match options.text("on_gap")? {
             "error" => OnGap::Refuse,
@@ -121,6 +110,7 @@ impl TableFunction for ForecastFunction {
             time,
             data: layout.column("data_col")?,
             rules,
+            regressors: Regressors::new(SIGNATURE.name, layout, true)?,
             model: model(options.text("model")?)?,
             periods: series::periods(options),
             horizon: options.count("horizon")?,
@@ -136,6 +126,7 @@ struct BoundForecast {
     time: ColumnRef,
     data: ColumnRef,
     rules: Rules,
+    regressors: Regressors,
     model: Model,
     /// Empty: those of the frequency.
     periods: Vec<usize>,
@@ -156,9 +147,12 @@ impl Bound for BoundForecast {
             [] => series.default_periods(),
             given => given,
         };
+        let values = self.regressors.values(group, &series, self.horizon)?;
+        let n = series.values.len();
         let request = Request {
             values: &series.values,
             periods,
+            regressors: &values.split(0..n, n, self.horizon),
             horizon: self.horizon,
             confidence_level: self.confidence_level,
             model: self.model,
@@ -219,20 +213,9 @@ pub(crate) fn model(name: &str) -> Result<Model> {
     if let Some(model) = Model::parse(&name) {
         return Ok(model);
     }
-    if PLANNED_MODELS.contains(&name.as_str()) {
-        return Err(unsupported(&format!(
-            "model '{name}' of function \"forecast\""
-        )));
-    }
     Err(Error::InvalidValue {
         argument: "model".to_owned(),
         value: name,
         hint: format!("Allowed are: {}.", Model::NAMES.join(", ")),
     })
-}
-
-fn unsupported(feature: &str) -> Error {
-    Error::NotSupported {
-        feature: feature.to_owned(),
-    }
 }

@@ -289,15 +289,11 @@ async fn names_what_is_not_built_or_wrong() {
     for (arguments, message) in [
         (
             "exog_cols => units",
-            "argument \"exog_cols\" of function \"forecast\" is not supported",
+            "function \"forecast\" needs the argument \"future\"",
         ),
         (
             "future => (SELECT day, region FROM sales)",
-            "argument \"future\" of function \"forecast\" is not supported",
-        ),
-        (
-            "model => 'prophet'",
-            "model 'prophet' of function \"forecast\" is not supported",
+            "function \"forecast\" needs the argument \"exog_cols\"",
         ),
         (
             "model => 'nonsense'",
@@ -402,4 +398,63 @@ async fn sliding_windows_forget_the_past() {
     assert!(
         expanding[0].parse::<f64>().unwrap() > 20.0 && sliding[0].parse::<f64>().unwrap() < 2.0
     );
+}
+
+/// A price that lowers sales by two for each unit, and a holiday that adds 40, both known ahead.
+const SHOP: &str = "CREATE TABLE shop AS
+    SELECT g, DATE '2024-01-01' + i AS day, 1.0 * ((i * 7) % 5) AS price,
+           100 - 2.0 * ((i * 7) % 5) + 0.1 * ((i * 31) % 7) + CASE WHEN i IN (24, 55, 85, 105) THEN 40 ELSE 0 END AS units
+      FROM generate_series(0, 119) AS s(i), (VALUES ('a'), ('b')) AS g(g)";
+const DAYS: &str = "(SELECT 'fair' AS holiday, DATE '2024-01-01' + i AS day FROM (VALUES (24), (55), (85), (105)) AS f(i))";
+
+#[tokio::test]
+async fn regressors_and_holidays_are_known_ahead() {
+    let server = Server::after(2, SHOP).await;
+    for model in ["auto", "arima", "ets", "prophet"] {
+        let sql = format!(
+            "SELECT g, count(*), max(abs(forecast_value - units)) < 1.5, max(status)
+             FROM forecast((SELECT * FROM shop WHERE day < DATE '2024-04-10'), timestamp_col => day, data_col => units, id_cols => g,
+                  exog_cols => price, future => (SELECT g, day, price FROM shop WHERE day >= DATE '2024-04-10'),
+                  holidays => {DAYS}, horizon => 10, model => '{model}', seasonal_periods => 1) AS f
+             JOIN shop AS s USING (g) WHERE s.day = f.forecast_timestamp GROUP BY g ORDER BY g"
+        );
+        let rows = server.rows(&sql).await;
+        assert_eq!(rows, ["a|10|true|", "b|10|true|"], "{model}");
+    }
+}
+
+#[tokio::test]
+async fn a_step_ahead_without_its_regressor_is_refused() {
+    let server = Server::after(1, SHOP).await;
+    let sql = "SELECT status FROM forecast((SELECT * FROM shop WHERE g = 'a'), timestamp_col => day, data_col => units,
+               exog_cols => price, future => (SELECT DATE '2024-04-30' AS day, 1.0 AS price), horizon => 2, model => 'arima')";
+    assert_eq!(
+        server.rows(sql).await,
+        ["no value of \"price\" at 2024-05-01"]
+    );
+}
+
+#[tokio::test]
+async fn holidays_of_other_steps_than_days_mark_the_step_they_lie_in() {
+    let server = Server::new(1);
+    // Every December is 50 higher; the holiday lies inside the month.
+    let sql = "SELECT forecast_timestamp, forecast_value > 130 FROM forecast((
+                 SELECT TIMESTAMP '2015-01-01 00:00:00' + i * INTERVAL '1 month' AS at, 100.0 + CASE WHEN i % 12 = 11 THEN 50 ELSE 0 END + i % 3 AS x
+                 FROM generate_series(0, 58) AS s(i)), timestamp_col => at, data_col => x, horizon => 2, model => 'prophet',
+                 seasonal_periods => 1,
+                 holidays => (SELECT 'christmas' AS holiday, DATE '2015-12-25' + y * INTERVAL '1 year' AS day FROM generate_series(0, 9) AS s(y)))";
+    assert_eq!(
+        server.rows(sql).await,
+        ["2019-12-01T00:00:00|true", "2020-01-01T00:00:00|false"]
+    );
+}
+
+#[tokio::test]
+async fn a_backtest_knows_the_regressors() {
+    let server = Server::after(1, SHOP).await;
+    let sql = format!(
+        "SELECT mae < 1, status FROM forecast_evaluate((SELECT * FROM shop WHERE g = 'a'), timestamp_col => day, data_col => units,
+         exog_cols => price, holidays => {DAYS}, horizon => 5, n_folds => 3, models => 'arima', seasonal_periods => 1)"
+    );
+    assert_eq!(server.rows(&sql).await, ["true|"]);
 }

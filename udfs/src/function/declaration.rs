@@ -27,6 +27,8 @@ pub(crate) enum Role {
     OrderedAggregate,
     /// For each row of an ordered window.
     Window,
+    /// For each row beside those of its frame, in whatever window.
+    Framed,
 }
 
 /// One parameter.

@@ -22,7 +22,7 @@ pub(crate) use aggregate::{AggregateSpec, Fold, Rows, Work};
 pub(crate) use answer::{Answer, Shape};
 pub(crate) use declaration::{Declaration, Parameter, Role, Takes};
 pub(crate) use rewrite::rewrite;
-pub(crate) use window::{Compute, WindowSpec};
+pub(crate) use window::{Compute, Frame, OfPartition, WindowSpec};
 
 /// A function of single rows: PostgreSQL's mechanism computes it, here its arguments get their names and defaults.
 pub(crate) struct ScalarSpec {

@@ -255,7 +255,7 @@ fn check_order(call: &Function, declaration: &Declaration) -> Result<()> {
         None => call_order(call).is_some(),
     };
     match (declaration.role, &call.over) {
-        (Role::Window, None) => Err(Error::NoWindow {
+        (Role::Window | Role::Framed, None) => Err(Error::NoWindow {
             function: function(),
         }),
         (Role::Window | Role::OrderedAggregate, _) if !in_order => Err(Error::NoOrder {

@@ -2,7 +2,7 @@
 
 use arrow::datatypes::DataType;
 
-use crate::function::{Compute, Declaration, Parameter, Role, WindowSpec};
+use crate::function::{Compute, Declaration, OfPartition, Parameter, Role, WindowSpec};
 use crate::relation::{Constant, Options, ValueType};
 
 /// The window functions.
@@ -25,7 +25,7 @@ const fn rows_back(name: &'static str) -> Parameter {
 const fn window(
     name: &'static str,
     parameters: &'static [Parameter],
-    compute: Compute,
+    compute: OfPartition,
 ) -> WindowSpec {
     WindowSpec {
         declaration: Declaration {
@@ -34,7 +34,7 @@ const fn window(
             parameters,
             returns: || DataType::Float64,
         },
-        compute,
+        compute: Compute::Partition(compute),
     }
 }
 

@@ -2,7 +2,7 @@
 //! Rolling forms of the aggregates are the aggregates themselves with a frame.
 
 use super::float8;
-use crate::function::{Compute, Declaration, Parameter, Role, WindowSpec};
+use crate::function::{Compute, Declaration, OfPartition, Parameter, Role, WindowSpec};
 use crate::relation::{Constant, Options, ValueType};
 
 const PRICE: Parameter = Parameter::number("price");
@@ -57,7 +57,7 @@ pub(super) static ALL: &[WindowSpec] = &[
 const fn row_by_row(
     name: &'static str,
     parameters: &'static [Parameter],
-    compute: Compute,
+    compute: OfPartition,
 ) -> WindowSpec {
     WindowSpec {
         declaration: Declaration {
@@ -66,7 +66,7 @@ const fn row_by_row(
             parameters,
             returns: float8,
         },
-        compute,
+        compute: Compute::Partition(compute),
     }
 }
 

@@ -1,6 +1,7 @@
 //! From the rows of a group to one regular series, and from steps back to times of the column's type.
 //! It knows nothing of what is done with the series.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDateTime, Offset, TimeDelta, TimeZone};
@@ -10,7 +11,7 @@ use datafusion::arrow::compute::{CastOptions, cast, cast_with_options};
 use datafusion::arrow::datatypes::{DataType, Int64Type, TimeUnit};
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 
-use crate::math::calendar::{self, Frequency};
+use crate::math::calendar::{self, Frequency, Unit};
 use crate::relation::Failure;
 
 /// A series with gaps may become this long, or [`MAX_GROWTH`] times as long as it has rows.
@@ -147,6 +148,102 @@ impl Series {
             );
         }
         Ok(steps)
+    }
+
+    /// The values of a column at the steps of the series: means where there are several, lines where there is none.
+    pub(crate) fn beside(&self, times: &ArrayRef, values: &[f64]) -> Result<Vec<f64>, Failure> {
+        let first = self.grid.first().copied().ok_or_else(out_of_range)?;
+        let mut found = self.means(times, values, first, self.grid.len())?;
+        calendar::interpolate(&mut found);
+        Ok(found)
+    }
+
+    /// The values of a column of the same type at the steps after the last; NaN where there is none.
+    pub(crate) fn ahead(
+        &self,
+        times: &ArrayRef,
+        values: &[f64],
+        horizon: usize,
+    ) -> Result<Vec<f64>, Failure> {
+        let last = self.grid.last().copied().ok_or_else(out_of_range)?;
+        let mut found = self.means(times, values, last, horizon + 1)?;
+        Ok(found.split_off(1))
+    }
+
+    /// The means of values at each of so many steps from a time on; NaN where there is none.
+    fn means(
+        &self,
+        times: &ArrayRef,
+        values: &[f64],
+        from: i64,
+        length: usize,
+    ) -> Result<Vec<f64>, Failure> {
+        let (mut sums, mut counts) = (vec![0.0; length], vec![0.0; length]);
+        let ticks = self.clock.ticks(times)?;
+        for (tick, value) in ticks.iter().zip(values).filter(|(_, v)| !v.is_nan()) {
+            let Some(tick) = tick else { continue };
+            let place = self.step.place(from, self.clock.wall_time(tick)?);
+            let place = place.and_then(|place| usize::try_from(place).ok());
+            if let Some(place) = place.filter(|place| *place < length) {
+                sums[place] += value;
+                counts[place] += 1.0;
+            }
+        }
+        Ok(sums.iter().zip(&counts).map(|(sum, n)| sum / n).collect())
+    }
+
+    /// The steps, of the series and of those ahead, that a day lies in or that lie in it: the day of a wall time and
+    /// `offset` days on.
+    pub(crate) fn steps_of_day(
+        &self,
+        wall: i64,
+        offset: i64,
+        horizon: usize,
+    ) -> Result<Range<usize>, Failure> {
+        let start = wall.div_euclid(MICROS_PER_DAY) + offset;
+        let start = start.checked_mul(MICROS_PER_DAY).ok_or_else(out_of_range)?;
+        let end = start.saturating_add(MICROS_PER_DAY);
+        let last = self.grid.last().copied().ok_or_else(out_of_range)?;
+        let n = self.grid.len();
+        let ahead = |steps: usize| self.step.after(last, steps).unwrap_or(i64::MAX);
+        let before = |limit: i64| {
+            let past = self.grid.partition_point(|time| *time < limit);
+            let beyond = (1..=horizon + 1).take_while(|steps| ahead(*steps) < limit);
+            if past < n { past } else { n + beyond.count() }
+        };
+        let within = before(start)..before(end);
+        let all = n + horizon;
+        let limited = |steps: Range<usize>| steps.start.min(all)..steps.end.min(all);
+        Ok(match &self.step {
+            Step::Calendar(frequency) if self.step_is_longer_than_a_day(*frequency) => {
+                // Month ends close their step, other times begin it.
+                let step = if frequency.is_month_end() {
+                    within.start
+                } else {
+                    within.end.wrapping_sub(1)
+                };
+                if step < all { step..step + 1 } else { 0..0 }
+            }
+            _ => limited(within),
+        })
+    }
+
+    fn step_is_longer_than_a_day(&self, frequency: Frequency) -> bool {
+        let first = self.grid.first().copied().unwrap_or_default();
+        frequency.unit() != Unit::BusinessDay
+            && frequency.next(first, 1).saturating_sub(first) > MICROS_PER_DAY
+    }
+
+    /// The time of a step, of the series or ahead, in words.
+    pub(crate) fn time_text(&self, step: usize) -> Result<String, Failure> {
+        let tick = match self.grid.get(step) {
+            Some(tick) => Some(*tick),
+            None => {
+                let last = self.grid.last().copied().ok_or_else(out_of_range)?;
+                self.step.after(last, step + 1 - self.grid.len())
+            }
+        };
+        self.clock.text(tick.ok_or_else(out_of_range)?)
     }
 
     /// The times of the first `history` values and of as many steps after the last as `horizon` says.

@@ -65,7 +65,7 @@ pub(super) fn ascending(rows: &Rows, parameter: usize) -> Vec<f64> {
 }
 
 /// For each row the place of its value among the distinct ones, ascending, and how many there are.
-pub(super) fn codes(column: &ArrayRef) -> Option<(Vec<usize>, usize)> {
+pub(crate) fn codes(column: &ArrayRef) -> Option<(Vec<usize>, usize)> {
     let field = SortField::new(column.data_type().clone());
     let converter = RowConverter::new(vec![field]).ok()?;
     let rows = converter

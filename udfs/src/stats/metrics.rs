@@ -8,12 +8,13 @@
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::Float64Type;
 
-use super::answers::over_rows;
-use super::count;
+use super::answers::{TEST, over_rows, test};
 use super::summed::{Summed, over_sums};
+use super::{ALTERNATIVE, alternative, count};
 use crate::function::{AggregateSpec, Answer, Parameter, Rows, Shape};
 use crate::math::exact::Twofold;
 use crate::math::metrics;
+use crate::math::stats::accuracy::diebold_mariano;
 use crate::relation::{Class, Constant, Options, ValueType};
 
 const ACTUAL: Parameter = Parameter::number("actual");
@@ -67,6 +68,29 @@ pub(super) static ALL: &[AggregateSpec] = &[
         NUMBER,
         pinball
     ),
+    // Whether the first forecast loses more than the second (positive), with losses |error|^power.
+    over_rows!(
+        "diebold_mariano",
+        OrderedAggregate,
+        &[
+            ACTUAL,
+            Parameter::number("predicted_1"),
+            Parameter::number("predicted_2"),
+            count("horizon", 1, 10_000).or(Constant::Integer(1)),
+            Parameter::option(
+                "power",
+                ValueType::Number {
+                    min: 0.0,
+                    max: 100.0,
+                    closed: false
+                }
+            )
+            .or(Constant::Number(2.0)),
+            ALTERNATIVE
+        ],
+        TEST,
+        compared
+    ),
     over_rows!("mase", OrderedAggregate, SCALED, NUMBER, |rows, options| {
         scaled(rows, options, metrics::mase)
     }),
@@ -78,6 +102,23 @@ pub(super) static ALL: &[AggregateSpec] = &[
         |rows, options| { scaled(rows, options, metrics::rmsse) }
     ),
 ];
+
+fn compared(rows: &Rows, options: &Options) -> Option<Answer> {
+    let actual = rows.numbers(0);
+    let errors = |predicted: usize| -> Vec<f64> {
+        let pairs = actual.iter().zip(rows.numbers(predicted));
+        pairs
+            .map(|(actual, predicted)| actual - predicted)
+            .collect()
+    };
+    test(diebold_mariano(
+        &errors(1),
+        &errors(2),
+        options.count("horizon").ok()?,
+        options.number("power").ok()?,
+        alternative(options)?,
+    ))
+}
 
 fn mean_of(n: usize, sum: Twofold) -> f64 {
     sum.value() / n as f64

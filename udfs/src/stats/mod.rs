@@ -1,4 +1,5 @@
-//! Statistics as aggregates: tests of hypotheses, correlations, descriptions of samples, measures of forecasts.
+//! Statistics as aggregates: tests of hypotheses, correlations, descriptions of samples, measures of forecasts; and
+//! regressions, clusters and components of relations.
 //!
 //! A test answers a record, such as `(ttest_1samp(x, mu => 4)).p_value` or `SELECT (t).* FROM (SELECT ttest_1samp(x) AS t …)`.
 //! NULLs are left out: rows in which one of the values is NULL, or with two samples in two columns the value alone.
@@ -8,10 +9,14 @@
 //! statsmodels 0.15.
 
 mod answers;
+mod clusters;
+mod components;
 mod correlation;
 mod describe;
 mod groups;
 mod metrics;
+mod points;
+mod regress;
 mod regression;
 mod samples;
 mod series;
@@ -19,13 +24,28 @@ mod summed;
 mod tables;
 
 #[cfg(test)]
+mod relation_tests;
+#[cfg(test)]
 mod tests;
 
-pub(crate) use answers::{answer, over_rows};
+pub(crate) use answers::{answer, codes, over_rows};
+
+use std::sync::Arc;
 
 use crate::function::{AggregateSpec, Parameter};
 use crate::math::stats::Alternative;
-use crate::relation::{Constant, Options, ValueType};
+use crate::relation::{Constant, Options, TableFunction, ValueType};
+
+/// The table functions.
+pub(crate) fn tables() -> Vec<Arc<dyn TableFunction>> {
+    vec![
+        Arc::new(regress::Regress),
+        Arc::new(clusters::KMeans),
+        Arc::new(clusters::KMeansCenters),
+        Arc::new(components::Pca),
+        Arc::new(components::PcaScores),
+    ]
+}
 
 /// The aggregates.
 pub(crate) fn aggregates() -> impl Iterator<Item = &'static AggregateSpec> {

@@ -2,6 +2,7 @@
 
 mod esd;
 mod forest;
+mod moving;
 mod scale;
 
 #[cfg(test)]
@@ -9,6 +10,7 @@ mod tests;
 
 pub use esd::{Esd, generalized_esd};
 pub use forest::Forest;
+pub use moving::{MovingMoments, Ordered};
 pub use scale::{Scale, ScaleKind};
 
 /// One scored value.

@@ -9,9 +9,9 @@ use crate::math::stats::{is_constant, mean, squares};
 /// units of their standard deviation.
 const MEDIAN_OF_NORMAL: f64 = 0.674_489_750_196_081_7;
 /// The same as Iglewicz and Hoaglin (1993) print it, which everybody's modified z-score has.
-const PRINTED: f64 = 0.6745;
+pub(super) const PRINTED: f64 = 0.6745;
 /// The mean absolute deviation of normal values, likewise: √(2/π).
-const MEAN_OF_NORMAL: f64 = 0.797_884_560_802_865_4;
+pub(super) const MEAN_OF_NORMAL: f64 = 0.797_884_560_802_865_4;
 
 /// How centre and spread are measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

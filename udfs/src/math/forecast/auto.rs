@@ -1,17 +1,25 @@
-//! The automatic model: a combination of methods with intervals calibrated on the series' own past.
+//! The automatic model: a combination of methods, weighted and with intervals calibrated on the series' own past.
 //!
-//! The combination is in `ensemble`. Its intervals are those of the models, widened or narrowed by what
-//! forecasts from earlier origins of the same series have missed.
+//! The members are in `ensemble`. They forecast from earlier origins of the same series; how far they were off there gives
+//! their weights, and how far the combination was off there gives its intervals.
 
-use super::ensemble::Ensemble;
-use super::interval::student_quantile;
+use super::ensemble::{Ensemble, MEMBERS, Outlook, Outlooks, Weights, combined};
+use super::interval::{normal_quantile, student_quantile};
 use super::{Forecast, Request};
+use statrs::function::gamma::gamma;
 
-/// Earlier origins that are forecast for calibration.
+/// Earlier origins that are forecast.
 const MAX_ORIGINS: usize = 24;
-/// Observations that calibration leaves for the first of the earlier fits.
+/// Observations that are left for the first of the earlier fits.
 const MIN_HISTORY: usize = 10;
-/// How much wider than the models say intervals are where no past tells, and how many origins that is worth.
+/// Up to so many observations the forms are chosen anew at each origin; beyond, only their parameters are fitted.
+const SHORT: usize = 40;
+/// Members weigh as the inverse squares of their mean absolute errors.
+const WEIGHT_POWER: i32 = -2;
+/// How many origins equal weights are worth.
+const EQUAL_ORIGINS: f64 = 4.0;
+/// How much wider than the models say intervals of 95 % are where no past tells, and how many origins that is worth;
+/// nearer quantiles have a lower power of the factor.
 const PRIOR_FACTOR: f64 = 1.5;
 const PRIOR_ORIGINS: f64 = 4.0;
 /// Calibrated steps borrow from those up to this many times nearer or farther.
@@ -19,21 +27,24 @@ const NEIGHBOURHOOD: f64 = 2.0;
 
 /// Forecasts by the combination; `None` where no member can be fitted.
 ///
-/// The interval of step j is mean ± t σ_j √s_j: σ_j is the members' median deviation, s_j the mean square of
-/// past errors in units of the deviations expected for them, pulled towards 1.5², t Student's quantile with
-/// as many degrees of freedom as origins and prior are worth.
+/// The interval of step j is mean ± t σ_j s_j: σ_j is the members' mean deviation and s_j the size of past errors in units
+/// of the deviations expected for them, pulled towards a prior; t is the normal quantile, widened towards Student's with as
+/// many degrees of freedom as origins and prior are worth. The size is a power mean over steps near j, of a power that grows
+/// with the level: heavy tails move far quantiles more than near ones, and the mean square more than lower means.
 /// A split-conformal scheme (Vovk, Gammerman and Shafer 2005) with normalised scores, whose empirical quantile
 /// is replaced by a scale estimate because a series has few independent past forecasts.
 pub(super) fn forecast(request: &Request<'_>, periods: &[usize]) -> Option<Forecast> {
     let ensemble = Ensemble::fit(request.values, periods)?;
-    let outlook = ensemble.outlook(request.horizon, request.seed);
-    let past = PastErrors::collect(&ensemble, request, periods);
+    let past = Past::collect(&ensemble, request, periods);
+    let weights = past.weights(None);
+    let outlook = combined(&ensemble.outlooks(request.horizon, request.seed), &weights);
+    let scores = Scores::of(&past, request);
     let (mut lower, mut upper) = (
         Vec::with_capacity(request.horizon),
         Vec::with_capacity(request.horizon),
     );
     for ((step, mean), deviation) in outlook.mean.iter().enumerate().zip(&outlook.deviation) {
-        let reach = deviation * past.factor(step, request.confidence_level);
+        let reach = deviation * scores.factor(step);
         lower.push(mean - reach);
         upper.push(mean + reach);
     }
@@ -42,67 +53,175 @@ pub(super) fn forecast(request: &Request<'_>, periods: &[usize]) -> Option<Forec
         mean: outlook.mean,
         lower,
         upper,
-        fitted: ensemble.fitted(),
+        fitted: ensemble.fitted(&weights),
         model,
     })
 }
 
-/// Squared errors of forecasts from earlier origins, in units of the variances that were expected there.
-struct PastErrors {
-    /// Running totals over the steps ahead: entry j covers the steps before j.
-    squares: Vec<f64>,
-    counts: Vec<f64>,
+/// What the members forecast from earlier origins, and what came.
+struct Past<'a> {
+    origins: Vec<Origin<'a>>,
+    /// Sums of the members' absolute errors over origins that all members have.
+    totals: Weights,
+    counted: f64,
 }
 
-impl PastErrors {
-    fn collect(ensemble: &Ensemble, request: &Request<'_>, periods: &[usize]) -> Self {
+struct Origin<'a> {
+    members: Outlooks,
+    /// The members' sums of absolute errors; none where one of them could not be fitted.
+    errors: Option<Weights>,
+    future: &'a [f64],
+}
+
+impl<'a> Past<'a> {
+    fn collect(ensemble: &Ensemble, request: &Request<'a>, periods: &[usize]) -> Self {
         let values = request.values;
         let longest = periods.last().copied().unwrap_or(1);
         let least = MIN_HISTORY.max(2 * longest + 3).max(values.len() / 2);
         let room = values.len().saturating_sub(least);
         let stride = (room / MAX_ORIGINS).clamp(1, request.horizon.max(1));
-        let mut squares = vec![0.0; request.horizon + 1];
-        let mut counts = vec![0.0; request.horizon + 1];
+        let here = ensemble.outlooks(1, request.seed);
+        let mut past = Self {
+            origins: Vec::new(),
+            totals: [0.0; MEMBERS],
+            counted: 0.0,
+        };
         for back in (1..=MAX_ORIGINS)
             .map(|k| k * stride)
             .take_while(|back| *back <= room)
         {
             let (known, future) = values.split_at(values.len() - back);
-            let Some(earlier) = ensemble.refit(known, periods) else {
+            // A short series would tell the forms of its later part to its earlier one.
+            let earlier = if known.len() <= SHORT {
+                Ensemble::fit(known, periods)
+            } else {
+                ensemble.refit(known, periods)
+            };
+            let Some(earlier) = earlier else {
                 continue;
             };
-            let outlook = earlier.outlook(request.horizon.min(future.len()), request.seed);
-            for (step, (mean, deviation)) in outlook.mean.iter().zip(&outlook.deviation).enumerate()
-            {
-                let ratio = (future[step] - mean) / deviation;
+            let members = earlier.outlooks(request.horizon.min(back), request.seed);
+            let same = members
+                .iter()
+                .zip(&here)
+                .all(|(a, b)| a.is_some() == b.is_some());
+            let errors = same.then(|| members.each_ref().map(|member| missed(member, future)));
+            if let Some(errors) = &errors {
+                past.totals
+                    .iter_mut()
+                    .zip(errors)
+                    .for_each(|(t, e)| *t += e);
+                past.counted += 1.0;
+            }
+            past.origins.push(Origin {
+                members,
+                errors,
+                future,
+            });
+        }
+        past
+    }
+
+    /// The members' weights by their errors, without those of one origin where that one is to be judged.
+    fn weights(&self, without: Option<&Origin<'_>>) -> Weights {
+        let own = without.and_then(|origin| origin.errors);
+        let count = self.counted - if own.is_some() { 1.0 } else { 0.0 };
+        let own = own.unwrap_or([0.0; MEMBERS]);
+        let mut errors = self.totals;
+        errors.iter_mut().zip(own).for_each(|(e, own)| *e -= own);
+        let present: Vec<f64> = errors.iter().copied().filter(|e| e.is_finite()).collect();
+        let least = present.iter().copied().fold(f64::INFINITY, f64::min);
+        // Errors of nothing but rounding tell nothing.
+        if count < 1.0 || least <= 1e-9 * present.iter().sum::<f64>() {
+            return [1.0; MEMBERS];
+        }
+        let powers = errors.map(|e| {
+            if e.is_finite() {
+                (e / least).powi(WEIGHT_POWER)
+            } else {
+                0.0
+            }
+        });
+        let mean = powers.iter().sum::<f64>() / present.len() as f64;
+        let trust = count / (count + EQUAL_ORIGINS);
+        powers.map(|power| trust * power / mean + (1.0 - trust))
+    }
+}
+
+/// A member's sum of absolute errors; NaN for one that is not there.
+fn missed(member: &Option<Outlook>, future: &[f64]) -> f64 {
+    member.as_ref().map_or(f64::NAN, |member| {
+        let pairs = member.mean.iter().zip(future);
+        pairs.map(|(mean, y)| (y - mean).abs()).sum()
+    })
+}
+
+/// Powers of the combination's errors from earlier origins, in units of the deviations that were expected there.
+struct Scores {
+    power: f64,
+    /// The mean of that power of a standard normal number.
+    of_normal: f64,
+    level: f64,
+    /// Running totals over the steps ahead: entry j covers the steps before j.
+    sums: Vec<f64>,
+    counts: Vec<f64>,
+}
+
+impl Scores {
+    fn of(past: &Past<'_>, request: &Request<'_>) -> Self {
+        let level = request.confidence_level;
+        // One half at 80 %, two at 95 %.
+        let power = (0.5 + 1.5 * (level - 0.8) / 0.15).clamp(0.5, 3.0);
+        let half_power = 2f64.powf(power / 2.0);
+        let mut scores = Self {
+            power,
+            of_normal: half_power * gamma((power + 1.0) / 2.0) / std::f64::consts::PI.sqrt(),
+            level,
+            sums: vec![0.0; request.horizon + 1],
+            counts: vec![0.0; request.horizon + 1],
+        };
+        for origin in &past.origins {
+            let outlook = combined(&origin.members, &past.weights(Some(origin)));
+            let each = outlook
+                .mean
+                .iter()
+                .zip(&outlook.deviation)
+                .zip(origin.future);
+            for (step, ((mean, deviation), y)) in each.enumerate() {
+                let ratio = ((y - mean) / deviation).abs().powf(power);
                 if ratio.is_finite() {
-                    squares[step + 1] += ratio * ratio;
-                    counts[step + 1] += 1.0;
+                    scores.sums[step + 1] += ratio;
+                    scores.counts[step + 1] += 1.0;
                 }
             }
         }
         for step in 0..request.horizon {
-            squares[step + 1] += squares[step];
-            counts[step + 1] += counts[step];
+            scores.sums[step + 1] += scores.sums[step];
+            scores.counts[step + 1] += scores.counts[step];
         }
-        Self { squares, counts }
+        scores
     }
 
     /// The half-width of the interval at `step` (from 0) in units of the models' deviation.
-    fn factor(&self, step: usize, level: f64) -> f64 {
+    fn factor(&self, step: usize) -> f64 {
         let ahead = (step + 1) as f64;
         let from = (ahead / NEIGHBOURHOOD).ceil() as usize - 1;
         let to = ((ahead * NEIGHBOURHOOD).floor() as usize).min(self.counts.len() - 1);
         let count = self.counts[to] - self.counts[from];
-        let square = if count > 0.0 {
-            (self.squares[to] - self.squares[from]) / count
+        let mean = if count > 0.0 {
+            (self.sums[to] - self.sums[from]) / count
         } else {
             0.0
         };
         // Errors of neighbouring steps of one origin move together and count once.
         let origins = count / (to - from) as f64;
         let worth = PRIOR_ORIGINS + origins;
-        let scale = (PRIOR_ORIGINS * PRIOR_FACTOR * PRIOR_FACTOR + origins * square) / worth;
-        student_quantile(0.5 + level / 2.0, worth) * scale.sqrt()
+        let prior = PRIOR_FACTOR.powf(0.5 * self.power * self.power) * self.of_normal;
+        let blended = (PRIOR_ORIGINS * prior + origins * mean) / worth;
+        let size = (blended / self.of_normal).powf(1.0 / self.power);
+        let half = 0.5 + self.level / 2.0;
+        // How much the size itself may be off matters to far quantiles above all.
+        let (normal, student) = (normal_quantile(half), student_quantile(half, worth));
+        size * normal * (student / normal).powf(0.5 * self.power)
     }
 }

@@ -13,6 +13,8 @@ mod ensemble;
 pub mod ets;
 mod interval;
 pub mod mstl;
+mod prophet;
+mod regressors;
 mod simple;
 pub mod theta;
 
@@ -34,6 +36,8 @@ pub struct Request<'a> {
     pub values: &'a [f64],
     /// Season lengths in steps; empty or 1 for none. Those that do not fit into the series twice are ignored.
     pub periods: &'a [usize],
+    /// Columns that are known ahead.
+    pub regressors: &'a [Regressor<'a>],
     /// Steps ahead, from 1 to [`MAX_HORIZON`].
     pub horizon: usize,
     /// The probability of the central interval, strictly between 0 and 1.
@@ -42,6 +46,15 @@ pub struct Request<'a> {
     pub model: Model,
     /// What simulated intervals depend on.
     pub seed: u64,
+}
+
+/// A column that explains the series and is known ahead.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Regressor<'a> {
+    /// One value for each of the series.
+    pub past: &'a [f64],
+    /// One value for each step ahead.
+    pub future: &'a [f64],
 }
 
 /// A forecast in the units of the series.
@@ -89,13 +102,30 @@ pub fn forecast(request: &Request<'_>) -> Result<Forecast, Refusal> {
         .map(|y| y / scale)
         .collect();
     let periods = usable_periods(request.periods, scaled.len());
-    let mut found = run(
-        &Request {
-            values: &scaled,
-            ..*request
-        },
-        &periods,
-    )?;
+    let regressors: Vec<Regressor<'_>> = request
+        .regressors
+        .iter()
+        .map(|regressor| Regressor {
+            past: &regressor.past[skipped..],
+            future: regressor.future,
+        })
+        .collect();
+    let scaled_request = Request {
+        values: &scaled,
+        regressors: &regressors,
+        ..*request
+    };
+    // That model has a place for regressors; from under others they are taken out first.
+    let mut found = if regressors.is_empty() || request.model == Model::Prophet {
+        run(&scaled_request, &periods)?
+    } else {
+        regressors::forecast(&scaled_request, &periods, |rest| {
+            if rest.values.iter().all(|y| *y == rest.values[0]) {
+                return Ok(constant(rest));
+            }
+            run(rest, &periods)
+        })?
+    };
     for values in [
         &mut found.mean,
         &mut found.lower,
@@ -136,6 +166,11 @@ fn check(request: &Request<'_>) -> Result<(), Refusal> {
     }
     if !request.values.iter().all(|y| y.is_finite()) {
         return Err(Refusal::NotFinite);
+    }
+    let fits = |r: &Regressor<'_>| r.past.len() == got && r.future.len() >= request.horizon;
+    let finite = |r: &Regressor<'_>| r.past.iter().chain(r.future).all(|x| x.is_finite());
+    if !request.regressors.iter().all(|r| fits(r) && finite(r)) {
+        return Err(Refusal::RegressorsIncomplete);
     }
     Ok(())
 }
@@ -179,6 +214,7 @@ fn run(request: &Request<'_>, periods: &[usize]) -> Result<Forecast, Refusal> {
         Model::ThetaDynamic => theta(values, periods, horizon, &[Kind::Dynamic])?,
         Model::Arima => arima(values, periods, horizon)?,
         Model::Mstl => decomposed(request, periods)?,
+        Model::Prophet => prophet::forecast(request, periods)?,
         Model::SeasonalNaive => {
             simple::seasonal_naive(values, one_season(request, periods)?, horizon)
         }
@@ -283,20 +319,33 @@ fn theta(
         name: fitted.name(),
     };
     Ok(match parts {
-        Some(parts) => plain.with_season(&parts),
+        Some(parts) => plain.with_season(&parts, 0),
         None => plain,
     })
 }
 
-/// ARIMA on the series, or on what decomposition leaves where there is a season.
+/// Seasonal ARIMA on the series; of several seasons all but the shortest are taken out by decomposition, and that one as
+/// well where it is very long.
 fn arima(values: &[f64], periods: &[usize], horizon: usize) -> Result<Prediction, Refusal> {
     let (got, need) = (values.len(), arima::MIN_OBSERVATIONS);
     if got < need {
         return Err(Refusal::TooFewObservations { got, need });
     }
-    let parts = mstl::decompose(values, periods);
-    let adjusted = parts.as_ref().map(mstl::Decomposition::adjusted);
-    let fitted = arima::select(adjusted.as_deref().unwrap_or(values)).ok_or(Refusal::NoFit)?;
+    let shortest = periods.first().copied().unwrap_or(1);
+    let kept = usize::from(shortest <= arima::MAX_SEASON);
+    let parts = if periods.len() > kept {
+        mstl::decompose(values, periods)
+    } else {
+        None
+    };
+    let mut rest = values.to_vec();
+    if let Some(parts) = &parts {
+        rest.iter_mut()
+            .enumerate()
+            .for_each(|(t, y)| *y -= parts.season_at(t, kept));
+    }
+    let period = if kept == 1 { shortest } else { 1 };
+    let fitted = arima::select(&rest, period).ok_or(Refusal::NoFit)?;
     let plain = Prediction {
         mean: fitted.mean(horizon),
         deviation: fitted.deviation(horizon),
@@ -304,7 +353,7 @@ fn arima(values: &[f64], periods: &[usize], horizon: usize) -> Result<Prediction
         name: fitted.name(),
     };
     Ok(match parts {
-        Some(parts) => plain.with_season(&parts),
+        Some(parts) => plain.with_season(&parts, kept),
         None => plain,
     })
 }
@@ -363,14 +412,14 @@ struct Prediction {
 }
 
 impl Prediction {
-    /// Adds the seasons of a decomposition to a forecast of the adjusted series.
-    fn with_season(mut self, parts: &mstl::Decomposition) -> Self {
-        let season = parts.season_ahead(self.mean.len(), 0);
+    /// Adds the seasons of a decomposition but the `skipped` shortest to a forecast of the series without them.
+    fn with_season(mut self, parts: &mstl::Decomposition, skipped: usize) -> Self {
+        let season = parts.season_ahead(self.mean.len(), skipped);
         self.mean.iter_mut().zip(season).for_each(|(m, s)| *m += s);
         self.fitted
             .iter_mut()
             .enumerate()
-            .for_each(|(t, f)| *f += parts.season_at(t, 0));
+            .for_each(|(t, f)| *f += parts.season_at(t, skipped));
         self.name = format!("{} + {}", parts.name(), self.name);
         self
     }

@@ -15,10 +15,12 @@ pub enum Model {
     ThetaOptimised,
     /// The Theta model with estimated weight and running trend.
     ThetaDynamic,
-    /// ARIMA, its orders chosen by AICc, on what loess leaves where there is a season.
+    /// Seasonal ARIMA, its orders chosen by AICc.
     Arima,
     /// Loess decomposition by several seasons, the rest by ETS.
     Mstl,
+    /// A regression on a trend that changes, on seasons and on regressors.
+    Prophet,
     /// The last cycle again.
     SeasonalNaive,
     /// The last value again.
@@ -52,6 +54,7 @@ impl Model {
         "theta_dynamic",
         "arima",
         "mstl",
+        "prophet",
         "seasonal_naive",
         "naive",
         "drift",
@@ -74,6 +77,7 @@ impl Model {
         Model::ThetaDynamic,
         Model::Arima,
         Model::Mstl,
+        Model::Prophet,
         Model::SeasonalNaive,
         Model::Naive,
         Model::Drift,
@@ -105,6 +109,7 @@ impl Model {
             | Model::ThetaDynamic
             | Model::Arima
             | Model::Mstl
+            | Model::Prophet
             | Model::Ses
             | Model::Holt
             | Model::HoltWinters => true,

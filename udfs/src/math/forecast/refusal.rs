@@ -30,6 +30,8 @@ pub enum Refusal {
     NoSeason,
     /// The model is meant for demand, which is never negative.
     NegativeValues,
+    /// A regressor has no finite value at some step of the series or ahead.
+    RegressorsIncomplete,
     /// No parameters give finite forecasts.
     NoFit,
 }
@@ -52,6 +54,12 @@ impl fmt::Display for Refusal {
             }
             Refusal::NoSeason => write!(f, "model needs a seasonal period above 1"),
             Refusal::NegativeValues => write!(f, "model needs values that are not negative"),
+            Refusal::RegressorsIncomplete => {
+                write!(
+                    f,
+                    "a regressor has no value at some step of the series or ahead"
+                )
+            }
             Refusal::NoFit => write!(f, "no model could be fitted"),
         }
     }

@@ -40,6 +40,7 @@ fn request(values: &[f64], model: Model) -> Request<'_> {
     Request {
         values,
         periods: &[],
+        regressors: &[],
         horizon: 6,
         confidence_level: 0.95,
         model,

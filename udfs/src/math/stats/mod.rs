@@ -4,6 +4,7 @@
 //! p-values are computed from the tail itself, never as one minus the rest, so small ones keep their digits.
 //! Reference values in the tests are scipy's and statsmodels'.
 
+pub mod accuracy;
 pub mod association;
 pub mod describe;
 pub mod distribution;

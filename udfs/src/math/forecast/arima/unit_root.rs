@@ -1,4 +1,6 @@
-//! How often a series has to be differenced before its level looks constant.
+//! How often a series has to be differenced before its level and its season look constant.
+
+use super::super::mstl;
 
 /// The 5 % point of the KPSS statistic for a constant level (Kwiatkowski et al. 1992, table 1).
 const LIMIT: f64 = 0.463;
@@ -16,8 +18,54 @@ pub(super) fn differences(values: &[f64]) -> usize {
 }
 
 /// The changes from each value to the next.
-pub(super) fn difference(values: &[f64]) -> Vec<f64> {
-    values.windows(2).map(|pair| pair[1] - pair[0]).collect()
+fn difference(values: &[f64]) -> Vec<f64> {
+    changes(values, 1)
+}
+
+/// Values less those `lag` steps before.
+fn changes(values: &[f64], lag: usize) -> Vec<f64> {
+    let later = values.get(lag..).unwrap_or_default();
+    later
+        .iter()
+        .zip(values)
+        .map(|(y, before)| y - before)
+        .collect()
+}
+
+/// The series differenced over seasons first, then from step to step.
+pub(super) fn differenced(values: &[f64], d: usize, seasonal_d: usize, period: usize) -> Vec<f64> {
+    let mut left = values.to_vec();
+    (0..seasonal_d).for_each(|_| left = changes(&left, period));
+    (0..d).for_each(|_| left = difference(&left));
+    left
+}
+
+/// From this strength on a season is differenced.
+const STRONG_SEASON: f64 = 0.64;
+
+/// Whether the season's strength 1 − Var(remainder) / Var(season + remainder) by loess exceeds 0.64.
+///
+/// Source: Wang, Smith and Hyndman (2006); the limit is that of forecast::nsdiffs, chosen on the M3 series.
+pub(super) fn is_seasonally_integrated(values: &[f64], period: usize) -> bool {
+    let Some(parts) = mstl::decompose(values, &[period]) else {
+        return false;
+    };
+    let Some(season) = parts.seasons.first() else {
+        return false;
+    };
+    let both: Vec<f64> = season
+        .iter()
+        .zip(&parts.remainder)
+        .map(|(s, r)| s + r)
+        .collect();
+    let (whole, rest) = (variance(&both), variance(&parts.remainder));
+    whole > 0.0 && 1.0 - rest / whole > STRONG_SEASON
+}
+
+fn variance(values: &[f64]) -> f64 {
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    values.iter().map(|y| (y - mean) * (y - mean)).sum::<f64>() / n
 }
 
 /// The KPSS statistic Σ S_t² / (n² s²) of partial sums S of the centred values; zero for constants.
