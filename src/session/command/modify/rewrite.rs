@@ -10,6 +10,7 @@ use datafusion::arrow::compute::{self, concat_batches, kernels::cmp::distinct, k
 use datafusion::arrow::datatypes::Int64Type;
 use datafusion::arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use futures::StreamExt;
 use tessera_catalog::id::{Part, Space};
 use tessera_catalog::model::Table;
@@ -46,13 +47,22 @@ pub(super) struct Changes {
     inserted: Vec<u64>,
     /// The new values; none for a DELETE.
     values: Option<RecordBatch>,
+    /// What all this takes, and the rows for RETURNING with it.
+    memory: MemoryReservation,
 }
 
 /// Takes in what a change's query finds.
 ///
 /// # Errors
-/// 21000 when MERGE would change a row twice, and what the query meets.
-pub(super) async fn collect(mut found: BatchStream, planned: &Planned) -> Result<Changes> {
+/// 21000 when MERGE would change a row twice, 53200 when they take too much memory, and what the query
+/// meets.
+pub(super) async fn collect(
+    mut found: BatchStream,
+    planned: &Planned,
+    scope: &Scope,
+) -> Result<Changes> {
+    let pool = &scope.state.runtime_env().memory_pool;
+    let memory = MemoryConsumer::new(planned.verb).register(pool);
     let mut touched = Vec::new();
     let mut inserted = Vec::new();
     let mut values: Vec<RecordBatch> = Vec::new();
@@ -83,8 +93,11 @@ pub(super) async fn collect(mut found: BatchStream, planned: &Planned) -> Result
             }
         }
         count += batch.num_rows() as u64;
+        memory.try_grow(batch.num_rows() * size_of::<Touched>())?;
         if !of_values.is_empty() {
-            values.push(batch.project(&of_values).map_err(engine)?);
+            let batch = batch.project(&of_values).map_err(engine)?;
+            memory.try_grow(batch.get_array_memory_size())?;
+            values.push(batch);
         }
     }
     // Stable: of several matches the first counts.
@@ -94,15 +107,25 @@ pub(super) async fn collect(mut found: BatchStream, planned: &Planned) -> Result
     if touched.len() < all && planned.verb == "MERGE" {
         return Err(Error::MergedTwice);
     }
-    let values = match values.first() {
-        Some(first) => Some(concat_batches(&first.schema(), &values).map_err(engine)?),
-        None => None,
-    };
+    let values = joined(values, &memory)?;
     Ok(Changes {
         touched,
         inserted,
         values,
+        memory,
     })
+}
+
+/// The batches as one, which stands beside them for a moment.
+fn joined(batches: Vec<RecordBatch>, memory: &MemoryReservation) -> Result<Option<RecordBatch>> {
+    let Some(first) = batches.first() else {
+        return Ok(None);
+    };
+    let apart: usize = batches.iter().map(RecordBatch::get_array_memory_size).sum();
+    memory.try_grow(apart)?;
+    let joined = concat_batches(&first.schema(), &batches).map_err(engine)?;
+    memory.shrink(apart);
+    Ok(Some(joined))
 }
 
 /// What is read again, and under which numbers it was read before.
@@ -129,6 +152,8 @@ pub(super) struct Rewrite<'a> {
     pub(super) caller: &'a Caller,
     pub(super) scope: &'a Scope,
     pub(super) limits: Limits,
+    /// Whether RETURNING wants the rows.
+    pub(super) returns: bool,
 }
 
 impl Rewrite<'_> {
@@ -207,7 +232,8 @@ impl Rewrite<'_> {
             let rows = self.inserted(&changes, &writer)?;
             let rows = writer.completed(&rows)?;
             let allowed = self.rules.allow(&rows, Judged::Inserted, &execution);
-            returned.push(writer.write(allowed.await?).await?);
+            let new = writer.write(allowed.await?).await?;
+            self.give_back(new, &changes, &mut returned)?;
         }
         let written = writer.finish().await?;
         for part in emptied {
@@ -298,7 +324,7 @@ impl Rewrite<'_> {
 
     /// Whether nothing of a file stays and nobody asks what was in it.
     fn all_gone(&self, touched: &[Touched], file: &DataFile) -> bool {
-        self.planned.returning.is_none()
+        !self.returns
             && !(self.rules.binds() && self.planned.verb == "MERGE")
             && touched.len() as u64 == file.rows
             && touched
@@ -353,13 +379,28 @@ impl Rewrite<'_> {
             let new = self.updated(&old, &changed, changes)?;
             let new = writer.completed(&new)?;
             let allowed = rules.allow(&new, Judged::Updated, execution).await?;
-            returned.push(writer.write(allowed).await?);
+            let written = writer.write(allowed).await?;
+            self.give_back(written, changes, returned)?;
         }
         if !deleted.is_empty() {
             let old = take(&stored, deleted)?;
             let rules = self.rules;
             rules.allow(&old, Judged::MergeDeleted, execution).await?;
-            returned.push(old);
+            self.give_back(old, changes, returned)?;
+        }
+        Ok(())
+    }
+
+    /// Keeps rows for RETURNING, if there is one.
+    fn give_back(
+        &self,
+        rows: RecordBatch,
+        changes: &Changes,
+        returned: &mut Vec<RecordBatch>,
+    ) -> Result<()> {
+        if self.returns {
+            changes.memory.try_grow(rows.get_array_memory_size())?;
+            returned.push(rows);
         }
         Ok(())
     }
