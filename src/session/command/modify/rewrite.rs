@@ -324,12 +324,11 @@ impl Rewrite<'_> {
 
     /// Whether nothing of a file stays and nobody asks what was in it.
     fn all_gone(&self, touched: &[Touched], file: &DataFile) -> bool {
-        !self.returns
-            && !(self.rules.binds() && self.planned.verb == "MERGE")
+        let judged = self.rules.binds() && self.planned.verb == "MERGE";
+        let deleted = |touched: &Touched| self.planned.actions[touched.action] == Action::Delete;
+        !(self.returns || judged)
             && touched.len() as u64 == file.rows
-            && touched
-                .iter()
-                .all(|touched| self.planned.actions[touched.action] == Action::Delete)
+            && touched.iter().all(deleted)
     }
 
     /// Writes consecutive rows of one file anew, but for those that are deleted.
