@@ -15,6 +15,9 @@ use datafusion::common::{DFSchema, Result as EngineResult, ScalarValue};
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::expr::{Cast, ScalarFunction};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::interval_arithmetic::Interval;
+use datafusion::logical_expr::preimage::PreimageResult;
+use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
     BinaryExpr, ColumnarValue, Expr, ExprSchemable, LogicalPlan, ReturnFieldArgs,
@@ -22,7 +25,9 @@ use datafusion::logical_expr::{
 };
 use datafusion::optimizer::AnalyzerRule;
 use tessera_catalog::sql_type::SqlType;
-use tessera_udfs::pg::{checked_operator, is_exact, number_of_float, whole_number_of};
+use tessera_udfs::pg::{
+    as_moments, checked_operator, days_at, is_exact, is_moment, number_of_float, whole_number_of,
+};
 
 use super::failure::engine_error;
 use crate::error::{Error, Result};
@@ -148,6 +153,8 @@ fn differs(from: &SqlType, held: &DataType, to: &SqlType, wanted: &DataType) -> 
         }
         // Text becomes a text of another kind.
         (true, true) => from != to && !matches!(to, SqlType::Text | SqlType::Varchar(None)),
+        // The engine knows no infinite day.
+        (false, false) if is_moment(held) && is_moment(wanted) => from != to,
         (false, false) => fraction && integer || float && matches!(to, SqlType::Numeric(_)),
     }
 }
@@ -281,6 +288,30 @@ impl ScalarUDFImpl for PostgresCast {
         Ok(Arc::clone(&self.field))
     }
 
+    /// A day's timestamp compared with a timestamp is a comparison of days, by which files are pruned.
+    fn preimage(
+        &self,
+        args: &[Expr],
+        literal: &Expr,
+        info: &SimplifyContext,
+    ) -> EngineResult<PreimageResult> {
+        let ([day], Some(timestamp)) = (args, literal.as_literal()) else {
+            return Ok(PreimageResult::None);
+        };
+        if info.get_data_type(day)? != DataType::Date32
+            || timestamp.data_type() != *self.field.data_type()
+        {
+            return Ok(PreimageResult::None);
+        }
+        Ok(match days_of(timestamp)? {
+            Some(interval) => PreimageResult::Range {
+                expr: day.clone(),
+                interval: Box::new(interval),
+            },
+            None => PreimageResult::None,
+        })
+    }
+
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> EngineResult<ColumnarValue> {
         let source = args.arg_fields.first().map(|field| SqlType::of(field));
         let source = source.unwrap_or(SqlType::Text);
@@ -299,12 +330,27 @@ impl ScalarUDFImpl for PostgresCast {
     }
 }
 
+/// The days that become a timestamp, and those that become it or a later one.
+fn days_of(timestamp: &ScalarValue) -> EngineResult<Option<Interval>> {
+    let ScalarValue::TimestampMicrosecond(Some(moment), _) = timestamp else {
+        return Ok(None);
+    };
+    let Some((first, end)) = days_at(*moment, &timestamp.data_type())? else {
+        return Ok(None);
+    };
+    let [first, end] = [first, end].map(|day| ScalarValue::Date32(Some(day)));
+    Interval::try_new(first, end).map(Some)
+}
+
 impl PostgresCast {
     fn cast(&self, array: &ArrayRef, source: &SqlType) -> Result<ArrayRef> {
         let wanted = self.field.data_type();
         let number = |sql_type: &SqlType| matches!(sql_type, SqlType::Numeric(_));
         if is_exact(array.data_type()) || (number(&self.target) && !is_string(array.data_type())) {
             return self.typed(self.by_number(array, source)?);
+        }
+        if is_moment(array.data_type()) && is_moment(wanted) {
+            return self.typed(as_moments(array, wanted)?);
         }
         if is_string(array.data_type()) && !is_string(wanted) {
             return self.typed(self.read(array)?);

@@ -30,6 +30,8 @@ pub(crate) enum Server {
 pub(crate) struct Tessera {
     binary: PathBuf,
     data: tempfile::TempDir,
+    /// A program that starts the server, with its arguments; none when it is started as it is.
+    launcher: Vec<String>,
     arguments: Vec<String>,
     process: Option<Child>,
     address: String,
@@ -132,9 +134,19 @@ impl Tessera {
 
     /// Starts `tessera serve` on storage that may hold data.
     pub(crate) fn start_on(data: tempfile::TempDir, arguments: &[&str]) -> Self {
+        Self::start_by(Vec::new(), data, arguments)
+    }
+
+    /// Starts `tessera serve` by another program, which must become it.
+    pub(crate) fn start_by(
+        launcher: Vec<String>,
+        data: tempfile::TempDir,
+        arguments: &[&str],
+    ) -> Self {
         let mut tessera = Self {
             binary: PathBuf::from(env!("CARGO_BIN_EXE_tessera")),
             data,
+            launcher,
             arguments: arguments
                 .iter()
                 .map(|&argument| argument.to_owned())
@@ -149,7 +161,15 @@ impl Tessera {
     /// Starts the process again after it was stopped or killed; the port may change.
     pub(crate) fn launch(&mut self) {
         assert!(self.process.is_none(), "the server still runs");
-        let mut process = Command::new(&self.binary)
+        let mut command = match self.launcher.split_first() {
+            None => Command::new(&self.binary),
+            Some((program, arguments)) => {
+                let mut command = Command::new(program);
+                command.args(arguments).arg(&self.binary);
+                command
+            }
+        };
+        let mut process = command
             .arg("serve")
             .arg("--data")
             .arg(self.data.path())

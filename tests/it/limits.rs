@@ -59,6 +59,58 @@ fn memory_is_bounded_for_each_tenant() {
 }
 
 #[test]
+fn sorts_windows_and_groups_beyond_memory_spill_and_answer() {
+    let Some(server) = Server::tessera() else {
+        return;
+    };
+    let mut operator = server.two_tenants();
+    operator.run("ALTER TENANT acme SET (memory_limit = '48MB', statement_timeout = '300s')");
+    let mut client = server.session("acme", "alice");
+    // 1,000,000 texts of 96 bytes: twice the memory.
+    let texts = "SELECT md5(n::text) || md5((n + 1)::text) || md5((n * 7)::text) AS noise \
+                 FROM generate_series(1, 1000000) AS n";
+    let sorted = format!(
+        "SELECT count(*) FROM (SELECT noise, lag(noise) OVER (ORDER BY noise) AS before FROM ({texts}) AS t) AS s \
+         WHERE before <= noise"
+    );
+    assert_eq!(client.value(&sorted), "999999");
+    let grouped = format!(
+        "SELECT count(*) FROM (SELECT noise, count(*) FROM ({texts}) AS t GROUP BY noise) AS g"
+    );
+    assert_eq!(client.value(&grouped), "1000000");
+    let spilled =
+        std::fs::read_dir(server.data().join("spill")).expect("the folder for what spills");
+    let left: Vec<_> = spilled
+        .filter_map(|entry| std::fs::read_dir(entry.ok()?.path()).ok())
+        .flatten()
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn changes_count_their_rows_against_memory() {
+    let Some(server) = Server::tessera() else {
+        return;
+    };
+    let mut operator = server.two_tenants();
+    operator.run("ALTER TENANT acme SET (memory_limit = '32MB', statement_timeout = '120s')");
+    let mut client = server.session("acme", "boss");
+    client.run("CREATE TABLE wide (n bigint, label text)");
+    client.run("INSERT INTO wide SELECT n, 'label ' || n FROM generate_series(1, 400000) AS n");
+    let error = client.fail("UPDATE wide SET label = repeat('x', 100) || n");
+    assert_eq!(error.code(), "53200", "{error}");
+    assert_eq!(
+        client.value("SELECT count(*) FROM wide WHERE label LIKE 'label%'"),
+        "400000"
+    );
+    client.run("UPDATE wide SET label = 'other' WHERE n <= 1000");
+    assert_eq!(
+        client.value("SELECT count(*) FROM wide WHERE label LIKE 'label%'"),
+        "399000"
+    );
+}
+
+#[test]
 fn connections_are_limited_for_each_tenant() {
     let Some(server) = Server::tessera() else {
         return;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Float32Type, Float64Type, SchemaRef};
 use object_store::path::Path;
-use object_store::{MultipartUpload, ObjectStoreExt, PutMode, PutPayload};
+use object_store::{MultipartUpload, ObjectStoreExt, PutPayload};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
@@ -339,10 +339,8 @@ impl OpenFile {
         if self.upload.is_none() {
             let bytes = std::mem::take(self.writer.inner_mut());
             let size = bytes.len();
-            let payload = PutPayload::from(bytes);
-            store
-                .put_opts(&self.path, payload, PutMode::Create.into())
-                .await?;
+            // The name is new, so that a put whose answer was lost may be repeated.
+            store.put(&self.path, PutPayload::from(bytes)).await?;
             return Ok(size);
         }
         let result = match self.send(store).await {

@@ -8,6 +8,7 @@
 //! common     the one type of several values
 //! choice     CASE, COALESCE, GREATEST, LEAST and NULLIF, which are calls until their types are known
 //! unions     columns of UNION
+//! moments    comparisons of dates with timestamps
 //! numbers    arithmetic, comparisons and aggregates of `numeric`
 //! decimals   exact numbers whose digits nobody sees
 //! parameters `$1` among the arguments of functions
@@ -19,6 +20,7 @@ mod common;
 mod decimals;
 mod keys;
 mod literals;
+mod moments;
 mod numbers;
 mod parameters;
 mod unions;
@@ -98,5 +100,6 @@ fn settled(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     literals::narrow(expr)
         .transform_data(|expr| choice::settle(expr, schema))?
         .transform_data(|expr| Ok(parameters::settle(expr, schema)))?
+        .transform_data(|expr| Ok(moments::settle(expr, schema)))?
         .transform_data(|expr| numbers::settle(expr, schema))
 }

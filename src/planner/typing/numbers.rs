@@ -208,7 +208,7 @@ fn exact_arithmetic(binary: &BinaryExpr, schema: &DFSchema) -> Option<Expr> {
     Some(operator.call(args.to_vec()))
 }
 
-fn is_comparison(op: Operator) -> bool {
+pub(super) fn is_comparison(op: Operator) -> bool {
     matches!(
         op,
         Operator::Eq

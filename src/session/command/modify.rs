@@ -125,7 +125,7 @@ pub(super) async fn perform(
     let opened = query::load(session, checked.tables(), caller, scope).await?;
     let guarded = checked.open(&opened)?;
     let found = query::stream(session, guarded, scope, limits);
-    let changes = rewrite::collect(found, &planned).await?;
+    let changes = rewrite::collect(found, &planned, scope).await?;
     let work = Rewrite {
         planned: &planned,
         rules: &rules,
@@ -133,6 +133,7 @@ pub(super) async fn perform(
         caller,
         scope,
         limits,
+        returns: planned.returning.is_some(),
     };
     let (rows, returned) = match &granted {
         Some(granted) => work.run(session, granted, changes).await?,

@@ -35,6 +35,7 @@ use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
 
 pub use aggregate::{is_numeric_aggregate, plain_aggregate};
 pub use array::any::ANY_OF_ARRAY;
+pub use datetime::moments::{as_moments, days_at, is_moment};
 pub use error::PgError;
 pub use missing::missing_function;
 pub use number::arithmetic::checked_operator;

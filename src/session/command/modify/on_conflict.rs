@@ -217,7 +217,7 @@ impl Upsert {
         opened.keep_files_with(found, &key, &hashes).await?;
         let guarded = checked.open(&opened)?;
         let found = query::stream(session, guarded, scope, limits);
-        let changes = rewrite::collect(found, planned).await?;
+        let changes = rewrite::collect(found, planned, scope).await?;
         let work = Rewrite {
             planned,
             rules: &rules,
@@ -225,6 +225,7 @@ impl Upsert {
             caller,
             scope,
             limits,
+            returns,
         };
         let arbitration = Arbitration {
             proposed: &proposed,

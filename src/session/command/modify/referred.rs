@@ -18,7 +18,6 @@ use tessera_catalog::id::{DatabaseId, Oid, Space};
 use tessera_catalog::key::KeyColumns;
 use tessera_catalog::model::{ForeignAction, ForeignKey, Key, Relation, Scope as Reach};
 
-use crate::session::command::given::with_given;
 use super::rewrite::{self, Rewrite};
 use crate::error::{Error, Result};
 use crate::execute::Limits;
@@ -26,6 +25,7 @@ use crate::planner::Scope;
 use crate::planner::source::Found;
 use crate::policy::{self, Caller, check_columns};
 use crate::session::Session;
+use crate::session::command::given::with_given;
 use crate::session::command::{lock, query};
 use crate::session::foreign::references_to;
 use crate::session::write::table;
@@ -323,7 +323,7 @@ impl Settling<'_> {
         opened.keep_files_with(&child, &own, &hashes).await?;
         let guarded = checked.open(&opened)?;
         let found = query::stream(session, guarded, &scope, self.limits);
-        let changes = rewrite::collect(found, &planned).await?;
+        let changes = rewrite::collect(found, &planned, &scope).await?;
         let (privilege, columns) = &planned.rights[0];
         let granted = check_columns(&caller, *privilege, &planned.found, columns)?;
         let work = Rewrite {
@@ -333,6 +333,7 @@ impl Settling<'_> {
             caller: &caller,
             scope: &scope,
             limits: self.limits,
+            returns: false,
         };
         let done = work.write(session, &granted, changes, None).await?;
         Ok(Some(done.removal))

@@ -11,6 +11,7 @@ use datafusion::arrow::datatypes::Int64Type;
 use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::util::display::array_value_to_string;
 use datafusion::error::DataFusionError;
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use futures::StreamExt;
 use tessera_catalog::id::{Part, Space};
 use tessera_catalog::model::{Column, Table};
@@ -49,13 +50,22 @@ pub(super) struct Changes {
     inserted: Vec<u64>,
     /// The new values, and what RETURNING names beside the table; none for a plain DELETE.
     values: Option<RecordBatch>,
+    /// What all this takes, and the rows for RETURNING with it.
+    memory: MemoryReservation,
 }
 
 /// Takes in what a change's query finds.
 ///
 /// # Errors
-/// 21000 when MERGE would change a row twice, and what the query meets.
-pub(super) async fn collect(mut found: BatchStream, planned: &Planned) -> Result<Changes> {
+/// 21000 when MERGE would change a row twice, 53200 when they take too much memory, and what the query
+/// meets.
+pub(super) async fn collect(
+    mut found: BatchStream,
+    planned: &Planned,
+    scope: &Scope,
+) -> Result<Changes> {
+    let pool = &scope.state.runtime_env().memory_pool;
+    let memory = MemoryConsumer::new(planned.verb).register(pool);
     let mut touched = Vec::new();
     let mut inserted = Vec::new();
     let mut values: Vec<RecordBatch> = Vec::new();
@@ -88,8 +98,11 @@ pub(super) async fn collect(mut found: BatchStream, planned: &Planned) -> Result
             }
         }
         count += batch.num_rows() as u64;
+        memory.try_grow(batch.num_rows() * size_of::<Touched>())?;
         if !of_values.is_empty() {
-            values.push(batch.project(&of_values).map_err(engine)?);
+            let batch = batch.project(&of_values).map_err(engine)?;
+            memory.try_grow(batch.get_array_memory_size())?;
+            values.push(batch);
         }
     }
     // Stable: of several matches the first counts.
@@ -99,14 +112,12 @@ pub(super) async fn collect(mut found: BatchStream, planned: &Planned) -> Result
     if touched.len() < all && planned.verb == "MERGE" {
         return Err(Error::MergedTwice);
     }
-    let values = match values.first() {
-        Some(first) => Some(concat_batches(&first.schema(), &values).map_err(engine)?),
-        None => None,
-    };
+    let values = joined(values, &memory)?;
     Ok(Changes {
         touched,
         inserted,
         values,
+        memory,
     })
 }
 
@@ -116,6 +127,18 @@ pub(super) struct Arbitration<'a> {
     pub(super) proposed: &'a [RecordBatch],
     /// The rows in their way, whoever may see them; none where no policy binds the caller.
     pub(super) conflicting: Vec<RecordBatch>,
+}
+
+/// The batches as one, which stands beside them for a moment.
+fn joined(batches: Vec<RecordBatch>, memory: &MemoryReservation) -> Result<Option<RecordBatch>> {
+    let Some(first) = batches.first() else {
+        return Ok(None);
+    };
+    let apart: usize = batches.iter().map(RecordBatch::get_array_memory_size).sum();
+    memory.try_grow(apart)?;
+    let joined = concat_batches(&first.schema(), &batches).map_err(engine)?;
+    memory.shrink(apart);
+    Ok(Some(joined))
 }
 
 /// What is read again, and under which numbers it was read before.
@@ -150,6 +173,8 @@ pub(super) struct Rewrite<'a> {
     pub(super) caller: &'a Caller,
     pub(super) scope: &'a Scope,
     pub(super) limits: Limits,
+    /// Whether RETURNING wants the rows.
+    pub(super) returns: bool,
 }
 
 impl Rewrite<'_> {
@@ -175,7 +200,9 @@ impl Rewrite<'_> {
         changes: Changes,
         arbitration: Arbitration<'_>,
     ) -> Result<(u64, Vec<RecordBatch>)> {
-        let done = self.write(session, granted, changes, Some(arbitration)).await?;
+        let done = self
+            .write(session, granted, changes, Some(arbitration))
+            .await?;
         self.settled(session, done).await
     }
 
@@ -270,7 +297,8 @@ impl Rewrite<'_> {
             let rows = writer.completed(&rows)?;
             let allowed = self.rules.allow(&rows, Judged::Inserted, &execution);
             let written = writer.write(allowed.await?).await?;
-            returned.push(self.with_beside(written, &inserted, &changes)?);
+            let written = self.with_beside(written, &inserted, &changes)?;
+            self.give_back(written, &changes, &mut returned)?;
         }
         let written = writer.finish().await?;
         for part in emptied {
@@ -408,12 +436,11 @@ impl Rewrite<'_> {
 
     /// Whether nothing of a file stays and nobody asks what was in it.
     fn all_gone(&self, touched: &[Touched], file: &DataFile) -> bool {
-        self.planned.returning.is_none()
-            && !(self.rules.binds() && self.planned.verb == "MERGE")
+        let judged = self.rules.binds() && self.planned.verb == "MERGE";
+        let deleted = |touched: &Touched| self.planned.actions[touched.action] == Action::Delete;
+        !(self.returns || judged)
             && touched.len() as u64 == file.rows
-            && touched
-                .iter()
-                .all(|touched| self.planned.actions[touched.action] == Action::Delete)
+            && touched.iter().all(deleted)
     }
 
     /// Writes consecutive rows of one file anew, but for those that are deleted.
@@ -468,14 +495,30 @@ impl Rewrite<'_> {
             let written = writer.write(allowed).await?;
             removal.updated(space, &old, &written);
             let values: Vec<u64> = changed.iter().map(|touched| touched.value).collect();
-            returned.push(self.with_beside(written, &values, changes)?);
+            let written = self.with_beside(written, &values, changes)?;
+            self.give_back(written, changes, returned)?;
         }
         if !deleted.is_empty() {
             let old = take(&stored, deleted)?;
             let rules = self.rules;
             rules.allow(&old, Judged::MergeDeleted, execution).await?;
             removal.deleted(space, &old);
-            returned.push(self.with_beside(old, &gone, changes)?);
+            let old = self.with_beside(old, &gone, changes)?;
+            self.give_back(old, changes, returned)?;
+        }
+        Ok(())
+    }
+
+    /// Keeps rows for RETURNING, if there is one.
+    fn give_back(
+        &self,
+        rows: RecordBatch,
+        changes: &Changes,
+        returned: &mut Vec<RecordBatch>,
+    ) -> Result<()> {
+        if self.returns {
+            changes.memory.try_grow(rows.get_array_memory_size())?;
+            returned.push(rows);
         }
         Ok(())
     }

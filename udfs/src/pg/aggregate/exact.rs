@@ -6,22 +6,19 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Decimal128Array, Int64Array, LargeStringArray,
-    LargeStringBuilder,
-};
+use arrow::array::{Array, ArrayRef, AsArray, LargeStringArray};
 use arrow::datatypes::{DataType, Decimal128Type, Field, FieldRef, Int64Type};
 use datafusion::common::{Result, ScalarValue, internal_datafusion_err, internal_err};
 use datafusion::functions_aggregate as engine;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, Signature, Volatility,
+    Accumulator, AggregateUDF, AggregateUDFImpl, GroupsAccumulator, Signature, Volatility,
 };
 
 use super::super::error::PgError;
 use super::super::numeric::{Decimal, Numeric, key_of_text};
 use super::super::types::EXACT;
-use super::super::value::ascii;
+use super::decimal_sums::{self, Asked, DecimalSum, DecimalSums};
 
 /// Digits that a `bigint` has.
 const BIGINT_DIGITS: u8 = 19;
@@ -188,11 +185,10 @@ impl AggregateUDFImpl for Exact {
             let item = Field::new_list_field(EXACT, true);
             return Ok(vec![field("values", DataType::List(Arc::new(item)))]);
         }
+        if let (Some(_), DataType::Decimal128(_, scale)) = (self.asked(), argument) {
+            return Ok(decimal_sums::state_fields(args.name, *scale));
+        }
         Ok(match (self.which, argument) {
-            (Which::Average, DataType::Decimal128(_, scale)) => vec![
-                field("sum", DataType::Decimal128(MAX_DIGITS, *scale)),
-                field("count", DataType::Int64),
-            ],
             (Which::Least | Which::Greatest, _) => vec![field("value", EXACT)],
             _ => {
                 let mut fields: Vec<FieldRef> = PARTS
@@ -217,12 +213,10 @@ impl AggregateUDFImpl for Exact {
                 values: HashMap::new(),
             }));
         }
+        if let (Some(asked), DataType::Decimal128(_, scale)) = (self.asked(), &argument) {
+            return Ok(Box::new(DecimalSum::new(asked, *scale)));
+        }
         Ok(match (self.which, &argument) {
-            (Which::Average, DataType::Decimal128(_, scale)) => Box::new(DecimalAverage {
-                sum: 0,
-                count: 0,
-                scale: *scale,
-            }),
             (Which::Least | Which::Greatest, _) => Box::new(Extreme {
                 greatest: self.which == Which::Greatest,
                 value: None,
@@ -235,7 +229,7 @@ impl AggregateUDFImpl for Exact {
         match argument(&args) {
             Ok(argument) if self.is_own(&argument) => {
                 !args.is_distinct
-                    && self.which == Which::Average
+                    && self.asked().is_some()
                     && matches!(argument, DataType::Decimal128(..))
             }
             _ => self.engine.groups_accumulator_supported(args),
@@ -246,13 +240,10 @@ impl AggregateUDFImpl for Exact {
         &self,
         args: AccumulatorArgs<'_>,
     ) -> Result<Box<dyn GroupsAccumulator>> {
-        match argument(&args)? {
-            DataType::Decimal128(_, scale) if self.which == Which::Average => {
-                Ok(Box::new(DecimalAverages {
-                    sums: Vec::new(),
-                    counts: Vec::new(),
-                    scale,
-                }))
+        let argument = argument(&args)?;
+        match (self.asked(), &argument) {
+            (Some(asked), DataType::Decimal128(_, scale)) if self.is_own(&argument) => {
+                Ok(Box::new(DecimalSums::new(asked, *scale)))
             }
             _ => self.engine.create_groups_accumulator(args),
         }
@@ -260,6 +251,15 @@ impl AggregateUDFImpl for Exact {
 }
 
 impl Exact {
+    /// What is asked of decimals, if it is their sum or what follows from it.
+    fn asked(&self) -> Option<Asked> {
+        match self.which {
+            Which::Sum => Some(Asked::Sum),
+            Which::Average => Some(Asked::Average),
+            _ => None,
+        }
+    }
+
     fn coerced_by_engine(&self, types: &[DataType]) -> Result<Vec<DataType>> {
         let fields: Vec<FieldRef> = types
             .iter()
@@ -285,184 +285,6 @@ fn argument(args: &AccumulatorArgs<'_>) -> Result<DataType> {
 
 fn text_of(number: &Numeric) -> ScalarValue {
     ScalarValue::LargeUtf8(Some(number.to_string()))
-}
-
-/// A decimal's average, exact and quick.
-#[derive(Debug)]
-struct DecimalAverage {
-    sum: i128,
-    count: i64,
-    scale: i8,
-}
-
-fn too_large() -> PgError {
-    super::super::numeric::overflow()
-}
-
-fn average(sum: i128, scale: i8, count: i64) -> Result<Decimal, PgError> {
-    Decimal::new(sum, i32::from(scale)).divide(&Decimal::new(i128::from(count), 0))
-}
-
-impl DecimalAverage {
-    fn add(&mut self, values: &Decimal128Array) -> Result<()> {
-        for value in values.iter().flatten() {
-            self.sum = self.sum.checked_add(value).ok_or_else(too_large)?;
-        }
-        self.count += (values.len() - values.null_count()) as i64;
-        Ok(())
-    }
-}
-
-impl Accumulator for DecimalAverage {
-    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        self.add(values[0].as_primitive::<Decimal128Type>())
-    }
-
-    fn retract_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        let values = values[0].as_primitive::<Decimal128Type>();
-        for value in values.iter().flatten() {
-            self.sum = self.sum.checked_sub(value).ok_or_else(too_large)?;
-        }
-        self.count -= (values.len() - values.null_count()) as i64;
-        Ok(())
-    }
-
-    fn supports_retract_batch(&self) -> bool {
-        true
-    }
-
-    fn evaluate(&mut self) -> Result<ScalarValue> {
-        if self.count == 0 {
-            return Ok(ScalarValue::LargeUtf8(None));
-        }
-        let average = average(self.sum, self.scale, self.count)?;
-        Ok(text_of(&Numeric::Finite(average)))
-    }
-
-    fn size(&self) -> usize {
-        size_of_val(self)
-    }
-
-    fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        Ok(vec![
-            ScalarValue::Decimal128(Some(self.sum), MAX_DIGITS, self.scale),
-            ScalarValue::Int64(Some(self.count)),
-        ])
-    }
-
-    fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
-        for sum in states[0].as_primitive::<Decimal128Type>().iter().flatten() {
-            self.sum = self.sum.checked_add(sum).ok_or_else(too_large)?;
-        }
-        let counts = states[1].as_primitive::<Int64Type>();
-        self.count += counts.iter().flatten().sum::<i64>();
-        Ok(())
-    }
-}
-
-/// The averages of many groups.
-#[derive(Debug)]
-struct DecimalAverages {
-    sums: Vec<i128>,
-    counts: Vec<i64>,
-    scale: i8,
-}
-
-impl DecimalAverages {
-    fn grow(&mut self, groups: usize) {
-        self.sums.resize(groups, 0);
-        self.counts.resize(groups, 0);
-    }
-}
-
-impl GroupsAccumulator for DecimalAverages {
-    fn update_batch(
-        &mut self,
-        values: &[ArrayRef],
-        group_indices: &[usize],
-        filter: Option<&BooleanArray>,
-        groups: usize,
-    ) -> Result<()> {
-        self.grow(groups);
-        let values = values[0].as_primitive::<Decimal128Type>();
-        let plain = filter.is_none() && values.null_count() == 0;
-        for (row, group) in group_indices.iter().enumerate() {
-            let counts = plain
-                || (values.is_valid(row)
-                    && filter.is_none_or(|filter| filter.is_valid(row) && filter.value(row)));
-            if counts {
-                let sum = &mut self.sums[*group];
-                *sum = sum.checked_add(values.value(row)).ok_or_else(too_large)?;
-                self.counts[*group] += 1;
-            }
-        }
-        Ok(())
-    }
-
-    fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
-        let sums = emit_to.take_needed(&mut self.sums);
-        let counts = emit_to.take_needed(&mut self.counts);
-        let mut averages = LargeStringBuilder::with_capacity(sums.len(), sums.len() * 20);
-        let mut text = Vec::with_capacity(48);
-        for (sum, count) in sums.into_iter().zip(counts) {
-            if count == 0 {
-                averages.append_null();
-                continue;
-            }
-            text.clear();
-            average(sum, self.scale, count)?.write(&mut text);
-            averages.append_value(ascii(&text));
-        }
-        Ok(Arc::new(averages.finish()))
-    }
-
-    fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
-        let sums = Decimal128Array::from(emit_to.take_needed(&mut self.sums))
-            .with_precision_and_scale(MAX_DIGITS, self.scale)?;
-        let counts = Int64Array::from(emit_to.take_needed(&mut self.counts));
-        Ok(vec![Arc::new(sums), Arc::new(counts)])
-    }
-
-    fn merge_batch(
-        &mut self,
-        states: &[ArrayRef],
-        group_indices: &[usize],
-        groups: usize,
-    ) -> Result<()> {
-        self.grow(groups);
-        let sums = states[0].as_primitive::<Decimal128Type>();
-        let counts = states[1].as_primitive::<Int64Type>();
-        for (row, group) in group_indices.iter().enumerate() {
-            let sum = &mut self.sums[*group];
-            *sum = sum.checked_add(sums.value(row)).ok_or_else(too_large)?;
-            self.counts[*group] += counts.value(row);
-        }
-        Ok(())
-    }
-
-    fn convert_to_state(
-        &self,
-        values: &[ArrayRef],
-        filter: Option<&BooleanArray>,
-    ) -> Result<Vec<ArrayRef>> {
-        let values = values[0].as_primitive::<Decimal128Type>();
-        let counted = |row: usize| {
-            values.is_valid(row)
-                && filter.is_none_or(|filter| filter.is_valid(row) && filter.value(row))
-        };
-        let rows = 0..values.len();
-        let sums: Decimal128Array = rows
-            .clone()
-            .map(|row| Some(if counted(row) { values.value(row) } else { 0 }))
-            .collect();
-        let sums = sums.with_precision_and_scale(MAX_DIGITS, self.scale)?;
-        let counts: Int64Array = rows.map(|row| Some(i64::from(counted(row)))).collect();
-        Ok(vec![Arc::new(sums), Arc::new(counts)])
-    }
-
-    fn size(&self) -> usize {
-        self.sums.capacity() * size_of::<i128>() + self.counts.capacity() * size_of::<i64>()
-    }
 }
 
 /// Every number of a column that is there.

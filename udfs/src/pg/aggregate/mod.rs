@@ -2,6 +2,7 @@
 //! regressions and the rest are the engine's.
 
 mod array_agg;
+mod decimal_sums;
 mod exact;
 mod ordered_set;
 mod string_agg;

@@ -5,6 +5,7 @@ pub(crate) mod arithmetic;
 pub(crate) mod date_trunc;
 pub(crate) mod extract;
 pub(crate) mod make;
+pub(crate) mod moments;
 pub(crate) mod now;
 pub(crate) mod template;
 pub(crate) mod to_char;

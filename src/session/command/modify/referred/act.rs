@@ -17,13 +17,13 @@ use tessera_catalog::model::{
 use super::super::assign::both;
 use super::super::change::{Action, Change, Planned, Target, Value, number, skeleton};
 use super::super::on_conflict::{factor, quoted};
-use crate::session::command::given::Given;
 use super::check::Check;
 use super::{GONE, Removal, Rows, Settling, engine};
 use crate::error::{Error, Result};
 use crate::planner::source::Found;
 use crate::planner::{Parameters, Scope};
 use crate::session::command::default;
+use crate::session::command::given::Given;
 use crate::session::foreign::converted;
 use crate::session::keys::key_text;
 use crate::session::write::table;
