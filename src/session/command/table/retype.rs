@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use datafusion::common::ToDFSchema;
+use datafusion::logical_expr::ExprSchemable;
 use datafusion::sql::sqlparser::ast::Expr;
 use tessera_catalog::model::{Column, Key, Table};
 use tessera_catalog::sql_type::SqlType;
@@ -94,7 +95,15 @@ fn value(former: &Column, to: &Retyping<'_>, table: &Table, scope: &Scope) -> Re
         None => (Expr::Identifier(quoted(&former.name)), false),
     };
     let planned = planner::expression(written.clone(), &schema, scope, &[])?;
-    let assigned = planner::assign(planned, &schema, &to.wanted, &scope.zone, &former.name);
+    // A text is read as the type only where it is written as a literal.
+    let given = SqlType::of(planned.to_field(&schema)?.1.as_ref());
+    let is_read = is_text(&given)
+        && !is_text(&to.wanted)
+        && !matches!(planned, datafusion::logical_expr::Expr::Literal(..));
+    let assigned = match is_read {
+        true => Err(Error::DatatypeMismatch(String::new())),
+        false => planner::assign(planned, &schema, &to.wanted, &scope.zone, &former.name),
+    };
     match assigned {
         Ok(_) => Ok(written),
         Err(Error::DatatypeMismatch(_)) if is_given => Err(Error::DatatypeMismatch(format!(
@@ -115,6 +124,13 @@ fn value(former: &Column, to: &Retyping<'_>, table: &Table, scope: &Scope) -> Re
         }),
         Err(other) => Err(other),
     }
+}
+
+fn is_text(sql_type: &SqlType) -> bool {
+    matches!(
+        sql_type,
+        SqlType::Text | SqlType::Varchar(_) | SqlType::Char(_)
+    )
 }
 
 /// Refuses what PostgreSQL refuses: columns that views, policies and generated columns read.
