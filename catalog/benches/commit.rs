@@ -151,6 +151,7 @@ fn table(oid: Oid) -> Relation {
         dropped: false,
     };
     let body = RelationBody::Table(Table {
+        query: None,
         uuid: TableUuid::generate(),
         scope: Scope::Own,
         columns: vec![column],
@@ -174,6 +175,7 @@ async fn insert(catalog: &Catalog, space: Space, relation: &Arc<Relation>) {
     let schema = Arc::new(Schema::new(vec![Field::new("a", DataType::Int64, true)]));
     let row = RecordBatch::try_new(schema, vec![Arc::new(Int64Array::from(vec![1]))]).unwrap();
     let change = PartChange {
+        referred_by: Vec::new(),
         part: Part {
             space,
             table: relation.table().unwrap().uuid,

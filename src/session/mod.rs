@@ -219,7 +219,6 @@ impl Session {
             statement,
             parameters: Vec::new(),
             columns: None,
-            prepared_at: chrono::Utc::now().timestamp_micros(),
             plan: None,
         })
     }

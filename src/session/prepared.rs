@@ -21,8 +21,6 @@ pub struct Prepared {
     pub(crate) statement: Statement,
     pub(crate) parameters: Vec<SqlType>,
     pub(crate) columns: Option<Columns>,
-    /// When it was prepared, in microseconds since 1970.
-    pub(crate) prepared_at: i64,
     /// A query's plan and what it was made for.
     pub(crate) plan: Option<(LogicalPlan, PlannedFor)>,
 }

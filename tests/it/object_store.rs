@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use rand::Rng;
 
-use crate::harness::{Server, Tessera};
+use crate::harness::Tessera;
 
 const BUCKET: &str = "lake";
 const ACCESS_KEY: &str = "tessera";

@@ -78,7 +78,6 @@ async fn describe(
         _ => None,
     };
     Ok(Prepared {
-        prepared_at: chrono::Utc::now().timestamp_micros(),
         statement,
         parameters,
         columns,

@@ -79,7 +79,7 @@ pub(super) fn decode(source: &Source, block: &[u8]) -> Result<Decoded, Fault> {
     let mut rows = 0;
     let mut ended = false;
     let fault = |error, rows: u64, place: &str| Fault {
-        error,
+        error: Box::new(error),
         line: rows + 1,
         place: place.to_owned(),
     };

@@ -41,7 +41,7 @@ pub(super) struct Skipped {
 /// An error with its place in the block.
 #[derive(Debug)]
 pub(super) struct Fault {
-    pub(super) error: Error,
+    pub(super) error: Box<Error>,
     /// Counted from the block's first line, which is 1.
     pub(super) line: u64,
     /// What the context says after the line's number.
@@ -101,7 +101,7 @@ impl RowDecoder {
     /// Decodes a block; `first` says whether it is the one that may begin with a header.
     pub(super) fn decode(&self, block: &[u8], first: bool) -> Result<Decoded, Fault> {
         let fault = |error, line| Fault {
-            error,
+            error: Box::new(error),
             line,
             place: String::new(),
         };
@@ -323,7 +323,7 @@ impl Run<'_> {
         let end = rest.find(['\n', '\r']).unwrap_or(rest.len());
         let place = format!(": \"{}\"", shown(&rest[..end]));
         Fault {
-            error,
+            error: Box::new(error),
             line: self.line,
             place,
         }
@@ -334,7 +334,7 @@ impl Run<'_> {
     fn fault_of(&self, error: Error, column: usize, value: &str) -> Fault {
         let name = &self.decoder.source.columns[column].name;
         Fault {
-            error,
+            error: Box::new(error),
             line: self.line,
             place: format!(", column {name}: \"{value}\""),
         }

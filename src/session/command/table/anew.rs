@@ -21,7 +21,7 @@ use crate::planner::{self, Scope};
 use crate::policy::{Caller, GuardedPlan, Judged, Purpose, RowChecks, check_columns};
 use crate::session::Session;
 use crate::session::opener::space;
-use crate::session::transaction::PendingPart;
+use crate::session::transaction::{Fresh, PendingPart};
 use crate::session::write::{RowWriter, Writing, table};
 
 /// Writes all rows of a table in its new form. `values` are expressions over the old columns for those
@@ -193,6 +193,7 @@ pub(super) async fn emptied(
             referred_by,
             deferred: Vec::new(),
             known: Vec::new(),
+            fresh: Fresh::default(),
         });
     }
     Ok(emptied)

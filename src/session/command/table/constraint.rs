@@ -57,13 +57,16 @@ pub(super) async fn add_foreign_key(
     Ok(())
 }
 
+/// What depends on what goes, in words: of a constraint and its table.
+type Naming<'a> = dyn Fn(&str, &str) -> String + Sync + 'a;
+
 /// Lets go, or refuses to let go, of keys and columns that foreign keys refer to.
 pub(super) async fn release_keys(
     session: &mut Session,
     table: &Table,
     (found, database): (&Found, &Arc<Database>),
     behavior: Option<DropBehavior>,
-    (object, by): (String, &(dyn Fn(&str, &str) -> String + Sync)),
+    (object, by): (String, &Naming<'_>),
 ) -> Result<()> {
     let oid = found.relation.oid;
     let broken = |foreign: &ForeignKey| !foreign::finds_key(table, foreign);

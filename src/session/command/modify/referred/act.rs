@@ -1,6 +1,6 @@
 //! What a foreign key does with rows whose key went: a statement over the rows that refer to it.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, RecordBatch, StringViewArray};
 use datafusion::arrow::compute::concat;
@@ -15,7 +15,7 @@ use tessera_catalog::model::{
 };
 
 use super::super::assign::both;
-use super::super::change::{Action, Change, Planned, Target, Value, number, skeleton};
+use super::super::change::{Action, Change, Finding, Planned, Target, Value, number, skeleton};
 use super::super::on_conflict::{factor, quoted};
 use super::check::Check;
 use super::{GONE, Removal, Rows, Settling, engine};
@@ -174,11 +174,18 @@ impl Act<'_> {
         let change = Change {
             target: &target,
             query,
+            with: None,
             action: number(0),
             values,
             parameters,
+            returning: None,
         };
-        let (plan, values, parameters) = change.plan(scope)?;
+        let Finding {
+            plan,
+            values,
+            parameters,
+            ..
+        } = change.plan(scope)?;
         let (verb, action, right) = match deletes {
             true => ("DELETE", Action::Delete, (Privilege::Delete, Vec::new())),
             false => (
