@@ -681,7 +681,7 @@ async fn describing_a_table_as_psql_does() {
     );
     assert_eq!(
         lines(&batches(&context, &sql).await.unwrap()),
-        ["1|r|true|false|false|false|false|false|false||0||p|d|heap"]
+        ["1|r|true|false|true|false|false|false|false||0||p|d|heap"]
     );
 
     let sql = format!(

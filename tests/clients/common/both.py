@@ -181,7 +181,8 @@ def same(request, server, answers):
 
 def case_name(item):
     """The case's name without its server: `function` or `function[parameters]`."""
-    parameters = item.callspec.id.split("-") if hasattr(item, "callspec") else []
+    # pytest doubles backslashes in names.
+    parameters = item.callspec.id.replace("\\\\", "\\").split("-") if hasattr(item, "callspec") else []
     parameters = "-".join(part for part in parameters if part not in SERVERS)
     return f"{item.originalname}[{parameters}]" if parameters else item.originalname
 
