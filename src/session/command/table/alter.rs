@@ -118,8 +118,14 @@ async fn write_anew(
     for key in filled.keys {
         let caller = session.caller().await?;
         let scope = session.scope(&caller).await?;
+        // While it is being checked nobody may take it for granted.
+        let mut unsure = changed.clone();
+        if let RelationBody::Table(table) = &mut unsure.body {
+            table.keys.retain(|own| own.oid != key.oid);
+        }
+        put(session, &caller, unsure.clone());
         let now = Found {
-            relation: Arc::new(changed.clone()),
+            relation: Arc::new(unsure),
             ..found.clone()
         };
         let RelationBody::Table(table) = &mut changed.body else {
@@ -130,8 +136,8 @@ async fn write_anew(
         }
         if !table.keys.iter().any(|own| own.oid == key.oid) {
             table.keys.push(key);
-            put(session, &caller, changed.clone());
         }
+        put(session, &caller, changed.clone());
     }
     Ok(())
 }

@@ -20,7 +20,6 @@ use crate::planner::source::Found;
 use crate::planner::{self, Scope};
 use crate::policy::{Caller, GuardedPlan, Judged, Purpose, RowChecks, check_columns};
 use crate::session::Session;
-use crate::session::keys::{KeyCheck, KeyGuard};
 use crate::session::opener::space;
 use crate::session::transaction::{Fresh, PendingPart};
 use crate::session::write::{RowWriter, Writing, table};
@@ -81,19 +80,10 @@ pub(super) async fn replace(
         .map(|column| column.number)
         .collect();
     let granted = check_columns(&owner, Privilege::Insert, &new, &numbers)?;
-    let mut keys = KeyGuard::new(session, &new.relation, &scope.zone, KeyCheck::AtEnd)?;
-    if let Some(keys) = &mut keys {
-        for part in &emptied {
-            keys.remove_memory(part.part.space);
-            for file in &part.removed {
-                keys.remove(part.part.space, file);
-            }
-        }
-    }
     let mut writer = RowWriter::new(
         &granted,
         Writing {
-            keys,
+            keys: None,
             foreign: None,
             generated: default::compile_generated(of_table, scope)?,
             storage: session.engine.catalog.storage(),
@@ -115,7 +105,7 @@ pub(super) async fn replace(
             writer.write(allowed).await.map_err(existing)?;
         }
     }
-    let written = writer.finish().await.map_err(existing)?;
+    let written = writer.finish().await?;
     for part in emptied {
         session.transaction.replace_rows(&part.part, Vec::new());
         session.transaction.write(PendingPart {
@@ -274,12 +264,6 @@ fn existing(error: Error) -> Error {
         Error::NotNull {
             column, relation, ..
         } => Error::ContainsNulls { column, relation },
-        Error::Unique {
-            constraint, detail, ..
-        } => Error::UniqueOfExisting {
-            constraint,
-            detail: detail.map(|text| text.replace(" already exists.", " is duplicated.")),
-        },
         other => other,
     }
 }
