@@ -150,8 +150,8 @@ def test_one_transaction_undoes_all(db):
 
 def test_tables_are_completed(db, same):
     """The queries behind the Tab key, as psql sends them."""
-    same(psql(db, "-At", "-c", """
+    same(sorted(psql(db, "-At", "-c", """
         SELECT n.nspname || '.' FROM pg_catalog.pg_namespace n WHERE n.nspname LIKE 'sh%'
         AND (SELECT pg_catalog.count(*) FROM pg_catalog.pg_namespace n2 WHERE substring(n2.nspname,1,2) = substring('sh',1,2)) > 0
         UNION ALL SELECT pg_catalog.quote_ident(c.relname) FROM pg_catalog.pg_class c, pg_catalog.pg_namespace n
-        WHERE c.relnamespace = n.oid AND c.relkind IN ('r', 'v') AND (c.relname) LIKE 'cus%' AND n.nspname = 'shop' LIMIT 1000"""))
+        WHERE c.relnamespace = n.oid AND c.relkind IN ('r', 'v') AND (c.relname) LIKE 'cus%' AND n.nspname = 'shop' LIMIT 1000""").splitlines()))
