@@ -282,7 +282,9 @@ fn copy_folder(from: &Path, to: &Path) {
             // A file that is being written has another name when it is whole.
             match std::fs::copy(entry.path(), target) {
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                copied => drop(copied.unwrap()),
+                copied => {
+                    copied.unwrap();
+                }
             }
         }
     }
