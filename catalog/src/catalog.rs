@@ -263,6 +263,14 @@ impl Catalog {
         &self.shared.locks
     }
 
+    /// Gives up the disk that is kept back, if there is hardly any other: a statement that frees space
+    /// is about to write.
+    pub async fn make_room(&self) {
+        let reserve = Arc::clone(&self.shared.reserve);
+        // A file that cannot be removed leaves the disk as full as it is.
+        let _ = tokio::task::spawn_blocking(move || reserve.make_room()).await;
+    }
+
     /// Where the rows lie.
     pub fn storage(&self) -> &Storage {
         &self.shared.storage

@@ -11,6 +11,7 @@ pub mod key;
 pub mod locks;
 pub mod model;
 pub mod provider;
+mod reserve;
 pub mod sql_type;
 pub mod storage;
 mod store;

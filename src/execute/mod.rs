@@ -8,6 +8,7 @@ mod checked;
 mod limits;
 mod memory;
 mod moments;
+mod planning;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -25,7 +26,9 @@ pub(crate) use limits::bounded;
 pub use limits::{Interrupt, Interruption, Limits};
 pub use memory::TenantPool;
 pub use moments::Moments;
+pub use planning::interruptible;
 
+use self::planning::Wanted;
 use crate::error::{Error, Result};
 use crate::policy::{GuardedPlan, Runner};
 
@@ -67,15 +70,16 @@ impl Runner for Execution {
 pub fn run(plan: GuardedPlan, execution: &Execution) -> BatchStream {
     let (sender, receiver) = mpsc::channel(WAITING_BATCHES);
     let inner = execution.clone();
-    let task = execution.cpu.spawn(async move {
+    let wanted = Wanted::default();
+    let task = execution.cpu.spawn(wanted.clone().watch(async move {
         if let Err(error) = forward(plan, &inner, &sender).await {
             // A receiver that is gone wants no error either.
             let _ = sender.send(Err(error)).await;
         }
-    });
+    }));
     let running = Running {
         receiver,
-        task,
+        task: AbortOnDrop { task, wanted },
         limits: execution.limits,
         interrupt: execution.interrupt.clone(),
     };
@@ -131,7 +135,7 @@ async fn forward(
 /// The receiving end, which ends the query when it is dropped.
 struct Running {
     receiver: mpsc::Receiver<Result<RecordBatch>>,
-    task: tokio::task::JoinHandle<()>,
+    task: AbortOnDrop<()>,
     limits: Limits,
     interrupt: Interrupt,
 }
@@ -141,19 +145,13 @@ impl Running {
         if let Some(batch) = self.receiver.recv().await {
             return batch.map(Some);
         }
-        match (&mut self.task).await {
+        match (&mut self.task.task).await {
             Err(failure) if failure.is_panic() => {
                 tracing::error!("a query panicked");
                 Err(Error::internal("a query panicked"))
             }
             _ => Ok(None),
         }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.task.abort();
     }
 }
 
@@ -166,7 +164,8 @@ pub async fn analyze(
     execution: &Execution,
 ) -> Result<(Arc<dyn ExecutionPlan>, u64, std::time::Duration)> {
     let inner = execution.clone();
-    let work = execution.cpu.spawn(async move {
+    let wanted = Wanted::default();
+    let task = execution.cpu.spawn(wanted.clone().watch(async move {
         let started = std::time::Instant::now();
         let physical = physical(plan, &inner.state, inner.moments).await?;
         let physical = checked::checked(physical, inner.limits, &inner.interrupt)?;
@@ -176,25 +175,29 @@ pub async fn analyze(
             rows += batch?.num_rows() as u64;
         }
         Ok((physical, rows, started.elapsed()))
-    });
-    let abort = AbortOnDrop(work.abort_handle());
-    let done = limits::bounded(
+    }));
+    let mut running = AbortOnDrop { task, wanted };
+    limits::bounded(
         async {
-            work.await
+            (&mut running.task)
+                .await
                 .map_err(|error| Error::Internal(Box::new(error)))?
         },
         execution.limits,
         &execution.interrupt,
     )
-    .await;
-    drop(abort);
-    done
+    .await
 }
 
-struct AbortOnDrop(tokio::task::AbortHandle);
+/// A task on the CPU runtime that ends when nobody waits for it any more.
+struct AbortOnDrop<T> {
+    task: tokio::task::JoinHandle<T>,
+    wanted: Wanted,
+}
 
-impl Drop for AbortOnDrop {
+impl<T> Drop for AbortOnDrop<T> {
     fn drop(&mut self) {
-        self.0.abort();
+        self.wanted.give_up();
+        self.task.abort();
     }
 }

@@ -1,10 +1,11 @@
 //! A reader of tokens, for the statements that the SQL parser does not know.
 
-use datafusion::sql::sqlparser::ast::{DataType, Expr, ObjectName, Query};
+use datafusion::sql::sqlparser::ast::{DataType, Expr, ObjectName, Query, VisitMut};
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use super::ast::{Name, RoleName};
+use super::depth;
 use super::dialect::Tessera;
 use super::parse::syntax_at;
 use crate::error::{Error, Result};
@@ -233,17 +234,18 @@ impl<'a> Cursor<'a> {
     }
 
     /// Reads with the SQL parser, which starts at the next token.
-    fn with_parser<T>(
+    fn with_parser<T: VisitMut>(
         &mut self,
         read: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserError>,
     ) -> Result<T> {
         let dialect = Tessera;
         let mut parser = Parser::new(&dialect)
-            .with_recursion_limit(super::parse::MAX_DEPTH)
+            .with_recursion_limit(depth::MAX_BRACKETS)
             .with_tokens_with_locations(self.rest().to_vec());
-        let value = read(&mut parser).map_err(|error| {
+        let mut value = read(&mut parser).map_err(|error| {
             super::parse::parser_error(self.text, &error, self.rest(), parser.index())
         })?;
+        depth::balance(&mut value);
         self.next += parser.index();
         Ok(value)
     }

@@ -9,12 +9,13 @@ use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::expr::{Cast, Placeholder};
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::sql::sqlparser::ast::{
-    self, Expr as SqlExpr, LimitClause, Query, SetExpr, Value, Visit, Visitor,
+    self, Expr as SqlExpr, LimitClause, Query, SetExpr, Value, Visitor,
 };
 use tessera_catalog::sql_type::SqlType;
 
 use super::types::sql_type;
 use crate::error::{Error, Result};
+use tessera_udfs::walk::walk;
 
 /// The most parameters of a statement, as on the wire.
 const MAX_PARAMETERS: usize = 65_535;
@@ -35,7 +36,7 @@ impl Parameters {
     /// More parameters than the protocol can carry, or a declared type that does not exist.
     pub fn of(statement: &ast::Statement, declared: &[u32]) -> Result<Self> {
         let mut found = Self::default();
-        if let ControlFlow::Break(error) = statement.visit(&mut Finder(&mut found)) {
+        if let ControlFlow::Break(error) = walk(statement, &mut Finder(&mut found)) {
             return Err(error);
         }
         for (index, oid) in declared.iter().enumerate().filter(|(_, oid)| **oid != 0) {
@@ -45,7 +46,7 @@ impl Parameters {
             }
         }
         found.highest = found.highest.max(declared.len());
-        let _: ControlFlow<()> = statement.visit(&mut Beside(&mut found));
+        let _: ControlFlow<()> = walk(statement, &mut Beside(&mut found));
         Ok(found)
     }
 

@@ -12,6 +12,7 @@ use super::aside::{SHORT_TEXT_BYTES, aside};
 use super::ast::{Body, Discard, Explain, Fetch, Statement};
 use super::command;
 use super::cursor::Cursor;
+use super::depth;
 use super::dialect::Tessera;
 use super::rewrite::from_functions::ROWS_FROM;
 use super::rewrite::whole_rows::EXPANDED_RECORD;
@@ -20,12 +21,6 @@ use crate::error::{Error, Result};
 
 /// The longest text of one message, in bytes.
 pub(super) const MAX_TEXT_BYTES: usize = 16 << 20;
-/// The most tokens of one statement.
-pub(super) const MAX_TOKENS: usize = 1 << 20;
-/// The deepest nesting of brackets and sub-expressions.
-pub(super) const MAX_DEPTH: usize = 256;
-/// The longest chain of operators around one value; each may be a level of the tree.
-pub(super) const MAX_OPERATORS: usize = 1_000;
 
 /// Splits a text into its statements.
 ///
@@ -83,106 +78,13 @@ fn tokenize(text: &str) -> Result<Vec<TokenWithSpan>> {
         .into_iter()
         .filter(|token| !matches!(token.token, Token::Whitespace(_) | Token::EOF))
         .collect();
-    check_limits(&kept)?;
+    depth::check(&kept)?;
     spell_out_tables(&mut kept);
     command::order_identity_options(&mut kept);
     name_expansions(&mut kept);
     join_time_travel(&mut kept);
     spell_plainly(&mut kept);
     Ok(kept)
-}
-
-/// Keywords that make an expression or a query one level deeper.
-const CHAINING: [&str; 18] = [
-    "AND",
-    "OR",
-    "NOT",
-    "CASE",
-    "UNION",
-    "INTERSECT",
-    "EXCEPT",
-    "JOIN",
-    "IS",
-    "IN",
-    "LIKE",
-    "ILIKE",
-    "SIMILAR",
-    "BETWEEN",
-    "COLLATE",
-    "AT",
-    "ISNULL",
-    "NOTNULL",
-];
-
-/// One level of brackets: how deep its chain of operators is by now.
-#[derive(Default)]
-struct Chain {
-    length: usize,
-    /// Between FROM and WHERE, where a comma is a join.
-    in_from: bool,
-}
-
-/// Bounds how deep the tree of a statement can become: by brackets, and by operators in a row,
-/// of which each makes a level too. A comma ends such a row.
-fn check_limits(tokens: &[TokenWithSpan]) -> Result<()> {
-    let too_complex = || {
-        Err(Error::TooComplex(
-            "it nests too deeply or chains too many operators".to_owned(),
-        ))
-    };
-    if tokens.len() > MAX_TOKENS {
-        return too_complex();
-    }
-    let mut outer: Vec<Chain> = Vec::new();
-    let mut outer_length = 0_usize;
-    let mut chain = Chain::default();
-    for token in tokens {
-        match &token.token {
-            Token::SemiColon => {
-                outer.clear();
-                outer_length = 0;
-                chain = Chain::default();
-            }
-            Token::LParen | Token::LBracket | Token::LBrace => {
-                chain.length += usize::from(token.token == Token::LBracket);
-                outer_length += chain.length;
-                outer.push(std::mem::take(&mut chain));
-            }
-            Token::RParen | Token::RBracket | Token::RBrace => {
-                if let Some(enclosing) = outer.pop() {
-                    outer_length -= enclosing.length;
-                    chain = enclosing;
-                }
-            }
-            Token::Comma if !chain.in_from => chain.length = 0,
-            Token::Word(word) if word.quote_style.is_none() => {
-                let word = word.value.as_str();
-                let is = |other: &str| word.eq_ignore_ascii_case(other);
-                if CHAINING.iter().any(|keyword| is(keyword)) {
-                    chain.length += 1;
-                } else if is("FROM") {
-                    chain.in_from = true;
-                } else if ["SELECT", "WHERE", "GROUP", "ORDER", "VALUES"]
-                    .iter()
-                    .any(|k| is(k))
-                {
-                    chain.in_from = false;
-                }
-            }
-            Token::Word(_)
-            | Token::Number(..)
-            | Token::SingleQuotedString(_)
-            | Token::EscapedStringLiteral(_)
-            | Token::DollarQuotedString(_)
-            | Token::Placeholder(_)
-            | Token::Period => {}
-            _ => chain.length += 1,
-        }
-        if outer.len() > MAX_DEPTH || outer_length + chain.length > MAX_OPERATORS {
-            return too_complex();
-        }
-    }
-    Ok(())
 }
 
 /// Makes `(TABLE t)` what it is short for; the SQL parser knows it at the start of a statement alone.
@@ -531,11 +433,12 @@ fn sql(text: &str, tokens: &[TokenWithSpan], shared: bool) -> Result<Body> {
     use ast::Statement as S;
     let dialect = Tessera;
     let mut parser = Parser::new(&dialect)
-        .with_recursion_limit(MAX_DEPTH)
+        .with_recursion_limit(depth::MAX_BRACKETS)
         .with_tokens_with_locations(tokens.to_vec());
-    let statement = parser
+    let mut statement = parser
         .parse_statement()
         .map_err(|error| parser_error(text, &error, tokens, parser.index()))?;
+    depth::balance(&mut statement);
     if parser.index() < tokens.len() {
         return Err(syntax_at(text, tokens.get(parser.index())));
     }

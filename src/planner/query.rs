@@ -13,6 +13,7 @@ use super::rewrite::{
     refused, sampled, sets, spelling, subqueries, time_travel, whole_rows,
 };
 use super::scope::Scope;
+use super::size;
 use super::typing;
 use crate::error::{Error, Result};
 
@@ -62,6 +63,7 @@ fn plan_statement(
     mut statement: ast::Statement,
     parameters: &[Option<FieldRef>],
 ) -> Result<LogicalPlan> {
+    size::check_statement(&statement)?;
     functions::plain_calls(&mut statement);
     tessera_udfs::rewrite_calls(&mut statement).map_err(DataFusionError::from)?;
     time_travel::mark_versions(&mut statement)?;
@@ -77,6 +79,7 @@ fn plan_statement(
     spelling::plain(&mut statement);
     whole_rows::plain(&mut statement);
     let plan = planned(names, statement, parameters)?;
+    size::Size::of(&plan)?;
     let plan = counted::by_numbers(plan)?;
     let plan = sets::expand(plan)?;
     let plan = subqueries::flatten(plan)?;

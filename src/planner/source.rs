@@ -11,6 +11,8 @@ use datafusion::logical_expr::{LogicalPlan, TableSource, TableType};
 use tessera_catalog::id::DatabaseId;
 use tessera_catalog::model::{Key, KeyKind, Relation, RelationBody};
 
+use super::size::Size;
+
 /// A relation that a name was found to mean.
 #[derive(Debug, Clone)]
 pub struct Found {
@@ -153,6 +155,8 @@ impl TableSource for TableRef {
 /// A view: its query is planned, but not yet guarded, for its owner or its reader.
 #[derive(Debug, Clone)]
 pub struct ViewRef {
+    /// What its plan comes to.
+    pub(super) size: Size,
     pub found: Found,
     pub plan: Arc<LogicalPlan>,
     pub(super) schema: SchemaRef,

@@ -8,8 +8,7 @@ use datafusion::arrow::datatypes::Schema;
 use datafusion::common::DataFusionError;
 use datafusion::logical_expr::TableSource;
 use datafusion::sql::sqlparser::ast::{
-    Ident, ObjectName, ObjectNamePart, Query, Statement as Sql, TableAlias, TableFactor, VisitMut,
-    VisitorMut,
+    Ident, ObjectName, ObjectNamePart, Query, Statement as Sql, TableAlias, TableFactor, VisitorMut,
 };
 use tessera_catalog::id::Oid;
 use tessera_catalog::model::{Reference, RelationBody};
@@ -18,8 +17,10 @@ use super::ast::Body;
 use super::names::Names;
 use super::query::plan_with;
 use super::scope::{SYSTEM_SCHEMAS, Scope};
+use super::size::Size;
 use super::source::{AsOf, Found, TableRef, ViewRef};
 use crate::error::{Error, Result};
+use tessera_udfs::walk::walk_mut;
 
 /// The schema of the names that stand in a bound query; no identifier of a client reaches it, since
 /// it is looked up only while a view's own query is planned.
@@ -51,7 +52,7 @@ fn bind_with(query: &Query, scope: &Scope, own: bool) -> Result<(String, Vec<Ref
         numbers: HashMap::new(),
         ctes: Vec::new(),
     };
-    if let ControlFlow::Break(error) = statement.visit(&mut binder) {
+    if let ControlFlow::Break(error) = walk_mut(&mut statement, &mut binder) {
         return Err(error);
     }
     Ok((statement.to_string(), binder.references))
@@ -249,6 +250,7 @@ pub(super) fn source(names: &Names<'_>, found: Found) -> Result<Arc<dyn TableSou
         .collect();
     let schema = Arc::new(Schema::new(fields));
     Ok(Arc::new(ViewRef {
+        size: Size::of(&planned)?,
         plan: Arc::new(planned),
         schema,
         found,

@@ -67,7 +67,7 @@ pub(super) fn build(
     // The functions of JSON that give rows have PostgreSQL's meaning.
     tessera_udfs::register_set_functions(&mut state)?;
     crate::planner::register_rules(&mut state, display);
-    Ok(Arc::new(state))
+    Ok(Arc::new(crate::execute::interruptible(state)))
 }
 
 /// Makes operators of our own plan nodes too.

@@ -130,3 +130,21 @@ fn a_spill_that_fills_the_disk_ends_its_statement_alone() {
         "100"
     );
 }
+
+#[test]
+fn some_rows_can_be_deleted_when_not_a_byte_is_free() {
+    let Some(server) = server_on_a_small_disk() else {
+        return;
+    };
+    server.two_tenants();
+    let mut boss = server.session("acme", "boss");
+    boss.run("CREATE TABLE filler (n bigint, noise text)");
+    boss.run("CREATE TABLE kept (n bigint, noise text)");
+    boss.run(&format!("INSERT INTO kept {}", noise(10_000)));
+    fill(&mut boss, 20_000);
+    fill(&mut boss, 100);
+    boss.run("DELETE FROM kept WHERE n > 7000");
+    assert_eq!(boss.value("SELECT count(*) FROM kept"), "7000");
+    boss.run("DROP TABLE filler");
+    assert_eq!(boss.value("SELECT sum(n) FROM kept"), "24503500");
+}

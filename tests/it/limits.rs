@@ -165,6 +165,82 @@ fn deep_and_long_statements_are_refused_and_the_server_lives() {
 }
 
 #[test]
+fn long_chains_of_conditions_are_answered() {
+    let Some(server) = Server::tessera() else {
+        return;
+    };
+    server.two_tenants();
+    let mut client = server.session("acme", "boss");
+    client.run("CREATE TABLE numbers AS SELECT n FROM generate_series(1, 10000) AS n");
+    let terms = |count: usize, operator: &str, word: &str| {
+        let terms: Vec<String> = (1..=count).map(|n| format!("n {operator} {n}")).collect();
+        terms.join(word)
+    };
+    // Their texts are too long to be shown when one fails.
+    let rows = |client: &mut Client, sql: &str| {
+        let reply = client.simple(sql);
+        match &reply.error {
+            Some(error) => format!("{error:?}"),
+            None => reply.rows().concat().concat(),
+        }
+    };
+    let several = terms(3_000, "= 2 *", " OR ");
+    let sql = format!("SELECT count(*) FROM numbers WHERE {several}");
+    assert_eq!(rows(&mut client, &sql), "3000");
+    let none = terms(1_000, "<> 2 *", " AND ");
+    let sql = format!("SELECT count(*) FROM numbers WHERE {none}");
+    assert_eq!(rows(&mut client, &sql), "9000");
+    let too_many = terms(10_000, "<> 2 *", " AND ");
+    for sql in [
+        format!("SELECT count(*) FROM numbers WHERE {too_many}"),
+        format!(
+            "SELECT count(*) FROM numbers WHERE {}",
+            vec![format!("({none})"); 20].join(" AND ")
+        ),
+    ] {
+        let reply = client.simple(&sql);
+        assert_eq!(reply.code(), "54001");
+    }
+    let pairs: Vec<String> = (1..=500)
+        .map(|n| format!("(n > {n} AND n < {n} + 2)"))
+        .collect();
+    let sql = format!("SELECT count(*) FROM numbers WHERE {}", pairs.join(" OR "));
+    assert_eq!(rows(&mut client, &sql), "500");
+}
+
+#[test]
+fn statements_that_double_at_each_line_are_refused_at_once() {
+    let Some(server) = Server::tessera() else {
+        return;
+    };
+    server.two_tenants();
+    let mut client = server.session("acme", "boss");
+    client.run("SET statement_timeout = '60s'");
+    let doubled: Vec<String> = (1..40)
+        .map(|n| format!("q{n} AS (SELECT a.n FROM q{} AS a, q{} AS b)", n - 1, n - 1))
+        .collect();
+    let sql = format!(
+        "WITH q0 AS (SELECT 1 AS n), {} SELECT count(*) FROM q39",
+        doubled.join(", ")
+    );
+    assert_eq!(client.fail(&sql).code(), "54001");
+    client.run("CREATE VIEW v0 AS SELECT 1 AS n");
+    let mut refused = None;
+    for n in 1..32 {
+        let before = n - 1;
+        let reply = client.simple(&format!(
+            "CREATE VIEW v{n} AS SELECT a.n FROM v{before} AS a, v{before} AS b"
+        ));
+        if reply.code() == "54001" {
+            refused = Some(n);
+            break;
+        }
+    }
+    assert!(refused.is_some(), "views double without bound");
+    assert_eq!(client.value("SELECT n FROM v3"), "1");
+}
+
+#[test]
 fn huge_arguments_are_bounded() {
     let Some(mut server) = Server::tessera() else {
         return;

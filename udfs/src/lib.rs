@@ -7,6 +7,7 @@
 //! relation   the one mechanism behind every table function
 //! series, forecast, anomaly, stats, kpi, money, portfolio, risk, sentiment
 //!            …and the functions on both, one folder a topic
+//! walk       the way through parsed SQL
 //! reference  the manual: a page a function, with an example that a test runs
 //! math       the numbers: slices in, slices out
 //! ```
@@ -30,6 +31,7 @@ mod risk;
 mod sentiment;
 pub mod series;
 mod stats;
+pub mod walk;
 
 #[cfg(test)]
 mod testing;

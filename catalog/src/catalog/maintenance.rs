@@ -96,6 +96,8 @@ pub(super) async fn run(shared: Arc<Shared>, commits: mpsc::WeakSender<Request>)
         let interval = shared.limits.maintenance_interval;
         if last_round.is_none_or(|last| last.elapsed() >= interval) {
             last_round = Some(Instant::now());
+            let reserve = Arc::clone(&shared.reserve);
+            let _ = tokio::task::spawn_blocking(move || reserve.keep()).await;
             round(&shared).await;
             if let Err(error) = sweep.step(&shared).await {
                 tracing::warn!(%error, "a space could not be searched for lost files yet");

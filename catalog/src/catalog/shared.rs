@@ -22,6 +22,7 @@ use crate::error::{Error, Result};
 use crate::id::{DatabaseId, Oid, Part};
 use crate::locks::Locks;
 use crate::model::Database;
+use crate::reserve::Reserve;
 use crate::storage::{Snapshot, Storage};
 use crate::store::{Batch, CounterRow, DatabaseBatch, Store};
 
@@ -54,6 +55,7 @@ pub(super) struct Shared {
     pub(super) needs: Needs,
     pub(super) sequences: Sequences,
     pub(super) locks: Locks,
+    pub(super) reserve: Arc<Reserve>,
     /// Held as long as anything may write.
     lock: Mutex<Option<File>>,
     #[cfg(test)]
@@ -110,6 +112,7 @@ impl Shared {
             needs: Needs::default(),
             sequences: Sequences::default(),
             locks: Locks::default(),
+            reserve: Arc::new(Reserve::of(&options.data)),
             lock: Mutex::new(Some(lock)),
             #[cfg(test)]
             fault: Mutex::default(),

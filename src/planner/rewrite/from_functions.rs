@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, CastKind, DataType, Expr, FunctionArg, FunctionArgExpr, Ident, ObjectName,
     Query, SelectItem, SetExpr, Statement, TableAlias, TableAliasColumnDef, TableFactor,
-    TableWithJoins, UnaryOperator, Value, Visit, VisitMut, Visitor, VisitorMut,
+    TableWithJoins, UnaryOperator, Value, Visitor, VisitorMut,
 };
 use tessera_catalog::sql_type::SqlType;
 use tessera_udfs::pg::sets;
@@ -20,6 +20,7 @@ use super::spelling::parsed_query;
 use crate::error::{Error, Result};
 use crate::planner::scope::Scope;
 use crate::planner::types::written_type;
+use tessera_udfs::walk::{walk, walk_mut};
 
 /// The call that tells a row's place among those of a set-returning function.
 pub(in crate::planner) const PLACE_OF_ROW: &str = "place_of_row";
@@ -43,7 +44,7 @@ const RECORD: &str = "\u{5}record";
 /// # Errors
 /// A record function without its columns' definitions.
 pub(in crate::planner) fn to_subqueries(statement: &mut Statement, scope: &Scope) -> Result<()> {
-    match statement.visit(&mut FromFunctions { scope }) {
+    match walk_mut(statement, &mut FromFunctions { scope }) {
         ControlFlow::Break(error) => Err(error),
         ControlFlow::Continue(()) => Ok(()),
     }
@@ -564,5 +565,5 @@ pub(super) fn names_columns(expr: &Expr) -> bool {
             }
         }
     }
-    expr.visit(&mut Names).is_break()
+    walk(expr, &mut Names).is_break()
 }

@@ -8,11 +8,12 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, Expr, Ident, JoinConstraint, JoinOperator, ObjectName, OrderByKind, Query,
-    Select, SelectItem, SetExpr, Statement, TableFactor, TableWithJoins, VisitMut, VisitorMut,
+    Select, SelectItem, SetExpr, Statement, TableFactor, TableWithJoins, VisitorMut,
 };
 
 use super::functions::called;
 use crate::error::{Error, Result};
+use tessera_udfs::walk::walk_mut;
 
 /// The columns of a relation in FROM, where they are known.
 type ColumnsOf<'a> = &'a dyn Fn(&TableFactor) -> Option<Vec<String>>;
@@ -25,7 +26,7 @@ pub(in crate::planner) fn spell_out(
     statement: &mut Statement,
     columns: ColumnsOf<'_>,
 ) -> Result<()> {
-    match statement.visit(&mut Joins { columns }) {
+    match walk_mut(statement, &mut Joins { columns }) {
         ControlFlow::Break(error) => Err(error),
         ControlFlow::Continue(()) => Ok(()),
     }
@@ -66,7 +67,7 @@ impl VisitorMut for Joins<'_> {
         }
         let outputs: Vec<String> = select.projection.iter().filter_map(output).collect();
         let from = std::mem::take(&mut select.from);
-        let _: ControlFlow<()> = select.visit(&mut merge);
+        let _: ControlFlow<()> = walk_mut(select, &mut merge);
         select.from = from;
         if let Some(order) = &mut query.order_by
             && let OrderByKind::Expressions(list) = &mut order.kind
@@ -75,7 +76,7 @@ impl VisitorMut for Joins<'_> {
                 let named =
                     matches!(&by.expr, Expr::Identifier(name) if outputs.contains(&folded(name)));
                 if !named {
-                    let _: ControlFlow<()> = by.expr.visit(&mut merge);
+                    let _: ControlFlow<()> = walk_mut(&mut by.expr, &mut merge);
                 }
             }
         }

@@ -6,6 +6,7 @@ use datafusion::sql::sqlparser::ast::{
     Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident,
     ObjectName, ObjectNamePart, VisitMut, VisitorMut,
 };
+use tessera_udfs::walk::walk_mut;
 
 /// Names that are calls though nothing says so.
 const WITHOUT_BRACKETS: [&str; 11] = [
@@ -24,7 +25,7 @@ const WITHOUT_BRACKETS: [&str; 11] = [
 
 /// Makes calls of the names that are calls, and takes the schema off built-in functions.
 pub(in crate::planner) fn plain_calls(node: &mut impl VisitMut) {
-    let _: ControlFlow<()> = node.visit(&mut Calls);
+    let _: ControlFlow<()> = walk_mut(node, &mut Calls);
 }
 
 struct Calls;

@@ -5,15 +5,16 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     Ident, ObjectNamePart, Query, SetExpr, Statement, TableAlias, TableFactor, TableWithJoins,
-    VisitMut, VisitorMut,
+    VisitorMut,
 };
+use tessera_udfs::walk::walk_mut;
 
 /// What a locked table's name ends with.
 const MARK: &str = "\u{7}";
 
 /// Marks the tables of locking clauses.
 pub(in crate::planner) fn mark_locked(statement: &mut Statement) {
-    let _ = statement.visit(&mut Marker::default());
+    let _ = walk_mut(statement, &mut Marker::default());
 }
 
 /// A marked name's table.

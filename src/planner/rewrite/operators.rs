@@ -12,6 +12,7 @@ use datafusion::sql::sqlparser::ast::{
 
 use super::functions::{called, strip_schema};
 use super::spelling::parsed_query;
+use tessera_udfs::walk::walk_mut;
 
 /// The function that makes an array of a sub-query's rows, empty if there are none.
 pub(in crate::planner) const ARRAY_OF_ROWS: &str = "array_of_rows";
@@ -23,7 +24,7 @@ pub(in crate::planner) const ELEMENTS_AND_PLACES: &str = "elements_and_places";
 /// column that `*` leaves out.
 pub(in crate::planner) fn short_spellings(node: &mut impl VisitMut) -> bool {
     let mut speller = Speller { hidden: false };
-    let _: ControlFlow<()> = node.visit(&mut speller);
+    let _: ControlFlow<()> = walk_mut(node, &mut speller);
     speller.hidden
 }
 

@@ -7,16 +7,16 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, Ident, ObjectName, Query, Select, SelectItem, SetExpr, Statement, VisitMut,
-    VisitorMut,
+    Expr, Function, Ident, ObjectName, Query, Select, SelectItem, SetExpr, Statement, VisitorMut,
 };
+use tessera_udfs::walk::walk_mut;
 
 /// What stands between a name and the number that tells it from its likes.
 const MARK: char = '\u{1}';
 
 /// Gives every item of every select list the name that PostgreSQL gives it.
 pub(in crate::planner) fn name_outputs(statement: &mut Statement) {
-    let _: ControlFlow<()> = statement.visit(&mut Namer);
+    let _: ControlFlow<()> = walk_mut(statement, &mut Namer);
 }
 
 /// A column's name as the client sees it.

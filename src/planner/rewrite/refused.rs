@@ -3,18 +3,19 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    JoinConstraint, JoinOperator, Query, Select, Statement, Visit, Visitor,
+    JoinConstraint, JoinOperator, Query, Select, Statement, Visitor,
 };
 
 use crate::error::{Error, Result};
 use crate::planner::changes_rows;
+use tessera_udfs::walk::walk;
 
 /// Checks a statement.
 ///
 /// # Errors
 /// It says something that the engine drops.
 pub(in crate::planner) fn check(statement: &Statement) -> Result<()> {
-    match statement.visit(&mut Refused) {
+    match walk(statement, &mut Refused) {
         ControlFlow::Break(error) => Err(error),
         ControlFlow::Continue(()) => Ok(()),
     }

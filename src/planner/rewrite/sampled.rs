@@ -4,12 +4,13 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, Expr, SetExpr, Statement, TableAlias, TableFactor, TableSample,
-    TableSampleKind, TableSampleMethod, TableSampleUnit, Value, VisitMut, VisitorMut,
+    TableSampleKind, TableSampleMethod, TableSampleUnit, Value, VisitorMut,
 };
 
 use super::functions::called;
 use super::spelling::parsed_query;
 use crate::error::{Error, Result};
+use tessera_udfs::walk::walk_mut;
 
 /// Makes sub-queries of samples; `is_table` tells a table from what has no sample.
 ///
@@ -19,7 +20,7 @@ pub(in crate::planner) fn by_chance(
     statement: &mut Statement,
     is_table: &dyn Fn(&TableFactor) -> bool,
 ) -> Result<()> {
-    match statement.visit(&mut Samples { is_table }) {
+    match walk_mut(statement, &mut Samples { is_table }) {
         ControlFlow::Break(error) => Err(error),
         ControlFlow::Continue(()) => Ok(()),
     }

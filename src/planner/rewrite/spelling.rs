@@ -8,7 +8,7 @@ use datafusion::sql::sqlparser::ast::{
     BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
     FunctionArgumentList, FunctionArguments, GroupByExpr, Ident, Interval, LimitClause, ObjectName,
     Query, Select, SelectItem, SetExpr, Statement, TableAlias, TableAliasColumnDef, TableFactor,
-    UnaryOperator, Value, ValueWithSpan, Values, VisitMut, VisitorMut,
+    UnaryOperator, Value, ValueWithSpan, Values, VisitorMut,
 };
 use datafusion::sql::sqlparser::parser::Parser;
 
@@ -21,6 +21,7 @@ use super::type_bases;
 use crate::planner::dialect::Tessera;
 use crate::planner::types::sql_type;
 use crate::planner::typing::{CASE, CASE_OF, NEGATIVE};
+use tessera_udfs::walk::walk_mut;
 
 /// Functions in FROM that give one column, which then has the name of their alias.
 const ONE_COLUMN: [&str; 1] = ["generate_series"];
@@ -33,12 +34,12 @@ const INTERVAL_PARTS: [&str; 7] = ["years", "months", "weeks", "days", "hours", 
 
 /// Rewrites a statement.
 pub(in crate::planner) fn plain(statement: &mut Statement) {
-    let _: ControlFlow<()> = statement.visit(&mut Spelling);
+    let _: ControlFlow<()> = walk_mut(statement, &mut Spelling);
 }
 
 /// Rewrites an expression.
 pub(in crate::planner) fn plain_expression(expr: &mut Expr) {
-    let _: ControlFlow<()> = expr.visit(&mut Spelling);
+    let _: ControlFlow<()> = walk_mut(expr, &mut Spelling);
 }
 
 struct Spelling;
@@ -53,7 +54,7 @@ impl VisitorMut for Spelling {
             && with.recursive
         {
             for cte in &mut with.cte_tables {
-                let _: ControlFlow<()> = cte.query.visit(&mut Integers);
+                let _: ControlFlow<()> = walk_mut(&mut cte.query, &mut Integers);
             }
         }
         ControlFlow::Continue(())
@@ -70,7 +71,7 @@ impl VisitorMut for Spelling {
         }
         for item in &mut select.projection {
             if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item {
-                let _: ControlFlow<()> = expr.visit(&mut Exists { below: 0 });
+                let _: ControlFlow<()> = walk_mut(expr, &mut Exists { below: 0 });
             }
         }
         ControlFlow::Continue(())
@@ -802,17 +803,17 @@ impl VisitorMut for Integers {
         for item in &mut select.projection {
             let SelectItem::UnnamedExpr(expr) = item else {
                 if let SelectItem::ExprWithAlias { expr, .. } = item {
-                    let _: ControlFlow<()> = expr.visit(&mut Typed);
+                    let _: ControlFlow<()> = walk_mut(expr, &mut Typed);
                 }
                 continue;
             };
             if let Expr::Value(_) = expr {
                 let alias = Ident::with_quote('"', super::output_names::output_name(expr));
                 let mut typed = expr.clone();
-                let _: ControlFlow<()> = typed.visit(&mut Typed);
+                let _: ControlFlow<()> = walk_mut(&mut typed, &mut Typed);
                 *item = SelectItem::ExprWithAlias { expr: typed, alias };
             } else {
-                let _: ControlFlow<()> = expr.visit(&mut Typed);
+                let _: ControlFlow<()> = walk_mut(expr, &mut Typed);
             }
         }
         ControlFlow::Continue(())
@@ -829,7 +830,7 @@ fn values(body: &mut SetExpr) {
         SetExpr::Values(values) => {
             become_alike(values);
             for expr in values.rows.iter_mut().flat_map(|row| row.iter_mut()) {
-                let _: ControlFlow<()> = expr.visit(&mut Typed);
+                let _: ControlFlow<()> = walk_mut(expr, &mut Typed);
             }
         }
         SetExpr::SetOperation { left, right, .. } => {

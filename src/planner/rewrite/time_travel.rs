@@ -5,11 +5,12 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     Expr, Ident, ObjectName, ObjectNamePart, Statement, TableAlias, TableFactor, TableVersion,
-    UnaryOperator, Value, VisitMut, VisitorMut,
+    UnaryOperator, Value, VisitorMut,
 };
 
 use crate::error::{Error, Result};
 use crate::planner::source::AsOf;
+use tessera_udfs::walk::walk_mut;
 
 /// What stands between a table's name and its version.
 const MARK: &str = "\u{2}";
@@ -19,7 +20,7 @@ const MARK: &str = "\u{2}";
 /// # Errors
 /// A version that is no constant, or another form of time travel.
 pub(in crate::planner) fn mark_versions(statement: &mut Statement) -> Result<()> {
-    match statement.visit(&mut Marker) {
+    match walk_mut(statement, &mut Marker) {
         ControlFlow::Break(error) => Err(error),
         ControlFlow::Continue(()) => Ok(()),
     }

@@ -9,13 +9,14 @@ use std::ops::ControlFlow;
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident,
     JoinOperator, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, Statement,
-    TableFactor, Value, VisitMut, VisitorMut, WildcardAdditionalOptions,
+    TableFactor, Value, VisitorMut, WildcardAdditionalOptions,
 };
 use tessera_udfs::pg::{RECORD, WHOLE_ROW, sets};
 
 use super::from_functions::names_columns;
 use super::functions::called;
 use super::spelling::parsed_query;
+use tessera_udfs::walk::walk_mut;
 
 /// The call that stands for `(record).*`.
 pub(in crate::planner) const EXPANDED_RECORD: &str = "expanded_record";
@@ -32,7 +33,7 @@ pub(in crate::planner) fn mark(
         columns,
         found: false,
     };
-    let _: ControlFlow<()> = statement.visit(&mut marker);
+    let _: ControlFlow<()> = walk_mut(statement, &mut marker);
     marker.found
 }
 
@@ -71,7 +72,7 @@ impl VisitorMut for Marker<'_> {
                 };
             }
         }
-        let _: ControlFlow<()> = select.visit(&mut replace);
+        let _: ControlFlow<()> = walk_mut(select, &mut replace);
         self.found |= replace.found;
         ControlFlow::Continue(())
     }
@@ -213,7 +214,7 @@ impl VisitorMut for Replace<'_> {
 
 /// Puts the columns of `(record).*` into select lists.
 pub(in crate::planner) fn expand(statement: &mut Statement) {
-    let _: ControlFlow<()> = statement.visit(&mut Expand);
+    let _: ControlFlow<()> = walk_mut(statement, &mut Expand);
 }
 
 struct Expand;
@@ -240,7 +241,7 @@ impl VisitorMut for Expand {
 
 /// Makes records of rows that are written out as values, and plain names of `t.*` in arguments.
 pub(in crate::planner) fn plain(statement: &mut Statement) {
-    let _: ControlFlow<()> = statement.visit(&mut Plain);
+    let _: ControlFlow<()> = walk_mut(statement, &mut Plain);
 }
 
 struct Plain;

@@ -27,6 +27,7 @@ use crate::policy::{Caller, GuardedPlan, Purpose};
 use crate::session::Session;
 use crate::session::prepared::Prepared;
 use crate::session::reply::{Columns, Reply, Rows, RowsTag};
+use tessera_udfs::walk;
 
 /// The most that the parts of one statement hand on to each other, in bytes.
 const MAX_GIVEN_BYTES: usize = 256 << 20;
@@ -498,7 +499,7 @@ impl Planner<'_> {
         let mut found = BTreeSet::new();
         let attached = self.with.cte_tables.iter().map(|cte| cte.query.as_ref());
         for query in attached.chain([query]) {
-            let flow = ast::visit_expressions(query, |expr| {
+            let flow = walk::expressions(query, &mut |expr| {
                 found.extend(params::number(expr));
                 ControlFlow::<()>::Continue(())
             });
@@ -541,7 +542,7 @@ impl Planner<'_> {
 /// How often a query names a relation, but for the table that it changes.
 fn mentions(query: &Query, name: &str) -> usize {
     let mut count = 0;
-    let flow = ast::visit_relations(query, |relation| {
+    let flow = walk::relations(query, &mut |relation| {
         count += usize::from(matches!(parts(relation).as_slice(), [one] if one == name));
         ControlFlow::<()>::Continue(())
     });

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, ScalarValue, ToDFSchema};
 use datafusion::logical_expr::{Expr, lit};
-use datafusion::sql::sqlparser::ast::{self, visit_expressions_mut};
+use datafusion::sql::sqlparser::ast;
 use tessera_catalog::id::Oid;
 use tessera_catalog::model::{Column, Table};
 
 use crate::error::{Error, Result};
 use crate::planner::{self, Scope};
 use crate::session::write::{CompiledCheck, CompiledGenerated, table_schema};
+use tessera_udfs::walk;
 
 /// Reads an expression that the catalog keeps as text.
 pub(super) fn parse(text: &str) -> Result<ast::Expr> {
@@ -82,7 +83,7 @@ pub(super) fn written(column: &Column, scope: &Scope) -> Result<ast::Expr> {
 /// Lets the sequences that an expression draws from be those of a row's own tenant.
 pub(super) fn draw_for(expr: &mut ast::Expr, tenant: &ast::Expr) {
     use std::ops::ControlFlow;
-    let drawn = visit_expressions_mut(expr, |expr| {
+    let drawn = walk::expressions_mut(expr, &mut |expr| {
         if let ast::Expr::Function(call) = expr
             && super::names::parts(&call.name).last().map(String::as_str) == Some("nextval")
             && let ast::FunctionArguments::List(list) = &mut call.args
@@ -123,7 +124,7 @@ pub(super) fn check(expr: &ast::Expr, column: &Column, scope: &Scope) -> Result<
 /// Names sequences by number, so that the default goes on meaning the same whoever inserts.
 fn bind_sequences(expr: &mut ast::Expr, scope: &Scope) -> Result<()> {
     use std::ops::ControlFlow;
-    let bound = visit_expressions_mut(expr, |expr| {
+    let bound = walk::expressions_mut(expr, &mut |expr| {
         let ast::Expr::Function(call) = expr else {
             return ControlFlow::Continue(());
         };

@@ -29,6 +29,7 @@ use crate::session::keys::{KeyCheck, KeyGuard};
 use crate::session::prepared::Prepared;
 use crate::session::reply::{Columns, Reply, Rows, RowsTag};
 use crate::session::write::{RowWriter, Writing, table, table_schema};
+use tessera_udfs::walk;
 
 /// A planned INSERT.
 pub(super) struct Planned {
@@ -387,7 +388,7 @@ fn conflict(
 }
 
 fn find_parameters(part: &impl ast::Visit, found: &mut Vec<usize>) {
-    let flow = ast::visit_expressions(part, |expr| {
+    let flow = walk::expressions(part, &mut |expr| {
         found.extend(params::number(expr));
         std::ops::ControlFlow::<()>::Continue(())
     });

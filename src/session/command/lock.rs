@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::sql::sqlparser::ast::{LockClause, LockType, NonBlock, Query, Visit, Visitor};
+use datafusion::sql::sqlparser::ast::{LockClause, LockType, NonBlock, Query, Visitor};
 use tessera_catalog::id::Part;
 use tessera_catalog::model::Privilege;
 
@@ -17,6 +17,7 @@ use crate::policy::{Caller, check_columns};
 use crate::session::Session;
 use crate::session::opener::{part, space, tables};
 use crate::session::transaction::TEMPORARY_SCHEMA;
+use tessera_udfs::walk::walk;
 
 /// Waits until no other transaction changes the rows that the session has of a table.
 ///
@@ -89,7 +90,7 @@ struct Wanted {
 
 fn clauses(query: &Query) -> Option<Wanted> {
     let mut found = Clauses(Vec::new());
-    let _ = query.visit(&mut found);
+    let _ = walk(query, &mut found);
     let first = found.0.first()?;
     let with = |how: NonBlock| found.0.iter().any(|clause| clause.nonblock == Some(how));
     Some(Wanted {

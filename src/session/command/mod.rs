@@ -63,6 +63,9 @@ async fn dispatch(
 ) -> Result<Reply> {
     let body = &prepared.statement.body;
     check_read_only(session, body)?;
+    if frees_space(body) {
+        session.engine.catalog.make_room().await;
+    }
     let parameters = objects::numbered(session, prepared, parameters).await?;
     match body {
         Body::Empty => Ok(Reply::Empty),
@@ -152,6 +155,17 @@ async fn dispatch(
             tag: (*tag).to_owned(),
         }),
         Body::Unsupported(what) => Err(Error::Unsupported(what.clone())),
+    }
+}
+
+/// Whether a statement leaves less than there was, so that it may use the last of the disk.
+fn frees_space(body: &Body) -> bool {
+    match body {
+        Body::Write(statement) | Body::Define(statement) => matches!(
+            statement.as_ref(),
+            ast::Statement::Delete(_) | ast::Statement::Truncate(_) | ast::Statement::Drop { .. }
+        ),
+        _ => false,
     }
 }
 

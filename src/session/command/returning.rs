@@ -10,14 +10,13 @@ use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, DFSchema, DFSchemaRef, TableReference};
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
-use datafusion::sql::sqlparser::ast::{
-    self, SelectItem, SelectItemQualifiedWildcardKind, visit_expressions,
-};
+use datafusion::sql::sqlparser::ast::{self, SelectItem, SelectItemQualifiedWildcardKind};
 
 use super::names::{folded, parts};
 use crate::error::{Error, Result};
 use crate::planner::{self, Scope};
 use crate::session::reply::Columns;
+use tessera_udfs::walk;
 
 /// What columns from beside the table are called among the written rows; no table has such names.
 const BESIDE: &str = "\u{4}beside";
@@ -150,7 +149,7 @@ impl Returning {
 
 /// Refuses a name without a table that two tables have.
 fn check_ambiguous(item: &SelectItem, over: &DFSchema) -> Result<()> {
-    let flow = visit_expressions(item, |expr| {
+    let flow = walk::expressions(item, &mut |expr| {
         let ast::Expr::Identifier(ident) = expr else {
             return ControlFlow::Continue(());
         };

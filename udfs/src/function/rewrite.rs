@@ -14,6 +14,7 @@ use datafusion::sql::sqlparser::ast::{
 use super::declaration::{Declaration, Parameter, Role, Takes};
 use crate::error::{Error, Result};
 use crate::relation::{Class, Constant};
+use crate::walk::walk_mut;
 
 /// Rewrites every call of a declared function in a statement or expression.
 ///
@@ -23,7 +24,7 @@ pub(crate) fn rewrite(
     node: &mut impl VisitMut,
     find: fn(&str) -> Option<&'static Declaration>,
 ) -> Result<()> {
-    match node.visit(&mut Rewriter { find }) {
+    match walk_mut(node, &mut Rewriter { find }) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(error) => Err(error),
     }

@@ -11,10 +11,11 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::signature::{Kind, Signature};
+use crate::walk::walk_mut;
 
 /// Rewrites every relation argument of the given functions, wherever the statement calls them.
 pub(super) fn rewrite(node: &mut impl VisitMut, signatures: &[&'static Signature]) {
-    let _: ControlFlow<()> = node.visit(&mut Rewriter { signatures });
+    let _: ControlFlow<()> = walk_mut(node, &mut Rewriter { signatures });
 }
 
 /// A table by name, without arguments.

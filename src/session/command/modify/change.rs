@@ -20,6 +20,7 @@ use crate::policy::{Checked, Judged, Purpose, Verb};
 use crate::session::command::names::{folded, relation};
 use crate::session::command::returning::{Over, Returning};
 use crate::session::write::{table, table_schema};
+use tessera_udfs::walk;
 
 /// What `merge_action()` is called among the columns that RETURNING may name.
 const ACTION_COLUMN: &str = "\u{4}action";
@@ -363,7 +364,7 @@ fn name_actions(items: &mut [SelectItem]) {
             };
             continue;
         }
-        let flow = ast::visit_expressions_mut(item, |expr| {
+        let flow = walk::expressions_mut(item, &mut |expr| {
             if is_action(expr) {
                 *expr = ast::Expr::Identifier(named.clone());
             }
