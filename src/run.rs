@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tessera_catalog::{Catalog, CatalogOptions};
 use tessera_catalog::id::Oid;
 use tessera_catalog::model::Role;
+use tessera_catalog::{Catalog, CatalogOptions};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -269,9 +269,9 @@ fn login_key(data: &Path) -> Result<[u8; 32]> {
     let path = data.join("login.key");
     match std::fs::read(&path) {
         Ok(kept) => {
-            return kept.try_into().map_err(|_| {
-                Error::Start(format!("{} is not the key of logins", path.display()))
-            });
+            return kept
+                .try_into()
+                .map_err(|_| Error::Start(format!("{} is not the key of logins", path.display())));
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
         Err(error) => return Err(cannot("read", &path, &error)),

@@ -229,7 +229,10 @@ impl Attempt {
 
     /// PostgreSQL's words for a connection that no rule fits.
     pub(super) fn no_entry(&self) -> Error {
-        Error::InvalidAuthorization(format!("no pg_hba.conf entry for host {}", self.described()))
+        Error::InvalidAuthorization(format!(
+            "no pg_hba.conf entry for host {}",
+            self.described()
+        ))
     }
 
     /// PostgreSQL's words for a connection that a rule rejects.
@@ -241,7 +244,10 @@ impl Attempt {
     }
 
     fn described(&self) -> String {
-        let host = self.channel.peer.map(|peer| peer.to_canonical().to_string());
+        let host = self
+            .channel
+            .peer
+            .map(|peer| peer.to_canonical().to_string());
         let (host, user, database) = (host.unwrap_or_default(), &self.user, &self.database);
         let encryption = match self.channel.tls {
             true => "SSL encryption",

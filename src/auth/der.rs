@@ -17,7 +17,9 @@ pub fn any(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
                 return None;
             }
             let (digits, rest) = rest.split_at(count);
-            let length = digits.iter().fold(0, |sum, digit| sum << 8 | usize::from(*digit));
+            let length = digits
+                .iter()
+                .fold(0, |sum, digit| sum << 8 | usize::from(*digit));
             (length, rest)
         }
     };

@@ -100,7 +100,11 @@ impl Guesses {
 impl Counter {
     fn refusals_by(self, now: Instant) -> u32 {
         let fresh = |last| now.saturating_duration_since(last) < FORGET;
-        if self.last.is_some_and(fresh) { self.refusals } else { 0 }
+        if self.last.is_some_and(fresh) {
+            self.refusals
+        } else {
+            0
+        }
     }
 
     fn count(&mut self, now: Instant) -> u32 {

@@ -146,7 +146,10 @@ pub struct Channel {
 impl Channel {
     /// Whether nobody on the way can read what is sent.
     fn is_private(&self) -> bool {
-        self.tls || self.peer.is_some_and(|peer| peer.to_canonical().is_loopback())
+        self.tls
+            || self
+                .peer
+                .is_some_and(|peer| peer.to_canonical().is_loopback())
     }
 }
 

@@ -177,7 +177,11 @@ mod tests {
     #[test]
     fn a_hash_that_costs_too_much_is_none() {
         let stored = make_verifier("secret", PasswordEncryption::Argon2id).unwrap();
-        for (cost, too_much) in [("m=19456", "m=4194304"), ("t=2", "t=1000"), ("p=1", "p=200")] {
+        for (cost, too_much) in [
+            ("m=19456", "m=4194304"),
+            ("t=2", "t=1000"),
+            ("p=1", "p=200"),
+        ] {
             assert!(is_argon2id(&stored) && !is_argon2id(&stored.replace(cost, too_much)));
         }
     }

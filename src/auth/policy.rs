@@ -102,7 +102,10 @@ const USED_BEFORE: &str = "password was used before";
 /// PostgreSQL's older form of a kept password.
 fn is_md5(password: &str) -> bool {
     password.strip_prefix("md5").is_some_and(|digest| {
-        digest.len() == 32 && digest.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+        digest.len() == 32
+            && digest
+                .bytes()
+                .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
     })
 }
 
@@ -126,7 +129,10 @@ mod tests {
         let message = |password: &str| check(password).unwrap_err().to_string();
         assert_eq!(message("short"), "password is too short");
         assert_eq!(message("äöüßäöü"), "password is too short");
-        assert_eq!(message("mAlIcEs one"), "password must not contain user name");
+        assert_eq!(
+            message("mAlIcEs one"),
+            "password must not contain user name"
+        );
         assert!(check("long enough").is_ok());
         let own = Verifier::generate("alice", 4096).to_string();
         assert_eq!(message(&own), "password must not equal user name");

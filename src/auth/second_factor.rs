@@ -145,9 +145,11 @@ fn code_at(key: &hmac::Key, step: i64) -> String {
     let tag = hmac::sign(key, &step.to_be_bytes());
     let tag = tag.as_ref();
     let offset = usize::from(tag.last().copied().unwrap_or(0) & 0x0f);
-    let word = tag
-        .get(offset..offset + 4)
-        .map_or(0, |bytes| bytes.iter().fold(0, |word: u32, byte| word << 8 | u32::from(*byte)));
+    let word = tag.get(offset..offset + 4).map_or(0, |bytes| {
+        bytes
+            .iter()
+            .fold(0, |word: u32, byte| word << 8 | u32::from(*byte))
+    });
     format!("{:0DIGITS$}", (word & 0x7fff_ffff) % 1_000_000)
 }
 
@@ -222,7 +224,10 @@ mod tests {
             role: Oid(role),
         };
         let (sealed, uri) = sealer.enrol(owner(1), "ann lee@acme").unwrap();
-        assert!(uri.starts_with("otpauth://totp/Tessera:ann%20lee%40acme?secret="), "{uri}");
+        assert!(
+            uri.starts_with("otpauth://totp/Tessera:ann%20lee%40acme?secret="),
+            "{uri}"
+        );
         let secret = sealer.open(&sealed, owner(1)).unwrap();
         assert_eq!(secret.len(), SECRET_BYTES);
         assert!(uri.contains(&base32(&secret)) && !sealed.contains(&base32(&secret)));

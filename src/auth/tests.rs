@@ -85,7 +85,7 @@ async fn unknown_names_draw_their_method_by_the_share_of_roles() {
     let server = authenticator(vec![], 0.25);
     let tls = Channel {
         tls: true,
-        end_point: None,
+        ..Channel::default()
     };
     let mut by_password = 0;
     for user in 0..400 {
@@ -186,8 +186,5 @@ async fn without_a_right_proof_nobody_is_admitted() {
         attempt.admit(&limits),
         Err(Error::InvalidPassword(_))
     ));
-    assert!(matches!(
-        attempt.pass(),
-        Err(Error::InvalidPassword(_))
-    ));
+    assert!(matches!(attempt.pass(), Err(Error::InvalidPassword(_))));
 }

@@ -150,9 +150,9 @@ impl<'a> Names<'a> {
             None => (name.table(), false),
         };
         let (table, as_of) = time_travel::unmark(table)?;
-        let logins = LOGINS.iter().find(|(_, name)| {
-            *name == table && schema.is_none_or(|schema| schema == "pg_catalog")
-        });
+        let logins = LOGINS
+            .iter()
+            .find(|(_, name)| *name == table && schema.is_none_or(|schema| schema == "pg_catalog"));
         if let Some((kind, name)) = logins
             && !self.scope.session.shows_logins()
         {

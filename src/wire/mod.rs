@@ -174,8 +174,7 @@ async fn log_in(
 ) -> Result<(Login, Slot)> {
     let (user, database) = (startup.user.as_str(), startup.database.as_str());
     let tls = gate.tls.as_ref();
-    let mut attempt =
-        startup::ask(link, startup, address.ip(), &gate.authenticator, tls).await?;
+    let mut attempt = startup::ask(link, startup, address.ip(), &gate.authenticator, tls).await?;
     asked.method = attempt.method_name();
     let proof = startup::prove(link, &mut attempt, &gate.authenticator).await;
     let admitted = proof.and_then(|()| attempt.admit(&gate.limits));

@@ -7,8 +7,11 @@ use parking_lot::RwLock;
 use tessera_catalog::system::{HostRuleRow, IdentityMappingRow, LoginFiles};
 
 use super::identity::Mapping;
-use super::parse::{self, Fields, Word};
-use super::{Addresses, HostRule, HostRules, IdentityMap, Transport};
+use super::parse::{self, Word};
+use super::{
+    Addresses, ClientCertificate, ClientName, HostRule, HostRules, IdentityMap, RuleOptions,
+    Transport,
+};
 use crate::error::{Error, Result};
 
 /// The rules of a server without a file: everyone from everywhere by the password, as it is kept.
@@ -26,12 +29,12 @@ pub struct RuleFiles {
 }
 
 /// A line that was read, or what is wrong with it.
-type Line<T> = (usize, Fields, std::result::Result<T, String>);
+type Line<T> = (usize, std::result::Result<T, String>);
 
 impl Default for RuleFiles {
     fn default() -> Self {
         let rules = read_rules(DEFAULT_RULES).into_iter();
-        let rules = rules.filter_map(|(_, _, rule)| rule.ok().map(Arc::new));
+        let rules = rules.filter_map(|(_, rule)| rule.ok().map(Arc::new));
         Self {
             rules: None,
             maps: None,
@@ -80,7 +83,8 @@ impl RuleFiles {
             read_maps(&self.text(self.maps.as_deref(), "")?),
         )?;
         for rule in &rules {
-            let missing = |map: &&String| !maps.iter().any(|mapping: &Mapping| mapping.map == **map);
+            let missing =
+                |map: &&String| !maps.iter().any(|mapping: &Mapping| mapping.map == **map);
             if let Some(map) = rule.options.map.as_ref().filter(missing) {
                 tracing::warn!(map, line = rule.line, "a rule names a map without entries");
             }
@@ -98,7 +102,9 @@ impl RuleFiles {
         };
         let fault =
             |error: &dyn std::fmt::Display| Error::Start(format!("{}: {error}", path.display()));
-        let size = std::fs::metadata(path).map_err(|error| fault(&error))?.len();
+        let size = std::fs::metadata(path)
+            .map_err(|error| fault(&error))?
+            .len();
         if size > MAX_FILE_BYTES {
             return Err(fault(&"the file is too long"));
         }
@@ -129,21 +135,21 @@ impl RuleFiles {
 pub(super) fn read_rules(text: &str) -> Vec<Line<HostRule>> {
     let lines = parse::lines(text).into_iter();
     lines
-        .map(|(line, fields)| (line, fields.clone(), parse::rule(line, fields)))
+        .map(|(line, fields)| (line, parse::rule(line, fields)))
         .collect()
 }
 
 pub(super) fn read_maps(text: &str) -> Vec<Line<Mapping>> {
     let lines = parse::lines(text).into_iter();
     lines
-        .map(|(line, fields)| (line, fields.clone(), Mapping::read(line, fields)))
+        .map(|(line, fields)| (line, Mapping::read(fields)))
         .collect()
 }
 
 /// The lines, if all of them are right.
 fn checked<T>(path: Option<&Path>, lines: Vec<Line<T>>) -> Result<Vec<T>> {
     let name = path.map_or_else(String::new, |path| path.display().to_string());
-    let read = lines.into_iter().map(|(line, _, read)| {
+    let read = lines.into_iter().map(|(line, read)| {
         read.map_err(|error| Error::Start(format!("{name}, line {line}: {error}")))
     });
     read.collect()
@@ -153,7 +159,7 @@ fn number(line: usize) -> i32 {
     i32::try_from(line).unwrap_or(i32::MAX)
 }
 
-fn rule_row((line, fields, rule): Line<HostRule>) -> HostRuleRow {
+fn rule_row((line, rule): Line<HostRule>) -> HostRuleRow {
     let rule = match rule {
         Ok(rule) => rule,
         Err(error) => {
@@ -177,10 +183,7 @@ fn rule_row((line, fields, rule): Line<HostRule>) -> HostRuleRow {
         Addresses::Network { address, mask } => (address.to_string(), Some(mask.to_string())),
     };
     let texts = |words: &[Word]| words.iter().map(|word| word.text.clone()).collect();
-    // What follows the method; the address takes one field or, with a mask of its own, two.
-    let options = fields.iter().skip(4).flatten();
-    let options = options.skip_while(|word| word.text != rule.method.name());
-    let options: Vec<String> = options.skip(1).map(|word| word.text.clone()).collect();
+    let options = options(&rule.options);
     HostRuleRow {
         line_number: number(line),
         kind: Some(kind.to_owned()),
@@ -194,7 +197,31 @@ fn rule_row((line, fields, rule): Line<HostRule>) -> HostRuleRow {
     }
 }
 
-fn mapping_row((line, _, mapping): Line<Mapping>) -> IdentityMappingRow {
+/// Options in PostgreSQL's order, defaults of the method among them.
+fn options(options: &RuleOptions) -> Vec<String> {
+    let certificate = match options.certificate {
+        ClientCertificate::NotAsked => None,
+        ClientCertificate::Valid => Some("verify-ca".to_owned()),
+        ClientCertificate::Named => Some("verify-full".to_owned()),
+    };
+    let name = match options.client_name {
+        ClientName::CommonName => None,
+        ClientName::Subject => Some("DN".to_owned()),
+        ClientName::Alternative => Some("SAN".to_owned()),
+    };
+    let all = [
+        ("map", options.map.clone()),
+        ("clientcert", certificate),
+        ("clientname", name),
+        ("issuer", options.issuer.clone()),
+        ("scope", options.scope.clone()),
+    ];
+    all.into_iter()
+        .filter_map(|(option, value)| Some(format!("{option}={}", value?)))
+        .collect()
+}
+
+fn mapping_row((line, mapping): Line<Mapping>) -> IdentityMappingRow {
     match mapping {
         Ok(mapping) => IdentityMappingRow {
             line_number: number(line),

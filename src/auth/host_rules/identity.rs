@@ -16,7 +16,6 @@ pub struct IdentityMap {
 /// One line: a name of the system outside, and the role that it may be.
 #[derive(Debug, Clone)]
 pub(super) struct Mapping {
-    pub(super) line: usize,
     pub(super) map: String,
     pub(super) system: String,
     pub(super) user: String,
@@ -41,7 +40,7 @@ impl Mapping {
     /// # Errors
     ///
     /// What is wrong with it, in PostgreSQL's words.
-    pub(super) fn read(line: usize, fields: Fields) -> Result<Self, String> {
+    pub(super) fn read(fields: Fields) -> Result<Self, String> {
         let mut words = fields.into_iter().map(|field| {
             let mut words = field.into_iter();
             match (words.next(), words.next()) {
@@ -67,7 +66,6 @@ impl Mapping {
             ));
         }
         Ok(Self {
-            line,
             map,
             system,
             user,

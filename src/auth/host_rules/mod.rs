@@ -76,7 +76,11 @@ pub enum ClientName {
 pub enum Addresses {
     All,
     SameHost,
-    Network { address: IpAddr, mask: IpAddr },
+    /// An address as it is written, and the bits of it that count.
+    Network {
+        address: IpAddr,
+        mask: IpAddr,
+    },
 }
 
 /// What stands behind the method.
@@ -183,9 +187,10 @@ impl Addresses {
                 let local = connection.local.map(|local| local.to_canonical());
                 peer.is_loopback() || local == Some(peer)
             }),
-            Self::Network { address, mask } => connection
-                .peer
-                .is_some_and(|peer| masked(peer.to_canonical(), mask) == Some(address)),
+            Self::Network { address, mask } => connection.peer.is_some_and(|peer| {
+                let of_peer = masked(peer.to_canonical(), mask);
+                of_peer.is_some() && of_peer == masked(address, mask)
+            }),
         }
     }
 

@@ -107,27 +107,38 @@ pub(super) fn rule(line: usize, fields: Fields) -> Result<HostRule, String> {
     let mut fields = fields.into_iter();
     let kind = single(fields.next(), "connection type")?;
     let transport = transport(&kind.text)?;
-    let databases = fields.next().ok_or("end-of-line before database specification")?;
-    let users = fields.next().ok_or("end-of-line before role specification")?;
+    let databases = fields
+        .next()
+        .ok_or("end-of-line before database specification")?;
+    let users = fields
+        .next()
+        .ok_or("end-of-line before role specification")?;
     for word in databases.iter().chain(&users) {
         if word.keyword().is_some_and(|word| word.starts_with('@')) {
-            return Err(format!("names from a file are not supported: {}", word.text));
+            return Err(format!(
+                "names from a file are not supported: {}",
+                word.text
+            ));
         }
     }
-    let address = fields.next().ok_or("end-of-line before IP address specification")?;
+    let address = fields
+        .next()
+        .ok_or("end-of-line before IP address specification")?;
     let address = single(Some(address), "host address")?;
     let (addresses, wants_mask) = addresses(&address)?;
     let addresses = match addresses {
         Some(addresses) => addresses,
         None if wants_mask => {
-            let mask = fields.next().ok_or_else(|| {
-                "end-of-line before netmask specification".to_owned()
-            })?;
+            let mask = fields
+                .next()
+                .ok_or_else(|| "end-of-line before netmask specification".to_owned())?;
             network(&address.text, &single(Some(mask), "netmask")?.text)?
         }
         None => return Err(format!("invalid IP address \"{}\"", address.text)),
     };
-    let method = fields.next().ok_or("end-of-line before authentication method")?;
+    let method = fields
+        .next()
+        .ok_or("end-of-line before authentication method")?;
     let method = method_of(&single(Some(method), "authentication type")?.text)?;
     let mut options = RuleOptions::default();
     if method == RuleMethod::Cert {
@@ -200,18 +211,17 @@ fn addresses(word: &Word) -> Result<(Option<Addresses>, bool), String> {
         }
         _ => return Err(invalid()),
     };
-    let address = masked(address, mask).unwrap_or(address);
     Ok((Some(Addresses::Network { address, mask }), false))
 }
 
 fn network(address: &str, mask: &str) -> Result<Addresses, String> {
-    let parsed: IpAddr = address
+    let address: IpAddr = address
         .parse()
         .map_err(|_| format!("invalid IP address \"{address}\""))?;
     let mask: IpAddr = mask
         .parse()
         .map_err(|_| format!("invalid IP mask \"{mask}\""))?;
-    let address = masked(parsed, mask).ok_or("IP address and mask do not match")?;
+    masked(address, mask).ok_or("IP address and mask do not match")?;
     Ok(Addresses::Network { address, mask })
 }
 
@@ -264,9 +274,11 @@ fn option(
             options.certificate = match value {
                 "verify-full" => ClientCertificate::Named,
                 "verify-ca" if method == RuleMethod::Cert => {
-                    return Err("clientcert only accepts \"verify-full\" when using \"cert\" \
+                    return Err(
+                        "clientcert can only be set to \"verify-full\" when using \"cert\" \
                                 authentication"
-                        .to_owned());
+                            .to_owned(),
+                    );
                 }
                 "verify-ca" => ClientCertificate::Valid,
                 _ => return Err(format!("invalid value for clientcert: \"{value}\"")),
@@ -283,7 +295,11 @@ fn option(
                 _ => return Err(format!("invalid value for clientname: \"{value}\"")),
             };
         }
-        _ => return Err(format!("unrecognized authentication option name: \"{name}\"")),
+        _ => {
+            return Err(format!(
+                "unrecognized authentication option name: \"{name}\""
+            ));
+        }
     }
     Ok(())
 }

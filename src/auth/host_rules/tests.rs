@@ -5,15 +5,36 @@ use super::*;
 #[test]
 fn wrong_lines_are_told_in_postgresqls_words() {
     for (line, expected) in [
-        ("hots all all all reject", "invalid connection type \"hots\""),
+        (
+            "hots all all all reject",
+            "invalid connection type \"hots\"",
+        ),
         ("host", "end-of-line before database specification"),
         ("host all", "end-of-line before role specification"),
-        ("host all all", "end-of-line before IP address specification"),
-        ("host all all 10.0.0.1", "end-of-line before netmask specification"),
-        ("host all all all", "end-of-line before authentication method"),
-        ("host all all 10.0.0.0/33 reject", "invalid CIDR mask in address \"10.0.0.0/33\""),
-        ("host all all 10.0.0.0 ffff:: reject", "IP address and mask do not match"),
-        ("host all all all nothing", "invalid authentication method \"nothing\""),
+        (
+            "host all all",
+            "end-of-line before IP address specification",
+        ),
+        (
+            "host all all 10.0.0.1",
+            "end-of-line before netmask specification",
+        ),
+        (
+            "host all all all",
+            "end-of-line before authentication method",
+        ),
+        (
+            "host all all 10.0.0.0/33 reject",
+            "invalid CIDR mask in address \"10.0.0.0/33\"",
+        ),
+        (
+            "host all all 10.0.0.0 ffff:: reject",
+            "IP address and mask do not match",
+        ),
+        (
+            "host all all all nothing",
+            "invalid authentication method \"nothing\"",
+        ),
         (
             "host all all all ldap",
             "invalid authentication method \"ldap\": not supported by this build",
@@ -28,7 +49,7 @@ fn wrong_lines_are_told_in_postgresqls_words() {
         ),
         (
             "hostssl all all all cert clientcert=verify-ca",
-            "clientcert only accepts \"verify-full\" when using \"cert\" authentication",
+            "clientcert can only be set to \"verify-full\" when using \"cert\" authentication",
         ),
         (
             "hostssl all all all scram-sha-256 clientcert=1",
@@ -43,16 +64,28 @@ fn wrong_lines_are_told_in_postgresqls_words() {
             "unrecognized authentication option name: \"color\"",
         ),
         // Ours.
-        ("local all all reject", "local connections are not supported"),
-        ("host all all db.example.com reject", "host names are not supported: \"db.example.com\""),
-        ("host all all samenet reject", "\"samenet\" is not supported"),
-        ("host @tenants all all reject", "names from a file are not supported: @tenants"),
+        (
+            "local all all reject",
+            "local connections are not supported",
+        ),
+        (
+            "host all all db.example.com reject",
+            "host names are not supported: \"db.example.com\"",
+        ),
+        (
+            "host all all samenet reject",
+            "\"samenet\" is not supported",
+        ),
+        (
+            "host @tenants all all reject",
+            "names from a file are not supported: @tenants",
+        ),
         (
             "host all all all jwt",
             "authentication method \"jwt\" requires argument \"issuer\" to be set",
         ),
     ] {
-        let (_, _, rule) = read_rules(line).remove(0);
+        let (_, rule) = read_rules(line).remove(0);
         assert_eq!(rule.unwrap_err(), expected, "{line}");
     }
 }
@@ -70,7 +103,7 @@ fn nobody_but_the_machine_itself_is_trusted() {
         ("samehost", false),
         ("all", false),
     ] {
-        let (_, _, rule) = read_rules(&format!("host all all {address} trust")).remove(0);
+        let (_, rule) = read_rules(&format!("host all all {address} trust")).remove(0);
         assert_eq!(rule.is_ok(), fine, "{address}");
     }
 }
@@ -78,7 +111,7 @@ fn nobody_but_the_machine_itself_is_trusted() {
 fn rules(text: &str) -> HostRules {
     let rules = read_rules(text).into_iter();
     HostRules {
-        rules: rules.map(|(_, _, rule)| Arc::new(rule.unwrap())).collect(),
+        rules: rules.map(|(_, rule)| Arc::new(rule.unwrap())).collect(),
         maps: IdentityMap::default(),
     }
 }
@@ -110,7 +143,10 @@ fn the_first_rule_that_fits_decides() {
     };
     assert_eq!(fit(false, "acme", "alice", &staff, "10.1.2.3"), Some(2));
     assert_eq!(fit(true, "acme", "alice", &staff, "10.1.2.3"), Some(4));
-    assert_eq!(fit(true, "acme", "alice", &staff, "::ffff:10.1.2.3"), Some(4));
+    assert_eq!(
+        fit(true, "acme", "alice", &staff, "::ffff:10.1.2.3"),
+        Some(4)
+    );
     assert_eq!(fit(true, "globex", "bob", &[], "10.1.2.3"), Some(4));
     assert_eq!(fit(true, "globex", "alice", &[], "10.1.2.3"), None);
     assert_eq!(fit(true, "initech", "bob", &[], "10.1.2.3"), None);
@@ -130,7 +166,7 @@ fn maps_say_who_may_be_whom() {
          m /^(.*)@acme\\.example$ \\1\n\
          other eve admin\n",
     );
-    let mappings = maps.into_iter().map(|(_, _, mapping)| mapping.unwrap());
+    let mappings = maps.into_iter().map(|(_, mapping)| mapping.unwrap());
     let map = IdentityMap {
         mappings: mappings.collect(),
     };
@@ -143,7 +179,7 @@ fn maps_say_who_may_be_whom() {
     assert!(!map.allows(Some("m"), "eve", "admin"));
     assert!(!map.allows(Some("none"), "eve", "admin"));
     for wrong in ["m alice", "m /( alice", "m /x \\1", "m a,b c"] {
-        let (_, _, mapping) = read_maps(wrong).remove(0);
+        let (_, mapping) = read_maps(wrong).remove(0);
         assert!(mapping.is_err(), "{wrong}");
     }
 }

@@ -25,13 +25,16 @@ pub enum First {
 ///
 /// 08P01 for a message that is not the mechanism's.
 pub fn first(message: &[u8]) -> Result<First> {
-    let message = std::str::from_utf8(message).map_err(|_| malformed("The message is not UTF-8."))?;
+    let message =
+        std::str::from_utf8(message).map_err(|_| malformed("The message is not UTF-8."))?;
     let mut parts = message.splitn(3, ',');
     let (Some(flag), Some(authzid), Some(rest)) = (parts.next(), parts.next(), parts.next()) else {
         return Err(malformed("The message has no GS2 header."));
     };
     if !matches!(flag, "n" | "y") {
-        return Err(malformed("The server does not support channel binding for OAuth."));
+        return Err(malformed(
+            "The server does not support channel binding for OAuth.",
+        ));
     }
     if !authzid.is_empty() {
         return Err(malformed("Authorization identities are not supported."));
@@ -45,7 +48,9 @@ pub fn first(message: &[u8]) -> Result<First> {
     for pair in pairs.split(SEPARATOR) {
         let (key, value) = pair
             .split_once('=')
-            .filter(|(key, _)| !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphabetic()))
+            .filter(|(key, _)| {
+                !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphabetic())
+            })
             .ok_or_else(|| malformed("The message has a part that is no key and value."))?;
         // Host and port say where the client thinks that it is; other keys are to be passed over.
         if key == "auth" && token.replace(value).is_some() {
@@ -58,9 +63,12 @@ pub fn first(message: &[u8]) -> Result<First> {
     }
     let (scheme, token) = token.split_once(' ').unwrap_or((token, ""));
     let token = token.trim_start_matches(' ');
-    let of_a_token =
-        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=');
-    if !scheme.eq_ignore_ascii_case("Bearer") || token.is_empty() || !token.bytes().all(of_a_token) {
+    let of_a_token = |byte: u8| {
+        byte.is_ascii_alphanumeric()
+            || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=')
+    };
+    if !scheme.eq_ignore_ascii_case("Bearer") || token.is_empty() || !token.bytes().all(of_a_token)
+    {
         return Err(malformed("The auth value is no bearer token."));
     }
     Ok(First::Token(token.to_owned()))

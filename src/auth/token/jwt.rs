@@ -67,7 +67,8 @@ impl<'a> Token<'a> {
             Some(_) => return Err(malformed),
         };
         Ok(Self {
-            algorithm: algorithm.ok_or("the token is signed by an algorithm that is not allowed")?,
+            algorithm: algorithm
+                .ok_or("the token is signed by an algorithm that is not allowed")?,
             key_id,
             signed,
             signature: BASE64URL.decode(signature).map_err(|_| malformed)?,

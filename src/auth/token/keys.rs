@@ -56,7 +56,10 @@ pub(super) struct KeySource {
 #[derive(Debug)]
 enum Place {
     File(PathBuf),
-    Url { url: String, client: reqwest::Client },
+    Url {
+        url: String,
+        client: reqwest::Client,
+    },
 }
 
 #[derive(Debug, Default)]
@@ -89,7 +92,8 @@ impl KeySource {
     pub(super) async fn for_key(&self, id: Option<&str>) -> Result<Arc<Keys>, &'static str> {
         let mut kept = self.kept.lock().await;
         let older = |moment: Option<Instant>, age| moment.is_none_or(|at| at.elapsed() >= age);
-        let lacks = id.is_some_and(|id| !kept.keys.0.iter().any(|key| key.id.as_deref() == Some(id)));
+        let lacks =
+            id.is_some_and(|id| !kept.keys.0.iter().any(|key| key.id.as_deref() == Some(id)));
         if (older(kept.read_at, self.refresh) || lacks) && older(kept.tried_at, MIN_REFRESH) {
             kept.tried_at = Some(Instant::now());
             match self.read().await {
@@ -170,10 +174,15 @@ impl Keys {
     }
 
     /// The key of this name; without a name the only one that fits the algorithm.
-    pub(super) fn choose(&self, id: Option<&str>, algorithm: Algorithm) -> Result<&Key, &'static str> {
-        let mut fitting = self.0.iter().filter(|key| {
-            key.fits(algorithm) && id.is_none_or(|id| key.id.as_deref() == Some(id))
-        });
+    pub(super) fn choose(
+        &self,
+        id: Option<&str>,
+        algorithm: Algorithm,
+    ) -> Result<&Key, &'static str> {
+        let mut fitting = self
+            .0
+            .iter()
+            .filter(|key| key.fits(algorithm) && id.is_none_or(|id| key.id.as_deref() == Some(id)));
         match (fitting.next(), fitting.next()) {
             (Some(key), None) => Ok(key),
             (None, _) => Err("the token's key is not one of the issuer's"),

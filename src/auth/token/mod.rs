@@ -91,8 +91,7 @@ impl IssuerSettings {
     ///
     /// One line that names the issuer.
     pub fn check(&self) -> Result<()> {
-        let refuse =
-            |what: &str| Err(Error::Start(format!("issuer \"{}\": {what}", self.issuer)));
+        let refuse = |what: &str| Err(Error::Start(format!("issuer \"{}\": {what}", self.issuer)));
         if self.issuer.is_empty() || self.audience.is_empty() {
             return refuse("issuer and audience are needed");
         }
@@ -195,7 +194,9 @@ fn texts(claims: &Map<String, Value>, claim: &str) -> Vec<String> {
         Some(path) => {
             let mut names = path.split('/');
             let first = names.next().and_then(|name| claims.get(name));
-            names.try_fold(first, |value, name| Some(value?.get(name))).flatten()
+            names
+                .try_fold(first, |value, name| Some(value?.get(name)))
+                .flatten()
         }
     };
     match found {
