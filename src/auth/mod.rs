@@ -307,7 +307,8 @@ impl Authenticator {
             Some(_) => second_factor::split(text),
             None => (text, &[][..]),
         };
-        if !self.hasher.verify(password.to_vec(), stored).await {
+        let peer = attempt.channel().peer;
+        if !self.hasher.verify(password.to_vec(), stored, peer).await {
             return attempt.fail("the password is wrong");
         }
         if let (Some(sealed), Some(owner)) = (sealed, owner) {

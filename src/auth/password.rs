@@ -4,6 +4,8 @@
 //! Memory-hard hashes are computed on few threads at once, so a flood of logins cannot take the
 //! process's memory or its network threads.
 
+use std::hash::{BuildHasher, RandomState};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
@@ -22,6 +24,9 @@ const LANES: u32 = 1;
 
 /// How many hashes are computed at once.
 const MAX_CONCURRENT_HASHES: usize = 2;
+
+/// How many groups addresses fall into.
+const TURNS: u64 = 256;
 
 /// The most memory, passes and lanes of a hash that was made elsewhere: every login pays for it.
 const MAX_MEMORY_KIB: u32 = 65_536;
@@ -84,6 +89,9 @@ fn argon2id_fits(password: &[u8], stored: &str) -> bool {
 #[derive(Debug, Clone)]
 pub struct Hasher {
     slots: Arc<Semaphore>,
+    /// A turn for each group of addresses, so that a flood from one makes others wait for few hashes.
+    turns: Arc<[Semaphore]>,
+    turn_of: RandomState,
     /// Hashes that no password fits, for the work of it.
     nobody: Arc<(String, Verifier)>,
 }
@@ -101,13 +109,25 @@ impl Hasher {
         let verifier = Verifier::generate(&secret, scram_iterations.min(MAX_OWN_ITERATIONS));
         Ok(Self {
             slots: Arc::new(Semaphore::new(MAX_CONCURRENT_HASHES)),
+            turns: (0..TURNS).map(|_| Semaphore::new(1)).collect(),
+            turn_of: RandomState::new(),
             nobody: Arc::new((hash(&secret)?, verifier)),
         })
     }
 
     /// Whether the password fits what is stored of it, a SCRAM verifier or an argon2id hash. Whichever it
     /// is, and when there is none, the work of both is done.
-    pub async fn verify(&self, password: Vec<u8>, stored: Option<String>) -> bool {
+    pub async fn verify(
+        &self,
+        password: Vec<u8>,
+        stored: Option<String>,
+        peer: Option<IpAddr>,
+    ) -> bool {
+        let turn = (self.turn_of.hash_one(peer) % TURNS) as usize;
+        let _turn = match self.turns.get(turn) {
+            Some(turn) => turn.acquire().await.ok(),
+            None => None,
+        };
         let Ok(permit) = Arc::clone(&self.slots).acquire_owned().await else {
             return false;
         };
@@ -154,19 +174,19 @@ mod tests {
         let hasher = Hasher::new(4096).unwrap();
         assert!(
             hasher
-                .verify(b"secret".to_vec(), Some(stored.clone()))
+                .verify(b"secret".to_vec(), Some(stored.clone()), None)
                 .await
         );
         assert!(
             !hasher
-                .verify(b"Secret".to_vec(), Some(stored.clone()))
+                .verify(b"Secret".to_vec(), Some(stored.clone()), None)
                 .await
         );
-        assert!(!hasher.verify(b"secret".to_vec(), None).await);
+        assert!(!hasher.verify(b"secret".to_vec(), None, None).await);
         // A SCRAM verifier is checked too, where the password is sent.
         let verifier = Verifier::generate("secret", 4096).to_string();
         for (password, right) in [(&b"secret"[..], true), (b"Secret", false), (b"\xff", false)] {
-            let verified = hasher.verify(password.to_vec(), Some(verifier.clone()));
+            let verified = hasher.verify(password.to_vec(), Some(verifier.clone()), None);
             assert_eq!(verified.await, right);
         }
         // What is stored already is stored as it is.

@@ -45,13 +45,13 @@ pub async fn record(_engine: &Engine, event: &LoginEvent<'_>) -> Result<()> {
         sqlstate,
         reason,
     } = *event;
-    // Names are written with quotes and escapes, so that none can look like another field or line.
+    // The log writes texts with quotes and escapes, so that no name can look like another field or line.
     match outcome {
         LoginOutcome::Accepted => {
-            tracing::info!(?tenant, ?role, %address, tls, method, "login");
+            tracing::info!(tenant, role, %address, tls, method, "login");
         }
         LoginOutcome::Refused => {
-            tracing::warn!(?tenant, ?role, %address, tls, method, sqlstate, reason, "login refused");
+            tracing::warn!(tenant, role, %address, tls, method, sqlstate, reason, "login refused");
         }
     }
     Ok(())

@@ -210,8 +210,8 @@ impl Addresses {
 /// The network of an address; `None` if the mask is of the other kind of addresses.
 fn masked(address: IpAddr, mask: IpAddr) -> Option<IpAddr> {
     match (address, mask) {
-        (IpAddr::V4(address), IpAddr::V4(mask)) => Some(IpAddr::V4((address & mask).into())),
-        (IpAddr::V6(address), IpAddr::V6(mask)) => Some(IpAddr::V6((address & mask).into())),
+        (IpAddr::V4(address), IpAddr::V4(mask)) => Some(IpAddr::V4(address & mask)),
+        (IpAddr::V6(address), IpAddr::V6(mask)) => Some(IpAddr::V6(address & mask)),
         _ => None,
     }
 }
