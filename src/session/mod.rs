@@ -18,6 +18,7 @@ mod names;
 mod opener;
 mod prepared;
 mod registry;
+mod reload;
 pub mod reply;
 mod sequences;
 pub mod settings;

@@ -184,6 +184,18 @@ fn rules_are_read_anew_at_sighup_and_wrong_ones_are_left() {
         "the new rules count",
     );
     assert_eq!(server.session("globex", "alice").value("SELECT 1"), "1");
+    // The same by SQL, for an operator.
+    let mut operator = server.operator();
+    bed.write("hba.conf", "nonsense\n");
+    assert_eq!(operator.value("SELECT pg_reload_conf()"), "f");
+    let mut boss = server.session("globex", "boss");
+    bed.write("hba.conf", "host all all all stored\n");
+    let error = boss.fail("SELECT pg_reload_conf()");
+    let words = "permission denied for function pg_reload_conf";
+    assert_eq!((error.code(), error.message()), ("42501", words));
+    assert!(server.login("acme", "alice", PASSWORD).is_err());
+    assert_eq!(operator.value("SELECT pg_reload_conf()"), "t");
+    assert_eq!(server.session("acme", "alice").value("SELECT 1"), "1");
 }
 
 #[test]
