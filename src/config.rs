@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::auth::policy::MAX_HISTORY;
+use crate::auth::token::IssuerSettings;
 use crate::error::{Error, Result};
 
 /// A file with every setting at its default, each explained.
@@ -19,6 +21,7 @@ pub struct Config {
     pub listen: Listen,
     pub connections: Connections,
     pub passwords: Passwords,
+    pub logins: Logins,
     pub resources: Resources,
     pub tenants: Tenants,
     pub storage: Storage,
@@ -34,6 +37,9 @@ pub struct Listen {
     /// Empty for no TLS.
     pub tls_certificate_file: PathBuf,
     pub tls_key_file: PathBuf,
+    /// Who signs clients' certificates; empty if none are asked for.
+    pub tls_client_ca_file: PathBuf,
+    pub tls_client_crl_file: PathBuf,
 }
 
 /// What a client without TLS may do.
@@ -65,6 +71,21 @@ pub struct Connections {
 pub struct Passwords {
     pub encryption: Encryption,
     pub scram_iterations: u32,
+    pub min_length: usize,
+    pub history: usize,
+}
+
+/// Who may log in and how, beside passwords.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Logins {
+    /// Empty for the rule that asks everyone for the password.
+    pub hba_file: PathBuf,
+    pub ident_file: PathBuf,
+    pub free_refusals: u32,
+    pub max_refusal_wait_ms: u64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub issuers: Vec<IssuerSettings>,
 }
 
 /// The form of new passwords.
@@ -188,6 +209,23 @@ impl Config {
         if self.passwords.scram_iterations < crate::auth::scram::MIN_ITERATIONS {
             return refuse("scram_iterations must be at least 4096");
         }
+        if self.passwords.history > MAX_HISTORY {
+            return refuse("history must be at most 24");
+        }
+        for issuer in &self.logins.issuers {
+            issuer.check()?;
+        }
+        let client_files = [
+            &self.listen.tls_client_ca_file,
+            &self.listen.tls_client_crl_file,
+        ];
+        let given = client_files.map(|file| !file.as_os_str().is_empty());
+        if given[1] && !given[0] {
+            return refuse("tls_client_crl_file needs tls_client_ca_file");
+        }
+        if given[0] && self.listen.tls_certificate_file.as_os_str().is_empty() {
+            return refuse("tls_client_ca_file needs tls_certificate_file");
+        }
         let (certificate, key) = (&self.listen.tls_certificate_file, &self.listen.tls_key_file);
         if certificate.as_os_str().is_empty() != key.as_os_str().is_empty() {
             return refuse("tls_certificate_file and tls_key_file go together");
@@ -203,6 +241,8 @@ impl Default for Listen {
             without_tls: WithoutTls::Loopback,
             tls_certificate_file: PathBuf::new(),
             tls_key_file: PathBuf::new(),
+            tls_client_ca_file: PathBuf::new(),
+            tls_client_crl_file: PathBuf::new(),
         }
     }
 }
@@ -226,6 +266,20 @@ impl Default for Passwords {
         Self {
             encryption: Encryption::ScramSha256,
             scram_iterations: 4096,
+            min_length: 0,
+            history: 0,
+        }
+    }
+}
+
+impl Default for Logins {
+    fn default() -> Self {
+        Self {
+            hba_file: PathBuf::new(),
+            ident_file: PathBuf::new(),
+            free_refusals: 5,
+            max_refusal_wait_ms: 2_000,
+            issuers: Vec::new(),
         }
     }
 }
@@ -284,9 +338,36 @@ mod tests {
             "[connections]\nmax_connections = 3",
             "[listen]\ntls_key_file = \"key.pem\"",
             "[listen]\nwithout_tls = \"yes\"",
+            "[listen]\ntls_client_ca_file = \"ca.pem\"",
+            "[passwords]\nhistory = 1000",
+            "[[logins.issuers]]\nissuer = \"https://id.example\"",
         ] {
             assert!(Config::parse(text).is_err(), "{text}");
         }
         assert_eq!(Config::parse("").unwrap(), Config::default());
+    }
+
+    #[test]
+    fn an_issuer_is_described_by_a_few_lines() {
+        let issuer = |more: &str| {
+            Config::parse(&format!(
+                "[[logins.issuers]]\nissuer = \"https://id.example\"\naudience = \"tessera\"\n{more}"
+            ))
+        };
+        let fine = "jwks_url = \"https://id.example/keys\"\ntenant_claim = \"tenant\"\n";
+        let read = issuer(fine).unwrap();
+        assert_eq!(read.logins.issuers[0].role_claim, "roles");
+        for wrong in [
+            "jwks_url = \"http://id.example/keys\"\ntenant = \"acme\"",
+            "jwks_url = \"http://localhost/keys\"\ntenant = \"acme\"",
+            "jwks_url = \"https://id.example/keys\"",
+            "tenant = \"acme\"",
+            "jwks_file = \"k\"\ntenant = \"acme\"\nalgorithms = [\"HS256\"]",
+            "jwks_file = \"k\"\ntenant = \"acme\"\nalgorithms = [\"none\"]",
+            "jwks_file = \"k\"\ntenant = \"acme\"\nalgorithms = []",
+            "jwks_file = \"k\"\ntenant = \"acme\"\nclock_skew_s = 3600",
+        ] {
+            assert!(issuer(wrong).is_err(), "{wrong}");
+        }
     }
 }

@@ -5,10 +5,15 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use tessera_catalog::id::Oid;
+use tessera_catalog::model::Role;
 use tessera_catalog::{Catalog, CatalogOptions};
 use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{SignalKind, signal};
 
-use crate::auth;
+use crate::auth::host_rules::RuleFiles;
+use crate::auth::second_factor::Sealer;
+use crate::auth::{Logins, PasswordPolicy};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::server::{Server, stop_signal};
@@ -56,11 +61,11 @@ async fn serve(
 ) -> Result<()> {
     std::fs::create_dir_all(&start.data)
         .map_err(|error| cannot("create the data folder", &start.data, &error))?;
+    let login_key = login_key(&start.data)?;
+    let logins = Arc::new(logins(config, &login_key)?);
     let admin_password_verifier = match &start.admin_password {
         // The catalog takes it at its birth alone, which an earlier start may not have come to.
-        Some(password) => {
-            Some(auth::keep_password(password, config.passwords.encryption.name()).await?)
-        }
+        Some(password) => Some(first_password(&logins, password).await?),
         None if !start.data.join(tessera_catalog::CATALOG_FILE).exists() => {
             return Err(no_operator());
         }
@@ -76,18 +81,19 @@ async fn serve(
     .map_err(start_error)?;
     let limits = engine_limits(config, &start.data)?;
     let handle = cpu.handle().clone();
-    let engine = Arc::new(Engine::new(catalog.clone(), handle.clone(), limits));
+    let engine = Engine::new(catalog.clone(), handle.clone(), limits);
+    let engine = Arc::new(engine.with_logins(Arc::clone(&logins)));
     let directory = CatalogDirectory::new(catalog.clone(), config.tenants.max_connections);
-    let mock_key = mock_key(&start.data)?;
     let server = Server::bind(
         config,
         Arc::clone(&engine),
         Arc::new(directory),
-        mock_key,
+        login_key,
         handle,
     )
     .await?;
     let address = server.address()?;
+    let reloading = tokio::spawn(reload_on_signal(logins)?);
     // Signals are listened for before anyone can think the server ready.
     let stop = async {
         if let Err(error) = stop_signal().await {
@@ -113,8 +119,66 @@ async fn serve(
             }
         }
     }
+    reloading.abort();
     catalog.close().await;
     Ok(())
+}
+
+/// Who may log in and how, as configured.
+fn logins(config: &Config, login_key: &[u8; 32]) -> Result<Logins> {
+    let files = RuleFiles::open(&config.logins.hba_file, &config.logins.ident_file)?;
+    for rule in &files.current().rules {
+        let issuer = rule.options.issuer.as_deref();
+        let known = |name: &str| config.logins.issuers.iter().any(|of| of.issuer == name);
+        if let Some(unknown) = issuer.filter(|name| !known(name)) {
+            return Err(Error::Start(format!(
+                "{}, line {}: there is no issuer \"{unknown}\" in the configuration",
+                config.logins.hba_file.display(),
+                rule.line
+            )));
+        }
+    }
+    Ok(Logins {
+        rules: files,
+        passwords: PasswordPolicy {
+            min_length: config.passwords.min_length,
+            history: config.passwords.history,
+            scram_iterations: config.passwords.scram_iterations,
+            encryption: config.passwords.encryption.name(),
+        },
+        sealer: Sealer::new(login_key),
+        tls: !config.listen.tls_certificate_file.as_os_str().is_empty(),
+    })
+}
+
+/// What is kept of the first operator's password.
+async fn first_password(logins: &Logins, password: &str) -> Result<String> {
+    let mut admin = Role::new(Oid::OPERATOR, "admin");
+    let encryption = logins.passwords.encryption;
+    let given = logins.passwords.give(&mut admin, password, encryption);
+    given.await.map_err(|error| match error {
+        Error::InvalidParameterValue(message) => {
+            Error::Start(format!("{ADMIN_PASSWORD_VARIABLE}: {message}"))
+        }
+        other => other,
+    })?;
+    admin
+        .password
+        .ok_or_else(|| Error::internal("a password was not kept"))
+}
+
+/// Reads the host rules anew at each SIGHUP; wrong ones are logged, and those in force stay.
+fn reload_on_signal(logins: Arc<Logins>) -> Result<impl Future<Output = ()> + Send> {
+    let mut signals = signal(SignalKind::hangup())
+        .map_err(|error| Error::Start(format!("cannot receive signals: {error}")))?;
+    Ok(async move {
+        while signals.recv().await.is_some() {
+            match logins.rules.reload() {
+                Ok(()) => tracing::info!("the host rules were read anew"),
+                Err(error) => tracing::error!(%error, "the host rules stay as they were"),
+            }
+        }
+    })
 }
 
 /// The one place that writes to standard output: what people and their scripts wait for.
@@ -196,18 +260,35 @@ fn memory_of_machine() -> usize {
     told.map_or(4 << 30, |kilobytes| kilobytes << 10)
 }
 
-/// The key of what unknown names are shown at login: the same after a restart.
-fn mock_key(data: &Path) -> Result<[u8; 32]> {
+/// The key of what unknown names are shown at login, and of secrets that roles log in by: the same after
+/// a restart, and for the server's own eyes.
+fn login_key(data: &Path) -> Result<[u8; 32]> {
     use rand::RngCore;
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
     let path = data.join("login.key");
-    if let Ok(kept) = std::fs::read(&path)
-        && let Ok(key) = kept.try_into()
-    {
-        return Ok(key);
+    match std::fs::read(&path) {
+        Ok(kept) => {
+            return kept
+                .try_into()
+                .map_err(|_| Error::Start(format!("{} is not the key of logins", path.display())));
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(cannot("read", &path, &error)),
     }
     let mut key = [0; 32];
     rand::rng().fill_bytes(&mut key);
-    std::fs::write(&path, key).map_err(|error| cannot("write", &path, &error))?;
+    // Written whole or not at all, whenever the process ends.
+    let begun = data.join("login.key.new");
+    let written = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&begun)
+        .and_then(|mut file| file.write_all(&key).and_then(|()| file.sync_all()))
+        .and_then(|()| std::fs::rename(&begun, &path));
+    written.map_err(|error| cannot("write", &path, &error))?;
     Ok(key)
 }
 

@@ -3,11 +3,16 @@
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::RootCertStore;
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
@@ -60,8 +65,9 @@ impl Server {
     ) -> Result<Self> {
         let connections = &config.connections;
         let (tls, tls_required) = transport(&config.listen)?;
+        let logins = Arc::clone(&engine.logins);
         let authenticator =
-            Authenticator::new(directory, mock_key, config.passwords.scram_iterations)?;
+            Authenticator::new(directory, logins, &config.logins.issuers, mock_key)?;
         let gate = Gate {
             engine,
             authenticator,
@@ -69,7 +75,10 @@ impl Server {
                 connections.max_connections,
                 connections.reserved_for_operators,
             ),
-            guesses: Guesses::default(),
+            guesses: Guesses::new(
+                config.logins.free_refusals,
+                Duration::from_millis(config.logins.max_refusal_wait_ms),
+            ),
             cancel_keys: CancelKeys::default(),
             tls,
             tls_required,
@@ -227,9 +236,6 @@ fn transport(listen: &Listen) -> Result<(Option<Tls>, bool)> {
 }
 
 fn load_tls(listen: &Listen) -> Result<Tls> {
-    let fault = |file: &std::path::Path, error: &dyn std::fmt::Display| {
-        Error::Start(format!("TLS file {}: {error}", file.display()))
-    };
     let (chain_file, key_file) = (&listen.tls_certificate_file, &listen.tls_key_file);
     let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(chain_file)
         .and_then(Iterator::collect)
@@ -240,10 +246,11 @@ fn load_tls(listen: &Listen) -> Result<Tls> {
         None => return Err(fault(chain_file, &"no certificate in it")),
     };
     let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let clients = client_verifier(listen, Arc::clone(&provider))?;
     let mut config = rustls::ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
         .map_err(|error| fault(chain_file, &error))?
-        .with_no_client_auth()
+        .with_client_cert_verifier(clients)
         .with_single_cert(chain, key)
         .map_err(|error| fault(key_file, &error))?;
     config.alpn_protocols = vec![ALPN.to_vec()];
@@ -251,4 +258,40 @@ fn load_tls(listen: &Listen) -> Result<Tls> {
         acceptor: TlsAcceptor::from(Arc::new(config)),
         end_point,
     })
+}
+
+/// What is done with clients' certificates: none is asked for, or one that is shown must be good.
+fn client_verifier(
+    listen: &Listen,
+    provider: Arc<CryptoProvider>,
+) -> Result<Arc<dyn ClientCertVerifier>> {
+    let (roots_file, revoked_file) = (&listen.tls_client_ca_file, &listen.tls_client_crl_file);
+    if roots_file.as_os_str().is_empty() {
+        return Ok(WebPkiClientVerifier::no_client_auth());
+    }
+    let mut roots = RootCertStore::empty();
+    let certificates = CertificateDer::pem_file_iter(roots_file)
+        .and_then(Iterator::collect::<std::result::Result<Vec<_>, _>>)
+        .map_err(|error| fault(roots_file, &error))?;
+    for certificate in certificates {
+        roots
+            .add(certificate)
+            .map_err(|error| fault(roots_file, &error))?;
+    }
+    let mut builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+    if !revoked_file.as_os_str().is_empty() {
+        let revoked = CertificateRevocationListDer::pem_file_iter(revoked_file)
+            .and_then(Iterator::collect::<std::result::Result<Vec<_>, _>>)
+            .map_err(|error| fault(revoked_file, &error))?;
+        builder = builder.with_crls(revoked);
+    }
+    // Rules say who needs one.
+    builder
+        .allow_unauthenticated()
+        .build()
+        .map_err(|error| fault(roots_file, &error))
+}
+
+fn fault(file: &Path, error: &dyn std::fmt::Display) -> Error {
+    Error::Start(format!("TLS file {}: {error}", file.display()))
 }

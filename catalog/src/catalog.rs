@@ -223,6 +223,26 @@ impl Catalog {
         self.shared.store.dependants_of(relation).await
     }
 
+    /// Spends the one-time code of a time step for a role; false if it or a later one was spent before,
+    /// by whatever session or run of the server. It is durable when this returns.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`] when the catalog's database fails.
+    pub async fn spend_code(&self, database: DatabaseId, role: Oid, step: i64) -> Result<bool> {
+        self.shared.store.spend_code(database, role, step).await
+    }
+
+    /// How many roles of all databases may log in, and how many of them are asked for the password
+    /// itself: those whose password is kept by argon2id, and those with a second factor.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`] when the catalog's database fails.
+    pub async fn login_counts(&self) -> Result<(u64, u64)> {
+        self.shared.store.login_counts().await
+    }
+
     /// Draws the next object number of a database; it is not drawn again unless the server ends
     /// before a commit of that database.
     pub fn next_oid(&self, database: &Database) -> Oid {

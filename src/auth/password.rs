@@ -1,8 +1,11 @@
 //! Password hashes that need the password itself: argon2id, and passwords as ALTER ROLE gives them.
+//! What is asked of new passwords stands in `policy`.
 //!
 //! Memory-hard hashes are computed on few threads at once, so a flood of logins cannot take the
 //! process's memory or its network threads.
 
+use std::hash::{BuildHasher, RandomState};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
@@ -21,6 +24,17 @@ const LANES: u32 = 1;
 
 /// How many hashes are computed at once.
 const MAX_CONCURRENT_HASHES: usize = 2;
+
+/// How many groups addresses fall into.
+const TURNS: u64 = 256;
+
+/// The most memory, passes and lanes of a hash that was made elsewhere: every login pays for it.
+const MAX_MEMORY_KIB: u32 = 65_536;
+const MAX_PASSES: u32 = 10;
+const MAX_LANES: u32 = 4;
+
+/// The most rounds of a SCRAM verifier that the server goes through itself, where it is sent the password.
+const MAX_OWN_ITERATIONS: u32 = 600_000;
 
 /// How a new password is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,69 +60,89 @@ pub fn make_verifier(password: &str, encryption: PasswordEncryption) -> Result<S
     }
 }
 
-/// What to store for a password, by the name that `password_encryption` gives the way; off the
-/// network's threads, since it takes a while.
-///
-/// # Errors
-///
-/// When the password could not be hashed.
-pub async fn keep_password(password: &str, encryption: &str) -> Result<String> {
-    let encryption = match encryption {
-        "argon2id" => PasswordEncryption::Argon2id,
-        _ => PasswordEncryption::ScramSha256 {
-            iterations: DEFAULT_ITERATIONS,
-        },
-    };
-    let password = password.to_owned();
-    tokio::task::spawn_blocking(move || make_verifier(&password, encryption))
-        .await
-        .map_err(|error| Error::Internal(Box::new(error)))?
-}
-
-/// Rounds of a new SCRAM verifier, as PostgreSQL's.
-const DEFAULT_ITERATIONS: u32 = 4096;
-
-/// Whether the stored text is an argon2id hash.
+/// Whether the stored text is an argon2id hash of bearable cost.
 pub fn is_argon2id(stored: &str) -> bool {
-    stored.starts_with("$argon2id$") && PasswordHash::new(stored).is_ok()
+    let bearable = |hash: PasswordHash<'_>| {
+        Params::try_from(&hash).is_ok_and(|params| {
+            params.m_cost() <= MAX_MEMORY_KIB
+                && params.t_cost() <= MAX_PASSES
+                && params.p_cost() <= MAX_LANES
+        })
+    };
+    stored.starts_with("$argon2id$") && PasswordHash::new(stored).is_ok_and(bearable)
 }
 
-/// Checks passwords against argon2id hashes, few at a time.
+/// Whether the password is the one that the stored text was made of.
+pub(super) fn fits(password: &str, stored: &str) -> bool {
+    match Verifier::parse(stored) {
+        Some(verifier) => verifier.iterations() <= MAX_OWN_ITERATIONS && verifier.verify(password),
+        None => is_argon2id(stored) && argon2id_fits(password.as_bytes(), stored),
+    }
+}
+
+fn argon2id_fits(password: &[u8], stored: &str) -> bool {
+    PasswordHash::new(stored)
+        .is_ok_and(|hash| Argon2::default().verify_password(password, &hash).is_ok())
+}
+
+/// Checks passwords that were sent, few at a time.
 #[derive(Debug, Clone)]
 pub struct Hasher {
     slots: Arc<Semaphore>,
-    /// A hash that no password fits, for the work of it.
-    nobody: Arc<str>,
+    /// A turn for each group of addresses, so that a flood from one makes others wait for few hashes.
+    turns: Arc<[Semaphore]>,
+    turn_of: RandomState,
+    /// Hashes that no password fits, for the work of it.
+    nobody: Arc<(String, Verifier)>,
 }
 
 impl Hasher {
-    /// A pool of hashing threads.
+    /// A pool of hashing threads; SCRAM verifiers usually have so many rounds.
     ///
     /// # Errors
     ///
     /// When hashing does not work at all.
-    pub fn new() -> Result<Self> {
+    pub fn new(scram_iterations: u32) -> Result<Self> {
         let mut random = [0; 24];
         rand::rng().fill_bytes(&mut random);
         let secret = base64::engine::general_purpose::STANDARD.encode(random);
+        let verifier = Verifier::generate(&secret, scram_iterations.min(MAX_OWN_ITERATIONS));
         Ok(Self {
             slots: Arc::new(Semaphore::new(MAX_CONCURRENT_HASHES)),
-            nobody: hash(&secret)?.into(),
+            turns: (0..TURNS).map(|_| Semaphore::new(1)).collect(),
+            turn_of: RandomState::new(),
+            nobody: Arc::new((hash(&secret)?, verifier)),
         })
     }
 
-    /// Whether the password fits the hash; with no hash the same work is done and nothing fits.
-    pub async fn verify(&self, password: Vec<u8>, stored: Option<String>) -> bool {
+    /// Whether the password fits what is stored of it, a SCRAM verifier or an argon2id hash. Whichever it
+    /// is, and when there is none, the work of both is done.
+    pub async fn verify(
+        &self,
+        password: Vec<u8>,
+        stored: Option<String>,
+        peer: Option<IpAddr>,
+    ) -> bool {
+        let turn = (self.turn_of.hash_one(peer) % TURNS) as usize;
+        let _turn = match self.turns.get(turn) {
+            Some(turn) => turn.acquire().await.ok(),
+            None => None,
+        };
         let Ok(permit) = Arc::clone(&self.slots).acquire_owned().await else {
             return false;
         };
         let nobody = Arc::clone(&self.nobody);
         let work = tokio::task::spawn_blocking(move || {
             let _permit = permit;
-            let hash = stored.as_deref().unwrap_or(&nobody);
-            let fits = PasswordHash::new(hash)
-                .is_ok_and(|hash| Argon2::default().verify_password(&password, &hash).is_ok());
-            fits && stored.is_some()
+            let scram = stored.as_deref().and_then(Verifier::parse);
+            let scram = scram.filter(|verifier| verifier.iterations() <= MAX_OWN_ITERATIONS);
+            let argon2id = stored.as_deref().filter(|stored| is_argon2id(stored));
+            let (no_hash, no_verifier) = &*nobody;
+            let text = std::str::from_utf8(&password);
+            let verifier = scram.as_ref().unwrap_or(no_verifier);
+            let by_scram = verifier.verify(text.unwrap_or_default()) && text.is_ok();
+            let by_argon2id = argon2id_fits(&password, argon2id.unwrap_or(no_hash));
+            (by_scram && scram.is_some()) || (by_argon2id && argon2id.is_some())
         });
         work.await.unwrap_or(false)
     }
@@ -137,20 +171,38 @@ mod tests {
     async fn a_hash_fits_its_password_alone() {
         let stored = make_verifier("secret", PasswordEncryption::Argon2id).unwrap();
         assert!(is_argon2id(&stored));
-        let hasher = Hasher::new().unwrap();
+        let hasher = Hasher::new(4096).unwrap();
         assert!(
             hasher
-                .verify(b"secret".to_vec(), Some(stored.clone()))
+                .verify(b"secret".to_vec(), Some(stored.clone()), None)
                 .await
         );
         assert!(
             !hasher
-                .verify(b"Secret".to_vec(), Some(stored.clone()))
+                .verify(b"Secret".to_vec(), Some(stored.clone()), None)
                 .await
         );
-        assert!(!hasher.verify(b"secret".to_vec(), None).await);
+        assert!(!hasher.verify(b"secret".to_vec(), None, None).await);
+        // A SCRAM verifier is checked too, where the password is sent.
+        let verifier = Verifier::generate("secret", 4096).to_string();
+        for (password, right) in [(&b"secret"[..], true), (b"Secret", false), (b"\xff", false)] {
+            let verified = hasher.verify(password.to_vec(), Some(verifier.clone()), None);
+            assert_eq!(verified.await, right);
+        }
         // What is stored already is stored as it is.
         let scram = PasswordEncryption::ScramSha256 { iterations: 4096 };
         assert_eq!(make_verifier(&stored, scram).unwrap(), stored);
+    }
+
+    #[test]
+    fn a_hash_that_costs_too_much_is_none() {
+        let stored = make_verifier("secret", PasswordEncryption::Argon2id).unwrap();
+        for (cost, too_much) in [
+            ("m=19456", "m=4194304"),
+            ("t=2", "t=1000"),
+            ("p=1", "p=200"),
+        ] {
+            assert!(is_argon2id(&stored) && !is_argon2id(&stored.replace(cost, too_much)));
+        }
     }
 }

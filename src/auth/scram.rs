@@ -81,6 +81,11 @@ impl Verifier {
         }
     }
 
+    /// How many rounds it was made by.
+    pub fn iterations(&self) -> u32 {
+        self.iterations
+    }
+
     fn derive(password: &str, salt: &[u8], iterations: u32) -> Self {
         // As in PostgreSQL, a password that cannot be normalised is taken as it is.
         let normalised = stringprep::saslprep(password);

@@ -14,8 +14,11 @@ impl Directory for Fixed {
             .find(|candidate| candidate.user == user)
             .cloned())
     }
-    async fn argon2id_share(&self) -> f64 {
+    async fn password_share(&self) -> f64 {
         self.1
+    }
+    async fn spend_code(&self, _owner: Owner, _step: i64) -> Result<bool> {
+        Ok(true)
     }
 }
 
@@ -27,8 +30,11 @@ fn candidate(user: &str) -> Candidate {
         superuser: false,
         can_login: true,
         password: Some(Verifier::generate("secret", 4096).to_string()),
+        second_factor: None,
         valid_until: None,
         role_connection_limit: -1,
+        home: (DatabaseId::Tenant(TenantId::generate()), "acme".to_owned()),
+        groups: vec![user.to_owned()],
         database: Some((DatabaseId::Tenant(TenantId::generate()), "acme".to_owned())),
         may_connect: true,
         database_connection_limit: None,
@@ -36,7 +42,8 @@ fn candidate(user: &str) -> Candidate {
 }
 
 fn authenticator(candidates: Vec<Candidate>, share: f64) -> Authenticator {
-    Authenticator::new(Arc::new(Fixed(candidates, share)), [7; 32], 4096).unwrap()
+    let directory = Arc::new(Fixed(candidates, share));
+    Authenticator::new(directory, Arc::default(), &[], [7; 32]).unwrap()
 }
 
 /// The answer to a first message, without the nonce.
@@ -78,7 +85,7 @@ async fn unknown_names_draw_their_method_by_the_share_of_roles() {
     let server = authenticator(vec![], 0.25);
     let tls = Channel {
         tls: true,
-        end_point: None,
+        ..Channel::default()
     };
     let mut by_password = 0;
     for user in 0..400 {
@@ -116,6 +123,7 @@ async fn sessions_are_counted_for_the_tenant_the_role_and_the_server() {
             .begin(user, "acme", Channel::default())
             .await
             .unwrap()
+            .prove()
             .admit(&limits)
     };
     let message = |result: Result<(Login, Slot)>| result.unwrap_err().to_string();
@@ -146,20 +154,37 @@ async fn only_who_is_known_learns_that_a_database_is_not() {
     admin.database = None;
     let server = authenticator(vec![admin], 0.0);
     let limits = ConnectionLimits::new(4, 1);
-    let attempt = server
+    let mut attempt = server
         .begin("admin", "nowhere", Channel::default())
         .await
-        .unwrap();
+        .unwrap()
+        .prove();
     assert!(matches!(
         attempt.admit(&limits),
         Err(Error::NoSuchDatabase(_))
     ));
-    let attempt = server
+    let mut attempt = server
         .begin("nobody", "nowhere", Channel::default())
+        .await
+        .unwrap()
+        .prove();
+    assert!(matches!(
+        attempt.admit(&limits),
+        Err(Error::InvalidPassword(_))
+    ));
+}
+
+#[tokio::test]
+async fn without_a_right_proof_nobody_is_admitted() {
+    let server = authenticator(vec![candidate("alice")], 0.0);
+    let limits = ConnectionLimits::new(4, 1);
+    let mut attempt = server
+        .begin("alice", "acme", Channel::default())
         .await
         .unwrap();
     assert!(matches!(
         attempt.admit(&limits),
         Err(Error::InvalidPassword(_))
     ));
+    assert!(matches!(attempt.pass(), Err(Error::InvalidPassword(_))));
 }

@@ -275,6 +275,11 @@ pub enum Role {
         name: Option<String>,
         value: Option<String>,
     },
+    /// A second factor is asked for from now on, or no longer.
+    SecondFactor {
+        role: Name,
+        wanted: bool,
+    },
     Drop {
         roles: Vec<Name>,
         if_exists: bool,

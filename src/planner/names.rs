@@ -36,8 +36,12 @@ use tessera_udfs::pg::sets::place;
 /// Calls that the engine's planner reads by itself before it looks a name up.
 const BUILT_IN: [&str; 4] = ["struct", "grouping", "unnest", "row"];
 
-/// The catalog that tells how roles log in, which PostgreSQL keeps from all but superusers.
-const LOGINS: &str = "pg_authid";
+/// The catalogs that tell how roles log in, which PostgreSQL keeps from all but superusers.
+const LOGINS: [(&str, &str); 3] = [
+    ("table", "pg_authid"),
+    ("view", "pg_hba_file_rules"),
+    ("view", "pg_ident_file_mappings"),
+];
 
 /// The deepest nesting of views.
 const MAX_VIEW_DEPTH: usize = 32;
@@ -146,11 +150,15 @@ impl<'a> Names<'a> {
             None => (name.table(), false),
         };
         let (table, as_of) = time_travel::unmark(table)?;
-        let logins = table == LOGINS && schema.is_none_or(|schema| schema == "pg_catalog");
-        if logins && !self.scope.session.shows_logins() {
+        let logins = LOGINS
+            .iter()
+            .find(|(_, name)| *name == table && schema.is_none_or(|schema| schema == "pg_catalog"));
+        if let Some((kind, name)) = logins
+            && !self.scope.session.shows_logins()
+        {
             return Err(Error::PermissionDenied {
-                kind: "table",
-                name: LOGINS.to_owned(),
+                kind,
+                name: (*name).to_owned(),
             });
         }
         if let Some(source) = self.session_table(schema, table) {

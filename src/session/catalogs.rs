@@ -167,6 +167,10 @@ impl Catalogs {
             let (last, is_called) = value.ok()?.ok()?;
             is_called.then_some(last)
         }));
+        if self.shows_logins() {
+            let logins = Arc::clone(&self.engine.logins);
+            scene.login_files = Some(Arc::new(move || logins.rules.rows()));
+        }
         let sizes = Arc::clone(sizes);
         scene.sizes = Arc::new(move |relation| {
             let known = sizes.get().and_then(|sizes| sizes.get(&relation));
@@ -239,6 +243,7 @@ impl Catalogs {
             query: session.query.to_string(),
             backend_type: "client backend".to_owned(),
             tls: session.tls,
+            certificate: session.certificate,
         }
     }
 }

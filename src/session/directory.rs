@@ -1,12 +1,15 @@
 //! Who can log in: the catalog's roles and tenants as `auth` asks for them.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use parking_lot::Mutex;
 use tessera_catalog::Catalog;
-use tessera_catalog::id::DatabaseId;
+use tessera_catalog::id::{DatabaseId, Oid};
 use tessera_catalog::model::{Database, Privilege, Role};
 
+use crate::auth::second_factor::Owner;
 use crate::auth::{Candidate, Directory};
 use crate::error::Result;
 use crate::policy::Caller;
@@ -19,6 +22,19 @@ pub struct CatalogDirectory {
     catalog: Catalog,
     /// Sessions of a tenant that sets no limit of its own.
     tenant_connections: u32,
+    share: Arc<Mutex<Share>>,
+}
+
+/// How old the share of roles that are asked for the password itself may be: it is counted over all
+/// tenants' roles, which no login waits for.
+const MAX_SHARE_AGE: Duration = Duration::from_secs(60);
+
+/// The share as it was counted last.
+#[derive(Debug, Default)]
+struct Share {
+    value: f64,
+    counted_at: Option<Instant>,
+    counting: bool,
 }
 
 impl CatalogDirectory {
@@ -27,6 +43,7 @@ impl CatalogDirectory {
         Self {
             catalog,
             tenant_connections,
+            share: Arc::default(),
         }
     }
 
@@ -77,7 +94,14 @@ impl CatalogDirectory {
             let visiting = operator && !home && !role.superuser;
             home || (!visiting && caller.on_database().contains(Privilege::Connect))
         });
+        let home = match database {
+            Some(database) if !operator => database,
+            _ => &system,
+        };
         Candidate {
+            second_factor: role.second_factor.clone(),
+            home: (home.id, name_of(home, &system)),
+            groups: groups(home, role.oid),
             user: role.name.clone(),
             role: role.oid,
             operator,
@@ -117,14 +141,55 @@ impl Directory for CatalogDirectory {
         Ok(role.map(|role| self.candidate(role, false, Some(&database))))
     }
 
-    async fn argon2id_share(&self) -> f64 {
-        let system = self.catalog.system();
-        let logins: Vec<_> = system.roles.values().filter(|role| role.login).collect();
-        let kept = logins.iter().filter(|role| {
-            role.password
-                .as_deref()
-                .is_some_and(|stored| stored.starts_with("$argon2id$"))
-        });
-        kept.count() as f64 / logins.len().max(1) as f64
+    async fn password_share(&self) -> f64 {
+        let first = {
+            let mut share = self.share.lock();
+            let fresh = |at: Instant| at.elapsed() < MAX_SHARE_AGE;
+            if share.counting || share.counted_at.is_some_and(fresh) {
+                return share.value;
+            }
+            share.counting = true;
+            share.counted_at.is_none()
+        };
+        let counting = count(self.catalog.clone(), Arc::clone(&self.share));
+        if first {
+            counting.await;
+        } else {
+            tokio::spawn(counting);
+        }
+        self.share.lock().value
     }
+
+    async fn spend_code(&self, owner: Owner, step: i64) -> Result<bool> {
+        let spent = self.catalog.spend_code(owner.home, owner.role, step);
+        Ok(spent.await?)
+    }
+}
+
+/// Counts the share anew; what was counted before stays when that fails.
+async fn count(catalog: Catalog, share: Arc<Mutex<Share>>) {
+    let counted = catalog.login_counts().await;
+    let mut share = share.lock();
+    share.counting = false;
+    share.counted_at = Some(Instant::now());
+    match counted {
+        Ok((logins, by_password)) => share.value = by_password as f64 / logins.max(1) as f64,
+        Err(error) => tracing::warn!(%error, "the roles could not be counted"),
+    }
+}
+
+/// The names of a role and of all that it is a member of, directly or not.
+fn groups(database: &Database, role: Oid) -> Vec<String> {
+    let mut found = vec![role];
+    let mut next = 0;
+    while let Some(member) = found.get(next).copied() {
+        next += 1;
+        for membership in database.memberships.iter().filter(|m| m.member == member) {
+            if !found.contains(&membership.role) {
+                found.push(membership.role);
+            }
+        }
+    }
+    let names = found.iter().filter_map(|oid| database.roles.get(oid));
+    names.map(|role| role.name.clone()).collect()
 }

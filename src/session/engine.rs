@@ -17,6 +17,7 @@ use tessera_catalog::storage::ALL_SPACES_URL;
 use tokio::runtime::Handle;
 
 use super::registry::Registry;
+use crate::auth::Logins;
 use crate::error::{Error, Result};
 use crate::execute::TenantPool;
 use crate::format::Display;
@@ -48,6 +49,8 @@ pub struct Engine {
     pub limits: EngineLimits,
     pub registry: Registry,
     pub started_at: i64,
+    /// Who may log in and how, and what is asked of new passwords.
+    pub logins: Arc<Logins>,
     memory: Arc<dyn MemoryPool>,
     decoded: Arc<DecodedColumns>,
     environments: Mutex<HashMap<DatabaseId, Environment>>,
@@ -80,10 +83,18 @@ impl Engine {
             limits,
             registry: Registry::default(),
             started_at: chrono::Utc::now().timestamp_micros(),
+            logins: Arc::default(),
             memory,
             decoded,
             environments: Mutex::default(),
         }
+    }
+
+    /// The same with these rules on logins and passwords.
+    #[must_use]
+    pub fn with_logins(mut self, logins: Arc<Logins>) -> Self {
+        self.logins = logins;
+        self
     }
 
     /// A database's own runtime environment: its stores, its caches, its share of memory.

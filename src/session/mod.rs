@@ -13,10 +13,12 @@ mod directory;
 mod engine;
 mod foreign;
 mod keys;
+pub mod login;
 mod names;
 mod opener;
 mod prepared;
 mod registry;
+mod reload;
 pub mod reply;
 mod sequences;
 pub mod settings;
@@ -70,6 +72,8 @@ pub struct Peer {
 pub struct TlsSession {
     pub version: String,
     pub cipher: String,
+    /// The subject, the serial number and the issuer of the client's certificate, if it showed one.
+    pub certificate: Option<(String, String, String)>,
 }
 
 /// A client's session.
@@ -119,6 +123,7 @@ impl Session {
             .and_then(|id| system.tenants.get(&id).cloned());
         // Operators' statements run as long as they like, tenants' as long as the server allows.
         settings.set_default("statement_timeout", "0")?;
+        settings.set_default("password_encryption", engine.logins.passwords.encryption)?;
         if !login.operator {
             for (name, value) in &engine.limits.tenant_settings {
                 settings.set_default(name, value)?;
@@ -186,6 +191,7 @@ impl Session {
                 .tls
                 .as_ref()
                 .map(|tls| (tls.version.clone(), tls.cipher.clone())),
+            certificate: peer.tls.as_ref().and_then(|tls| tls.certificate.clone()),
             backend_start: now,
             transaction_start: None,
             query_start: None,

@@ -151,6 +151,10 @@ impl Names {
         ] {
             functions.insert(function.0, Arc::new(function.1));
         }
+        let signals = &answers.signals;
+        let logins = Arc::clone(&signals.engine.logins);
+        let reload = super::reload::function(logins, signals.everywhere);
+        functions.insert(super::reload::NAME, Arc::new(reload));
         let drawing = Arc::new(drawing);
         for name in super::sequences::FUNCTIONS {
             functions.insert(name, Arc::new(drawing.function(name)));

@@ -20,6 +20,8 @@ pub struct Activity {
     pub client: Option<std::net::SocketAddr>,
     /// Version and cipher of its TLS.
     pub tls: Option<(String, String)>,
+    /// The subject, the serial number and the issuer of the client's certificate.
+    pub certificate: Option<(String, String, String)>,
     /// Microseconds since 1970, as the others.
     pub backend_start: i64,
     pub transaction_start: Option<i64>,

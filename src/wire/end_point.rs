@@ -3,6 +3,8 @@
 
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
+use crate::auth::der::element;
+
 /// Object identifiers, as DER writes them, of signatures by a hash other than SHA-256.
 const BY_SHA384: [&[u8]; 2] = [
     b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0c",
@@ -42,29 +44,4 @@ pub fn end_point(certificate: &[u8]) -> Option<Vec<u8>> {
     } else {
         None
     }
-}
-
-/// The contents of the DER element of this tag at the start of `bytes`, and what follows it.
-fn element(bytes: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
-    let (&[first, length], rest) = bytes.split_first_chunk::<2>()?;
-    if first != tag {
-        return None;
-    }
-    let (length, rest) = match length {
-        short @ 0..=0x7f => (usize::from(short), rest),
-        long => {
-            let count = usize::from(long & 0x7f);
-            if !(1..=4).contains(&count) || rest.len() < count {
-                return None;
-            }
-            let (digits, rest) = rest.split_at(count);
-            (
-                digits
-                    .iter()
-                    .fold(0, |sum, digit| sum << 8 | usize::from(*digit)),
-                rest,
-            )
-        }
-    };
-    (rest.len() >= length).then(|| rest.split_at(length))
 }

@@ -3,6 +3,7 @@
 //! Knows frames, not what is in them.
 
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -75,6 +76,21 @@ impl Link {
     pub(super) fn log_in(&mut self, max_message_bytes: usize, interrupt: Interrupt) {
         self.max_message_bytes = max_message_bytes;
         self.interrupt = Some(interrupt);
+    }
+
+    /// Lets a message before login be so long, where one with a token is to come.
+    pub(super) fn let_messages_be(&mut self, max_message_bytes: usize) {
+        self.max_message_bytes = max_message_bytes;
+    }
+
+    /// The server's address that the client chose.
+    pub(super) fn local_address(&self) -> Option<IpAddr> {
+        let socket = match &self.socket {
+            Socket::Plain(socket) => socket,
+            Socket::Tls(stream) => stream.get_ref().0,
+            Socket::Closed => return None,
+        };
+        socket.local_addr().ok().map(|address| address.ip())
     }
 
     /// The first byte that the client sends, left where it is; `None` at the end.

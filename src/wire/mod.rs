@@ -27,9 +27,10 @@ use tokio::net::TcpStream;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
-use crate::auth::guesses::Guesses;
+use crate::auth::guesses::{Guess, Guesses};
 use crate::auth::{Authenticator, ConnectionLimits, Login, Slot};
 use crate::error::{Error, Result};
+use crate::session::login::{self, LoginEvent, LoginOutcome};
 use crate::session::{Engine, Peer, Session, TlsSession};
 use cancel::{CancelKey, CancelKeys};
 use connection::Connection;
@@ -68,6 +69,19 @@ struct Opened {
     slot: Slot,
 }
 
+/// The names that a client wants to log in by, once it has said them.
+#[derive(Default)]
+struct Asked {
+    user: String,
+    database: String,
+    method: &'static str,
+    tls: bool,
+    /// How the attempt ended was recorded.
+    recorded: bool,
+    /// How long to wait before the client is told.
+    wait: Duration,
+}
+
 /// Serves one connection to its end. `finished_login` is dropped when the login is over.
 pub async fn serve(
     socket: TcpStream,
@@ -77,14 +91,25 @@ pub async fn serve(
 ) {
     let _ = socket.set_nodelay(true);
     let mut link = Link::new(socket);
-    let opening = open(&mut link, address, &gate);
+    let mut asked = Asked::default();
+    let opening = open(&mut link, address, &gate, &mut asked);
     let opened = match tokio::time::timeout(gate.settings.authentication_timeout, opening).await {
         Ok(opened) => opened,
         Err(_) => Err(Error::AuthenticationTimeout),
     };
-    if let Err(Error::InvalidPassword(_)) = &opened {
-        tokio::time::sleep(gate.guesses.refused(address.ip(), Instant::now())).await;
+    if let Err(error) = &opened
+        && !asked.recorded
+        && !asked.user.is_empty()
+    {
+        let reason = match error {
+            Error::ConnectionLost => "the client left",
+            Error::AuthenticationTimeout => "it took too long",
+            _ => "the exchange failed",
+        };
+        // What cannot be recorded was refused anyway.
+        let _ = record(&gate, &asked, address, Some(error), reason).await;
     }
+    tokio::time::sleep(asked.wait).await;
     drop(finished_login);
     match opened {
         Ok(Some(opened)) => {
@@ -104,7 +129,12 @@ pub async fn serve(
 }
 
 /// Everything up to the first ReadyForQuery; `None` if the connection wanted no session.
-async fn open(link: &mut Link, address: SocketAddr, gate: &Gate) -> Result<Option<Opened>> {
+async fn open(
+    link: &mut Link,
+    address: SocketAddr,
+    gate: &Gate,
+    asked: &mut Asked,
+) -> Result<Option<Opened>> {
     let startup = match startup::start(link, gate.tls.as_ref(), gate.tls_required).await? {
         Start::Session(startup) => startup,
         Start::Cancel { pid, key } => {
@@ -113,7 +143,10 @@ async fn open(link: &mut Link, address: SocketAddr, gate: &Gate) -> Result<Optio
         }
         Start::Gone => return Ok(None),
     };
-    let (login, slot) = log_in(link, &startup, address, gate).await?;
+    asked.user.clone_from(&startup.user);
+    asked.database.clone_from(&startup.database);
+    asked.tls = link.tls().is_some();
+    let (login, slot) = log_in(link, &startup, address, gate, asked).await?;
     let mut session = Session::open(Arc::clone(&gate.engine), login, startup.settings).await?;
     let key = gate
         .cancel_keys
@@ -137,18 +170,61 @@ async fn log_in(
     startup: &Startup,
     address: SocketAddr,
     gate: &Gate,
+    asked: &mut Asked,
 ) -> Result<(Login, Slot)> {
     let (user, database) = (startup.user.as_str(), startup.database.as_str());
-    let proof = startup::authenticate(link, startup, &gate.authenticator, gate.tls.as_ref()).await;
-    let admitted = proof.and_then(|attempt| attempt.admit(&gate.limits));
-    match &admitted {
-        Ok(_) => tracing::info!(user, database, %address, tls = link.tls().is_some(), "login"),
-        Err(error) => {
-            let code = sqlstate::sqlstate(error);
-            tracing::warn!(user, database, %address, code, "login refused");
-        }
+    let tls = gate.tls.as_ref();
+    let mut attempt = startup::ask(link, startup, address.ip(), &gate.authenticator, tls).await?;
+    asked.method = attempt.method_name();
+    let proof = startup::prove(link, &mut attempt, &gate.authenticator).await;
+    let admitted = proof.and_then(|()| attempt.admit(&gate.limits));
+    // Counted before anything is told, so that who leaves early has guessed as well.
+    let guess = Guess {
+        address: address.ip(),
+        user,
+        database,
+    };
+    let now = Instant::now();
+    asked.wait = match &admitted {
+        Ok(_) => gate.guesses.accepted(guess, now),
+        Err(_) if attempt.was_disproved() => gate.guesses.refused(guess, now),
+        Err(_) => Duration::ZERO,
+    };
+    let reason = match &admitted {
+        Ok(_) => "",
+        Err(Error::ConnectionLost) => "the client left",
+        Err(_) => attempt.reason().unwrap_or("the exchange failed"),
+    };
+    asked.recorded = true;
+    record(gate, asked, address, admitted.as_ref().err(), reason).await?;
+    if admitted.is_ok() {
+        tokio::time::sleep(std::mem::take(&mut asked.wait)).await;
     }
     admitted
+}
+
+/// Records how an attempt ended.
+async fn record(
+    gate: &Gate,
+    asked: &Asked,
+    address: SocketAddr,
+    refusal: Option<&Error>,
+    reason: &str,
+) -> Result<()> {
+    let event = LoginEvent {
+        outcome: match refusal {
+            None => LoginOutcome::Accepted,
+            Some(_) => LoginOutcome::Refused,
+        },
+        tenant: &asked.database,
+        role: &asked.user,
+        address,
+        tls: asked.tls,
+        method: asked.method,
+        sqlstate: refusal.map_or("", sqlstate::sqlstate),
+        reason,
+    };
+    login::record(&gate.engine, &event).await
 }
 
 fn describe_tls(link: &Link) -> Option<TlsSession> {
@@ -160,9 +236,11 @@ fn describe_tls(link: &Link) -> Option<TlsSession> {
     let cipher = tls
         .negotiated_cipher_suite()
         .map(|suite| format!("{:?}", suite.suite()));
+    let certificate = startup::client_certificate(link);
     Some(TlsSession {
         version: version.to_owned(),
         cipher: cipher.unwrap_or_default(),
+        certificate: certificate.map(|of| (of.subject, of.serial, of.issuer)),
     })
 }
 

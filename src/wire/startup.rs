@@ -1,5 +1,7 @@
 //! From the first byte to the login: TLS, the protocol's version, start-up settings, the proof.
 
+use std::net::IpAddr;
+
 use bytes::Bytes;
 use tokio_rustls::TlsAcceptor;
 
@@ -7,8 +9,11 @@ use super::backend;
 use super::cancel::{LONG_KEY_BYTES, SHORT_KEY_BYTES};
 use super::frontend::Reader;
 use super::link::Link;
+use crate::auth::certificate::Certificate;
 use crate::auth::scram::{SCRAM, SCRAM_PLUS};
-use crate::auth::{Attempt, Authenticator, Channel, Method};
+use crate::auth::token::MAX_TOKEN_MESSAGE_BYTES;
+use crate::auth::token::bearer::{self, First, OAUTHBEARER};
+use crate::auth::{Attempt, Authenticator, Channel, Method, needs_tls};
 use crate::error::{Error, Result};
 
 const SSL_REQUEST: u32 = (1234 << 16) | 5679;
@@ -29,6 +34,9 @@ const AUTH_CLEARTEXT: u32 = 3;
 const AUTH_SASL: u32 = 10;
 const AUTH_SASL_CONTINUE: u32 = 11;
 const AUTH_SASL_FINAL: u32 = 12;
+
+/// The length of a mechanism's first message that is still to come.
+const FIRST_MESSAGE_LATER: u32 = u32::MAX;
 
 /// TLS as the server offers it.
 #[derive(Clone)]
@@ -113,12 +121,7 @@ pub(super) async fn start(link: &mut Link, tls: Option<&Tls>, tls_required: bool
             version => {
                 let startup = read_startup(version, reader)?;
                 if tls_required && link.tls().is_none() {
-                    return Err(Error::Function {
-                        sqlstate: "28000",
-                        message: "connection requires TLS".to_owned(),
-                        detail: None,
-                        hint: Some("Connect with sslmode=require or stronger.".to_owned()),
-                    });
+                    return Err(needs_tls());
                 }
                 return Ok(Start::Session(startup));
             }
@@ -238,14 +241,21 @@ fn split_words(text: &str) -> Vec<String> {
     words
 }
 
-/// Has the client prove who it is.
+/// The certificate that the client showed, if TLS asked for one.
+pub(super) fn client_certificate(link: &Link) -> Option<Certificate> {
+    let shown = link.tls()?.peer_certificates()?;
+    shown.first().and_then(|first| Certificate::read(first))
+}
+
+/// Finds out how the client is to prove who it is.
 ///
 /// # Errors
 ///
-/// 28P01 for a wrong proof, whatever the reason.
-pub(super) async fn authenticate(
+/// When the catalog cannot be read.
+pub(super) async fn ask(
     link: &mut Link,
     startup: &Startup,
+    peer: IpAddr,
     authenticator: &Authenticator,
     tls: Option<&Tls>,
 ) -> Result<Attempt> {
@@ -259,31 +269,48 @@ pub(super) async fn authenticate(
     let channel = Channel {
         tls: under_tls,
         end_point,
+        peer: Some(peer),
+        local: link.local_address(),
+        certificate: client_certificate(link),
     };
-    let mut attempt = authenticator
+    authenticator
         .begin(&startup.user, &startup.database, channel)
-        .await?;
-    if matches!(attempt.method(), Method::Password) {
-        backend::authentication(&mut link.out, AUTH_CLEARTEXT, &[]);
-        link.flush().await?;
-        let password = read_password(link).await?;
-        let text = password.strip_suffix(b"\0").unwrap_or(&password);
-        return match authenticator.verify(&attempt, text).await {
-            true => Ok(attempt),
-            false => Err(attempt.refuse()),
-        };
+        .await
+}
+
+/// Has the client prove who it is.
+///
+/// # Errors
+///
+/// The refusal of a wrong proof, which is the same for all reasons; 08P01 for a message that does not fit.
+pub(super) async fn prove(
+    link: &mut Link,
+    attempt: &mut Attempt,
+    authenticator: &Authenticator,
+) -> Result<()> {
+    if attempt.takes_token() {
+        link.let_messages_be(MAX_TOKEN_MESSAGE_BYTES);
     }
+    match attempt.method() {
+        Method::Refused(_) => Err(attempt.refused()),
+        Method::Nothing => attempt.pass(),
+        Method::Password => {
+            backend::authentication(&mut link.out, AUTH_CLEARTEXT, &[]);
+            link.flush().await?;
+            let password = read_password(link).await?;
+            let text = password.strip_suffix(b"\0").unwrap_or(&password);
+            authenticator.check_password(attempt, text).await
+        }
+        Method::Bearer(_) => prove_by_token(link, attempt, authenticator).await,
+        Method::Scram(_) => prove_by_scram(link, attempt).await,
+    }
+}
+
+async fn prove_by_scram(link: &mut Link, attempt: &mut Attempt) -> Result<()> {
     let Method::Scram(exchange) = attempt.method() else {
         return Err(attempt.refuse());
     };
-    let mut offered = Vec::new();
-    exchange
-        .mechanisms()
-        .iter()
-        .for_each(|name| backend::cstring(&mut offered, name));
-    offered.push(0);
-    backend::authentication(&mut link.out, AUTH_SASL, &offered);
-    link.flush().await?;
+    offer(link, exchange.mechanisms()).await?;
     let mut reader = Reader::new(read_password(link).await?);
     let mechanism = match reader.cstring()?.as_str() {
         SCRAM_PLUS => SCRAM_PLUS,
@@ -297,13 +324,62 @@ pub(super) async fn authenticate(
     backend::authentication(&mut link.out, AUTH_SASL_CONTINUE, &answer);
     link.flush().await?;
     let last = read_password(link).await?;
-    match exchange.last(&last)? {
-        Some(proof) => {
-            backend::authentication(&mut link.out, AUTH_SASL_FINAL, &proof);
-            Ok(attempt)
-        }
-        None => Err(attempt.refuse()),
+    let proof = attempt.finish_scram(&last)?;
+    backend::authentication(&mut link.out, AUTH_SASL_FINAL, &proof);
+    Ok(())
+}
+
+async fn prove_by_token(
+    link: &mut Link,
+    attempt: &mut Attempt,
+    authenticator: &Authenticator,
+) -> Result<()> {
+    let Method::Bearer(challenge) = attempt.method() else {
+        return Err(attempt.refuse());
+    };
+    let challenge = std::mem::take(challenge);
+    offer(link, &[OAUTHBEARER]).await?;
+    let mut reader = Reader::new(read_password(link).await?);
+    if reader.cstring()? != OAUTHBEARER {
+        return Err(Error::Protocol(
+            "client selected an invalid SASL authentication mechanism".to_owned(),
+        ));
     }
+    let message = match reader.u32()? {
+        FIRST_MESSAGE_LATER => {
+            reader.end()?;
+            backend::authentication(&mut link.out, AUTH_SASL_CONTINUE, &[]);
+            link.flush().await?;
+            read_password(link).await?
+        }
+        length => {
+            let message = reader.take(length as usize)?;
+            reader.end()?;
+            message
+        }
+    };
+    let outcome = match bearer::first(&message)? {
+        First::Discovery => attempt.go_without_token(),
+        First::Token(token) => authenticator.check_token(attempt, &token).await,
+    };
+    let Err(refusal) = outcome else {
+        return Ok(());
+    };
+    backend::authentication(&mut link.out, AUTH_SASL_CONTINUE, &challenge);
+    link.flush().await?;
+    bearer::understood(&read_password(link).await?)?;
+    Err(refusal)
+}
+
+/// Tells the client the mechanisms among which it may choose.
+async fn offer(link: &mut Link, mechanisms: &[&str]) -> Result<()> {
+    let mut offered = Vec::new();
+    for name in mechanisms {
+        backend::cstring(&mut offered, name);
+    }
+    offered.push(0);
+    backend::authentication(&mut link.out, AUTH_SASL, &offered);
+    link.flush().await
 }
 
 /// Tells the client that it is in.

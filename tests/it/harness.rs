@@ -245,6 +245,18 @@ impl Tessera {
         }
     }
 
+    /// SIGHUP: the files of host rules are read anew.
+    pub(crate) fn hang_up(&self) {
+        let process = self.process.as_ref().expect("the server runs");
+        let status = Command::new("kill")
+            .args(["-HUP", &process.id().to_string()])
+            .status();
+        assert!(
+            status.is_ok_and(|status| status.success()),
+            "the signal is sent"
+        );
+    }
+
     /// SIGTERM, and waits for a clean end.
     pub(crate) fn stop(&mut self) -> std::process::ExitStatus {
         let mut process = self.process.take().expect("the server runs");

@@ -30,6 +30,7 @@ mod isolation;
 mod keys;
 mod layers;
 mod limits;
+mod login;
 mod object_store;
 mod reference;
 mod serve;

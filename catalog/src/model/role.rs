@@ -23,6 +23,12 @@ pub struct Role {
     pub valid_until: Option<i64>,
     /// A SCRAM-SHA-256 verifier or an argon2id hash in its own notation.
     pub password: Option<String>,
+    /// How former passwords were kept, the newest first, as far as they must not come back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub former_passwords: Vec<String>,
+    /// The secret of the second factor, sealed by the server; no system table shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub second_factor: Option<String>,
     /// What `ALTER ROLE … SET` keeps for new sessions.
     pub settings: BTreeMap<String, String>,
     pub comment: Option<String>,
@@ -43,6 +49,8 @@ impl Role {
             connection_limit: -1,
             valid_until: None,
             password: None,
+            former_passwords: Vec::new(),
+            second_factor: None,
             settings: BTreeMap::new(),
             comment: None,
         }

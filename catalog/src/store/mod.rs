@@ -5,6 +5,7 @@
 
 mod key;
 mod load;
+mod login;
 mod persist;
 mod query;
 mod sqlite;

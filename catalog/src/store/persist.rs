@@ -199,6 +199,8 @@ async fn put_change(
             delete_one(to, sql, &database, *role).await?;
             let sql = "DELETE FROM role WHERE database_id = $1 AND oid = $2";
             delete_one(to, sql, &database, *role).await?;
+            let sql = "DELETE FROM code_step WHERE database_id = $1 AND role_oid = $2";
+            delete_one(to, sql, &database, *role).await?;
         }
         Change::PutMembership(membership) => {
             let sql = "INSERT INTO membership (database_id, role_oid, member_oid, body)
@@ -503,6 +505,7 @@ async fn drop_tenant(to: &mut SqliteConnection, tenant: TenantId, due_at: i64) -
         "DELETE FROM sequence_value WHERE database_id = $1",
         "DELETE FROM row_security WHERE database_id = $1",
         "DELETE FROM masking_policy WHERE database_id = $1",
+        "DELETE FROM code_step WHERE database_id = $1",
         "DELETE FROM counter WHERE database_id = $1",
         "DELETE FROM tenant WHERE id = $1",
     ] {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use arrow::array::{
     ArrayRef, BooleanBuilder, Float32Builder, Float64Builder, Int16Builder, Int32Builder,
-    Int64Builder, IntervalMonthDayNanoBuilder, ListArray, NullBufferBuilder, StringViewBuilder,
-    TimestampMicrosecondBuilder, UInt32Builder, new_null_array,
+    Int64Builder, IntervalMonthDayNanoBuilder, LargeStringBuilder, ListArray, NullBufferBuilder,
+    StringViewBuilder, TimestampMicrosecondBuilder, UInt32Builder, new_null_array,
 };
 use arrow::buffer::{OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::{DataType, FieldRef, IntervalMonthDayNano, IntervalUnit, TimeUnit};
@@ -175,6 +175,8 @@ pub(super) enum Builder {
     Float32(Float32Builder),
     Float64(Float64Builder),
     Text(StringViewBuilder),
+    /// Numbers without a bound, which are texts of digits.
+    Number(LargeStringBuilder),
     Time(TimestampMicrosecondBuilder),
     Interval(IntervalMonthDayNanoBuilder),
     List {
@@ -199,6 +201,7 @@ impl Builder {
             DataType::Float32 => Self::Float32(Float32Builder::new()),
             DataType::Float64 => Self::Float64(Float64Builder::new()),
             DataType::Utf8View => Self::Text(StringViewBuilder::new()),
+            DataType::LargeUtf8 => Self::Number(LargeStringBuilder::new()),
             DataType::Timestamp(TimeUnit::Microsecond, _) => {
                 Self::Time(TimestampMicrosecondBuilder::new().with_data_type(data_type.clone()))
             }
@@ -236,6 +239,10 @@ impl Builder {
                 Value::Text(text) => Some(text.as_ref()),
                 _ => None,
             }),
+            Self::Number(b) => b.append_option(match value {
+                Value::Text(digits) => Some(digits.as_ref()),
+                _ => None,
+            }),
             Self::Time(b) => b.append_option(int),
             Self::Interval(b) => b.append_option(
                 int.map(|micros| IntervalMonthDayNano::new(0, 0, micros.saturating_mul(1000))),
@@ -271,6 +278,7 @@ impl Builder {
             Self::Float32(mut b) => Arc::new(b.finish()),
             Self::Float64(mut b) => Arc::new(b.finish()),
             Self::Text(mut b) => Arc::new(b.finish()),
+            Self::Number(mut b) => Arc::new(b.finish()),
             Self::Time(mut b) => Arc::new(b.finish()),
             Self::Interval(mut b) => Arc::new(b.finish()),
             Self::List {

@@ -55,6 +55,8 @@ pub struct Scene {
     pub sizes: Sizes,
     /// How far sequences have gone.
     pub sequence_values: Option<SequenceValues>,
+    /// Reads the server's rules on who may log in; `None` for who may not see them.
+    pub login_files: Option<Arc<dyn Fn() -> LoginFiles + Send + Sync>>,
     index: OnceLock<Index>,
     path: OnceLock<Vec<Oid>>,
     lent_schemas: OnceLock<Vec<Oid>>,
@@ -100,6 +102,39 @@ pub struct ActivityRow {
     pub backend_type: String,
     /// Whether the connection is encrypted, and by which version and cipher.
     pub tls: Option<(String, String)>,
+    /// The subject, the serial number and the issuer of the client's certificate.
+    pub certificate: Option<(String, String, String)>,
+}
+
+/// The server's rules on who may log in, as its files say.
+#[derive(Debug, Clone, Default)]
+pub struct LoginFiles {
+    pub rules: Vec<HostRuleRow>,
+    pub mappings: Vec<IdentityMappingRow>,
+}
+
+/// A row of `pg_hba_file_rules`.
+#[derive(Debug, Clone, Default)]
+pub struct HostRuleRow {
+    pub line_number: i32,
+    pub kind: Option<String>,
+    pub database: Option<Vec<String>>,
+    pub user_name: Option<Vec<String>>,
+    pub address: Option<String>,
+    pub netmask: Option<String>,
+    pub auth_method: Option<String>,
+    pub options: Option<Vec<String>>,
+    pub error: Option<String>,
+}
+
+/// A row of `pg_ident_file_mappings`.
+#[derive(Debug, Clone, Default)]
+pub struct IdentityMappingRow {
+    pub line_number: i32,
+    pub map_name: Option<String>,
+    pub sys_name: Option<String>,
+    pub pg_username: Option<String>,
+    pub error: Option<String>,
 }
 
 /// A row of `pg_prepared_statements`.
@@ -201,6 +236,7 @@ impl Scene {
             functions: Arc::default(),
             sizes: Arc::new(|_| (0, 0)),
             sequence_values: None,
+            login_files: None,
             index: OnceLock::new(),
             path: OnceLock::new(),
             lent_schemas: OnceLock::new(),

@@ -105,6 +105,16 @@ fn alter(cursor: &mut Cursor<'_>) -> Result<Role> {
             to: cursor.identifier()?,
         });
     }
+    if cursor.accept(&["SET", "MFA"]) {
+        cursor.expect(&["TOTP"])?;
+        return Ok(Role::SecondFactor { role, wanted: true });
+    }
+    if cursor.accept(&["RESET", "MFA"]) {
+        return Ok(Role::SecondFactor {
+            role,
+            wanted: false,
+        });
+    }
     if cursor.accept(&["RESET"]) {
         let name = if cursor.accept(&["ALL"]) {
             None

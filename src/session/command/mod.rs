@@ -22,6 +22,7 @@ mod query;
 mod returning;
 mod role;
 mod schema;
+mod second_factor;
 mod sequence;
 mod set;
 mod table;

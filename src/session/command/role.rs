@@ -43,6 +43,10 @@ pub(super) async fn run(session: &mut Session, statement: &RoleStatement) -> Res
             set(session, role, name.as_deref(), value.as_deref()).await?;
             "ALTER ROLE"
         }
+        RoleStatement::SecondFactor { role, wanted } => {
+            super::second_factor::change(session, role, *wanted).await?;
+            "ALTER ROLE"
+        }
         RoleStatement::Drop { roles, if_exists } => {
             for role in roles {
                 drop_role(session, role, *if_exists).await?;
@@ -110,6 +114,18 @@ fn may_manage(caller: &Caller) -> Result<()> {
     ))
 }
 
+/// Whether the caller may change this role.
+pub(super) fn may_change(caller: &Caller, role: &Role) -> Result<()> {
+    may_manage(caller)?;
+    if (role.superuser || role.oid == Oid::TENANT_ADMIN)
+        && !caller.superuser
+        && !caller.roles.contains(&Oid::TENANT_ADMIN)
+    {
+        return Err(Error::InsufficientPrivilege("permission denied".to_owned()));
+    }
+    Ok(())
+}
+
 /// The role of a name in a database.
 pub(super) fn resolve(caller: &Caller, database: &Database, name: &Name) -> Result<Oid> {
     match &name.name {
@@ -125,7 +141,8 @@ pub(super) fn resolve(caller: &Caller, database: &Database, name: &Name) -> Resu
     }
 }
 
-fn existing(caller: &Caller, database: &Database, name: &Name) -> Result<Role> {
+/// The role that a statement names.
+pub(super) fn existing(caller: &Caller, database: &Database, name: &Name) -> Result<Role> {
     let oid = resolve(caller, database, name)?;
     let role = database.roles.get(&oid).map(|role| role.as_ref().clone());
     role.ok_or_else(|| Error::NoSuchObject {
@@ -309,10 +326,10 @@ async fn apply(
         role.valid_until = moment(until)?;
     }
     if let Some(password) = &options.password {
-        role.password = match password.as_deref() {
-            None | Some("") => None,
-            Some(password) => Some(verifier(session, password).await?),
-        };
+        match password.as_deref() {
+            None | Some("") => role.password = None,
+            Some(password) => give_password(session, role, password).await?,
+        }
     }
     Ok(())
 }
@@ -332,10 +349,15 @@ fn moment(text: &str) -> Result<Option<i64>> {
     }
 }
 
-/// What is kept of a password; one that is a verifier already is kept as it is.
-pub(super) async fn verifier(session: &Session, password: &str) -> Result<String> {
+/// Gives a role a password, as the server's policy and the session's settings say.
+pub(super) async fn give_password(
+    session: &Session,
+    role: &mut Role,
+    password: &str,
+) -> Result<()> {
     let encryption = session.settings.lock().value("password_encryption");
-    crate::auth::keep_password(password, &encryption).await
+    let policy = &session.engine.logins.passwords;
+    policy.give(role, password, &encryption).await
 }
 
 async fn alter(session: &mut Session, name: &Name, options: &RoleOptions) -> Result<()> {
@@ -349,13 +371,7 @@ async fn alter(session: &mut Session, name: &Name, options: &RoleOptions) -> Res
                 ..RoleOptions::default()
             };
     if !only_own_password {
-        may_manage(&caller)?;
-        if (role.superuser || role.oid == Oid::TENANT_ADMIN)
-            && !caller.superuser
-            && !caller.roles.contains(&Oid::TENANT_ADMIN)
-        {
-            return Err(Error::InsufficientPrivilege("permission denied".to_owned()));
-        }
+        may_change(&caller, &role)?;
     }
     apply(session, &caller, &database, &mut role, options).await?;
     let mut changes = vec![Change::PutRole(role.clone())];

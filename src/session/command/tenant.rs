@@ -137,16 +137,15 @@ async fn create(
             });
         }
         let oid = Oid(own.next_oid);
-        let password = match password {
-            Some(password) => Some(role::verifier(session, &password).await?),
-            None => None,
-        };
-        changes.push(Change::PutRole(Role {
+        let mut boss = Role {
             login: true,
             create_role: true,
-            password,
             ..Role::new(oid, admin)
-        }));
+        };
+        if let Some(password) = password {
+            role::give_password(session, &mut boss, &password).await?;
+        }
+        changes.push(Change::PutRole(boss));
         changes.push(Change::PutMembership(Membership {
             role: Oid::TENANT_ADMIN,
             member: oid,

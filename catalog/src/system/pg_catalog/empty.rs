@@ -3,7 +3,7 @@
 
 use crate::system::table::{SystemTable, no_rows};
 
-pub(in crate::system) static TABLES: [SystemTable; 84] = [
+pub(in crate::system) static TABLES: [SystemTable; 82] = [
     SystemTable::table(
         "pg_catalog",
         "pg_amop",
@@ -124,23 +124,6 @@ pub(in crate::system) static TABLES: [SystemTable; 84] = [
         3118,
         "
         ftrelid oid, ftserver oid, ftoptions text[]",
-        no_rows,
-    ),
-    SystemTable::view(
-        "pg_catalog",
-        "pg_hba_file_rules",
-        12114,
-        "
-        line_number int4, type text, database text[], user_name text[], address text,
-        netmask text, auth_method text, options text[], error text",
-        no_rows,
-    ),
-    SystemTable::view(
-        "pg_catalog",
-        "pg_ident_file_mappings",
-        12118,
-        "
-        line_number int4, map_name text, sys_name text, pg_username text, error text",
         no_rows,
     ),
     SystemTable::table(

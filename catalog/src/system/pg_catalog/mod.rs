@@ -19,6 +19,7 @@ pub(in crate::system) mod pg_depend;
 pub(in crate::system) mod pg_description;
 pub(in crate::system) mod pg_get_keywords;
 pub(in crate::system) mod pg_group;
+pub(in crate::system) mod pg_hba_file_rules;
 pub(in crate::system) mod pg_index;
 pub(in crate::system) mod pg_indexes;
 pub(in crate::system) mod pg_language;
@@ -53,7 +54,7 @@ pub(in crate::system) mod pg_views;
 use super::table::SystemTable;
 
 /// Those with rows.
-static FILLED: [&SystemTable; 55] = [
+static FILLED: [&SystemTable; 57] = [
     &pg_aggregate::TABLE,
     &pg_am::TABLE,
     &pg_attrdef::TABLE,
@@ -71,6 +72,8 @@ static FILLED: [&SystemTable; 55] = [
     &pg_depend::TABLE,
     &pg_description::TABLE,
     &pg_group::TABLE,
+    &pg_hba_file_rules::TABLE,
+    &pg_hba_file_rules::PG_IDENT_FILE_MAPPINGS,
     &pg_index::TABLE,
     &pg_indexes::TABLE,
     &pg_language::TABLE,

@@ -21,12 +21,16 @@ fn rows(scene: &Scene, rows: &mut Rows) {
         // As of other things, a session's own role and its members are told.
         let mine = session.user.as_ref().is_some_and(|(oid, _)| me.is(*oid));
         let tls = session.tls.as_ref().filter(|_| mine);
+        let certificate = session.certificate.as_ref().filter(|_| tls.is_some());
         row!(
             rows,
             pid: session.pid,
             ssl: tls.is_some(),
             version: tls.map(|tls| &tls.0),
             cipher: tls.map(|tls| &tls.1),
+            client_dn: certificate.map(|certificate| &certificate.0),
+            client_serial: certificate.map(|certificate| &certificate.1),
+            issuer_dn: certificate.map(|certificate| &certificate.2),
         );
     }
 }
