@@ -32,6 +32,8 @@ pub mod series;
 mod stats;
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod testing;
 
 use std::collections::HashMap;
