@@ -19,7 +19,7 @@ import pandas as pd
 import psycopg
 
 DATA = pathlib.Path(__file__).parent.parent / "tests" / "data" / "forecast"
-PARTS = ["forecast", "many", "anomaly", "stats"]
+PARTS = ["forecast", "many", "anomaly", "stats", "risk", "portfolio", "sentiment"]
 PASSWORD = "bench"
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 
@@ -215,6 +215,129 @@ def stats(server, report, _):
         _, own_s = server.timed(sql)
         _, other_s = timed(work, 3)
         report.add(name, "s", own_s, other_s, "scipy")
+
+
+def returns_of(count, periods, seed):
+    """Returns of assets with five common factors."""
+    rng = np.random.default_rng(seed)
+    factors = 0.01 * rng.normal(size=(periods, 5))
+    own = rng.normal(size=(periods, count)) * rng.uniform(0.005, 0.025, count)
+    return rng.uniform(0, 0.0004, count) + factors @ rng.normal(0.5, 0.5, size=(5, count)) + own
+
+
+def risk(server, report, _):
+    from arch import arch_model
+
+    rng = np.random.default_rng(2)
+    big = rng.standard_t(5, size=10_000_000) * 0.01
+    server.connection.execute("CREATE TABLE big (r double precision)")
+    with server.connection.cursor() as cursor, cursor.copy("COPY big FROM STDIN CSV") as copy:
+        for first in range(0, len(big), 100_000):
+            copy.write("\n".join(map(repr, big[first : first + 100_000].tolist())) + "\n")
+    server.timed("SELECT count(r) FROM big")
+    _, scan_s = server.timed("SELECT sum(r) FROM big")
+    _, own_s = server.timed("SELECT value_at_risk(r) FROM big")
+    _, other_s = timed(lambda: -np.quantile(big, 0.05), 3)
+    report.add("historical VaR, 10,000,000 rows", "s", own_s, other_s, "numpy", note=f"a sum over them takes {scan_s:.3f} s")
+    del big
+
+    variance, shock, series = 1.0, 0.0, []
+    for z in rng.normal(size=3000):
+        variance = 0.05 + 0.08 * shock**2 + 0.88 * variance
+        shock = np.sqrt(variance) * z
+        series.append(0.03 + shock)
+    copies = 100
+    server.load("garch", "id int, t int, r double precision", ((i, t, r) for i in range(copies) for t, r in enumerate(series)))
+    for variant, options in [("garch", dict(vol="GARCH")), ("gjr", dict(vol="GARCH", o=1)), ("egarch", dict(vol="EGARCH", o=1))]:
+        for distribution in ["normal", "t"]:
+            rows, own_s = server.timed(
+                f"SELECT max(estimate) FROM garch_fit(garch, timestamp_col => t, data_col => r, id_cols => id, variant => '{variant}', "
+                f"distribution => '{distribution}') WHERE term = 'log_likelihood'"
+            )
+            fit = lambda: arch_model(np.array(series), p=1, q=1, dist=distribution, rescale=False, **options).fit(disp="off")
+            fit()
+            other, other_s = timed(fit, 3)
+            note = f"log-likelihood {rows[0][0]:.4f} / {other.loglikelihood:.4f}"
+            report.add(f"{variant} {distribution}, 3,000 returns", "ms", 1e3 * own_s / copies, 1e3 * other_s, "arch", note=note)
+
+    assets, paths = 20, 1_000_000
+    data = returns_of(assets, 500, 3)
+    server.load("factors", "t int, asset text, r double precision", ((t, f"a{j:03}", float(data[t, j])) for t in range(500) for j in range(assets)))
+    sql = (
+        "SELECT max(value_at_risk) FROM portfolio_risk(factors, timestamp_col => t, asset_col => asset, return_col => r, "
+        f"weights => (SELECT DISTINCT asset, 1.0 / {assets} AS weight FROM factors), method => 'monte_carlo', simulations => {paths})"
+    )
+    rows, own_s = server.timed(sql)
+    root = np.linalg.cholesky(np.cov(data.T))
+    simulate = lambda: -np.quantile((rng.standard_normal((paths, assets)) @ root.T + data.mean(axis=0)) @ np.full(assets, 1 / assets), 0.05)
+    other, other_s = timed(simulate)
+    report.add("Monte Carlo, 1,000,000 paths × 20 assets", "s", own_s, other_s, "numpy", note=f"VaR {rows[0][0]:.5f} / {other:.5f}")
+
+
+def portfolio(server, report, _):
+    from pypfopt import EfficientCVaR, EfficientFrontier, HRPOpt
+
+    for assets, copies in [(20, 20), (500, 1)]:
+        data = returns_of(assets, 1000, assets)
+        names = [f"a{j:03}" for j in range(assets)]
+        table = f"panel{assets}"
+        rows = ((c, t, names[j], float(data[t, j])) for c in range(copies) for t in range(len(data)) for j in range(assets))
+        server.load(table, "client int, t int, asset text, r double precision", rows)
+        frame = pd.DataFrame(data, columns=names)
+        mean = (1 + frame).prod() ** (252 / len(frame)) - 1
+        covariance = frame.cov() * 252
+
+        def long_only(kind):
+            return lambda: getattr(EfficientFrontier(mean, covariance, solver="CLARABEL"), kind)(**({"risk_free_rate": 0} if kind == "max_sharpe" else {}))
+
+        others = {
+            "max_sharpe": long_only("max_sharpe"),
+            "min_volatility": long_only("min_volatility"),
+            "hrp": lambda: HRPOpt(frame).optimize(),
+            "risk_parity": None,
+            "min_cvar": lambda: EfficientCVaR(mean, frame, solver="CLARABEL").min_cvar(),
+        }
+        sql = (
+            "SELECT client, asset, weight FROM portfolio_optimize({}, timestamp_col => t, asset_col => asset, return_col => r, id_cols => client, "
+            "covariance => 'sample', objective => '{}')"
+        )
+        _, reading_s = server.timed(sql.format(table, "equal_weight"))
+        for objective, work in others.items():
+            _, own_s = server.timed(sql.format(table, objective))
+            # What remains without reading, sorting and estimating is the optimiser's.
+            own_ms = 1e3 * max(own_s - reading_s, TICK_S / 10) / copies
+            if work is None:
+                print(f"{objective}, {assets} assets: {own_ms:.2f} ms", flush=True)
+                continue
+            _, other_s = timed(work, 3 if assets < 100 else 1)
+            report.add(f"{objective}, {assets} assets", "ms", own_ms, 1e3 * other_s, "PyPortfolioOpt")
+    clients = 1_000
+    data = returns_of(20, 250, 9)
+    server.connection.execute("CREATE TABLE clients (client int, t int, asset text, r double precision)")
+    server.load("one", "t int, asset text, r double precision", ((t, f"a{j:03}", float(data[t, j])) for t in range(250) for j in range(20)))
+    server.connection.execute(f"INSERT INTO clients SELECT c, t, asset, r * (1 + (c % 7) * 0.1) + 0.0001 * ((c * 31 + t * 17) % 13) FROM one, generate_series(1, {clients}) AS s(c)")
+    begin = time.monotonic()
+    rows, own_s = server.timed("SELECT count(DISTINCT client), count(*) FILTER (WHERE status <> 'optimal') FROM portfolio_optimize(clients, timestamp_col => t, asset_col => asset, return_col => r, id_cols => client)")
+    print(f"{rows[0][0]} clients' portfolios of 20 assets, {rows[0][1]} not optimal: {own_s:.2f} CPU s in {time.monotonic() - begin:.2f} s", flush=True)
+
+
+def sentiment(server, report, _):
+    from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
+
+    with open(DATA.parent / "sentiment" / "vader_expected.csv") as file:
+        texts = [row["text"] for row in csv.DictReader(file)]
+    analyzer = SentimentIntensityAnalyzer()
+    few = texts[:1000]
+    copies = 200
+    server.load("texts", "line text", ((text,) for text in texts))
+    server.connection.execute(f"CREATE TABLE lines AS SELECT line FROM texts, generate_series(1, {copies}) AS s(i)")
+    _, scan_s = server.timed("SELECT sum(length(line)) FROM lines")
+    _, own_s = server.timed("SELECT sum(sentiment(line)) FROM lines")
+    _, finance_s = server.timed("SELECT sum((sentiment_analyze(line, model => 'finance')).score) FROM lines")
+    _, other_s = timed(lambda: [analyzer.polarity_scores(text)["compound"] for text in few])
+    count = len(texts) * copies
+    report.add("sentiment", "texts/s", count / own_s, len(few) / other_s, "vaderSentiment", True, note=f"the scan takes {scan_s:.3f} of {own_s:.3f} s")
+    print(f"sentiment_analyze, finance: {count / finance_s:.0f} texts/s", flush=True)
 
 
 def main():

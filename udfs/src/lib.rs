@@ -34,6 +34,8 @@ mod stats;
 pub mod walk;
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod testing;
 
 use std::collections::HashMap;

@@ -68,11 +68,7 @@ static SIGNATURE: Signature = Signature {
         Argument::option("lag", ValueType::Integer { min: 0, max: 1000 }).or(Constant::Integer(5)),
         Argument::option(
             "threshold",
-            ValueType::Number {
-                min: 0.0,
-                max: 1.0,
-                closed: false,
-            },
+            ValueType::PROBABILITY,
         )
         .or(Constant::Number(0.5)),
     ],

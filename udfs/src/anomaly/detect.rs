@@ -47,11 +47,7 @@ const USUAL_PROBABILITY: f64 = 0.95;
 const USUAL_FOREST: f64 = 0.6;
 
 const fn between(name: &'static str) -> Argument {
-    let value = ValueType::Number {
-        min: 0.0,
-        max: 1.0,
-        closed: false,
-    };
+    let value = ValueType::PROBABILITY;
     Argument::option(name, value)
 }
 
@@ -89,7 +85,7 @@ static SIGNATURE: Signature = Signature {
         count("max_outliers", 100_000),
         count("trees", MAX_TREES).or(Constant::Integer(100)),
         count("sample_size", MAX_SAMPLE).or(Constant::Integer(256)),
-        series::SEED,
+        Argument::SEED,
     ],
 };
 
@@ -410,11 +406,15 @@ impl Detector {
         }
         let forest = Forest::grow(&usual, self.trees, self.sample, self.seed)
             .ok_or_else(|| too_few(got, LEAST_VALUES))?;
-        let mut ordered = forest.scores(&usual);
+        let scores = forest.scores(&rows);
+        let mut ordered = match &past {
+            Some(_) => forest.scores(&usual),
+            None => scores.clone(),
+        };
         ordered.sort_unstable_by(f64::total_cmp);
         let mut all = vec![Scored::NONE; columns[0].len()];
         let mut anomalies = vec![None; columns[0].len()];
-        for (place, score) in places.iter().zip(forest.scores(&rows)) {
+        for (place, score) in places.iter().zip(scores) {
             let lower = ordered.partition_point(|other| *other < score);
             let probability = lower as f64 / ordered.len() as f64;
             all[*place] = Scored {

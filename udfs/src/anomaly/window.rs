@@ -56,11 +56,7 @@ static ALL: &[WindowSpec] = &[
             X,
             Parameter::option(
                 "k",
-                ValueType::Number {
-                    min: 0.0,
-                    max: f64::INFINITY,
-                    closed: false,
-                },
+                ValueType::POSITIVE,
             )
             .or(Constant::Number(USUAL_FACTOR)),
         ],

@@ -52,17 +52,9 @@ const ARGUMENTS: &[Argument] = &[
     whole("initial_train_size", 2, MAX_SIZE),
     series::FREQUENCY,
     series::SEASONAL_PERIODS,
-    Argument::option(
-        "confidence_level",
-        ValueType::Number {
-            min: 0.0,
-            max: 1.0,
-            closed: false,
-        },
-    )
-    .or(Constant::Number(0.95)),
+    Argument::CONFIDENCE_LEVEL,
     series::ON_DUPLICATE,
-    series::SEED,
+    Argument::SEED,
 ];
 
 static BACKTEST: Signature = Signature {

@@ -46,15 +46,7 @@ static SIGNATURE: Signature = Signature {
         series::FREQUENCY,
         Argument::option("model", ValueType::Text).or(Constant::Text("auto")),
         series::SEASONAL_PERIODS,
-        Argument::option(
-            "confidence_level",
-            ValueType::Number {
-                min: 0.0,
-                max: 1.0,
-                closed: false,
-            },
-        )
-        .or(Constant::Number(0.95)),
+        Argument::CONFIDENCE_LEVEL,
         regressors::EXOG,
         regressors::FUTURE,
         regressors::HOLIDAYS,
@@ -62,7 +54,7 @@ static SIGNATURE: Signature = Signature {
             .or(Constant::Text("interpolate")),
         series::ON_DUPLICATE,
         Argument::option("output_history", ValueType::Boolean).or(Constant::Boolean(false)),
-        series::SEED,
+        Argument::SEED,
     ],
 };
 

@@ -70,6 +70,13 @@ impl Declaration {
 }
 
 impl Parameter {
+    /// The probability that an interval or a bound is meant to hold with.
+    pub(crate) const CONFIDENCE_LEVEL: Self =
+        Self::option("confidence_level", ValueType::PROBABILITY).or(Constant::Number(0.95));
+    /// What random numbers depend on.
+    pub(crate) const SEED: Self =
+        Self::option("seed", ValueType::ANY_INTEGER).or(Constant::Integer(0));
+
     /// A value of each row.
     pub(crate) const fn value(name: &'static str, class: Class) -> Self {
         Self {

@@ -13,6 +13,7 @@ mod aggregate;
 mod answer;
 mod declaration;
 mod rewrite;
+mod sums;
 mod window;
 
 #[cfg(test)]
@@ -22,6 +23,7 @@ pub(crate) use aggregate::{AggregateSpec, Fold, Rows, Work};
 pub(crate) use answer::{Answer, Shape};
 pub(crate) use declaration::{Declaration, Parameter, Role, Takes};
 pub(crate) use rewrite::rewrite;
+pub(crate) use sums::{OfSums, over_sums};
 pub(crate) use window::{Compute, Frame, OfPartition, WindowSpec};
 
 /// A function of single rows: PostgreSQL's mechanism computes it, here its arguments get their names and defaults.

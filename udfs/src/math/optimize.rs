@@ -20,6 +20,17 @@ pub struct Stop {
 pub fn minimize(
     x: &mut [f64],
     stop: Stop,
+    objective: impl FnMut(&[f64], &mut [f64]) -> f64,
+) -> f64 {
+    minimize_from(x, &mut Vec::new(), stop, objective)
+}
+
+/// The same with what a search on a like objective has learned of its curvature, an inverse Hessian or nothing; it is left there for
+/// the next.
+pub fn minimize_from(
+    x: &mut [f64],
+    inverse: &mut Vec<f64>,
+    stop: Stop,
     mut objective: impl FnMut(&[f64], &mut [f64]) -> f64,
 ) -> f64 {
     let n = x.len();
@@ -28,18 +39,20 @@ pub fn minimize(
     if !value.is_finite() || n == 0 {
         return value;
     }
-    let mut inverse = identity(n, first_scale(&gradient));
+    let mut fresh = inverse.len() != n * n;
+    if fresh {
+        *inverse = identity(n, first_scale(&gradient));
+    }
     let mut direction = vec![0.0; n];
     let mut trial = vec![0.0; n];
     let mut trial_gradient = vec![0.0; n];
     let mut quiet = 0;
-    let mut fresh = true;
     for _ in 0..stop.max_iterations {
-        multiply(&inverse, &gradient, &mut direction);
+        multiply(inverse, &gradient, &mut direction);
         let mut slope = dot(&direction, &gradient);
         if slope.is_nan() || slope >= 0.0 {
-            inverse = identity(n, first_scale(&gradient));
-            multiply(&inverse, &gradient, &mut direction);
+            *inverse = identity(n, first_scale(&gradient));
+            multiply(inverse, &gradient, &mut direction);
             slope = dot(&direction, &gradient);
             fresh = true;
         }
@@ -59,12 +72,12 @@ pub fn minimize(
             if fresh {
                 break;
             }
-            inverse = identity(n, first_scale(&gradient));
+            *inverse = identity(n, first_scale(&gradient));
             fresh = true;
             continue;
         };
         let decrease = value - next;
-        update_inverse(&mut inverse, x, &trial, &gradient, &trial_gradient, fresh);
+        update_inverse(inverse, x, &trial, &gradient, &trial_gradient, fresh);
         fresh = false;
         x.copy_from_slice(&trial);
         gradient.copy_from_slice(&trial_gradient);

@@ -88,15 +88,6 @@ pub(super) const EXPECTED_RETURNS: Argument = Argument::option(
 .or(Constant::Text("mean"));
 pub(super) const EXPECTED_RETURNS_GIVEN: Argument = keyed("expected_returns", BY_ASSET);
 pub(super) const EMA_SPAN: Argument = number("ema_span", 1.0, 1e9).or(Constant::Number(500.0));
-pub(super) const CONFIDENCE_LEVEL: Argument = Argument::option(
-    "confidence_level",
-    ValueType::Number {
-        min: 0.0,
-        max: 1.0,
-        closed: false,
-    },
-)
-.or(Constant::Number(0.95));
 pub(super) const LINKAGE: Argument = Argument::option(
     "linkage",
     ValueType::Choice(&["single", "complete", "average", "ward"]),
@@ -136,6 +127,53 @@ pub(super) const MARKET_CAPS: Argument = keyed("market_caps", CAPS);
 pub(super) const MARKET_RISK_AVERSION: Argument =
     number("market_risk_aversion", 1e-9, 1e9).or(Constant::Number(2.5));
 pub(super) const TAU: Argument = number("tau", 1e-9, 1e3).or(Constant::Number(0.05));
+
+/// The rows of assets and times.
+pub(super) const PANEL: &[Argument] = &[
+    DATA,
+    ASSET_COL,
+    TIMESTAMP_COL,
+    RETURN_COL,
+    PRICE_COL,
+    IDS,
+];
+/// Which rows of them count.
+pub(super) const COMPLETE: &[Argument] = &[MISSING, MIN_OBSERVATIONS];
+/// What is best.
+pub(super) const GOAL: &[Argument] = &[
+    OBJECTIVE,
+    TARGET_RETURN,
+    TARGET_VOLATILITY,
+    RISK_AVERSION,
+    Argument::CONFIDENCE_LEVEL,
+    LINKAGE,
+    RISK_BUDGETS,
+];
+/// What is known of the assets.
+pub(super) const ESTIMATES: &[Argument] = &[
+    RISK_FREE_RATE,
+    PERIODS_PER_YEAR,
+    EXPECTED_RETURNS,
+    EXPECTED_RETURNS_GIVEN,
+    EMA_SPAN,
+    COVARIANCE,
+    EWMA_SPAN,
+    VIEWS,
+    MARKET_CAPS,
+    MARKET_RISK_AVERSION,
+    TAU,
+];
+/// What the weights must fulfil.
+pub(super) const MANDATE: &[Argument] = &[
+    WEIGHT_BOUNDS,
+    CONSTRAINTS,
+    GROUPS,
+    CURRENT_WEIGHTS,
+    TRANSACTION_COST,
+];
+/// How many there are of an optimiser's arguments beside the goal.
+pub(super) const OF_OPTIMISERS: usize =
+    PANEL.len() + ESTIMATES.len() + MANDATE.len() + COMPLETE.len();
 
 /// The weights and prices of `discrete_allocation`.
 pub(super) const ALLOCATED_WEIGHTS: Argument = keyed("weights", WEIGHTS);

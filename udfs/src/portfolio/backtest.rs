@@ -23,8 +23,7 @@ use crate::math::portfolio::problem::{Assets, Mandate, optimise};
 use crate::math::portfolio::simulation::{Period, simulate};
 use crate::relation::{
     Argument, Bound, Constant, Failure, Group, Layout, Options, Output, Signature, TableFunction,
-    ValueType,
-};
+    ValueType, joined};
 
 use super::arguments::*;
 use super::goal;
@@ -35,58 +34,34 @@ pub(super) const NAME: &str = "portfolio_backtest";
 
 const RHYTHMS: &[&str] = &["daily", "weekly", "monthly", "quarterly", "yearly", "never"];
 
+const REBALANCE: Argument = Argument::option(
+    "rebalance",
+    ValueType::Integers {
+        words: RHYTHMS,
+        min: 1,
+        max: 1_000_000,
+    },
+)
+.or(Constant::Text("monthly"));
+const LOOKBACK: Argument = Argument::option(
+    "lookback",
+    ValueType::Integer {
+        min: 2,
+        max: 1_000_000,
+    },
+)
+.or(Constant::Integer(252));
+
 static SIGNATURE: Signature = Signature {
     name: NAME,
-    arguments: &[
-        DATA,
-        ASSET_COL,
-        TIMESTAMP_COL,
-        RETURN_COL,
-        PRICE_COL,
-        IDS,
-        Argument::option(
-            "rebalance",
-            ValueType::Integers {
-                words: RHYTHMS,
-                min: 1,
-                max: 1_000_000,
-            },
-        )
-        .or(Constant::Text("monthly")),
-        Argument::option(
-            "lookback",
-            ValueType::Integer {
-                min: 2,
-                max: 1_000_000,
-            },
-        )
-        .or(Constant::Integer(252)),
-        OBJECTIVE,
-        TARGET_RETURN,
-        TARGET_VOLATILITY,
-        RISK_AVERSION,
-        RISK_FREE_RATE,
-        PERIODS_PER_YEAR,
-        EXPECTED_RETURNS,
-        EXPECTED_RETURNS_GIVEN,
-        EMA_SPAN,
-        COVARIANCE,
-        EWMA_SPAN,
-        WEIGHT_BOUNDS,
-        CONSTRAINTS,
-        GROUPS,
-        CURRENT_WEIGHTS,
-        TRANSACTION_COST,
-        VIEWS,
-        MARKET_CAPS,
-        MARKET_RISK_AVERSION,
-        TAU,
-        CONFIDENCE_LEVEL,
-        LINKAGE,
-        RISK_BUDGETS,
-        MISSING,
-        MIN_OBSERVATIONS,
-    ],
+    arguments: &joined::<{ OF_OPTIMISERS + GOAL.len() + 2 }>(&[
+        PANEL,
+        &[REBALANCE, LOOKBACK],
+        GOAL,
+        ESTIMATES,
+        MANDATE,
+        COMPLETE,
+    ]),
 };
 
 /// When trades are due.

@@ -12,7 +12,7 @@ use datafusion::arrow::datatypes::{DataType, Field};
 
 use crate::error::Result;
 use crate::math::portfolio::estimate::{Covariance, covariance};
-use crate::relation::{Bound, Failure, Group, Layout, Options, Output, Signature, TableFunction};
+use crate::relation::{Bound, Failure, Group, Layout, Options, Output, Signature, TableFunction, joined};
 
 use super::arguments::*;
 use super::model::{correlation, covariance_method};
@@ -20,19 +20,11 @@ use super::panel::{Reader, value_column};
 
 static SIGNATURE: Signature = Signature {
     name: "covariance_matrix",
-    arguments: &[
-        DATA,
-        ASSET_COL,
-        TIMESTAMP_COL,
-        RETURN_COL,
-        PRICE_COL,
-        IDS,
-        COVARIANCE,
-        EWMA_SPAN,
-        PERIODS_PER_YEAR,
-        MISSING,
-        MIN_OBSERVATIONS,
-    ],
+    arguments: &joined::<{ PANEL.len() + 3 + COMPLETE.len() }>(&[
+        PANEL,
+        &[COVARIANCE, EWMA_SPAN, PERIODS_PER_YEAR],
+        COMPLETE,
+    ]),
 };
 
 /// The table function `covariance_matrix`.

@@ -11,44 +11,25 @@ use crate::math::matrix::dot;
 use crate::math::portfolio::problem::{Assets, Objective, frontier};
 use crate::relation::{
     Argument, Bound, Constant, Failure, Group, Layout, Options, Output, Signature, TableFunction,
-    ValueType,
-};
+    ValueType, joined};
 
 use super::arguments::*;
 use super::model::volatility;
 use super::panel::value_column;
 use super::plan::{Plan, repeated, status};
 
+const POINTS: Argument = Argument::option("points", ValueType::Integer { min: 2, max: 1_000 })
+    .or(Constant::Integer(50));
+
 static SIGNATURE: Signature = Signature {
     name: "efficient_frontier",
-    arguments: &[
-        DATA,
-        ASSET_COL,
-        TIMESTAMP_COL,
-        RETURN_COL,
-        PRICE_COL,
-        IDS,
-        Argument::option("points", ValueType::Integer { min: 2, max: 1_000 })
-            .or(Constant::Integer(50)),
-        RISK_FREE_RATE,
-        PERIODS_PER_YEAR,
-        EXPECTED_RETURNS,
-        EXPECTED_RETURNS_GIVEN,
-        EMA_SPAN,
-        COVARIANCE,
-        EWMA_SPAN,
-        WEIGHT_BOUNDS,
-        CONSTRAINTS,
-        GROUPS,
-        CURRENT_WEIGHTS,
-        TRANSACTION_COST,
-        VIEWS,
-        MARKET_CAPS,
-        MARKET_RISK_AVERSION,
-        TAU,
-        MISSING,
-        MIN_OBSERVATIONS,
-    ],
+    arguments: &joined::<{ OF_OPTIMISERS + 1 }>(&[
+        PANEL,
+        &[POINTS],
+        ESTIMATES,
+        MANDATE,
+        COMPLETE,
+    ]),
 };
 
 /// The table function `efficient_frontier`.

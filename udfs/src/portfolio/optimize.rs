@@ -43,7 +43,7 @@ use datafusion::arrow::datatypes::{DataType, Field};
 
 use crate::error::Result;
 use crate::math::matrix::dot;
-use crate::relation::{Bound, Failure, Group, Layout, Options, Output, Signature, TableFunction};
+use crate::relation::{Bound, Failure, Group, Layout, Options, Output, Signature, TableFunction, joined};
 
 use super::arguments::*;
 use super::goal;
@@ -53,39 +53,9 @@ use super::plan::{Plan, status, statuses};
 
 static SIGNATURE: Signature = Signature {
     name: "portfolio_optimize",
-    arguments: &[
-        DATA,
-        ASSET_COL,
-        TIMESTAMP_COL,
-        RETURN_COL,
-        PRICE_COL,
-        IDS,
-        OBJECTIVE,
-        TARGET_RETURN,
-        TARGET_VOLATILITY,
-        RISK_AVERSION,
-        RISK_FREE_RATE,
-        PERIODS_PER_YEAR,
-        EXPECTED_RETURNS,
-        EXPECTED_RETURNS_GIVEN,
-        EMA_SPAN,
-        COVARIANCE,
-        EWMA_SPAN,
-        WEIGHT_BOUNDS,
-        CONSTRAINTS,
-        GROUPS,
-        CURRENT_WEIGHTS,
-        TRANSACTION_COST,
-        VIEWS,
-        MARKET_CAPS,
-        MARKET_RISK_AVERSION,
-        TAU,
-        CONFIDENCE_LEVEL,
-        LINKAGE,
-        RISK_BUDGETS,
-        MISSING,
-        MIN_OBSERVATIONS,
-    ],
+    arguments: &joined::<{ OF_OPTIMISERS + GOAL.len() }>(&[
+        PANEL, GOAL, ESTIMATES, MANDATE, COMPLETE,
+    ]),
 };
 
 /// The table function `portfolio_optimize`.

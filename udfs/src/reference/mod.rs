@@ -6,9 +6,12 @@
 mod anomaly;
 mod kpi;
 mod money;
+mod portfolio;
+mod risk;
 mod series;
 mod stats;
 mod tests_of_hypotheses;
+mod text;
 
 /// A family of functions.
 #[derive(Debug)]
@@ -37,6 +40,9 @@ pub fn chapters() -> Vec<&'static Chapter> {
         &tests_of_hypotheses::CHAPTER,
         &stats::CHAPTER,
         &money::CHAPTER,
+        &risk::CHAPTER,
+        &portfolio::CHAPTER,
+        &text::CHAPTER,
         &kpi::CHAPTER,
     ]
 }
@@ -66,4 +72,20 @@ pub const EXAMPLE_TABLES: &[&str] = &[
   (3, '2024-02-02 08:00', 'view'), (3, '2024-03-02 08:00', 'view'), (4, '2024-02-05 08:00', 'view'), (4, '2024-02-06 07:00', 'cart')",
     "CREATE TABLE flows (year int, paid date, amount double precision)",
     "INSERT INTO flows VALUES (0, '2020-01-01', -1000), (1, '2021-01-01', 300), (2, '2022-01-01', 420), (3, '2023-01-01', 680)",
+    "CREATE TABLE returns (day date, fund double precision, market double precision)",
+    "INSERT INTO returns SELECT (date '2024-01-01' + i * interval '1 day')::date,
+       round((0.0006 + (1 + 0.6 * sin(i / 20.0)) * (0.009 * sin(i * i) + 0.004 * sin(i * 7)))::numeric, 4)::double precision,
+       round((0.0004 + (1 + 0.6 * sin(i / 20.0)) * 0.01 * sin(i * i))::numeric, 4)::double precision
+  FROM generate_series(1, 250) AS s(i)",
+    "CREATE TABLE prices (asset text, day date, price double precision)",
+    "INSERT INTO prices SELECT asset, (date '2024-01-01' + i * interval '1 day')::date,
+       round((start * exp(drift * i + swing * sin(i * i + start) + swing * cos(i / 9.0 + start)))::numeric, 2)::double precision
+  FROM generate_series(0, 119) AS s(i), (VALUES ('bonds', 100, 0.0001, 0.002), ('gold', 60, 0.0004, 0.01), ('tech', 150, 0.0008, 0.02)) AS b(asset, start, drift, swing)",
+    "CREATE TABLE loans (id int, income double precision, debt_ratio double precision, defaulted boolean)",
+    "INSERT INTO loans SELECT i, 20 + (i * 37) % 60, (i * 53) % 100 / 100.0, (i * 53) % 100 + (i * 29) % 70 - (i * 37) % 60 / 2 > 80
+  FROM generate_series(1, 80) AS s(i)",
+    "CREATE TABLE news (at timestamp, ticker text, headline text)",
+    "INSERT INTO news VALUES ('2024-05-01 08:00', 'NRD', 'Nordan beats forecasts as margins widen'), ('2024-05-01 15:30', 'NRD', 'Nordan cuts debt, raises its dividend'),
+  ('2024-05-02 09:10', 'NRD', 'Nordan warns that costs of freight are rising'), ('2024-05-01 10:00', 'VLT', 'Volta recalls 4,000 cars after brake failures'),
+  ('2024-05-03 11:45', 'VLT', 'Volta''s losses narrow, sales flat'), ('2024-05-03 12:00', 'VLT', 'Volta to hold its annual meeting in June')",
 ];

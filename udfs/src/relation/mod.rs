@@ -48,7 +48,7 @@ pub use operator::{TableFunctionExec, TableFunctionPlanner};
 pub use planner::TableFunctions;
 pub use signature::{
     Argument, Class, ID_COLS, Kind, ON_ERROR, ON_ERROR_CHOICES, Presence, Rows, Signature,
-    ValueType, Wanted,
+    ValueType, Wanted, joined,
 };
 pub use value::{Constant, Value};
 

@@ -130,6 +130,32 @@ pub enum ValueType {
     Texts(&'static [&'static str]),
 }
 
+impl ValueType {
+    /// Any finite number.
+    pub const ANY_NUMBER: Self = Self::Number {
+        min: f64::NEG_INFINITY,
+        max: f64::INFINITY,
+        closed: false,
+    };
+    /// A finite number above zero.
+    pub const POSITIVE: Self = Self::Number {
+        min: 0.0,
+        max: f64::INFINITY,
+        closed: false,
+    };
+    /// A number between zero and one.
+    pub const PROBABILITY: Self = Self::Number {
+        min: 0.0,
+        max: 1.0,
+        closed: false,
+    };
+    /// Any integer.
+    pub const ANY_INTEGER: Self = Self::Integer {
+        min: i64::MIN,
+        max: i64::MAX,
+    };
+}
+
 impl Signature {
     /// The declared arguments of a name: none, one, or a relation and something else.
     pub fn named(&self, name: &str) -> impl Iterator<Item = &'static Argument> {
@@ -175,7 +201,30 @@ impl Signature {
 static ON_ERROR_ARGUMENT: Argument =
     Argument::option(ON_ERROR, ValueType::Choice(ON_ERROR_CHOICES)).or(Constant::Text("status"));
 
+/// One list of arguments from several, for the functions that have much in common. `N` is the length of all of them.
+pub const fn joined<const N: usize>(parts: &[&[Argument]]) -> [Argument; N] {
+    let mut all = [Argument::ids(); N];
+    let (mut filled, mut part) = (0, 0);
+    while part < parts.len() {
+        let mut place = 0;
+        while place < parts[part].len() {
+            all[filled] = parts[part][place];
+            filled += 1;
+            place += 1;
+        }
+        part += 1;
+    }
+    assert!(filled == N, "the length of the list is another");
+    all
+}
+
 impl Argument {
+    /// The probability that an interval or a bound is meant to hold with.
+    pub const CONFIDENCE_LEVEL: Self =
+        Self::option("confidence_level", ValueType::PROBABILITY).or(Constant::Number(0.95));
+    /// What random numbers depend on.
+    pub const SEED: Self = Self::option("seed", ValueType::ANY_INTEGER).or(Constant::Integer(0));
+
     /// The first relation, whose columns the column arguments name.
     pub const fn data(name: &'static str) -> Self {
         Self::relation(name, Rows::Grouped, Wanted::Arguments).required()

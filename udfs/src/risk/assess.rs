@@ -8,9 +8,10 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, Float64Array, Int64Array, StringArray};
+use arrow::array::{ArrayRef, Float64Array, Int64Array, StringArray};
 use datafusion::arrow::datatypes::{DataType, Field};
 
+use super::dated::{DATA, Dated, TIME};
 use crate::error::Result;
 use crate::math::exact::{ExactSum, Sums, Twofold};
 use crate::math::moments::{mean, powers, variance};
@@ -29,10 +30,8 @@ static SIGNATURE: Signature = Signature {
     name: "risk_assess",
     arguments: &[
         Argument::data("data"),
-        Argument::column("timestamp_col", Class::Time)
-            .inferred()
-            .orders(),
-        Argument::column("data_col", Class::Number).inferred(),
+        TIME,
+        DATA,
         Argument::ids(),
         Argument::relation(
             "weights",
@@ -42,31 +41,15 @@ static SIGNATURE: Signature = Signature {
                 ("weight", Class::Number, Presence::Required),
             ]),
         ),
-        Argument::option(
-            "confidence_level",
-            ValueType::Number {
-                min: 0.0,
-                max: 1.0,
-                closed: false,
-            },
-        )
-        .or(Constant::Number(0.95)),
+        Argument::CONFIDENCE_LEVEL,
         Argument::option(
             "risk_free_rate",
-            ValueType::Number {
-                min: f64::NEG_INFINITY,
-                max: f64::INFINITY,
-                closed: false,
-            },
+            ValueType::ANY_NUMBER,
         )
         .or(Constant::Number(0.0)),
         Argument::option(
             "periods_per_year",
-            ValueType::Number {
-                min: 0.0,
-                max: f64::INFINITY,
-                closed: false,
-            },
+            ValueType::POSITIVE,
         )
         .or(Constant::Number(252.0)),
     ],
@@ -102,8 +85,7 @@ impl TableFunction for AssessFunction {
             .column_of("weights", "measure")
             .zip(layout.column_of("weights", "weight"));
         Ok(Arc::new(BoundAssess {
-            time: layout.column("timestamp_col")?,
-            data: layout.column("data_col")?,
+            dated: Dated::new(layout)?,
             weights,
             confidence: options.number("confidence_level")?,
             rate: options.number("risk_free_rate")?,
@@ -114,8 +96,7 @@ impl TableFunction for AssessFunction {
 
 #[derive(Debug)]
 struct BoundAssess {
-    time: ColumnRef,
-    data: ColumnRef,
+    dated: Dated,
     weights: Option<(ColumnRef, ColumnRef)>,
     confidence: f64,
     rate: f64,
@@ -153,13 +134,10 @@ impl BoundAssess {
 impl Bound for BoundAssess {
     fn run_group(&self, group: &Group<'_>) -> Result<Output, Failure> {
         let weights = self.weights(group)?;
-        let times = group.column(self.time);
-        let mut returns = group.numbers(self.data)?;
-        let mut row = 0;
-        returns.retain(|x| {
-            row += 1;
-            times.is_valid(row - 1) && x.is_finite()
-        });
+        let returns = self.dated.returns(group)?.values;
+        if !returns.iter().all(|x| x.is_finite()) {
+            return Err(Failure::refused("a return is infinite"));
+        }
         let n = returns.len();
         if n < LEAST_RETURNS {
             return Err(Failure::refused(format_args!(

@@ -6,9 +6,10 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, Float64Array, Int64Array, StringArray};
+use arrow::array::{ArrayRef, Float64Array, Int64Array, StringArray};
 use datafusion::arrow::datatypes::{DataType, Field};
 
+use super::dated::{DATA, Dated, TIME};
 use crate::error::Result;
 use crate::math::risk::backtest::{Zone, backtest, historical_breaches};
 use crate::relation::{
@@ -22,22 +23,12 @@ static SIGNATURE: Signature = Signature {
     name: "var_backtest",
     arguments: &[
         Argument::data("data"),
-        Argument::column("timestamp_col", Class::Time)
-            .inferred()
-            .orders(),
-        Argument::column("data_col", Class::Number).inferred(),
+        TIME,
+        DATA,
         // Positive for losses.
         Argument::column("var_col", Class::Number),
         Argument::ids(),
-        Argument::option(
-            "confidence_level",
-            ValueType::Number {
-                min: 0.0,
-                max: 1.0,
-                closed: false,
-            },
-        )
-        .or(Constant::Number(0.95)),
+        Argument::CONFIDENCE_LEVEL,
         Argument::option(
             "window",
             ValueType::Integer {
@@ -76,8 +67,7 @@ impl TableFunction for BacktestFunction {
 
     fn bind(&self, layout: &Layout, options: &Options) -> Result<Arc<dyn Bound>> {
         Ok(Arc::new(BoundBacktest {
-            time: layout.column("timestamp_col")?,
-            data: layout.column("data_col")?,
+            dated: Dated::new(layout)?,
             value_at_risk: layout.columns("var_col").first().copied(),
             confidence: options.number("confidence_level")?,
             window: options.count("window")?,
@@ -87,8 +77,7 @@ impl TableFunction for BacktestFunction {
 
 #[derive(Debug)]
 struct BoundBacktest {
-    time: ColumnRef,
-    data: ColumnRef,
+    dated: Dated,
     value_at_risk: Option<ColumnRef>,
     confidence: f64,
     window: usize,
@@ -96,20 +85,16 @@ struct BoundBacktest {
 
 impl BoundBacktest {
     fn breaches(&self, group: &Group<'_>) -> Result<Vec<bool>, Failure> {
-        let times = group.column(self.time);
-        let returns = group.numbers(self.data)?;
-        let timed = returns
-            .iter()
-            .enumerate()
-            .filter(|(row, x)| times.is_valid(*row) && !x.is_nan());
+        let returns = self.dated.returns(group)?;
         match self.value_at_risk {
             Some(column) => {
-                let risks = group.numbers(column)?;
-                let known = timed.filter(|(row, _)| !risks[*row].is_nan());
-                Ok(known.map(|(row, x)| *x < -risks[row]).collect())
+                let risks = returns.beside(group, column)?;
+                let known = returns.values.iter().zip(risks);
+                let known = known.filter(|(_, risk)| !risk.is_nan());
+                Ok(known.map(|(x, risk)| *x < -risk).collect())
             }
             None => {
-                let returns: Vec<f64> = timed.map(|(_, x)| *x).collect();
+                let returns = returns.values;
                 let (found, least) = (returns.len(), self.window + 1);
                 if found < least {
                     return Err(Failure::refused(format_args!(

@@ -6,15 +6,15 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray};
-use arrow::compute::filter;
+use arrow::array::{ArrayRef, Float64Array, Int64Array, StringArray};
 use datafusion::arrow::datatypes::{DataType, Field};
 
 use super::ahead::times_ahead;
+use super::dated::{DATA, Dated, TIME};
 use crate::error::Result;
 use crate::math::risk::garch::{Fit, Innovations, Model, Parameters, Variant, fit, forecast};
 use crate::relation::{
-    Argument, Bound, Class, ColumnRef, Constant, Failure, Group, Layout, Options, Output,
+    Argument, Bound, Constant, Failure, Group, Layout, Options, Output,
     Signature, TableFunction, ValueType,
 };
 
@@ -22,10 +22,6 @@ use crate::relation::{
 const MAX_LAGS: i64 = 5;
 const MAX_HORIZON: i64 = 10_000;
 
-const TIME: Argument = Argument::column("timestamp_col", Class::Time)
-    .inferred()
-    .orders();
-const DATA: Argument = Argument::column("data_col", Class::Number).inferred();
 const P: Argument = Argument::option(
     "p",
     ValueType::Integer {
@@ -68,23 +64,8 @@ static FORECAST: Signature = Signature {
             },
         )
         .or(Constant::Integer(10)),
-        Argument::option(
-            "confidence_level",
-            ValueType::Number {
-                min: 0.0,
-                max: 1.0,
-                closed: false,
-            },
-        )
-        .or(Constant::Number(0.95)),
-        Argument::option(
-            "seed",
-            ValueType::Integer {
-                min: i64::MIN,
-                max: i64::MAX,
-            },
-        )
-        .or(Constant::Integer(0)),
+        Argument::CONFIDENCE_LEVEL,
+        Argument::SEED,
     ],
 };
 
@@ -159,8 +140,7 @@ impl TableFunction for GarchFit {
 /// Which model of which columns.
 #[derive(Debug)]
 struct Series {
-    time: ColumnRef,
-    data: ColumnRef,
+    dated: Dated,
     model: Model,
 }
 
@@ -176,8 +156,7 @@ impl Series {
             _ => Innovations::Normal,
         };
         Ok(Self {
-            time: layout.column("timestamp_col")?,
-            data: layout.column("data_col")?,
+            dated: Dated::new(layout)?,
             model: Model {
                 variant,
                 innovations,
@@ -189,17 +168,10 @@ impl Series {
 
     /// The times of the returns that count, and the model fitted to them.
     fn fit(&self, group: &Group<'_>) -> Result<(ArrayRef, Fit), Failure> {
-        let times = group.column(self.time);
-        let mut returns = group.numbers(self.data)?;
-        let keep: BooleanArray = returns
-            .iter()
-            .enumerate()
-            .map(|(row, x)| Some(times.is_valid(row) && !x.is_nan()))
-            .collect();
-        let times = filter(times, &keep)?;
-        let mut rows = keep.values().iter();
-        returns.retain(|_| rows.next().unwrap_or(false));
-        Ok((times, fit(&returns, self.model).map_err(Failure::refused)?))
+        let returns = self.dated.returns(group)?;
+        let times = self.dated.times(group, &returns)?;
+        let fit = fit(&returns.values, self.model).map_err(Failure::refused)?;
+        Ok((times, fit))
     }
 }
 

@@ -10,6 +10,7 @@ mod assess;
 mod backtest;
 mod benchmark;
 mod credit;
+mod dated;
 mod drawdown;
 mod garch;
 mod panel;
@@ -67,31 +68,13 @@ pub(crate) fn scalars() -> impl Iterator<Item = &'static ScalarSpec> {
 const RET: Parameter = Parameter::number("ret");
 const BENCHMARK: Parameter = Parameter::number("benchmark");
 const RISK_FREE_RATE: Parameter =
-    Parameter::option("risk_free_rate", ANY_NUMBER).or(Constant::Number(0.0));
+    Parameter::option("risk_free_rate", ValueType::ANY_NUMBER).or(Constant::Number(0.0));
 const PERIODS_PER_YEAR: Parameter = Parameter::option(
     "periods_per_year",
-    ValueType::Number {
-        min: 0.0,
-        max: f64::INFINITY,
-        closed: false,
-    },
+    ValueType::POSITIVE,
 )
 .or(Constant::Number(252.0));
-const CONFIDENCE_LEVEL: Parameter = Parameter::option(
-    "confidence_level",
-    ValueType::Number {
-        min: 0.0,
-        max: 1.0,
-        closed: false,
-    },
-)
-.or(Constant::Number(0.95));
 
-const ANY_NUMBER: ValueType = ValueType::Number {
-    min: f64::NEG_INFINITY,
-    max: f64::INFINITY,
-    closed: false,
-};
 
 fn float8() -> DataType {
     DataType::Float64

@@ -46,15 +46,7 @@ static RISK: Signature = Signature {
         RETURN,
         Argument::ids(),
         WEIGHTS,
-        Argument::option(
-            "confidence_level",
-            ValueType::Number {
-                min: 0.0,
-                max: 1.0,
-                closed: false,
-            },
-        )
-        .or(Constant::Number(0.95)),
+        Argument::CONFIDENCE_LEVEL,
         Argument::option(
             "method",
             ValueType::Choice(&["normal", "historical", "monte_carlo"]),
@@ -68,14 +60,7 @@ static RISK: Signature = Signature {
             },
         )
         .or(Constant::Integer(100_000)),
-        Argument::option(
-            "seed",
-            ValueType::Integer {
-                min: i64::MIN,
-                max: i64::MAX,
-            },
-        )
-        .or(Constant::Integer(0)),
+        Argument::SEED,
     ],
 };
 

@@ -1,11 +1,11 @@
 //! What a series of returns earns and how much it varies: `annual_return`, `volatility`, `downside_deviation`.
 
 use super::sums::{Measure, of_sums};
-use super::{ANY_NUMBER, PERIODS_PER_YEAR, RET};
+use super::{PERIODS_PER_YEAR, RET};
 use crate::function::{AggregateSpec, Parameter};
 use crate::math::exact::Twofold;
 use crate::math::moments::{powers, variance};
-use crate::relation::Constant;
+use crate::relation::{Constant, ValueType};
 
 pub(super) static ALL: &[AggregateSpec] = &[
     // Geometric mean return of a year, (Π (1 + r))^(periods / n) - 1, as a decimal; -1 after a total loss.
@@ -28,7 +28,7 @@ pub(super) static ALL: &[AggregateSpec] = &[
 ];
 
 const REQUIRED_RETURN: Parameter =
-    Parameter::option("required_return", ANY_NUMBER).or(Constant::Number(0.0));
+    Parameter::option("required_return", ValueType::ANY_NUMBER).or(Constant::Number(0.0));
 
 static ANNUAL_RETURN: Measure = Measure {
     options: &["periods_per_year"],

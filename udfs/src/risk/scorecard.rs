@@ -29,11 +29,6 @@ const X: Argument = Argument {
     required: true,
     ..Argument::columns("x_cols", Class::Number)
 };
-const POSITIVE: ValueType = ValueType::Number {
-    min: 0.0,
-    max: f64::INFINITY,
-    closed: false,
-};
 
 static CARD: Signature = Signature {
     name: "credit_scorecard",
@@ -66,16 +61,12 @@ static SCORE: Signature = Signature {
         Argument::ids(),
         Argument::option(
             "base_score",
-            ValueType::Number {
-                min: f64::NEG_INFINITY,
-                max: f64::INFINITY,
-                closed: false,
-            },
+            ValueType::ANY_NUMBER,
         )
         .or(Constant::Number(600.0)),
         // Good to one bad at the base score.
-        Argument::option("base_odds", POSITIVE).or(Constant::Number(50.0)),
-        Argument::option("points_to_double_odds", POSITIVE).or(Constant::Number(20.0)),
+        Argument::option("base_odds", ValueType::POSITIVE).or(Constant::Number(50.0)),
+        Argument::option("points_to_double_odds", ValueType::POSITIVE).or(Constant::Number(20.0)),
     ],
 };
 

@@ -1,12 +1,11 @@
-//! Measures that follow from sums over the rows: their state does not grow.
+//! Measures that follow from sums over the rows, as data.
 
-use arrow::array::{Array, Float64Array};
 use datafusion::common::ScalarValue;
 
 use super::{float8, float8_of};
 use crate::error::Result;
-use crate::function::{AggregateSpec, Declaration, Fold, Parameter, Role, Work};
-use crate::math::exact::{Column, Sums, Twofold};
+use crate::function::{AggregateSpec, Declaration, Fold, OfSums, Parameter, Role, Work, over_sums};
+use crate::math::exact::Twofold;
 use crate::relation::Options;
 
 /// A measure as data.
@@ -42,78 +41,47 @@ pub(super) const fn of_sums(
     }
 }
 
+/// A measure of a call.
 #[derive(Debug)]
-struct Running {
+struct Asked {
     measure: &'static Measure,
     options: Vec<f64>,
-    sums: Sums,
-    terms: Vec<Twofold>,
-    columns: Vec<Column>,
-    row: Vec<f64>,
 }
 
 impl Measure {
     /// Starts to take rows.
     pub(super) fn start(&'static self, options: &Options) -> Result<Box<dyn Fold>> {
         let numbers = self.options.iter().map(|name| options.number(name));
-        Ok(Box::new(Running {
+        Ok(over_sums(Asked {
             measure: self,
             options: numbers.collect::<Result<_>>()?,
-            sums: Sums::new(self.width),
-            terms: vec![Twofold::from(0.0); self.width],
-            columns: vec![Column::default(); self.width],
-            row: Vec::new(),
         }))
     }
 }
 
-impl Running {
-    /// Takes rows, or forgets them with a sign of -1.
-    fn take(&mut self, columns: &[Float64Array], sign: f64) {
-        let rows = columns.first().map_or(0, Array::len);
-        self.row.resize(columns.len(), 0.0);
-        for row in 0..rows {
-            for (value, column) in self.row.iter_mut().zip(columns) {
-                *value = column.values()[row];
-            }
-            (self.measure.terms)(&self.row, &self.options, &mut self.terms);
-            let terms = self.columns.iter_mut().zip(&self.terms);
-            terms.for_each(|(column, term)| column.push(*term));
-        }
-        self.sums.add_rows(rows, &mut self.columns, sign);
-    }
-}
-
-impl Fold for Running {
-    fn add(&mut self, columns: &[Float64Array]) {
-        self.take(columns, 1.0);
+impl OfSums for Asked {
+    fn width(&self) -> usize {
+        self.measure.width
     }
 
-    fn remove(&mut self, columns: &[Float64Array]) {
-        self.take(columns, -1.0);
+    fn least(&self) -> usize {
+        self.measure.least
     }
 
-    fn merge(&mut self, state: &Float64Array) {
-        self.sums.merge_state(state.values());
+    fn terms(&self, row: &[f64], terms: &mut [Twofold]) {
+        (self.measure.terms)(row, &self.options, terms);
     }
 
-    fn state(&self) -> Vec<f64> {
-        self.sums.state()
-    }
-
-    fn result(&mut self) -> ScalarValue {
-        let (n, sums) = (self.sums.count(), self.sums.values());
-        if n < self.measure.least {
-            return ScalarValue::Float64(None);
-        }
-        if sums.iter().any(|sum| sum.high.is_nan()) {
-            return ScalarValue::Float64(Some(f64::NAN));
-        }
-        let result = (self.measure.finish)(n, &sums, &self.options);
+    fn answer(&self, rows: usize, sums: &[Twofold]) -> ScalarValue {
+        let result = (self.measure.finish)(rows, sums, &self.options);
         ScalarValue::Float64(result.is_finite().then_some(result))
     }
 
-    fn bytes(&self) -> usize {
-        self.sums.bytes() + size_of_val(self.terms.as_slice()) + size_of_val(self.row.as_slice())
+    fn not_a_number(&self) -> ScalarValue {
+        ScalarValue::Float64(Some(f64::NAN))
+    }
+
+    fn nothing(&self) -> ScalarValue {
+        ScalarValue::Float64(None)
     }
 }

@@ -13,10 +13,10 @@ use std::collections::VecDeque;
 use arrow::array::Float64Array;
 use datafusion::common::ScalarValue;
 
-use super::{CONFIDENCE_LEVEL, RET, float8, float8_of};
+use super::{RET, float8, float8_of};
 use crate::error::Result;
-use crate::function::{AggregateSpec, Declaration, Fold, Parameter, Role, Work};
-use crate::math::exact::{Column, Sums, Twofold};
+use crate::function::{AggregateSpec, Declaration, Fold, OfSums, Parameter, Role, Work, over_sums};
+use crate::math::exact::Twofold;
 use crate::math::moments::{excess_kurtosis, mean, powers, skewness, variance};
 use crate::math::risk::quantile::quantile;
 use crate::math::risk::student_fit;
@@ -32,7 +32,7 @@ const MAX_SIMULATIONS: i64 = 10_000_000;
 
 const PARAMETERS: &[Parameter] = &[
     RET,
-    CONFIDENCE_LEVEL,
+    Parameter::CONFIDENCE_LEVEL,
     Parameter::option("method", ValueType::Choice(METHODS)).or(Constant::Text("historical")),
     Parameter::option(
         "horizon",
@@ -50,14 +50,7 @@ const PARAMETERS: &[Parameter] = &[
         },
     )
     .or(Constant::Integer(100_000)),
-    Parameter::option(
-        "seed",
-        ValueType::Integer {
-            min: i64::MIN,
-            max: i64::MAX,
-        },
-    )
-    .or(Constant::Integer(0)),
+    Parameter::SEED,
 ];
 
 pub(super) static ALL: &[AggregateSpec] = &[
@@ -102,15 +95,15 @@ fn start(options: &Options, pick: fn(Risk) -> f64) -> Result<Box<dyn Fold>> {
         options.integer("seed")?.cast_unsigned(),
     );
     Ok(match options.text("method")? {
-        "normal" => Box::new(Shaped::new(2, move |shape| {
+        "normal" => shaped(2, move |shape| {
             Some(pick(normal(shape, confidence, horizon as f64)))
-        })),
-        "cornish_fisher" => Box::new(Shaped::new(4, move |shape| {
+        }),
+        "cornish_fisher" => shaped(4, move |shape| {
             Some(longer * pick(cornish_fisher(shape, confidence)))
-        })),
-        "monte_carlo" => Box::new(Shaped::new(2, move |shape| {
+        }),
+        "monte_carlo" => shaped(2, move |shape| {
             monte_carlo(shape, confidence, horizon, paths, seed).map(pick)
-        })),
+        }),
         "t" => Box::new(Kept::new(move |parts| {
             let fit = student_fit::fit(&mut parts.concat())?;
             Some(longer * pick(student(&fit, confidence)))
@@ -128,83 +121,60 @@ fn defined(result: Option<f64>) -> ScalarValue {
 
 /// Measures that follow from the moments.
 struct Shaped<F> {
-    sums: Sums,
-    terms: Vec<Twofold>,
-    columns: Vec<Column>,
+    degree: usize,
     finish: F,
 }
 
 impl<F> std::fmt::Debug for Shaped<F> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Shaped")
-            .field("sums", &self.sums)
+            .field("degree", &self.degree)
             .finish_non_exhaustive()
     }
 }
 
-impl<F: Fn(&Shape) -> Option<f64> + Send + Sync> Shaped<F> {
-    fn new(degree: usize, finish: F) -> Self {
-        Self {
-            sums: Sums::new(degree),
-            terms: vec![Twofold::from(0.0); degree],
-            columns: vec![Column::default(); degree],
-            finish,
-        }
+impl<F: Fn(&Shape) -> Option<f64> + Send + Sync> OfSums for Shaped<F> {
+    fn width(&self) -> usize {
+        self.degree
     }
 
-    /// Takes returns, or forgets them with a sign of -1.
-    fn take(&mut self, returns: &[f64], sign: f64) {
-        for x in returns {
-            powers(*x, &mut self.terms);
-            let terms = self.columns.iter_mut().zip(&self.terms);
-            terms.for_each(|(column, term)| column.push(*term));
-        }
-        self.sums.add_rows(returns.len(), &mut self.columns, sign);
-    }
-}
-
-impl<F: Fn(&Shape) -> Option<f64> + Send + Sync> Fold for Shaped<F> {
-    fn add(&mut self, columns: &[Float64Array]) {
-        self.take(columns[0].values(), 1.0);
+    fn least(&self) -> usize {
+        2
     }
 
-    fn remove(&mut self, columns: &[Float64Array]) {
-        self.take(columns[0].values(), -1.0);
+    fn terms(&self, row: &[f64], terms: &mut [Twofold]) {
+        powers(row[0], terms);
     }
 
-    fn merge(&mut self, state: &Float64Array) {
-        self.sums.merge_state(state.values());
-    }
-
-    fn state(&self) -> Vec<f64> {
-        self.sums.state()
-    }
-
-    fn result(&mut self) -> ScalarValue {
-        let (n, sums) = (self.sums.count(), self.sums.values());
-        if n < 2 {
-            return ScalarValue::Float64(None);
-        }
-        if sums.iter().any(|sum| sum.high.is_nan()) {
-            return ScalarValue::Float64(Some(f64::NAN));
-        }
-        let higher = sums.len() >= 4;
-        let shape = Shape {
-            mean: mean(n, &sums),
-            deviation: variance(n, &sums, 1).sqrt(),
-            skewness: if higher { skewness(n, &sums) } else { 0.0 },
+    fn answer(&self, rows: usize, sums: &[Twofold]) -> ScalarValue {
+        let higher = self.degree >= 4;
+        defined((self.finish)(&Shape {
+            mean: mean(rows, sums),
+            deviation: variance(rows, sums, 1).sqrt(),
+            skewness: if higher { skewness(rows, sums) } else { 0.0 },
             excess_kurtosis: if higher {
-                excess_kurtosis(n, &sums)
+                excess_kurtosis(rows, sums)
             } else {
                 0.0
             },
-        };
-        defined((self.finish)(&shape))
+        }))
     }
 
-    fn bytes(&self) -> usize {
-        self.sums.bytes()
+    fn not_a_number(&self) -> ScalarValue {
+        ScalarValue::Float64(Some(f64::NAN))
     }
+
+    fn nothing(&self) -> ScalarValue {
+        ScalarValue::Float64(None)
+    }
+}
+
+/// Starts to take returns for a measure of their moments up to a degree.
+fn shaped(
+    degree: usize,
+    finish: impl Fn(&Shape) -> Option<f64> + Send + Sync + 'static,
+) -> Box<dyn Fold> {
+    over_sums(Shaped { degree, finish })
 }
 
 /// Measures that need the returns themselves. Batches are kept as they come, without a copy.

@@ -34,11 +34,7 @@ pub(super) static ALL: &[WindowSpec] = &[
             Parameter::number("ret"),
             Parameter::option(
                 "lambda",
-                ValueType::Number {
-                    min: 0.0,
-                    max: 1.0,
-                    closed: false,
-                },
+                ValueType::PROBABILITY,
             )
             .or(Constant::Number(0.94)),
             Parameter::option(

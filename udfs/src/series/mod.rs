@@ -50,14 +50,6 @@ pub(crate) const SEASONAL_PERIODS: Argument = Argument::option(
 pub(crate) const ON_DUPLICATE: Argument =
     Argument::option("on_duplicate", ValueType::Choice(&["mean", "sum", "error"]))
         .or(Constant::Text("mean"));
-pub(crate) const SEED: Argument = Argument::option(
-    "seed",
-    ValueType::Integer {
-        min: i64::MIN,
-        max: i64::MAX,
-    },
-)
-.or(Constant::Integer(0));
 
 /// How a call's rows become a series, from the arguments above.
 ///

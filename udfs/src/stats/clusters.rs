@@ -19,7 +19,6 @@ use crate::relation::{
     Argument, Bound, Constant, Failure, Group, Layout, Options, Output, Signature, TableFunction,
     ValueType,
 };
-use crate::series::SEED;
 
 const MAX_CLUSTERS: i64 = 10_000;
 
@@ -41,7 +40,7 @@ static ROWS: Signature = Signature {
         SCALE,
         whole("n_init", 1000).or(Constant::Integer(10)),
         whole("max_iterations", 100_000).or(Constant::Integer(300)),
-        SEED,
+        Argument::SEED,
     ],
 };
 
@@ -55,7 +54,7 @@ static CENTRES: Signature = Signature {
         SCALE,
         whole("n_init", 1000).or(Constant::Integer(10)),
         whole("max_iterations", 100_000).or(Constant::Integer(300)),
-        SEED,
+        Argument::SEED,
     ],
 };
 

@@ -2,7 +2,7 @@
 
 use super::answers::{TEST, over_rows, sorted_pairs, test};
 use super::summed::{Summed, comoments, over_sums, pair_terms};
-use super::{ALTERNATIVE, CONFIDENCE_LEVEL, X, alternative, level};
+use super::{ALTERNATIVE, X, alternative, level};
 use crate::function::{AggregateSpec, Answer, Parameter, Shape};
 use crate::math::stats::association::{Correlation, kendall, pearson, spearman};
 use crate::math::stats::ranks::Method;
@@ -22,13 +22,13 @@ const CORRELATION: Shape = Shape::Record(&[
 pub(super) static ALL: &[AggregateSpec] = &[
     over_sums!(
         "pearson_test",
-        &[X, Y, ALTERNATIVE, CONFIDENCE_LEVEL],
+        &[X, Y, ALTERNATIVE, Parameter::CONFIDENCE_LEVEL],
         PEARSON
     ),
     over_rows!(
         "spearman_test",
         Aggregate,
-        &[X, Y, ALTERNATIVE, CONFIDENCE_LEVEL],
+        &[X, Y, ALTERNATIVE, Parameter::CONFIDENCE_LEVEL],
         CORRELATION,
         |rows, options| {
             let (x, y) = sorted_pairs(rows.numbers(0), rows.numbers(1));

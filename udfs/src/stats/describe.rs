@@ -3,7 +3,7 @@
 use super::answers::{ascending, codes, over_rows};
 use super::samples::four_moments;
 use super::summed::{Summed, over_sums};
-use super::{CONFIDENCE_LEVEL, X, count, level};
+use super::{X, count, level};
 use crate::function::{AggregateSpec, Answer, Parameter, Rows, Shape};
 use crate::math::moments::powers;
 use crate::math::stats::describe::{
@@ -110,7 +110,7 @@ pub(super) static ALL: &[AggregateSpec] = &[
             Parameter::option("statistic", ValueType::Choice(Statistic::NAMES))
                 .or(Constant::Text("mean")),
             count("resamples", 1, 100_000).or(Constant::Integer(1000)),
-            CONFIDENCE_LEVEL,
+            Parameter::CONFIDENCE_LEVEL,
             count("seed", i64::MIN, i64::MAX).or(Constant::Integer(0))
         ],
         INTERVAL,

@@ -66,20 +66,6 @@ const X: Parameter = Parameter::number("x");
 const ALTERNATIVE: Parameter =
     Parameter::option("alternative", ValueType::Choice(Alternative::NAMES))
         .or(Constant::Text("two-sided"));
-const CONFIDENCE_LEVEL: Parameter = Parameter::option(
-    "confidence_level",
-    ValueType::Number {
-        min: 0.0,
-        max: 1.0,
-        closed: false,
-    },
-)
-.or(Constant::Number(0.95));
-const ANY_NUMBER: ValueType = ValueType::Number {
-    min: f64::NEG_INFINITY,
-    max: f64::INFINITY,
-    closed: false,
-};
 
 const fn count(name: &'static str, least: i64, most: i64) -> Parameter {
     Parameter::option(

@@ -57,15 +57,7 @@ static SIGNATURE: Signature = Signature {
             },
         )
         .or(Constant::Number(0.5)),
-        Argument::option(
-            "confidence_level",
-            ValueType::Number {
-                min: 0.0,
-                max: 1.0,
-                closed: false,
-            },
-        )
-        .or(Constant::Number(0.95)),
+        Argument::CONFIDENCE_LEVEL,
     ],
 };
 

@@ -9,7 +9,7 @@ use arrow::datatypes::{DataType, Float64Type};
 
 use super::answers::{TEST, ascending, over_rows, test};
 use super::summed::{Summed, moments, over_sums};
-use super::{ALTERNATIVE, ANY_NUMBER, CONFIDENCE_LEVEL, X, alternative, level};
+use super::{ALTERNATIVE, X, alternative, level};
 use crate::function::{AggregateSpec, Answer, Parameter, Rows, Shape};
 use crate::math::exact::Twofold;
 use crate::math::moments::powers;
@@ -54,16 +54,16 @@ pub(super) static ALL: &[AggregateSpec] = &[
         "ttest_1samp",
         &[
             X,
-            Parameter::option("mu", ANY_NUMBER).or(Constant::Number(0.0)),
+            Parameter::option("mu", ValueType::ANY_NUMBER).or(Constant::Number(0.0)),
             ALTERNATIVE,
-            CONFIDENCE_LEVEL
+            Parameter::CONFIDENCE_LEVEL
         ],
         ONE_SAMPLE
     ),
     // Whether the mean of x - y is zero.
     over_sums!(
         "ttest_paired",
-        &[X, Y, ALTERNATIVE, CONFIDENCE_LEVEL],
+        &[X, Y, ALTERNATIVE, Parameter::CONFIDENCE_LEVEL],
         PAIRED
     ),
     // Welch's test of two means; Student's with equal_var. The estimate is the difference, first less second.
@@ -75,7 +75,7 @@ pub(super) static ALL: &[AggregateSpec] = &[
             OTHER,
             ALTERNATIVE,
             Parameter::option("equal_var", ValueType::Boolean).or(Constant::Boolean(false)),
-            CONFIDENCE_LEVEL
+            Parameter::CONFIDENCE_LEVEL
         ],
         T_TEST_TWO,
         two_means
@@ -120,8 +120,8 @@ pub(super) static ALL: &[AggregateSpec] = &[
         Aggregate,
         &[
             X,
-            Parameter::option("mean", ANY_NUMBER),
-            Parameter::option("stddev", ANY_NUMBER),
+            Parameter::option("mean", ValueType::ANY_NUMBER),
+            Parameter::option("stddev", ValueType::ANY_NUMBER),
             ALTERNATIVE
         ],
         TEST,

@@ -1,10 +1,9 @@
-//! Aggregates that follow from exact sums over the rows: they take one pass, merge, and slide with a window's frame.
+//! Statistics that follow from exact sums over the rows, as data.
 
-use arrow::array::{Array, Float64Array};
 use datafusion::common::ScalarValue;
 
-use crate::function::{Answer, Fold, Shape};
-use crate::math::exact::{Column, Sums, Twofold};
+use crate::function::{Answer, Fold, OfSums, Shape};
+use crate::math::exact::Twofold;
 use crate::math::moments::{covariance, mean, variance};
 use crate::math::stats::association::Comoments;
 use crate::math::stats::location::Moments;
@@ -39,79 +38,52 @@ macro_rules! over_sums {
 }
 pub(super) use over_sums;
 
+/// What a call asks for.
 #[derive(Debug)]
-struct Running {
+struct Asked {
     summed: &'static Summed,
     options: Options,
-    sums: Sums,
-    columns: Vec<Column>,
-    terms: Vec<Twofold>,
-    row: Vec<f64>,
 }
 
 impl Summed {
     /// Starts to take rows.
     pub(super) fn start(&'static self, options: &Options) -> Box<dyn Fold> {
-        Box::new(Running {
+        crate::function::over_sums(Asked {
             summed: self,
             options: options.clone(),
-            sums: Sums::new(self.width),
-            columns: vec![Column::default(); self.width],
-            terms: vec![Twofold::from(0.0); self.width],
-            row: Vec::new(),
         })
     }
 }
 
-impl Running {
-    fn each(&mut self, columns: &[Float64Array], sign: f64) {
-        let rows = columns.first().map_or(0, Array::len);
-        self.row.resize(columns.len(), 0.0);
-        for row in 0..rows {
-            for (value, column) in self.row.iter_mut().zip(columns) {
-                *value = column.values()[row];
-            }
-            (self.summed.terms)(&self.row, &mut self.terms);
-            let terms = self.columns.iter_mut().zip(&self.terms);
-            terms.for_each(|(column, term)| column.push(*term));
-        }
-        self.sums.add_rows(rows, &mut self.columns, sign);
+impl Asked {
+    /// A shape always makes a value of its own answers.
+    fn value(&self, answer: Option<Answer>) -> ScalarValue {
+        self.summed
+            .shape
+            .scalar(answer)
+            .unwrap_or(ScalarValue::Null)
     }
 }
 
-impl Fold for Running {
-    fn add(&mut self, columns: &[Float64Array]) {
-        self.each(columns, 1.0);
+impl OfSums for Asked {
+    fn width(&self) -> usize {
+        self.summed.width
     }
 
-    fn remove(&mut self, columns: &[Float64Array]) {
-        self.each(columns, -1.0);
+    fn terms(&self, row: &[f64], terms: &mut [Twofold]) {
+        (self.summed.terms)(row, terms);
     }
 
-    fn merge(&mut self, state: &Float64Array) {
-        self.sums.merge_state(state.values());
+    fn answer(&self, rows: usize, sums: &[Twofold]) -> ScalarValue {
+        self.value((self.summed.finish)(rows, sums, &self.options))
     }
 
-    fn state(&self) -> Vec<f64> {
-        self.sums.state()
+    fn not_a_number(&self) -> ScalarValue {
+        self.value(Some(self.summed.shape.not_a_number()))
     }
 
-    fn result(&mut self) -> ScalarValue {
-        let (n, sums) = (self.sums.count(), self.sums.values());
-        let shape = self.summed.shape;
-        let answer = if n == 0 {
-            None
-        } else if sums.iter().any(|sum| sum.high.is_nan()) {
-            Some(shape.not_a_number())
-        } else {
-            (self.summed.finish)(n, &sums, &self.options)
-        };
-        // A shape always makes a value of its own answers.
-        shape.scalar(answer).unwrap_or(ScalarValue::Null)
-    }
-
-    fn bytes(&self) -> usize {
-        self.sums.bytes() + size_of_val(self.terms.as_slice()) + size_of_val(self.row.as_slice())
+    fn nothing(&self) -> ScalarValue {
+        self.value(None)
     }
 }
 

@@ -8,22 +8,26 @@ use crate::math::rng::Rng;
 #[derive(Debug)]
 pub struct Forest {
     nodes: Vec<Node>,
+    /// The length of the path to each node that is a leaf.
+    lengths: Vec<f64>,
     roots: Vec<u32>,
+    /// No leaf lies deeper.
+    depth: usize,
     /// The mean path length that scores are relative to.
     usual: f64,
 }
 
-/// A cut: rows below the threshold go to `left`, the next node is the other side. A leaf has no feature.
+/// A cut: rows up to the threshold go on at `next`, others at the node behind it. A leaf leads all rows to itself, so that
+/// every row can take the same number of steps.
 #[derive(Debug, Clone, Copy)]
 struct Node {
-    /// Where to cut; in a leaf the length of the path to it.
-    value: f64,
+    threshold: f64,
     feature: u32,
-    left: u32,
-    right: u32,
+    next: u32,
 }
 
-const LEAF: u32 = u32::MAX;
+/// Rows that go down a tree side by side: their steps do not wait for each other.
+const ABREAST: usize = 8;
 
 /// The mean path of an unsuccessful search among n: 2 H(n − 1) − 2 (n − 1) / n.
 fn usual_path(n: usize) -> f64 {
@@ -53,6 +57,7 @@ impl Forest {
             depth,
             rng: Rng::new(seed),
             nodes: Vec::new(),
+            lengths: Vec::new(),
         };
         let mut order: Vec<u32> = (0..).take(rows).collect();
         let mut roots = Vec::with_capacity(trees);
@@ -63,11 +68,15 @@ impl Forest {
                 order.swap(i, other);
             }
             let mut chosen = order[..sample].to_vec();
-            roots.push(grower.node(&mut chosen, 0));
+            let root = grower.leaf();
+            grower.grow(root, &mut chosen, 0);
+            roots.push(root);
         }
         Some(Self {
             nodes: grower.nodes,
+            lengths: grower.lengths,
             roots,
+            depth,
             usual: usual_path(sample),
         })
     }
@@ -76,10 +85,21 @@ impl Forest {
     pub fn scores(&self, columns: &[&[f64]]) -> Vec<f64> {
         let rows = columns.first().map_or(0, |column| column.len());
         let mut depths = vec![0.0; rows];
-        // Tree after tree: its nodes stay in the cache.
-        for root in &self.roots {
-            for (row, depth) in depths.iter_mut().enumerate() {
-                *depth += self.path(*root, columns, row);
+        let width = columns.len();
+        let mut block = vec![0.0; ABREAST * width];
+        for (index, depths) in depths.chunks_mut(ABREAST).enumerate() {
+            // The last block is filled up with its first row.
+            for (lane, row) in block.chunks_exact_mut(width).enumerate() {
+                let lane = if lane < depths.len() { lane } else { 0 };
+                for (value, column) in row.iter_mut().zip(columns) {
+                    *value = column[index * ABREAST + lane];
+                }
+            }
+            for root in &self.roots {
+                let ends = self.ends(*root, &block, width);
+                for (depth, end) in depths.iter_mut().zip(ends) {
+                    *depth += self.lengths[end as usize];
+                }
             }
         }
         let whole = self.usual * self.roots.len() as f64;
@@ -93,13 +113,17 @@ impl Forest {
         depths.into_iter().map(score).collect()
     }
 
-    fn path(&self, root: u32, columns: &[&[f64]], row: usize) -> f64 {
-        let mut node = &self.nodes[root as usize];
-        while node.feature != LEAF {
-            let below = columns[node.feature as usize][row] <= node.value;
-            node = &self.nodes[if below { node.left } else { node.right } as usize];
+    /// The leaves of a block of rows.
+    fn ends(&self, root: u32, block: &[f64], width: usize) -> [u32; ABREAST] {
+        let mut places = [root; ABREAST];
+        for _ in 0..self.depth {
+            for (lane, place) in places.iter_mut().enumerate() {
+                let node = self.nodes[*place as usize];
+                let above = block[lane * width + node.feature as usize] > node.threshold;
+                *place = node.next + u32::from(above);
+            }
         }
-        node.value
+        places
     }
 }
 
@@ -108,23 +132,29 @@ struct Grower<'a> {
     depth: usize,
     rng: Rng,
     nodes: Vec<Node>,
+    lengths: Vec<f64>,
 }
 
 impl Grower<'_> {
-    fn node(&mut self, rows: &mut [u32], depth: usize) -> u32 {
+    /// Adds a node that is a leaf so far.
+    fn leaf(&mut self) -> u32 {
         let place = u32::try_from(self.nodes.len()).unwrap_or(0);
-        let leaf = Node {
-            value: depth as f64 + usual_path(rows.len()),
-            feature: LEAF,
-            left: 0,
-            right: 0,
-        };
-        self.nodes.push(leaf);
+        self.nodes.push(Node {
+            threshold: f64::INFINITY,
+            feature: 0,
+            next: place,
+        });
+        self.lengths.push(0.0);
+        place
+    }
+
+    fn grow(&mut self, place: u32, rows: &mut [u32], depth: usize) {
+        self.lengths[place as usize] = depth as f64 + usual_path(rows.len());
         if depth >= self.depth || rows.len() < 2 {
-            return place;
+            return;
         }
         let Some((feature, threshold)) = self.cut(rows) else {
-            return place;
+            return;
         };
         let column = self.columns[feature];
         let mut split = 0;
@@ -134,16 +164,15 @@ impl Grower<'_> {
                 split += 1;
             }
         }
-        let (left, right) = rows.split_at_mut(split);
-        let left = self.node(left, depth + 1);
-        let right = self.node(right, depth + 1);
+        let (below, above) = (self.leaf(), self.leaf());
         self.nodes[place as usize] = Node {
-            value: threshold,
-            feature: u32::try_from(feature).unwrap_or(LEAF),
-            left,
-            right,
+            threshold,
+            feature: u32::try_from(feature).unwrap_or(0),
+            next: below,
         };
-        place
+        let (left, right) = rows.split_at_mut(split);
+        self.grow(below, left, depth + 1);
+        self.grow(above, right, depth + 1);
     }
 
     /// A random feature that has spread, and a random place between its ends.

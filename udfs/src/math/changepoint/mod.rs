@@ -1,5 +1,6 @@
 //! Where a series changes: offline by optimal partition, online by Bayes' rule.
 
+mod envelope;
 mod online;
 mod pelt;
 

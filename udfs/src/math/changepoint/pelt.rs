@@ -5,6 +5,8 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use super::envelope;
+
 /// What a segment costs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cost {
@@ -58,18 +60,14 @@ pub fn pelt(values: &[f64], cost: Cost, penalty: f64, least: usize) -> Option<Pa
         return None;
     }
     let sums = Sums::new(values);
-    let mut search = Search::new(n, cost, penalty);
-    for end in least..=n {
-        search.admit(end - least, &sums);
-        search.measure(values, end, &sums);
-        if end.is_multiple_of(COMPACTED_EVERY) {
-            search.compact();
-        }
-    }
+    let from = match cost {
+        Cost::L2 => envelope::last_starts(&sums, penalty, least),
+        Cost::L1 | Cost::Normal => last_starts(values, &sums, cost, penalty, least),
+    };
     let mut ends = vec![n];
     while let Some(start) = ends
         .last()
-        .map(|end| search.from[*end])
+        .map(|end| from[*end])
         .filter(|start| *start > 0)
     {
         ends.push(start);
@@ -81,10 +79,23 @@ pub fn pelt(values: &[f64], cost: Cost, penalty: f64, least: usize) -> Option<Pa
     })
 }
 
+/// Where the last segment begins in the best partition of the values before each place.
+fn last_starts(values: &[f64], sums: &Sums, cost: Cost, penalty: f64, least: usize) -> Vec<usize> {
+    let mut search = Search::new(values.len(), cost, penalty);
+    for end in least..=values.len() {
+        search.admit(end - least, sums);
+        search.measure(values, end, sums);
+        if end.is_multiple_of(COMPACTED_EVERY) {
+            search.compact();
+        }
+    }
+    search.from
+}
+
 /// Running sums of values less their mean, and of their squares.
-struct Sums {
-    first: Vec<f64>,
-    second: Vec<f64>,
+pub(super) struct Sums {
+    pub(super) first: Vec<f64>,
+    pub(super) second: Vec<f64>,
 }
 
 impl Sums {
@@ -168,17 +179,13 @@ impl Search {
     fn measure(&mut self, values: &[f64], end: usize, sums: &Sums) {
         let (at, first, second) = (end as f64, sums.first[end], sums.second[end]);
         let least = match self.cost {
-            Cost::L2 => self.sweep(|start, from, from_squares| {
-                let sum = first - from;
-                (second - from_squares) - sum * sum / (at - start)
-            }),
-            Cost::Normal => self.sweep(|start, from, from_squares| {
+            Cost::L1 => self.sweep_medians(values, end),
+            Cost::L2 | Cost::Normal => self.sweep(|start, from, from_squares| {
                 let length = at - start;
                 let mean = (first - from) / length;
                 let variance = ((second - from_squares) / length - mean * mean).max(0.0);
                 length * (variance + LEAST_VARIANCE).ln()
             }),
-            Cost::L1 => self.sweep_medians(values, end),
         };
         self.best[end] = least;
         self.limit = least + self.penalty;

@@ -14,23 +14,24 @@ const MAX_ORIGINS: usize = 24;
 const MIN_HISTORY: usize = 10;
 /// Up to so many observations the forms are chosen anew at each origin; beyond, only their parameters are fitted.
 const SHORT: usize = 40;
-/// Members weigh as the inverse squares of their mean absolute errors.
-const WEIGHT_POWER: i32 = -2;
-/// How many origins equal weights are worth.
-const EQUAL_ORIGINS: f64 = 4.0;
-/// How much wider than the models say intervals of 95 % are where no past tells, and how many origins that is worth;
-/// nearer quantiles have a lower power of the factor.
-const PRIOR_FACTOR: f64 = 1.5;
+/// How many origins it takes until members weigh as much by the inverse squares of their mean absolute errors as by the inverses.
+const EVEN_ORIGINS: f64 = 4.0;
+/// A member's share in the errors of all below which it can hardly be told from another without error.
+const ROUNDING: f64 = 1e-6;
+/// How much wider than the models say intervals of 80 and of 95 % are where no past tells, and how many origins that is worth.
+const PRIOR_FACTORS: (f64, f64) = (0.9, 1.35);
 const PRIOR_ORIGINS: f64 = 4.0;
+/// What an origin tells of the intervals, as a part of what the next one tells: series change.
+const MEMORY: f64 = 0.95;
 /// Calibrated steps borrow from those up to this many times nearer or farther.
 const NEIGHBOURHOOD: f64 = 2.0;
 
 /// Forecasts by the combination; `None` where no member can be fitted.
 ///
 /// The interval of step j is mean ± t σ_j s_j: σ_j is the members' mean deviation and s_j the size of past errors in units
-/// of the deviations expected for them, pulled towards a prior; t is the normal quantile, widened towards Student's with as
-/// many degrees of freedom as origins and prior are worth. The size is a power mean over steps near j, of a power that grows
-/// with the level: heavy tails move far quantiles more than near ones, and the mean square more than lower means.
+/// of the deviations expected for them, recent ones above all, pulled towards a prior; t is the normal quantile, widened towards
+/// Student's with as many degrees of freedom as origins and prior are worth. The size is a power mean over steps near j, of a power
+/// that grows with the level: heavy tails move far quantiles more than near ones, and higher means more than lower ones.
 /// A split-conformal scheme (Vovk, Gammerman and Shafer 2005) with normalised scores, whose empirical quantile
 /// is replaced by a scale estimate because a series has few independent past forecasts.
 pub(super) fn forecast(request: &Request<'_>, periods: &[usize]) -> Option<Forecast> {
@@ -129,22 +130,24 @@ impl<'a> Past<'a> {
         let own = own.unwrap_or([0.0; MEMBERS]);
         let mut errors = self.totals;
         errors.iter_mut().zip(own).for_each(|(e, own)| *e -= own);
-        let present: Vec<f64> = errors.iter().copied().filter(|e| e.is_finite()).collect();
-        let least = present.iter().copied().fold(f64::INFINITY, f64::min);
-        // Errors of nothing but rounding tell nothing.
-        if count < 1.0 || least <= 1e-9 * present.iter().sum::<f64>() {
+        let whole: f64 = errors.iter().filter(|e| e.is_finite()).sum();
+        // Without an error there is nothing to tell members by.
+        if count < 1.0 || whole <= 0.0 {
             return [1.0; MEMBERS];
         }
-        let powers = errors.map(|e| {
+        let closeness = errors.map(|e| {
             if e.is_finite() {
-                (e / least).powi(WEIGHT_POWER)
+                whole / (e.max(0.0) + ROUNDING * whole)
             } else {
                 0.0
             }
         });
-        let mean = powers.iter().sum::<f64>() / present.len() as f64;
-        let trust = count / (count + EQUAL_ORIGINS);
-        powers.map(|power| trust * power / mean + (1.0 - trust))
+        let squares = closeness.map(|x| x * x);
+        let of_all = |parts: &Weights| parts.iter().sum::<f64>();
+        let trust = count / (count + EVEN_ORIGINS);
+        std::array::from_fn(|i| {
+            trust * squares[i] / of_all(&squares) + (1.0 - trust) * closeness[i] / of_all(&closeness)
+        })
     }
 }
 
@@ -162,6 +165,8 @@ struct Scores {
     /// The mean of that power of a standard normal number.
     of_normal: f64,
     level: f64,
+    /// Where the level lies on the way from 80 % (0) to 95 % (1), on both sides a little farther.
+    place: f64,
     /// Running totals over the steps ahead: entry j covers the steps before j.
     sums: Vec<f64>,
     counts: Vec<f64>,
@@ -170,16 +175,19 @@ struct Scores {
 impl Scores {
     fn of(past: &Past<'_>, request: &Request<'_>) -> Self {
         let level = request.confidence_level;
-        // One half at 80 %, two at 95 %.
-        let power = (0.5 + 1.5 * (level - 0.8) / 0.15).clamp(0.5, 3.0);
+        let place = ((level - 0.8) / 0.15).clamp(-0.5, 1.5);
+        // A half at 80 %, one at 95 %.
+        let power = 0.5 + 0.5 * place.max(0.0);
         let half_power = 2f64.powf(power / 2.0);
         let mut scores = Self {
             power,
             of_normal: half_power * gamma((power + 1.0) / 2.0) / std::f64::consts::PI.sqrt(),
             level,
+            place,
             sums: vec![0.0; request.horizon + 1],
             counts: vec![0.0; request.horizon + 1],
         };
+        let mut weight = 1.0;
         for origin in &past.origins {
             let outlook = combined(&origin.members, &past.weights(Some(origin)));
             let each = outlook
@@ -190,10 +198,11 @@ impl Scores {
             for (step, ((mean, deviation), y)) in each.enumerate() {
                 let ratio = ((y - mean) / deviation).abs().powf(power);
                 if ratio.is_finite() {
-                    scores.sums[step + 1] += ratio;
-                    scores.counts[step + 1] += 1.0;
+                    scores.sums[step + 1] += weight * ratio;
+                    scores.counts[step + 1] += weight;
                 }
             }
+            weight *= MEMORY;
         }
         for step in 0..request.horizon {
             scores.sums[step + 1] += scores.sums[step];
@@ -216,12 +225,13 @@ impl Scores {
         // Errors of neighbouring steps of one origin move together and count once.
         let origins = count / (to - from) as f64;
         let worth = PRIOR_ORIGINS + origins;
-        let prior = PRIOR_FACTOR.powf(0.5 * self.power * self.power) * self.of_normal;
+        let prior = PRIOR_FACTORS.0 + self.place * (PRIOR_FACTORS.1 - PRIOR_FACTORS.0);
+        let prior = prior.powf(self.power) * self.of_normal;
         let blended = (PRIOR_ORIGINS * prior + origins * mean) / worth;
         let size = (blended / self.of_normal).powf(1.0 / self.power);
         let half = 0.5 + self.level / 2.0;
         // How much the size itself may be off matters to far quantiles above all.
         let (normal, student) = (normal_quantile(half), student_quantile(half, worth));
-        size * normal * (student / normal).powf(0.5 * self.power)
+        size * normal * (student / normal).powf(0.75 * self.place.max(0.0))
     }
 }

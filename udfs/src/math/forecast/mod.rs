@@ -15,6 +15,7 @@ mod interval;
 pub mod mstl;
 mod prophet;
 mod regressors;
+mod repeating;
 mod simple;
 pub mod theta;
 
@@ -241,10 +242,13 @@ const HOLT_WINTERS: &[Form] = &[
     ),
 ];
 
-/// The combination; Croston's method where most values are zero and none negative; naive on very short series.
+/// What is exactly a pattern on a line goes on so; else the combination; Croston's method where most values are zero and none
+/// negative; naive on very short series.
 fn automatic(request: &Request<'_>, periods: &[usize]) -> Result<Forecast, Refusal> {
     let zeros = request.values.iter().filter(|y| **y == 0.0).count();
-    let mut found = if 2 * zeros > request.values.len() && request.values.iter().all(|y| *y >= 0.0)
+    let mut found = if let Some(found) = repeating::forecast(request, periods) {
+        found
+    } else if 2 * zeros > request.values.len() && request.values.iter().all(|y| *y >= 0.0)
     {
         intermittent(&Request {
             model: Model::CrostonSba,

@@ -16,8 +16,13 @@ use crate::math::matrix::{Symmetric, add_scaled, dot};
 use super::frontier::{Frontier, check_bounds};
 use super::refusal::Refusal;
 
+/// Up to so many assets all take part at once.
+const FEW_ASSETS: usize = 32;
 /// The assets with which the search begins, beside those of the portfolio of least variance.
 const FIRST_ASSETS: usize = 16;
+/// The scenarios with which it begins, as a multiple of those that the level counts, and beside them for each asset.
+const FIRST_SCENARIOS: usize = 3;
+const SCENARIOS_PER_ASSET: usize = 2;
 /// The assets that come in at a time.
 const NEXT_ASSETS: usize = 32;
 const MAX_ROUNDS: usize = 50;
@@ -49,30 +54,61 @@ pub struct Tail<'a> {
 /// When the bounds or the target can't be met.
 pub fn least_tail(problem: &Tail<'_>) -> Result<Vec<f64>, Refusal> {
     check_bounds(problem.lower, problem.upper)?;
-    let mut active = problem.first()?;
+    let count = problem.columns.len();
+    let start = problem.least_variance()?;
+    let mut part = Part {
+        active: problem.first_assets(&start),
+        scenarios: problem.worst(&start, count.min(FEW_ASSETS)),
+    };
     for _ in 0..MAX_ROUNDS {
-        let Some((weights, prices)) = problem.solve(&active) else {
-            if active.len() == problem.columns.len() {
+        let Some((weights, prices)) = problem.solve(&part) else {
+            if !part.fill_up(count, problem.periods()) {
                 return Err(Refusal::NoSolution);
             }
-            active = (0..problem.columns.len()).collect();
             continue;
         };
         let value = conditional_value_at_risk(problem.columns, &weights, problem.level);
         let floor = GAIN * value.abs().max(1e-12);
-        let mut wanted: Vec<(f64, usize)> = (0..problem.columns.len())
-            .filter(|asset| !active.contains(asset))
-            .map(|asset| (problem.price(&prices, asset), asset))
+        let is_worse = value > prices.value + floor;
+        if is_worse {
+            part.join(problem.worst(&weights, part.active.len()));
+        }
+        let mut wanted: Vec<(f64, usize)> = (0..count)
+            .filter(|asset| part.active.binary_search(asset).is_err())
+            .map(|asset| (problem.price(&prices, &part.scenarios, asset), asset))
             .filter(|(price, _)| *price < -floor)
             .collect();
-        if wanted.is_empty() {
+        if wanted.is_empty() && !is_worse {
             return Ok(weights);
         }
         wanted.sort_by(|a, b| a.0.total_cmp(&b.0));
-        active.extend(wanted.iter().take(NEXT_ASSETS).map(|(_, asset)| *asset));
-        active.sort_unstable();
+        part.active
+            .extend(wanted.iter().take(NEXT_ASSETS).map(|(_, asset)| *asset));
+        part.active.sort_unstable();
     }
     Err(Refusal::NoSolution)
+}
+
+/// The assets and scenarios that take part, each in order.
+struct Part {
+    active: Vec<usize>,
+    scenarios: Vec<usize>,
+}
+
+impl Part {
+    fn join(&mut self, scenarios: Vec<usize>) {
+        self.scenarios.extend(scenarios);
+        self.scenarios.sort_unstable();
+        self.scenarios.dedup();
+    }
+
+    /// Lets everything take part; false if it did already.
+    fn fill_up(&mut self, assets: usize, periods: usize) -> bool {
+        let grows = self.active.len() < assets || self.scenarios.len() < periods;
+        self.active = (0..assets).collect();
+        self.scenarios = (0..periods).collect();
+        grows
+    }
 }
 
 /// The CVaR of weights.
@@ -82,10 +118,15 @@ pub fn conditional_value_at_risk(columns: &[Vec<f64>], weights: &[f64], level: f
         add_scaled(&mut returns, *weight, column);
     }
     returns.sort_unstable_by(f64::total_cmp);
-    let mut rest = (1.0 - level) * returns.len() as f64;
-    let whole = rest;
+    let whole = (1.0 - level) * returns.len() as f64;
+    mean_of_worst(&returns, whole)
+}
+
+/// The mean loss of the first `count` of ascending returns, a part of one where it is not whole.
+fn mean_of_worst(ascending: &[f64], count: f64) -> f64 {
+    let mut rest = count;
     let mut sum = 0.0;
-    for value in returns {
+    for value in ascending {
         let share = rest.min(1.0);
         sum -= share * value;
         rest -= share;
@@ -93,29 +134,46 @@ pub fn conditional_value_at_risk(columns: &[Vec<f64>], weights: &[f64], level: f
             break;
         }
     }
-    sum / whole
+    sum / count
 }
 
 /// What the dual says things are worth.
 struct Prices {
-    /// Of each scenario; they sum to 1.
+    /// Of each scenario that takes part; they sum to 1.
     scenarios: Vec<f64>,
+    /// The CVaR as if there were no other scenarios.
+    value: f64,
     budget: f64,
     target: f64,
 }
 
 impl Tail<'_> {
-    /// The portfolio of least variance and what it would take next. Assets that may be sold short, or must be held, always take part.
-    fn first(&self) -> Result<Vec<usize>, Refusal> {
-        let count = self.columns.len();
-        let zeros = vec![0.0; count];
+    fn periods(&self) -> usize {
+        self.columns.first().map_or(0, Vec::len)
+    }
+
+    /// How many scenarios the level counts.
+    fn counted(&self) -> f64 {
+        (1.0 - self.level) * self.periods() as f64
+    }
+
+    fn least_variance(&self) -> Result<Vec<f64>, Refusal> {
+        let zeros = vec![0.0; self.columns.len()];
         let mean = self.target.map_or(zeros.as_slice(), |(mean, _)| mean);
         let mut frontier = Frontier::new(self.covariance, mean, self.lower, self.upper)?;
         match self.target {
             Some((_, target)) => frontier.least_variance_for_return(target)?,
             None => frontier.least_variance()?,
         }
-        let weights = frontier.weights();
+        Ok(frontier.weights().to_vec())
+    }
+
+    /// The assets of a portfolio and those that it would take next. Assets that may be sold short, or must be held, always take part.
+    fn first_assets(&self, weights: &[f64]) -> Vec<usize> {
+        let count = self.columns.len();
+        if count <= FEW_ASSETS {
+            return (0..count).collect();
+        }
         let gradient = self.covariance.multiply(weights);
         let mut next: Vec<usize> = (0..count)
             .filter(|i| !self.takes_part(*i, weights))
@@ -124,7 +182,25 @@ impl Tail<'_> {
         next.truncate(FIRST_ASSETS);
         next.extend((0..count).filter(|i| self.takes_part(*i, weights)));
         next.sort_unstable();
-        Ok(next)
+        next
+    }
+
+    /// The scenarios in which a portfolio does worst, in order.
+    fn worst(&self, weights: &[f64], assets: usize) -> Vec<usize> {
+        let mut returns = vec![0.0; self.periods()];
+        for (column, weight) in self.columns.iter().zip(weights) {
+            add_scaled(&mut returns, *weight, column);
+        }
+        let mut order: Vec<usize> = (0..returns.len()).collect();
+        let most = FIRST_SCENARIOS * (self.counted().ceil() as usize + 1) + SCENARIOS_PER_ASSET * assets;
+        if most < order.len() {
+            order.select_nth_unstable_by(most, |a, b| {
+                returns[*a].total_cmp(&returns[*b]).then(a.cmp(b))
+            });
+            order.truncate(most);
+        }
+        order.sort_unstable();
+        order
     }
 
     fn takes_part(&self, asset: usize, weights: &[f64]) -> bool {
@@ -132,30 +208,34 @@ impl Tail<'_> {
     }
 
     /// What the objective gains with a unit of an asset that is not held, negated.
-    fn price(&self, prices: &Prices, asset: usize) -> f64 {
+    fn price(&self, prices: &Prices, scenarios: &[usize], asset: usize) -> f64 {
         let target = self
             .target
             .map_or(0.0, |(mean, _)| prices.target * mean[asset]);
-        -dot(&prices.scenarios, &self.columns[asset]) - prices.budget - target
+        let column = &self.columns[asset];
+        let pairs = prices.scenarios.iter().zip(scenarios);
+        let worth: f64 = pairs.map(|(price, t)| price * column[*t]).sum();
+        -worth - prices.budget - target
     }
 
-    /// The best portfolio of some assets, and the prices.
+    /// The best portfolio of some assets over some scenarios, and the prices.
     ///
     /// The programme's columns are the scenarios, the budget, the target, and each asset's bounds; its rows are the assets, and
     /// that the scenarios' prices sum to 1. Returns are scaled to be of the order of 1.
-    fn solve(&self, active: &[usize]) -> Option<(Vec<f64>, Prices)> {
-        let periods = self.columns.first()?.len();
-        let share = 1.0 / ((1.0 - self.level) * periods as f64);
-        let size = active
-            .iter()
-            .map(|i| dot(&self.columns[*i], &self.columns[*i]))
-            .sum::<f64>();
-        let size = (size / (active.len() * periods) as f64).sqrt();
-        let scale = if size > 0.0 { share / size } else { share };
+    fn solve(&self, part: &Part) -> Option<(Vec<f64>, Prices)> {
+        let Part { active, scenarios } = part;
+        let periods = scenarios.len();
+        let share = 1.0 / self.counted();
         let mut rows: Vec<Vec<f64>> = active
             .iter()
-            .map(|i| self.columns[*i].iter().map(|value| value * scale).collect())
+            .map(|i| scenarios.iter().map(|t| self.columns[*i][*t]).collect())
             .collect();
+        let size = rows.iter().map(|row| dot(row, row)).sum::<f64>();
+        let size = (size / (active.len() * periods) as f64).sqrt();
+        let scale = if size > 0.0 { share / size } else { share };
+        rows.iter_mut()
+            .flatten()
+            .for_each(|value| *value *= scale);
         rows.push(vec![share; periods]);
         let mut cost = vec![0.0; periods];
         let mut upper = vec![1.0; periods];
@@ -201,6 +281,7 @@ impl Tail<'_> {
         let largest = (0..weights.len()).max_by(|a, b| weights[*a].total_cmp(&weights[*b]))?;
         weights[largest] += rest;
         let prices = Prices {
+            value: self.value(&weights, part),
             scenarios: solution.columns[..periods]
                 .iter()
                 .map(|value| value * share)
@@ -212,6 +293,19 @@ impl Tail<'_> {
             },
         };
         Some((weights, prices))
+    }
+
+    /// The CVaR of weights as if there were no other scenarios.
+    fn value(&self, weights: &[f64], part: &Part) -> f64 {
+        let mut returns = vec![0.0; part.scenarios.len()];
+        for asset in &part.active {
+            let column = &self.columns[*asset];
+            for (sum, t) in returns.iter_mut().zip(&part.scenarios) {
+                *sum += weights[*asset] * column[*t];
+            }
+        }
+        returns.sort_unstable_by(f64::total_cmp);
+        mean_of_worst(&returns, self.counted())
     }
 }
 

@@ -52,7 +52,10 @@ impl<'a> Likelihood<'a> {
             return f64::NAN;
         }
         let n = self.returns.len() as f64;
-        let logs = sum_of_logs(self.path.variances.iter().copied());
+        let logs = match self.variant {
+            Variant::Egarch => self.path.logs.iter().sum(),
+            Variant::Garch | Variant::Gjr => sum_of_logs(self.path.variances.iter().copied()),
+        };
         let squares = self
             .shocks
             .iter()

@@ -24,7 +24,7 @@ pub(super) struct Slopes {
 pub(super) struct Path {
     pub(super) variances: Vec<f64>,
     /// For EGARCH: the logarithms of the variances, and one over the deviations.
-    logs: Vec<f64>,
+    pub(super) logs: Vec<f64>,
     inverses: Vec<f64>,
 }
 
@@ -48,10 +48,10 @@ impl Path {
     ) -> bool {
         let variances = &mut self.variances;
         match variant {
-            Variant::Garch if parameters.alpha.len() == 1 && parameters.beta.len() == 1 => {
+            Variant::Garch if has_one_lag(parameters) => {
                 short(parameters, |_| 0.0, shocks, backcast, variances);
             }
-            Variant::Gjr if parameters.alpha.len() == 1 && parameters.beta.len() == 1 => {
+            Variant::Gjr if has_one_lag(parameters) => {
                 let gamma = parameters.gamma[0];
                 let extra = |shock: f64| if shock < 0.0 { gamma } else { 0.0 };
                 short(parameters, extra, shocks, backcast, variances);
@@ -60,6 +60,9 @@ impl Path {
                 (0..shocks.len()).for_each(|t| {
                     variances[t] = next_variance(parameters, shocks, variances, t, backcast);
                 });
+            }
+            Variant::Egarch if has_one_lag(parameters) => {
+                return self.fill_logs(parameters, shocks, backcast.ln());
             }
             Variant::Egarch => {
                 let start = backcast.ln();
@@ -79,6 +82,37 @@ impl Path {
             .iter()
             .all(|variance| *variance > 0.0 && *variance < f64::INFINITY)
     }
+}
+
+impl Path {
+    /// Fills what EGARCH with one lag of each needs, whose every step waits for the one before: the less it does the better.
+    fn fill_logs(&mut self, parameters: &Parameters, shocks: &[f64], start: f64) -> bool {
+        let (alpha, gamma, beta) = (
+            parameters.alpha[0],
+            parameters.gamma[0],
+            parameters.beta[0],
+        );
+        let base = parameters.omega - alpha * MEAN_SIZE;
+        // Shocks before the first return are left out.
+        let mut log = parameters.omega + beta * start;
+        let rows = self.logs.iter_mut().zip(&mut self.inverses);
+        for (((kept, kept_inverse), variance), shock) in rows.zip(&mut self.variances).zip(shocks) {
+            if log.is_nan() || log.abs() > MOST_LOG {
+                return false;
+            }
+            let inverse = (-0.5 * log).exp();
+            *kept = log;
+            *kept_inverse = inverse;
+            *variance = 1.0 / (inverse * inverse);
+            let z = shock * inverse;
+            log = (base + beta * log) + (alpha * z.abs() + gamma * z);
+        }
+        true
+    }
+}
+
+fn has_one_lag(parameters: &Parameters) -> bool {
+    parameters.alpha.len() == 1 && parameters.beta.len() == 1
 }
 
 /// One lag of each, which most models have.
@@ -238,6 +272,11 @@ fn of_log(
     slopes: &mut Slopes,
 ) {
     let n = shocks.len();
+    if has_one_lag(parameters) {
+        of_log_with_one_lag(parameters, (shocks, path), total, slopes);
+        slopes.beta[0] += total.first().map_or(0.0, |first| first * backcast);
+        return;
+    }
     for t in (0..n).rev() {
         let inverse = path.inverses[t];
         let z = shocks[t] * inverse;
@@ -264,6 +303,40 @@ fn of_log(
     for (index, slope) in slopes.beta.iter_mut().enumerate() {
         *slope += total[..(index + 1).min(n)].iter().sum::<f64>() * backcast;
     }
+}
+
+fn of_log_with_one_lag(
+    parameters: &Parameters,
+    (shocks, path): (&[f64], &Path),
+    total: &mut [f64],
+    slopes: &mut Slopes,
+) {
+    let (alpha, gamma, beta) = (
+        parameters.alpha[0],
+        parameters.gamma[0],
+        parameters.beta[0],
+    );
+    let (mut by_alpha, mut by_gamma, mut by_beta) = (0.0, 0.0, 0.0);
+    let (mut by_mu, mut by_omega, mut later) = (0.0, 0.0, 0.0);
+    let rows = shocks.iter().zip(&path.inverses).zip(&path.variances);
+    let rows = rows.zip(&path.logs).zip(total).rev();
+    for ((((shock, inverse), variance), log), slope) in rows {
+        let z = shock * inverse;
+        let by_z = later * (alpha * sign(z) + gamma);
+        by_alpha += later * (z.abs() - MEAN_SIZE);
+        by_gamma += later * z;
+        by_beta += later * log;
+        by_mu += by_z * inverse;
+        // From here on the slope is with respect to the logarithm.
+        later = *slope * variance + beta * later - 0.5 * z * by_z;
+        *slope = later;
+        by_omega += later;
+    }
+    slopes.alpha[0] += by_alpha;
+    slopes.gamma[0] += by_gamma;
+    slopes.beta[0] += by_beta;
+    slopes.mu -= by_mu;
+    slopes.omega += by_omega;
 }
 
 fn sign(x: f64) -> f64 {

@@ -2,7 +2,7 @@
 
 use super::likelihood::Likelihood;
 use super::{Fit, Innovations, LEAST_RETURNS, Model, Parameters, Refusal, Variant};
-use crate::math::optimize::{Stop, minimize};
+use crate::math::optimize::{Stop, minimize_from};
 
 /// The weights of the first squares that make the variance before them, and how many there are.
 const BACKCAST_DECAY: f64 = 0.94;
@@ -14,6 +14,15 @@ const STOP: Stop = Stop {
     max_iterations: 200,
     tolerance: 1e-9,
 };
+/// Series of at least so many returns are searched on their last part first, one in so many, which is cheap and comes near.
+const LONG: usize = 1000;
+const PART: usize = 4;
+const NEAR: Stop = Stop {
+    max_iterations: 50,
+    tolerance: 1e-7,
+};
+/// Shares end at zero on a part more often than on the whole, and would not leave it.
+const LEAST_SHARE: f64 = 0.1;
 /// Where the search may start: what shocks get of the persistence, and the persistence.
 const STARTS: [(f64, f64); 6] = [
     (0.05, 0.98),
@@ -48,14 +57,11 @@ pub fn fit(returns: &[f64], model: Model) -> Result<Fit, Refusal> {
     let mut likelihood = Likelihood::new(model.variant, &scaled, backcast(&scaled));
     let map = Coordinates { model };
     let mut x = map.start(&mut likelihood).ok_or(Refusal::NotConverged)?;
-    let per_return = 1.0 / n as f64;
-    minimize(&mut x, STOP, |x, gradient| {
-        let parameters = map.parameters(x);
-        let loss = likelihood.loss_with_slopes(&parameters) * per_return;
-        map.gradient(x, &parameters, &likelihood, gradient);
-        gradient.iter_mut().for_each(|slope| *slope *= per_return);
-        loss
-    });
+    let mut curvature = Vec::new();
+    if n >= LONG {
+        map.approach(&mut x, &mut curvature, &scaled[n - n / PART..]);
+    }
+    map.search(&mut x, &mut curvature, &mut likelihood, STOP);
     let parameters = map.parameters(&x);
     let loss = likelihood.loss(&parameters);
     if loss.is_nan() {
@@ -125,11 +131,18 @@ impl Coordinates {
         Self::WEIGHTS + self.shocks() + self.model.q + t
     }
 
-    fn nu(&self, x: &[f64]) -> Option<f64> {
+    /// ν and its slope. 1/ν is a share of the way from the normal distribution's end to the other: the likelihood of returns that are
+    /// nearly normal is flat in ν itself.
+    fn nu(&self, x: &[f64]) -> Option<(f64, f64)> {
         let last = x
             .last()
             .filter(|_| self.model.innovations == Innovations::StudentT);
-        last.map(|x| LEAST_NU + x.exp())
+        last.map(|x| {
+            let (near, far) = (1.0 / MOST_NU, 1.0 / LEAST_NU);
+            let whole = 1.0 + x * x;
+            let nu = 1.0 / (near + (far - near) * x * x / whole);
+            (nu, -nu * nu * (far - near) * 2.0 * x / (whole * whole))
+        })
     }
 
     /// The coordinates that are shares.
@@ -188,10 +201,7 @@ impl Coordinates {
             alpha,
             gamma,
             beta,
-            // Beyond the bound the likelihood is refused.
-            nu: self
-                .nu(x)
-                .map(|nu| if nu > MOST_NU { f64::NAN } else { nu }),
+            nu: self.nu(x).map(|(nu, _)| nu),
         }
     }
 
@@ -207,8 +217,8 @@ impl Coordinates {
         let slopes = &l.slopes;
         let whole = 1.0 + self.shares(x).iter().map(|x| x * x).sum::<f64>();
         gradient[0] = slopes.mu;
-        if let Some(last) = gradient.last_mut().filter(|_| parameters.nu.is_some()) {
-            *last = l.by_nu * x.last().map_or(0.0, |x| x.exp());
+        if let Some((last, (_, slope))) = gradient.last_mut().zip(self.nu(x)) {
+            *last = l.by_nu * slope;
         }
         let weights = &x[Self::WEIGHTS..];
         if self.model.variant == Variant::Egarch {
@@ -257,6 +267,43 @@ impl Coordinates {
         }
     }
 
+    /// Finds the likeliest point from `x`.
+    fn search(
+        &self,
+        x: &mut [f64],
+        curvature: &mut Vec<f64>,
+        likelihood: &mut Likelihood<'_>,
+        stop: Stop,
+    ) -> f64 {
+        let per_return = 1.0 / likelihood.returns.len() as f64;
+        minimize_from(x, curvature, stop, |x, gradient| {
+            let parameters = self.parameters(x);
+            let loss = likelihood.loss_with_slopes(&parameters) * per_return;
+            self.gradient(x, &parameters, likelihood, gradient);
+            gradient.iter_mut().for_each(|slope| *slope *= per_return);
+            loss
+        })
+    }
+
+    /// Moves to the likeliest point of a part of the returns, unless there is none.
+    fn approach(&self, x: &mut Vec<f64>, curvature: &mut Vec<f64>, part: &[f64]) {
+        let mut likelihood = Likelihood::new(self.model.variant, part, backcast(part));
+        let mut near = x.clone();
+        let loss = self.search(&mut near, curvature, &mut likelihood, NEAR);
+        if !(loss.is_finite() && near.iter().all(|x| x.is_finite())) {
+            curvature.clear();
+            return;
+        }
+        let first = x.len() - self.shares(x).len() - usize::from(self.nu(x).is_some());
+        for x in &mut near[first..] {
+            if x.abs() < LEAST_SHARE {
+                *x = LEAST_SHARE.copysign(*x);
+                curvature.clear();
+            }
+        }
+        *x = near;
+    }
+
     /// The likeliest of the starting points.
     fn start(&self, likelihood: &mut Likelihood<'_>) -> Option<Vec<f64>> {
         let mut best: Option<(f64, Vec<f64>)> = None;
@@ -301,7 +348,10 @@ impl Coordinates {
                 (Variant::Gjr, index) if index < p => (part(0.25 * shock, p) / slack).sqrt(),
                 (Variant::Gjr, index) if index < 2 * p => (part(0.75 * shock, p) / slack).sqrt(),
                 (_, index) if index < self.shocks() + q => (part(memory, q) / slack).sqrt(),
-                _ => (FIRST_NU - LEAST_NU).ln(),
+                _ => {
+                    let share = (1.0 / FIRST_NU - 1.0 / MOST_NU) / (1.0 / LEAST_NU - 1.0 / MOST_NU);
+                    (share / (1.0 - share)).sqrt()
+                }
             };
         }
         x
