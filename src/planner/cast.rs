@@ -152,7 +152,10 @@ fn differs(from: &SqlType, held: &DataType, to: &SqlType, wanted: &DataType) -> 
             ) || !matches!(to, SqlType::Text | SqlType::Varchar(None))
         }
         // Text becomes a text of another kind.
-        (true, true) => from != to && !matches!(to, SqlType::Text | SqlType::Varchar(None)),
+        (true, true) => {
+            let words = matches!(from, SqlType::Enum(_));
+            from != to && (words || !matches!(to, SqlType::Text | SqlType::Varchar(None)))
+        }
         // The engine knows no infinite day.
         (false, false) if is_moment(held) && is_moment(wanted) => from != to,
         (false, false) => fraction && integer || float && matches!(to, SqlType::Numeric(_)),
@@ -433,7 +436,8 @@ impl PostgresCast {
 
     /// Writes values as PostgreSQL's output functions do.
     fn to_text(&self, array: &ArrayRef, source: &SqlType) -> Result<ArrayRef> {
-        if is_string(array.data_type()) && !matches!(source, SqlType::Char(_)) {
+        let kept = !matches!(source, SqlType::Char(_) | SqlType::Enum(_));
+        if is_string(array.data_type()) && kept {
             return Ok(compute::cast(array, &DataType::Utf8View).map_err(DataFusionError::from)?);
         }
         // As text a `char(n)` loses its padding, and true is `true`.

@@ -14,6 +14,7 @@ use datafusion::sql::sqlparser::ast::{
 use tessera_catalog::sql_type::SqlType;
 
 use super::types::sql_type;
+use super::user_types::UserTypes;
 use crate::error::{Error, Result};
 
 /// The most parameters of a statement, as on the wire.
@@ -33,19 +34,25 @@ impl Parameters {
     ///
     /// # Errors
     /// More parameters than the protocol can carry, or a declared type that does not exist.
-    pub fn of(statement: &ast::Statement, declared: &[u32]) -> Result<Self> {
+    pub fn of(
+        statement: &ast::Statement,
+        declared: &[u32],
+        user_types: &UserTypes,
+    ) -> Result<Self> {
         let mut found = Self::default();
-        if let ControlFlow::Break(error) = statement.visit(&mut Finder(&mut found)) {
+        if let ControlFlow::Break(error) = statement.visit(&mut Finder(&mut found, user_types)) {
             return Err(error);
         }
         for (index, oid) in declared.iter().enumerate().filter(|(_, oid)| **oid != 0) {
-            let told = SqlType::from_oid(*oid).ok_or_else(|| Error::NoSuchType(oid.to_string()))?;
+            let told = user_types
+                .sql_type_of(*oid)
+                .ok_or_else(|| Error::NoSuchType(oid.to_string()))?;
             if told != SqlType::Unknown {
                 found.types.insert(index + 1, told);
             }
         }
         found.highest = found.highest.max(declared.len());
-        let _: ControlFlow<()> = statement.visit(&mut Beside(&mut found));
+        let _: ControlFlow<()> = statement.visit(&mut Beside(&mut found, user_types));
         Ok(found)
     }
 
@@ -174,7 +181,7 @@ pub(crate) fn number(expr: &SqlExpr) -> Option<usize> {
     }
 }
 
-struct Finder<'a>(&'a mut Parameters);
+struct Finder<'a>(&'a mut Parameters, &'a UserTypes);
 
 impl Visitor for Finder<'_> {
     type Break = Error;
@@ -184,7 +191,7 @@ impl Visitor for Finder<'_> {
             expr, data_type, ..
         } = expr
             && let Some(number) = number(expr)
-            && let Ok(cast_to) = sql_type(data_type)
+            && let Ok(cast_to) = sql_type(data_type, self.1)
         {
             self.0.suggest(number, &without_modifier(cast_to));
         }
@@ -213,7 +220,7 @@ impl Visitor for Finder<'_> {
 }
 
 /// In a column of VALUES a parameter of unknown type has that of the others.
-struct Beside<'a>(&'a mut Parameters);
+struct Beside<'a>(&'a mut Parameters, &'a UserTypes);
 
 impl Visitor for Beside<'_> {
     type Break = ();
@@ -228,7 +235,9 @@ impl Visitor for Beside<'_> {
         for place in 0..first.content.len() {
             let cells = || values.rows.iter().filter_map(|row| row.content.get(place));
             let known = cells().find_map(|cell| match cell {
-                SqlExpr::Cast { data_type, .. } => sql_type(data_type).ok().map(without_modifier),
+                SqlExpr::Cast { data_type, .. } => {
+                    sql_type(data_type, self.1).ok().map(without_modifier)
+                },
                 other => self.0.types.get(&number(other)?).cloned(),
             });
             if let Some(known) = known {

@@ -9,6 +9,7 @@ use tessera_catalog::id::{DatabaseId, Oid};
 use tessera_catalog::model::{Database, Relation, Scope as Reach};
 
 use super::source::Found;
+use super::user_types::UserTypes;
 use crate::error::{Error, Result};
 
 /// The names of one statement.
@@ -65,6 +66,11 @@ impl Scope {
     /// Whether this is an operator's session in the system's database.
     pub fn is_system(&self) -> bool {
         self.database.id == DatabaseId::System
+    }
+
+    /// What names of types mean.
+    pub fn user_types(&self) -> UserTypes {
+        UserTypes::of(self)
     }
 
     /// The relation of this name, in a schema or on the search path.

@@ -32,6 +32,17 @@ const MAX_TEMPORARY_BYTES: usize = 64 << 20;
 pub(super) struct CompiledCheck {
     pub(super) name: String,
     pub(super) condition: Arc<dyn PhysicalExpr>,
+    pub(super) rule: Rule,
+}
+
+/// Whose condition a check is.
+#[derive(Debug, Clone)]
+pub(super) enum Rule {
+    OfTable,
+    /// Of a column's domain.
+    OfDomain(String),
+    /// That a column's domain takes no NULL.
+    NotNullOfDomain(String),
 }
 
 /// A generated column's expression, ready to be evaluated over the table's columns.
@@ -211,8 +222,10 @@ impl RowWriter {
         }
         let batch = self.with_tenant(batch)?;
         let batch = self.with_generated(batch)?;
+        // Values become those of their domains before the table looks at them.
+        self.check_conditions(&batch, allowed.tells(), true)?;
         self.check_nulls(&batch, allowed.tells())?;
-        self.check_conditions(&batch, allowed.tells())?;
+        self.check_conditions(&batch, allowed.tells(), false)?;
         let mut written = Vec::new();
         match self.target.clone() {
             Target::One { space, .. } => {
@@ -403,8 +416,9 @@ impl RowWriter {
         Ok(())
     }
 
-    fn check_conditions(&self, batch: &RecordBatch, tells: bool) -> Result<()> {
-        for check in self.checks.iter() {
+    fn check_conditions(&self, batch: &RecordBatch, tells: bool, of_domains: bool) -> Result<()> {
+        let checks = self.checks.iter();
+        for check in checks.filter(|c| of_domains != matches!(c.rule, Rule::OfTable)) {
             let result = check
                 .condition
                 .evaluate(batch)?
@@ -412,6 +426,18 @@ impl RowWriter {
             let result: &BooleanArray = result.as_boolean();
             // NULL passes, as in PostgreSQL.
             if result.iter().any(|passed| passed == Some(false)) {
+                match &check.rule {
+                    Rule::OfTable => {}
+                    Rule::OfDomain(domain) => {
+                        return Err(Error::DomainCheck {
+                            domain: domain.clone(),
+                            constraint: check.name.clone(),
+                        });
+                    }
+                    Rule::NotNullOfDomain(domain) => {
+                        return Err(Error::DomainNotNull(domain.clone()));
+                    }
+                }
                 return Err(Error::Check {
                     relation: self.relation.name.clone(),
                     constraint: check.name.clone(),

@@ -38,6 +38,7 @@ fn column(number: i16, name: &str, sql_type: SqlType) -> Column {
         sql_type,
         nullable: true,
         default: None,
+        domain: None,
         missing_default: None,
         identity: None,
         generated: None,

@@ -14,7 +14,9 @@ impl Scene {
         constraint: Constraint<'_>,
     ) -> String {
         let key = match constraint {
-            Constraint::Check(check) => return format!("CHECK (({}))", check.expression),
+            Constraint::Check(check) => {
+                return format!("CHECK (({}))", self.with_type_names(&check.expression));
+            }
             Constraint::Key(key) => key,
         };
         let columns = column_list(relation, &key.columns);

@@ -375,6 +375,10 @@ impl Scene {
                 .lent_relations()
                 .map(|relation| relation.schema)
                 .collect();
+            let types = self.in_tenant().then_some(&self.system.types);
+            let types = types.into_iter().flat_map(|types| types.values());
+            let schemas = types.map(|user_type| user_type.schema);
+            lent.extend(schemas.filter(|schema| *schema != Oid::INTERNAL_SCHEMA));
             lent.sort_unstable();
             lent.dedup();
             lent
@@ -769,6 +773,7 @@ pub struct Attribute<'a> {
     pub number: i16,
     pub name: Cow<'a, str>,
     pub sql_type: &'a SqlType,
+    pub domain: Option<Oid>,
     pub not_null: bool,
     /// The default's text, or a generated column's expression.
     pub default: Option<&'a str>,
@@ -795,6 +800,7 @@ pub fn attributes(relation: &Relation) -> Vec<Attribute<'_>> {
                     false => Cow::Borrowed(&column.name),
                 },
                 sql_type: &column.sql_type,
+                domain: column.domain,
                 not_null: !column.nullable || in_primary_key(table, column.number),
                 default: match (&column.generated, column.identity) {
                     (Some(expression), _) => Some(expression.as_str()),
@@ -821,6 +827,7 @@ pub fn attributes(relation: &Relation) -> Vec<Attribute<'_>> {
                 number,
                 name: Cow::Borrowed(&column.name),
                 sql_type: &column.sql_type,
+                domain: None,
                 not_null: false,
                 default: None,
                 identity: None,

@@ -159,9 +159,10 @@ fn objects(cursor: &mut Cursor<'_>) -> Result<Objects> {
     if cursor.accept(&["SEQUENCE"]) {
         return Ok(Objects::Sequences(cursor.list(Cursor::object_name)?));
     }
+    if cursor.accept(&["TYPE"]) || cursor.accept(&["DOMAIN"]) {
+        return Ok(Objects::Types(cursor.list(Cursor::object_name)?));
+    }
     for kind in [
-        "TYPE",
-        "DOMAIN",
         "LANGUAGE",
         "TABLESPACE",
         "FOREIGN",

@@ -19,6 +19,7 @@ use super::output_names::numbered;
 use super::spelling::parsed_query;
 use crate::error::{Error, Result};
 use crate::planner::scope::Scope;
+use crate::planner::UserTypes;
 use crate::planner::types::written_type;
 
 /// The call that tells a row's place among those of a set-returning function.
@@ -381,7 +382,7 @@ impl Rows<'_> {
         let mut inner = vec![(value, record.clone())];
         let mut items = Vec::with_capacity(columns.len() + 1);
         for (name, data_type) in columns {
-            items.push((member(&record, &name, data_type)?, name));
+            items.push((member(&record, &name, data_type, &scope.user_types())?, name));
         }
         if self.with_ordinality {
             let name = Ident::new("ordinality");
@@ -445,8 +446,13 @@ impl Rows<'_> {
 }
 
 /// `CAST(record ->> 'name' AS type)`; JSON in JSON stays as it is.
-fn member(record: &Ident, name: &Ident, data_type: DataType) -> Result<Expr> {
-    let sql_type = crate::planner::types::sql_type(&data_type)?;
+fn member(
+    record: &Ident,
+    name: &Ident,
+    data_type: DataType,
+    user_types: &UserTypes,
+) -> Result<Expr> {
+    let sql_type = crate::planner::types::sql_type(&data_type, user_types)?;
     let json = matches!(sql_type, SqlType::Json | SqlType::Jsonb);
     let key = Expr::Value(Value::SingleQuotedString(folded(name)).into());
     let value = Expr::Nested(Box::new(Expr::BinaryOp {

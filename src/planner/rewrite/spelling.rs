@@ -19,7 +19,7 @@ use super::counted::WITH_TIES;
 use super::similar;
 use super::type_bases;
 use crate::planner::dialect::Tessera;
-use crate::planner::types::sql_type;
+use crate::planner::types::built_in;
 use crate::planner::typing::{CASE, CASE_OF, NEGATIVE};
 
 /// Functions in FROM that give one column, which then has the name of their alias.
@@ -854,7 +854,12 @@ fn become_alike(values: &mut Values) {
             _ => None,
         });
         // A length or precision is its own row's alone.
-        let plain = |target: &DataType| sql_type(target).is_ok_and(|kind| !is_modified(&kind));
+        let plain = |target: &DataType| {
+            built_in(target).map_or_else(
+                || matches!(target, DataType::Custom(..)),
+                |kind| !is_modified(&kind),
+            )
+        };
         let Some(target) = target.filter(plain) else {
             continue;
         };
