@@ -48,7 +48,9 @@ pub(super) fn check_of(number: Oid, scope: &Scope) -> Result<Arc<ScalarUDF>> {
         let Some(domain) = found.domain() else {
             continue;
         };
-        rules.extend(rules_of(&found.name, domain, &schema, scope)?);
+        // Errors name the domain itself, whichever of those below it made the rule.
+        let name = chain.first().map_or("", |own| own.name.as_str());
+        rules.extend(rules_of(name, domain, &schema, scope)?);
     }
     Ok(Arc::new(ScalarUDF::new_from_impl(DomainCheck {
         number,

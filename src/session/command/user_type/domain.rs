@@ -167,6 +167,7 @@ pub(in crate::session::command) fn rules_of(
 ) -> Result<Vec<(String, Option<DomainCheck>)>> {
     let types = scope.user_types();
     let mut chain = Vec::new();
+    let mut name = None;
     let mut next = Some(domain);
     while let Some(oid) = next {
         let found = types
@@ -175,11 +176,14 @@ pub(in crate::session::command) fn rules_of(
         let body = found
             .domain()
             .ok_or_else(|| Error::internal("a domain was expected"))?;
-        chain.push((found.name.clone(), body.clone()));
+        name.get_or_insert_with(|| found.name.clone());
+        chain.push(body.clone());
         next = body.parent;
     }
+    // Errors name the domain itself, whichever of those below it made the rule.
+    let name = name.unwrap_or_default();
     let mut rules = Vec::new();
-    for (name, body) in chain.into_iter().rev() {
+    for body in chain.into_iter().rev() {
         if !body.nullable {
             rules.push((name.clone(), None));
         }
