@@ -144,6 +144,7 @@ fn table(oid: Oid) -> Relation {
         nullable: true,
         default: None,
         domain: None,
+        fraction: None,
         missing_default: None,
         identity: None,
         generated: None,

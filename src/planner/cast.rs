@@ -135,6 +135,9 @@ fn differs(from: &SqlType, held: &DataType, to: &SqlType, wanted: &DataType) -> 
     {
         return false;
     }
+    if from.enum_oid() != to.enum_oid() {
+        return true;
+    }
     let integer = matches!(to, SqlType::Int2 | SqlType::Int4 | SqlType::Int8);
     let float = matches!(from, SqlType::Float4 | SqlType::Float8);
     let fraction = float || matches!(from, SqlType::Numeric(_));
@@ -152,10 +155,7 @@ fn differs(from: &SqlType, held: &DataType, to: &SqlType, wanted: &DataType) -> 
             ) || !matches!(to, SqlType::Text | SqlType::Varchar(None))
         }
         // Text becomes a text of another kind.
-        (true, true) => {
-            let words = matches!(from, SqlType::Enum(_));
-            from != to && (words || !matches!(to, SqlType::Text | SqlType::Varchar(None)))
-        }
+        (true, true) => from != to && !matches!(to, SqlType::Text | SqlType::Varchar(None)),
         // The engine knows no infinite day.
         (false, false) if is_moment(held) && is_moment(wanted) => from != to,
         (false, false) => fraction && integer || float && matches!(to, SqlType::Numeric(_)),
@@ -349,6 +349,12 @@ impl PostgresCast {
     fn cast(&self, array: &ArrayRef, source: &SqlType) -> Result<ArrayRef> {
         let wanted = self.field.data_type();
         let number = |sql_type: &SqlType| matches!(sql_type, SqlType::Numeric(_));
+        let lists = !is_string(array.data_type()) && !is_string(wanted);
+        if lists && source.enum_oid() != self.target.enum_oid() {
+            // Each word is read as the enum has it.
+            let text = self.to_text(array, source)?;
+            return self.typed(self.read(&text)?);
+        }
         if is_exact(array.data_type()) || (number(&self.target) && !is_string(array.data_type())) {
             return self.typed(self.by_number(array, source)?);
         }

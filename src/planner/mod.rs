@@ -43,6 +43,7 @@ pub use query::{expression, plan, plan_change};
 pub use rewrite::create_table::{LIKE, LIKE_OPTIONS};
 pub use rewrite::do_nothing::DO_NOTHING;
 pub use rewrite::domains::bind_types;
+pub use rewrite::fractions::digits_of;
 pub use rewrite::object_names::name_objects;
 pub use rewrite::output_names::{numbered, output_name, shown};
 pub(crate) use rewrite::spelling::{cast_to, is_untyped};

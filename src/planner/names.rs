@@ -23,7 +23,7 @@ use super::rewrite::counted::{self, WITH_TIES};
 use super::rewrite::from_functions::PLACE_OF_ROW;
 use super::rewrite::operators::{ARRAY_OF_ROWS, ELEMENTS_AND_PLACES};
 use super::rewrite::single_value::{array_of_rows, elements_and_places};
-use super::rewrite::{domains, locks, time_travel};
+use super::rewrite::{domains, fractions, locks, time_travel};
 use super::row_ids;
 use super::scope::{SYSTEM_SCHEMAS, Scope};
 use super::source::{AsOf, ProvidedRef, TableRef};
@@ -362,6 +362,9 @@ impl ContextProvider for Names<'_> {
         }
         if let Some(choice) = typing::choice(name, &self.scope.zone) {
             return Some(choice);
+        }
+        if name == fractions::ROUNDED {
+            return Some(fractions::function());
         }
         if let Some(number) = domains::domain_of(name) {
             // A rule that does not plan leaves the call unknown, which is an error too.

@@ -9,7 +9,7 @@ use datafusion::sql::sqlparser::ast;
 use super::aside::aside;
 use super::names::Names;
 use super::rewrite::{
-    counted, domains, from_functions, full_join, functions, locks, object_names, operators, output_names,
+    counted, domains, fractions, from_functions, full_join, functions, locks, object_names, operators, output_names,
     refused, sampled, sets, spelling, subqueries, time_travel, whole_rows,
 };
 use super::scope::Scope;
@@ -75,6 +75,7 @@ fn plan_statement(
     let hidden = operators::short_spellings(&mut statement);
     names.show_hidden(hidden);
     domains::spell_out(&mut statement, &names.user_types)?;
+    fractions::spell_out(&mut statement);
     spelling::plain(&mut statement);
     whole_rows::plain(&mut statement);
     let plan = planned(names, statement, parameters)?;
@@ -133,6 +134,7 @@ pub fn expression(
     operators::short_spellings(&mut expression);
     let names = Names::new(scope);
     domains::spell_out(&mut expression, &names.user_types)?;
+    fractions::spell_out(&mut expression);
     spelling::plain_expression(&mut expression);
     let engine = SqlToRel::new_with_options(&names, options());
     let mut context = PlannerContext::new().with_prepare_param_data_types(parameters.to_vec());

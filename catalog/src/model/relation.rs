@@ -100,6 +100,9 @@ pub struct Column {
     /// The domain that the column has for its type.
     #[serde(default)]
     pub domain: Option<Oid>,
+    /// How many digits of seconds values keep, where the type says so.
+    #[serde(default)]
+    pub fraction: Option<u8>,
     pub nullable: bool,
     /// The default's expression as SQL text.
     pub default: Option<String>,

@@ -39,6 +39,7 @@ fn column(number: i16, name: &str, sql_type: SqlType) -> Column {
         nullable: true,
         default: None,
         domain: None,
+        fraction: None,
         missing_default: None,
         identity: None,
         generated: None,

@@ -774,6 +774,7 @@ pub struct Attribute<'a> {
     pub name: Cow<'a, str>,
     pub sql_type: &'a SqlType,
     pub domain: Option<Oid>,
+    pub fraction: Option<u8>,
     pub not_null: bool,
     /// The default's text, or a generated column's expression.
     pub default: Option<&'a str>,
@@ -801,6 +802,7 @@ pub fn attributes(relation: &Relation) -> Vec<Attribute<'_>> {
                 },
                 sql_type: &column.sql_type,
                 domain: column.domain,
+                fraction: column.fraction,
                 not_null: !column.nullable || in_primary_key(table, column.number),
                 default: match (&column.generated, column.identity) {
                     (Some(expression), _) => Some(expression.as_str()),
@@ -828,6 +830,7 @@ pub fn attributes(relation: &Relation) -> Vec<Attribute<'_>> {
                 name: Cow::Borrowed(&column.name),
                 sql_type: &column.sql_type,
                 domain: None,
+                fraction: None,
                 not_null: false,
                 default: None,
                 identity: None,

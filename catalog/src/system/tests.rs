@@ -48,6 +48,7 @@ fn column(number: i16, name: &str, sql_type: &str) -> TableColumn {
         nullable: true,
         default: None,
         domain: None,
+        fraction: None,
         missing_default: None,
         identity: None,
         generated: None,

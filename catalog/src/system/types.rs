@@ -162,6 +162,14 @@ impl Scene {
         who.held(Some(&acl), owner, Privilege::Usage.into())
     }
 
+    /// The number of the type below a domain, or of the type itself if it is none.
+    pub(super) fn base_type(&self, oid: u32) -> Option<u32> {
+        match self.type_by_oid(oid)? {
+            Typed::User(user_type) => Some(user_type.sql_type().oid()),
+            Typed::BuiltIn(_) | Typed::ArrayOf(_) => Some(oid),
+        }
+    }
+
     /// A domain's check, by its number.
     pub(super) fn domain_check(&self, oid: Oid) -> Option<(&UserType, &DomainCheck)> {
         self.domain_checks().find(|(_, check)| check.oid == oid)

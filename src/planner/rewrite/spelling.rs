@@ -5,7 +5,7 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
+    AccessExpr, Subscript, BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
     FunctionArgumentList, FunctionArguments, GroupByExpr, Ident, Interval, LimitClause, ObjectName,
     Query, Select, SelectItem, SetExpr, Statement, TableAlias, TableAliasColumnDef, TableFactor,
     UnaryOperator, Value, ValueWithSpan, Values, VisitMut, VisitorMut,
@@ -27,6 +27,9 @@ const ONE_COLUMN: [&str; 1] = ["generate_series"];
 
 /// The largest power of ten of a number that is written with one; a decimal holds no more.
 const MAX_WRITTEN_EXPONENT: i32 = 37;
+
+/// A place beyond the last element of any array.
+const LAST_ELEMENT: i64 = 2_147_483_647;
 
 /// The arguments of `make_interval`, which are called by name.
 const INTERVAL_PARTS: [&str; 7] = ["years", "months", "weeks", "days", "hours", "mins", "secs"];
@@ -320,8 +323,25 @@ fn plain_of(expr: &mut Expr) -> Option<Expr> {
             }
         }
         Expr::Function(function) => return named_call(function),
+        Expr::CompoundFieldAccess { access_chain, .. } => {
+            access_chain.iter_mut().for_each(close_slice);
+            return None;
+        }
         _ => return None,
     })
+}
+
+/// A slice without a bound goes from the first element or to the last.
+fn close_slice(access: &mut AccessExpr) {
+    if let AccessExpr::Subscript(Subscript::Slice {
+        lower_bound,
+        upper_bound,
+        ..
+    }) = access
+    {
+        lower_bound.get_or_insert_with(|| number(1));
+        upper_bound.get_or_insert_with(|| number(LAST_ELEMENT));
+    }
 }
 
 /// The operators of roots know floating point alone.

@@ -27,8 +27,8 @@ const ZONE: &str = "UTC";
 
 /// Functions that take values of every type, or enums alone.
 const OF_ANYTHING: [&str; 17] = [
+    "any_of_array",
     "array_append",
-    "array_has",
     "array_position",
     "array_positions",
     "array_prepend",
@@ -285,7 +285,8 @@ fn check_cast(cast: Cast, schema: &DFSchema) -> Result<Transformed<Expr>> {
         let text = format!("cannot cast type {from} to {}", named(&to));
         return Err(PgError::CannotCoerce(text).into());
     }
-    let changes = matches!(from, Some(SqlType::Enum(_))) != matches!(to, SqlType::Enum(_));
+    let of = from.as_ref().and_then(SqlType::enum_oid);
+    let changes = of != to.enum_oid();
     if !changes || is_null(&cast.expr) {
         return Ok(Transformed::no(Expr::Cast(cast)));
     }
@@ -305,9 +306,43 @@ fn is_text(sql_type: &SqlType) -> bool {
     )
 }
 
+/// `x = ANY (list)`: what has no type of its own is of the other's.
+fn among(mut call: ScalarFunction, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let [list, value] = call.args.as_mut_slice() else {
+        return Ok(Transformed::no(Expr::ScalarFunction(call)));
+    };
+    let types = [known(list, schema)?, known(value, schema)?];
+    let mut changed = false;
+    match types {
+        [Some(SqlType::Array(item)), None] => {
+            if let SqlType::Enum(enumerated) = item.as_ref() {
+                *value = become_enum(std::mem::take(value), enumerated, schema)?;
+                changed = true;
+            }
+        }
+        [of_list, Some(SqlType::Enum(enumerated))] if !is_parameter(list) => {
+            let item = SqlType::Enum(enumerated);
+            let target = SqlType::Array(Box::new(item));
+            if of_list.as_ref() != Some(&target) {
+                let zone = Arc::from(ZONE);
+                *list = plainly(std::mem::take(list), target.field("", true, &zone), &zone);
+                changed = true;
+            }
+        }
+        _ => {}
+    }
+    Ok(Transformed::new_transformed(
+        Expr::ScalarFunction(call),
+        changed,
+    ))
+}
+
 /// A function that takes texts is given the word that is shown.
 fn called(mut call: ScalarFunction, schema: &DFSchema) -> Result<Transformed<Expr>> {
     let name = call.name();
+    if name == "array_has" {
+        return among(call, schema);
+    }
     let takes_any = OF_ANYTHING.contains(&name) || name.starts_with('\u{4}');
     if takes_any || !call.args.iter().any(|arg| is_enum(arg, schema)) {
         return Ok(Transformed::no(Expr::ScalarFunction(call)));

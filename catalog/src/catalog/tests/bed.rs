@@ -194,6 +194,7 @@ pub(super) fn column(number: i16, name: &str) -> Column {
         nullable: true,
         default: None,
         domain: None,
+        fraction: None,
         missing_default: None,
         identity: None,
         generated: None,

@@ -47,6 +47,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::strict("pg_ts_dict_is_visible", 1..=1, "bool", always_visible),
     Function::strict("pg_ts_parser_is_visible", 1..=1, "bool", always_visible),
     Function::strict("pg_ts_template_is_visible", 1..=1, "bool", always_visible),
+    Function::strict("pg_basetype", 1..=1, "oid", |scene, args| {
+        Ok(scene.base_type(args[0].oid()).into())
+    }),
     Function::lenient("format_type", 2..=2, "text", |scene, args| {
         Ok(format_type(scene, args[0], args[1]))
     }),
@@ -350,6 +353,7 @@ fn type_text(sql_type: &SqlType, modifier: Option<i64>) -> String {
         (SqlType::Char(_), None) if modifier.is_none() => "character".to_owned(),
         (SqlType::Time, Some(n)) => format!("time({n}) without time zone"),
         (SqlType::Timestamp, Some(n)) => format!("timestamp({n}) without time zone"),
+        (SqlType::Interval, Some(n)) if n & 0xffff <= 6 => format!("interval({})", n & 0xffff),
         (SqlType::Timestamptz, Some(n)) => format!("timestamp({n}) with time zone"),
         (sql_type, _) => with_modifier(sql_type, given).to_string(),
     }

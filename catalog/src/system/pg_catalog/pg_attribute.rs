@@ -71,6 +71,7 @@ fn add_all(scene: &Scene, rows: &mut Rows, class: Class<'_>) {
                     name: column.name.into(),
                     sql_type: &column.sql_type,
                     domain: None,
+                    fraction: None,
                     not_null: false,
                     default: None,
                     identity: None,
@@ -105,7 +106,15 @@ fn add(rows: &mut Rows, relation: Oid, column: &Attribute<'_>, acl: Option<Vec<S
         attndims: i32::from(matches!(sql_type, SqlType::Array(_))),
         attcacheoff: -1,
         // A domain keeps its own limits.
-        atttypmod: if column.domain.is_some() { -1 } else { sql_type.typmod() },
+        atttypmod: match (column.domain, column.fraction) {
+            (Some(_), _) => -1,
+            // The upper half tells the fields that an interval keeps: all.
+            (None, Some(digits)) if *sql_type == SqlType::Interval => {
+                0x7fff << 16 | i32::from(digits)
+            }
+            (None, Some(digits)) => i32::from(digits),
+            (None, None) => sql_type.typmod(),
+        },
         attbyval: facts.by_value,
         attalign: facts.align,
         attstorage: facts.storage,

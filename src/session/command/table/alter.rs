@@ -288,6 +288,7 @@ async fn change(
                 let to = Retyping {
                     wanted,
                     domain: column::domain_of(data_type, scope),
+                    fraction: column::fraction_of(data_type)?,
                     using: using.as_ref(),
                 };
                 return retype::change(table, &name, to, (found, scope));

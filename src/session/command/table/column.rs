@@ -12,7 +12,7 @@ use super::super::names::{check_new_name, folded};
 use super::super::sequence::identity_options;
 use crate::error::{Error, Result};
 use crate::planner::ast::SequenceOptions;
-use crate::planner::{Scope, serial, sql_type};
+use crate::planner::{Scope, digits_of, serial, sql_type};
 
 /// The most columns of a table, as in PostgreSQL.
 pub(super) const MAX_COLUMNS: usize = 1600;
@@ -82,6 +82,7 @@ pub(super) fn read(definition: &ColumnDef, number: usize, scope: &Scope) -> Resu
     check_storable(&sql_type, &name)?;
     let mut column = new_column(name, sql_type, number)?;
     column.domain = domain_of(written, scope);
+    column.fraction = fraction_of(written)?;
     let mut draws = serial.map(|data_type| SequenceOptions {
         data_type: Some(data_type),
         ..SequenceOptions::default()
@@ -155,6 +156,22 @@ pub(super) fn domain_of(written: &ast::DataType, scope: &Scope) -> Option<Oid> {
     found.domain().map(|_| found.oid)
 }
 
+/// The digits of seconds that a column's type keeps.
+///
+/// # Errors
+/// 0A000 for those of an array's elements.
+pub(super) fn fraction_of(written: &ast::DataType) -> Result<Option<u8>> {
+    use ast::ArrayElemTypeDef::{AngleBracket, Parenthesis, SquareBracket};
+    if let ast::DataType::Array(
+        SquareBracket(element, _) | AngleBracket(element) | Parenthesis(element),
+    ) = written
+        && fraction_of(element)?.is_some()
+    {
+        return Err(Error::Unsupported(format!("the type {written}")));
+    }
+    Ok(digits_of(written))
+}
+
 /// A column gets its values in one way.
 fn check_single_source(column: &Column, draws: bool) -> Result<()> {
     let has_default = column.default.is_some();
@@ -214,6 +231,7 @@ pub(in crate::session::command) fn new_column(name: String, sql_type: SqlType, n
         nullable: true,
         default: None,
         domain: None,
+        fraction: None,
         missing_default: None,
         identity: None,
         generated: None,

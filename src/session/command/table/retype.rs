@@ -23,6 +23,7 @@ use crate::session::write::table_schema;
 pub(super) struct Retyping<'a> {
     pub(super) wanted: SqlType,
     pub(super) domain: Option<Oid>,
+    pub(super) fraction: Option<u8>,
     pub(super) using: Option<&'a Expr>,
 }
 
@@ -47,7 +48,7 @@ pub(super) fn change(
         )));
     }
     let former = column.clone();
-    let same = former.sql_type == to.wanted && former.domain == to.domain;
+    let same = former.sql_type == to.wanted && (former.domain, former.fraction) == (to.domain, to.fraction);
     if same && to.using.is_none() {
         return Ok(None);
     }
@@ -56,11 +57,13 @@ pub(super) fn change(
     let mut changed = Column {
         sql_type: to.wanted.clone(),
         domain: to.domain,
+        fraction: to.fraction,
         ..former.clone()
     };
     check_sources(&former, &changed, scope)?;
     // Rows are held to a domain's rules when they are written anew.
-    let held = to.domain.is_some() && former.domain != to.domain;
+    let held = to.domain.is_some() && former.domain != to.domain
+        || to.fraction.is_some() && former.fraction != to.fraction;
     let plain = widens(&former.sql_type, &to.wanted) && to.using.is_none() && !held;
     check_foreign(table, &changed, (found, scope), to.using.is_some())?;
     let keys = keys_of(table, changed.number);
