@@ -301,7 +301,13 @@ impl SqlType {
         match self {
             Self::Bool | Self::InternalChar => 1,
             Self::Int2 => 2,
-            Self::Int4 | Self::Float4 | Self::Date | Self::Oid | Self::Reg(_) | Self::Void | Self::Enum(_) => 4,
+            Self::Int4
+            | Self::Float4
+            | Self::Date
+            | Self::Oid
+            | Self::Reg(_)
+            | Self::Void
+            | Self::Enum(_) => 4,
             Self::Int8 | Self::Float8 | Self::Time | Self::Timestamp | Self::Timestamptz => 8,
             Self::Interval | Self::Uuid => 16,
             Self::Name => 64,

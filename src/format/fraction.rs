@@ -28,8 +28,9 @@ pub fn rounded(array: &ArrayRef, digits: u8) -> ArrayRef {
             let moments = array.as_primitive::<TimestampMicrosecondType>();
             let rounded = moments.unary::<_, TimestampMicrosecondType>(|moment| match moment {
                 infinite @ (i64::MIN | i64::MAX) => infinite,
-                moment => nearest(moment.saturating_sub(EPOCH_MICROS), unit)
-                    .saturating_add(EPOCH_MICROS),
+                moment => {
+                    nearest(moment.saturating_sub(EPOCH_MICROS), unit).saturating_add(EPOCH_MICROS)
+                }
             });
             Arc::new(rounded.with_timezone_opt(zone.clone()))
         }
@@ -47,7 +48,9 @@ pub fn rounded(array: &ArrayRef, digits: u8) -> ArrayRef {
 
 /// The microseconds of the last digit; `None` where all are kept.
 fn unit(digits: u8) -> Option<i64> {
-    let dropped = MOST_DIGITS.checked_sub(digits).filter(|dropped| *dropped > 0)?;
+    let dropped = MOST_DIGITS
+        .checked_sub(digits)
+        .filter(|dropped| *dropped > 0)?;
     Some(10_i64.pow(u32::from(dropped)))
 }
 
@@ -67,7 +70,9 @@ mod tests {
 
     fn moment(micros: i64, digits: u8) -> i64 {
         let array: ArrayRef = Arc::new(TimestampMicrosecondArray::from(vec![micros]));
-        rounded(&array, digits).as_primitive::<TimestampMicrosecondType>().value(0)
+        rounded(&array, digits)
+            .as_primitive::<TimestampMicrosecondType>()
+            .value(0)
     }
 
     // PostgreSQL 15: '1999-12-31 23:59:59.5'::timestamp(0), '2000-01-01 00:00:00.5'::timestamp(0).

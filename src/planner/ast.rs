@@ -99,7 +99,7 @@ pub enum UserTypeStatement {
     CreateDomain {
         name: ast::ObjectName,
         data_type: ast::DataType,
-        default: Option<ast::Expr>,
+        default: Option<Box<ast::Expr>>,
         constraints: Vec<DomainConstraint>,
     },
     Alter {
@@ -127,7 +127,7 @@ pub struct DomainConstraint {
 pub enum DomainRule {
     NotNull,
     Null,
-    Check(ast::Expr),
+    Check(Box<ast::Expr>),
 }
 
 /// What ALTER TYPE, ALTER DOMAIN or COMMENT changes.

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, StringViewBuilder};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, StringViewBuilder};
 use datafusion::arrow::compute;
 use datafusion::arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::config::ConfigOptions;
@@ -324,12 +324,19 @@ impl ScalarUDFImpl for PostgresCast {
         match value {
             ColumnarValue::Scalar(scalar) => {
                 let cast = self.cast(&scalar.to_array()?, &source)?;
-                Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(
-                    &cast, 0,
-                )?))
+                single(&cast).map(ColumnarValue::Scalar)
             }
             ColumnarValue::Array(array) => Ok(ColumnarValue::Array(self.cast(&array, &source)?)),
         }
+    }
+}
+
+/// The value of an array of one row, whose type stays as it is: the engine's own way forgets what the
+/// items of lists are in SQL.
+pub(super) fn single(array: &ArrayRef) -> EngineResult<ScalarValue> {
+    match array.as_list_opt::<i32>() {
+        Some(list) => Ok(ScalarValue::List(Arc::new(list.slice(0, 1)))),
+        None => ScalarValue::try_from_array(array, 0),
     }
 }
 
@@ -499,7 +506,7 @@ fn whole_number(text: &str, target: &SqlType) -> Result<String> {
 
 /// A fraction becomes a whole number: floating point rounds half to even, decimals half away.
 fn rounded(array: &ArrayRef, wanted: &DataType) -> Result<ArrayRef> {
-    use datafusion::arrow::array::{AsArray, Float64Array};
+    use datafusion::arrow::array::Float64Array;
     use datafusion::arrow::compute::CastOptions;
     use datafusion::arrow::datatypes::Float64Type;
     let whole = match array.data_type() {

@@ -16,6 +16,7 @@ use tessera_catalog::model::{Domain, UserType};
 use tessera_catalog::system::DOMAIN_VALUE;
 
 use super::ast::Body;
+use super::cast::single;
 use super::query::expression;
 use super::scope::Scope;
 use crate::error::{Error, Result};
@@ -61,12 +62,7 @@ pub(super) fn check_of(number: Oid, scope: &Scope) -> Result<Arc<ScalarUDF>> {
     })))
 }
 
-fn rules_of(
-    name: &str,
-    domain: &Domain,
-    schema: &SchemaRef,
-    scope: &Scope,
-) -> Result<Vec<Rule>> {
+fn rules_of(name: &str, domain: &Domain, schema: &SchemaRef, scope: &Scope) -> Result<Vec<Rule>> {
     let columns = Arc::clone(schema).to_dfschema()?;
     let mut rules = Vec::new();
     if !domain.nullable {
@@ -187,13 +183,12 @@ impl ScalarUDFImpl for DomainCheck {
         let array = datafusion::arrow::compute::cast(&array, self.field.data_type())?;
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         let columns = vec![Arc::clone(&array)];
-        let batch =
-            RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?;
+        let batch = RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?;
         for rule in &self.rules {
             rule.hold(&batch)?;
         }
         Ok(match scalar {
-            true => ColumnarValue::Scalar(ScalarValue::try_from_array(&array, 0)?),
+            true => ColumnarValue::Scalar(single(&array)?),
             false => ColumnarValue::Array(array),
         })
     }

@@ -237,7 +237,7 @@ impl Visitor for Beside<'_> {
             let known = cells().find_map(|cell| match cell {
                 SqlExpr::Cast { data_type, .. } => {
                     sql_type(data_type, self.1).ok().map(without_modifier)
-                },
+                }
                 other => self.0.types.get(&number(other)?).cloned(),
             });
             if let Some(known) = known {

@@ -9,8 +9,8 @@ use datafusion::sql::sqlparser::ast;
 use super::aside::aside;
 use super::names::Names;
 use super::rewrite::{
-    counted, domains, fractions, from_functions, full_join, functions, locks, object_names, operators, output_names,
-    refused, sampled, sets, spelling, subqueries, time_travel, whole_rows,
+    counted, domains, fractions, from_functions, full_join, functions, locks, object_names,
+    operators, output_names, refused, sampled, sets, spelling, subqueries, time_travel, whole_rows,
 };
 use super::scope::Scope;
 use super::typing;

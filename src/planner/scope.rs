@@ -120,12 +120,11 @@ impl Scope {
 
     /// Whether tenants see this schema of the system's database.
     fn is_lent_schema(&self, schema: Oid) -> bool {
+        let mut relations = self.system.relations.values();
+        let mut types = self.system.types.values();
         schema != Oid::INTERNAL_SCHEMA
-            && self
-                .system
-                .relations
-                .values()
-                .any(|r| r.schema == schema && is_lent(r))
+            && (relations.any(|r| r.schema == schema && is_lent(r))
+                || types.any(|t| t.schema == schema))
     }
 
     fn find_in(&self, schema: &str, name: &str) -> Option<Found> {

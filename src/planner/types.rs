@@ -24,7 +24,9 @@ pub(super) struct Types {
 
 impl TypePlanner for Types {
     fn plan_type_field(&self, written: &DataType) -> EngineResult<Option<FieldRef>> {
-        Ok(Some(sql_type(written, &self.user_types)?.field("", true, &self.zone)))
+        Ok(Some(
+            sql_type(written, &self.user_types)?.field("", true, &self.zone),
+        ))
     }
 }
 
@@ -85,9 +87,11 @@ fn typed(written: &DataType, user_types: Option<&UserTypes>) -> Result<SqlType> 
             ArrayElemTypeDef::SquareBracket(element, _)
             | ArrayElemTypeDef::AngleBracket(element)
             | ArrayElemTypeDef::Parenthesis(element),
-                ) => match typed(element, user_types)? {
+        ) => match typed(element, user_types)? {
             _ if user_types.is_some_and(|types| is_domain(element, types)) => {
-                return Err(Error::Unsupported(format!("an array of the domain {element}")));
+                return Err(Error::Unsupported(format!(
+                    "an array of the domain {element}"
+                )));
             }
             nested @ SqlType::Array(_) => nested,
             element => SqlType::Array(Box::new(element)),
@@ -195,7 +199,9 @@ pub(crate) fn written_type(sql_type: &SqlType) -> Result<DataType> {
         SqlType::Enum(enumerated) => return Ok(user_types::by_number(enumerated.oid())),
         SqlType::Array(element) if element.enum_oid().is_some() => {
             let element = Box::new(written_type(element)?);
-            return Ok(DataType::Array(ArrayElemTypeDef::SquareBracket(element, None)));
+            return Ok(DataType::Array(ArrayElemTypeDef::SquareBracket(
+                element, None,
+            )));
         }
         _ => {}
     }

@@ -7,7 +7,7 @@ use tessera_catalog::id::{DatabaseId, Oid};
 use tessera_catalog::model::{Database, TYPE_SCHEMA, UserType};
 use tessera_catalog::sql_type::SqlType;
 
-use super::scope::Scope;
+use super::scope::{SYSTEM_SCHEMAS, Scope, is_lent};
 use crate::error::{Error, Result};
 
 /// What the names of types mean to one statement; cheap to clone.
@@ -96,7 +96,12 @@ impl UserTypes {
             }
             return Ok(Some(found.sql_type()));
         }
-        let element = name.strip_prefix('_').and_then(|name| self.find(schema, name));
+        if let Some(schema) = schema.filter(|schema| !self.has_schema(schema)) {
+            return Err(Error::NoSuchSchema(schema.to_owned()));
+        }
+        let element = name
+            .strip_prefix('_')
+            .and_then(|name| self.find(schema, name));
         element.map(|element| array_of(element)).transpose()
     }
 
@@ -120,6 +125,20 @@ impl UserTypes {
         let lent = self.system.schema_named(schema)?;
         let found = self.system.type_named(lent.oid, name)?;
         self.is_lent(found).then_some(found)
+    }
+
+    /// Whether there is a schema of this name for the session.
+    fn has_schema(&self, name: &str) -> bool {
+        if SYSTEM_SCHEMAS.contains(&name) || self.database.schema_named(name).is_some() {
+            return true;
+        }
+        let Some(lent) = self.system.schema_named(name) else {
+            return false;
+        };
+        let holds = |schema: Oid| schema == lent.oid && schema != Oid::INTERNAL_SCHEMA;
+        let mut relations = self.system.relations.values();
+        relations.any(|relation| holds(relation.schema) && is_lent(relation))
+            || self.system.types.values().any(|found| holds(found.schema))
     }
 
     /// Whether a type of the system's database is one that the session may use.

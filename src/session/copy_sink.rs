@@ -49,7 +49,8 @@ impl CopySink {
         let row = match &self.kept {
             None => failed.row,
             Some(kept) => {
-                let mut rows = (0..kept.len()).filter(|row| kept.is_valid(*row) && kept.value(*row));
+                let mut rows =
+                    (0..kept.len()).filter(|row| kept.is_valid(*row) && kept.value(*row));
                 rows.nth(failed.row)?
             }
         };

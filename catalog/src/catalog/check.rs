@@ -291,7 +291,8 @@ fn check_schema_in_system(system: &Database, tenant: &Database, schema: &Schema)
         .relations
         .values()
         .any(|r| r.schema == lent.oid && is_lent(r));
-    if holds_lent {
+    let holds_types = system.types.values().any(|t| t.schema == lent.oid);
+    if holds_lent || holds_types && lent.oid != Oid::INTERNAL_SCHEMA {
         return Err(Error::NameTaken {
             kind: "schema",
             name: schema.name.clone(),
@@ -352,7 +353,10 @@ fn check_references(
                     || system.schemas.contains_key(&relation.schema))
                     && !lost_role(&relation.owner)
                     && reads_what_exists(base, next, system, relation)
-                    && relation.user_types().iter().all(type_exists)
+                    && next
+                        .relations
+                        .get(&relation.oid)
+                        .is_none_or(|newest| newest.user_types().iter().all(type_exists))
         }
         Change::PutSchema(schema) => {
             !next.schemas.contains_key(&schema.oid) || !lost_role(&schema.owner)

@@ -275,8 +275,7 @@ impl Database {
         self.relation_names
             .insert((relation.schema, relation.name.clone()), relation.oid);
         let is_tenants = self.id != DatabaseId::System;
-        self.borrows_enums |=
-            is_tenants && relation.enums().any(|oid| !oid.is_of_tenant());
+        self.borrows_enums |= is_tenants && relation.enums().any(|oid| !oid.is_of_tenant());
         let renewed = relation.with_enums(&|oid| self.enum_of(oid));
         let relation = renewed.unwrap_or_else(|| relation.clone());
         self.relations.insert(relation.oid, Arc::new(relation));

@@ -156,8 +156,8 @@ impl Relation {
         found
     }
 
-    /// The texts of expressions in which types are named by number.
-    fn expressions(&self) -> Vec<&str> {
+    /// The texts of expressions that are planned whenever the relation is used.
+    pub fn expressions(&self) -> Vec<&str> {
         let mut found: Vec<&str> = Vec::new();
         match &self.body {
             RelationBody::Table(table) => {
@@ -175,10 +175,7 @@ impl Relation {
     }
 
     /// The same with its enums as `newest` knows them; `None` when it has none of these.
-    pub fn with_enums(
-        &self,
-        newest: &dyn Fn(Oid) -> Option<Arc<EnumType>>,
-    ) -> Option<Self> {
+    pub fn with_enums(&self, newest: &dyn Fn(Oid) -> Option<Arc<EnumType>>) -> Option<Self> {
         if !self.enums().any(|oid| newest(oid).is_some()) {
             return None;
         }

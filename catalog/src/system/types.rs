@@ -209,7 +209,8 @@ pub const DOMAIN_VALUE: &str = "value";
 pub(super) fn shown_condition(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some(start) = rest.find(|c: char| c.is_alphabetic() || matches!(c, '\'' | '"' | '_')) {
+    while let Some(start) = rest.find(|c: char| c.is_alphabetic() || matches!(c, '\'' | '"' | '_'))
+    {
         let (before, word) = rest.split_at(start);
         shown.push_str(before);
         let first = word.chars().next().unwrap_or_default();

@@ -162,12 +162,7 @@ fn objects(cursor: &mut Cursor<'_>) -> Result<Objects> {
     if cursor.accept(&["TYPE"]) || cursor.accept(&["DOMAIN"]) {
         return Ok(Objects::Types(cursor.list(Cursor::object_name)?));
     }
-    for kind in [
-        "LANGUAGE",
-        "TABLESPACE",
-        "FOREIGN",
-        "PARAMETER",
-    ] {
+    for kind in ["LANGUAGE", "TABLESPACE", "FOREIGN", "PARAMETER"] {
         if cursor.accept(&[kind]) {
             while !cursor.is_done() && !cursor.is_at(0, "TO") && !cursor.is_at(0, "FROM") {
                 cursor.advance();

@@ -98,7 +98,17 @@ fn create_domain(cursor: &mut Cursor<'_>) -> Result<UserTypeStatement> {
                     position: None,
                 });
             }
-            default = Some(cursor.expression()?);
+            default = Some(match cursor.expression()? {
+                // What follows a default is a rule of the domain.
+                Expr::IsNotNull(value) => {
+                    constraints.push(DomainConstraint {
+                        name: None,
+                        rule: DomainRule::NotNull,
+                    });
+                    value
+                }
+                value => Box::new(value),
+            });
         } else {
             constraints.push(constraint(cursor)?);
         }
@@ -130,7 +140,7 @@ fn constraint(cursor: &mut Cursor<'_>) -> Result<DomainConstraint> {
     } else if cursor.accept(&["NULL"]) {
         DomainRule::Null
     } else if cursor.accept(&["CHECK"]) {
-        DomainRule::Check(condition(cursor)?)
+        DomainRule::Check(Box::new(condition(cursor)?))
     } else {
         return Err(cursor.unexpected());
     };
@@ -182,7 +192,9 @@ fn alter(cursor: &mut Cursor<'_>, domain: bool) -> Result<TypeAction> {
     }
     for words in ["ADD", "DROP", "ALTER", "RENAME"] {
         if cursor.starts_with(&[words, "ATTRIBUTE"]) {
-            return Err(Error::Unsupported(format!("ALTER TYPE … {words} ATTRIBUTE")));
+            return Err(Error::Unsupported(format!(
+                "ALTER TYPE … {words} ATTRIBUTE"
+            )));
         }
     }
     Err(cursor.unexpected())

@@ -112,7 +112,8 @@ impl ScalarUDFImpl for Rounded {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> EngineResult<ColumnarValue> {
-        let (Some(value), Some(ColumnarValue::Scalar(digits))) = (args.args.first(), args.args.get(1))
+        let (Some(value), Some(ColumnarValue::Scalar(digits))) =
+            (args.args.first(), args.args.get(1))
         else {
             return datafusion::common::internal_err!("rounding to digits that are no constant");
         };

@@ -18,8 +18,8 @@ use super::functions::{called, strip_schema};
 use super::output_names::numbered;
 use super::spelling::parsed_query;
 use crate::error::{Error, Result};
-use crate::planner::scope::Scope;
 use crate::planner::UserTypes;
+use crate::planner::scope::Scope;
 use crate::planner::types::written_type;
 
 /// The call that tells a row's place among those of a set-returning function.
@@ -382,7 +382,10 @@ impl Rows<'_> {
         let mut inner = vec![(value, record.clone())];
         let mut items = Vec::with_capacity(columns.len() + 1);
         for (name, data_type) in columns {
-            items.push((member(&record, &name, data_type, &scope.user_types())?, name));
+            items.push((
+                member(&record, &name, data_type, &scope.user_types())?,
+                name,
+            ));
         }
         if self.with_ordinality {
             let name = Ident::new("ordinality");

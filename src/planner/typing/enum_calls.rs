@@ -18,6 +18,8 @@ use tessera_catalog::enum_type::EnumType;
 use tessera_catalog::sql_type::SqlType;
 use tessera_udfs::pg::PgError;
 
+use crate::planner::cast::single;
+
 /// The place of an enum's word among the others, by which it is compared.
 pub(super) fn place_of(expr: Expr, enumerated: &Arc<EnumType>) -> Expr {
     ScalarUDF::new_from_impl(Place {
@@ -68,13 +70,14 @@ fn words(value: &ColumnarValue, rows: usize) -> Result<ArrayRef> {
 }
 
 fn is_scalar(args: &[ColumnarValue]) -> bool {
-    args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)))
+    args.iter()
+        .all(|arg| matches!(arg, ColumnarValue::Scalar(_)))
 }
 
 /// One value for all rows where all arguments are that.
 fn answered(array: ArrayRef, scalar: bool) -> Result<ColumnarValue> {
     Ok(match scalar {
-        true => ColumnarValue::Scalar(ScalarValue::try_from_array(&array, 0)?),
+        true => ColumnarValue::Scalar(single(&array)?),
         false => ColumnarValue::Array(array),
     })
 }
@@ -110,7 +113,11 @@ impl ScalarUDFImpl for Place {
             return Ok(ColumnarValue::Scalar(ScalarValue::UInt32(None)));
         };
         let words = words(value, rows)?;
-        let place = |word: &str| self.enumerated.place(word).and_then(|n| u32::try_from(n).ok());
+        let place = |word: &str| {
+            self.enumerated
+                .place(word)
+                .and_then(|n| u32::try_from(n).ok())
+        };
         let places = words.as_string_view().iter();
         let places: UInt32Array = places.map(|word| word.and_then(place)).collect();
         answered(Arc::new(places), scalar)

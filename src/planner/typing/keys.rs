@@ -30,12 +30,12 @@ pub(super) fn compare_by_key(node: LogicalPlan) -> Result<LogicalPlan> {
                 input,
                 ..
             } = on;
-            let keys = on_expr.into_iter().map(|expr| {
-                match enum_of(&expr, input.schema()) {
+            let keys = on_expr
+                .into_iter()
+                .map(|expr| match enum_of(&expr, input.schema()) {
                     Some(enumerated) => place_of(expr, &enumerated),
                     None => key_of(expr, input.schema()),
-                }
-            });
+                });
             let keys = keys.collect();
             let sort = sort_expr.map(|mut sort| {
                 for order in &mut sort {

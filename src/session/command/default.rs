@@ -9,9 +9,9 @@ use datafusion::sql::sqlparser::ast::{self, visit_expressions_mut};
 use tessera_catalog::id::Oid;
 use tessera_catalog::model::{Column, Table};
 
+use super::user_type;
 use crate::error::{Error, Result};
 use crate::planner::{self, Scope};
-use super::user_type;
 use crate::session::write::{CompiledCheck, CompiledGenerated, Rule, table_schema};
 
 /// Reads an expression that the catalog keeps as text.

@@ -301,7 +301,10 @@ impl Run<'_> {
         let decoder = self.decoder;
         let mut at = from;
         loop {
-            let field = decoder.scanner.field(self.block, at, &mut self.scratch).ok()?;
+            let field = decoder
+                .scanner
+                .field(self.block, at, &mut self.scratch)
+                .ok()?;
             if field.quoted {
                 let written = &self.block[at..field.next];
                 let written = match field.last {

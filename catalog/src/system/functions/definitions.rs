@@ -10,7 +10,10 @@ use crate::system::scene::{Class, Scene};
 pub(super) const FUNCTIONS: &[Function] = &[
     // Expressions are kept as text already.
     Function::strict("pg_get_expr", 2..=3, "text", |scene, args| {
-        Ok(args[0].text().map(|text| scene.with_type_names(text)).into())
+        Ok(args[0]
+            .text()
+            .map(|text| scene.with_type_names(text))
+            .into())
     }),
     Function::strict("pg_get_constraintdef", 1..=2, "text", |scene, args| {
         let number = Oid(args[0].oid());

@@ -188,9 +188,12 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::lenient("_pg_numeric_precision", 2..=2, "int4", |scene, args| {
         Ok(precision(scene, args).and_then(|p| p.digits).into())
     }),
-    Function::lenient("_pg_numeric_precision_radix", 2..=2, "int4", |scene, args| {
-        Ok(precision(scene, args).and_then(|p| p.radix).into())
-    }),
+    Function::lenient(
+        "_pg_numeric_precision_radix",
+        2..=2,
+        "int4",
+        |scene, args| Ok(precision(scene, args).and_then(|p| p.radix).into()),
+    ),
     Function::lenient("_pg_numeric_scale", 2..=2, "int4", |scene, args| {
         Ok(precision(scene, args).and_then(|p| p.scale).into())
     }),

@@ -5,12 +5,12 @@
 use super::{Arg, Function};
 use crate::id::Oid;
 use crate::model::{Acl, Privilege, Privileges};
+use crate::sql_type::RegType;
 use crate::system::access::{Held, Who};
 use crate::system::error::LookupError;
 use crate::system::rows::Value;
-use crate::sql_type::RegType;
-use crate::system::types::Typed;
 use crate::system::scene::{Attribute, Class, Namespace, Scene, attributes};
+use crate::system::types::Typed;
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::strict("has_table_privilege", 2..=3, "bool", |scene, args| {

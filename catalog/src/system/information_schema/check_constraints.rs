@@ -24,10 +24,12 @@ fn rows(scene: &Scene, rows: &mut Rows) {
         let Some(table) = relation.table() else {
             continue;
         };
-        let checks = table
-            .checks
-            .iter()
-            .map(|c| (c.name.clone(), format!("({})", scene.with_type_names(&c.expression))));
+        let checks = table.checks.iter().map(|c| {
+            (
+                c.name.clone(),
+                format!("({})", scene.with_type_names(&c.expression)),
+            )
+        });
         for (name, clause) in checks.chain(not_nulls(scene, relation)) {
             row!(
                 rows,

@@ -216,7 +216,11 @@ fn is_own_collation(name: &ast::ObjectName) -> bool {
 }
 
 /// A column with nothing but a name and a type.
-pub(in crate::session::command) fn new_column(name: String, sql_type: SqlType, number: usize) -> Result<Column> {
+pub(in crate::session::command) fn new_column(
+    name: String,
+    sql_type: SqlType,
+    number: usize,
+) -> Result<Column> {
     let number = i16::try_from(number)
         .ok()
         .filter(|number| usize::from(number.unsigned_abs()) <= MAX_COLUMNS)
@@ -269,12 +273,9 @@ pub(in crate::session::command) fn check_storable(sql_type: &SqlType, column: &s
         SqlType::Record | SqlType::Unknown | SqlType::Void => Err(Error::InvalidDefinition(
             format!("column \"{column}\" has pseudo-type {sql_type}"),
         )),
-        SqlType::Reg(_)
-        | SqlType::Int2Vector
-        | SqlType::OidVector
-        | SqlType::Name
-        | SqlType::InternalChar
-        | SqlType::Oid => Err(Error::Unsupported(format!("a column of type {sql_type}"))),
+        SqlType::Int2Vector | SqlType::OidVector | SqlType::InternalChar => {
+            Err(Error::Unsupported(format!("a column of type {sql_type}")))
+        }
         SqlType::Array(element) => check_storable(element, column),
         _ => Ok(()),
     }

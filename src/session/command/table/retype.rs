@@ -48,7 +48,8 @@ pub(super) fn change(
         )));
     }
     let former = column.clone();
-    let same = former.sql_type == to.wanted && (former.domain, former.fraction) == (to.domain, to.fraction);
+    let same = former.sql_type == to.wanted
+        && (former.domain, former.fraction) == (to.domain, to.fraction);
     if same && to.using.is_none() {
         return Ok(None);
     }

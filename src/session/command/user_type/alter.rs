@@ -4,7 +4,7 @@ use datafusion::sql::sqlparser::ast::ObjectName;
 
 use super::super::names::check_new_name;
 use super::super::role;
-use super::{check_free, domain, enumerated, owned, put};
+use super::{check_free, domain, enumerated, literals, owned, put};
 use crate::error::{Error, Result};
 use crate::planner::ast::TypeAction;
 use crate::session::Session;
@@ -59,6 +59,7 @@ pub(super) async fn run(
         }
         TypeAction::RenameValue { from, to } => {
             enumerated::rename_value(&mut changed, from, to)?;
+            literals::rename(session, &caller, changed.oid, from, to).await?;
         }
         TypeAction::Domain(action) => {
             if !domain::alter(session, &scope, &mut changed, action).await? {

@@ -95,11 +95,8 @@ fn check_base(base: &SqlType, name: &str) -> Result<()> {
 }
 
 fn default_text(default: &Expr, domain: &Domain, scope: &Scope) -> Result<String> {
-    let column = super::super::table::column::new_column(
-        DOMAIN_VALUE.to_owned(),
-        domain.base.clone(),
-        1,
-    )?;
+    let column =
+        super::super::table::column::new_column(DOMAIN_VALUE.to_owned(), domain.base.clone(), 1)?;
     default::check(default, &column, scope)
 }
 
@@ -254,7 +251,10 @@ pub(super) async fn alter(
             }
             domain.checks.push(added);
         }
-        DomainAction::DropConstraint { name: gone, if_exists } => {
+        DomainAction::DropConstraint {
+            name: gone,
+            if_exists,
+        } => {
             let before = domain.checks.len();
             domain.checks.retain(|check| check.name != *gone);
             if domain.checks.len() == before {

@@ -1,6 +1,5 @@
 //! Enums: their words and the order of these.
 
-
 use datafusion::sql::sqlparser::ast::ObjectName;
 use tessera_catalog::id::Oid;
 use tessera_catalog::model::{EnumValue, UserType, UserTypeBody};

@@ -4,6 +4,7 @@ mod alter;
 mod domain;
 pub(super) mod drop;
 mod enumerated;
+mod literals;
 pub(super) mod usage;
 
 use std::sync::Arc;
@@ -34,7 +35,7 @@ pub(super) async fn run(session: &mut Session, statement: &UserTypeStatement) ->
             default,
             constraints,
         } => {
-            let rules = (default.as_ref(), constraints.as_slice());
+            let rules = (default.as_deref(), constraints.as_slice());
             domain::create(session, name, data_type, rules).await?;
             "CREATE DOMAIN"
         }
@@ -120,12 +121,7 @@ async fn creation(
 ///
 /// # Errors
 /// 42710 for a name that a type or a relation has there, or in a tenant.
-async fn check_free(
-    session: &Session,
-    scope: &Scope,
-    schema: &Schema,
-    name: &str,
-) -> Result<()> {
+async fn check_free(session: &Session, scope: &Scope, schema: &Schema, name: &str) -> Result<()> {
     let types = scope.user_types();
     let taken = types.find(Some(&schema.name), name).is_some()
         || scope.find(Some(&schema.name), name).is_some();

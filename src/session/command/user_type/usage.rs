@@ -71,10 +71,7 @@ pub(super) fn with_descendants(database: &Database, domain: Oid) -> Vec<Oid> {
 }
 
 /// Tables of the session's own database with columns of a domain or of one that stands on it.
-pub(super) fn columns_of_domain(
-    database: &Database,
-    domain: Oid,
-) -> Vec<(Arc<Relation>, String)> {
+pub(super) fn columns_of_domain(database: &Database, domain: Oid) -> Vec<(Arc<Relation>, String)> {
     let domains = with_descendants(database, domain);
     let mut found = Vec::new();
     for relation in database.relations.values() {
@@ -92,6 +89,8 @@ pub(super) async fn of_tenants(session: &Session, user_type: Oid) -> Result<usiz
         return Ok(0);
     }
     let dependants = session.engine.catalog.dependants_of(user_type).await?;
-    let of_tenants = dependants.iter().filter(|(db, _)| *db != DatabaseId::System);
+    let of_tenants = dependants
+        .iter()
+        .filter(|(db, _)| *db != DatabaseId::System);
     Ok(of_tenants.count())
 }

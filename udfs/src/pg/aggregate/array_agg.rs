@@ -45,7 +45,10 @@ impl AggregateUDFImpl for ArrayAgg {
 
     fn return_field(&self, fields: &[FieldRef]) -> Result<FieldRef> {
         let field = self.engine.return_field(fields)?;
-        let Some(item) = fields.first().and_then(|item| item.metadata().get(SQL_TYPE)) else {
+        let Some(item) = fields
+            .first()
+            .and_then(|item| item.metadata().get(SQL_TYPE))
+        else {
             return Ok(field);
         };
         // The engine's list does not say of what SQL type its items are.
