@@ -160,7 +160,7 @@ pub enum EnumPlace {
 /// What ALTER DOMAIN changes of a domain's rules.
 #[derive(Debug, Clone)]
 pub enum DomainAction {
-    SetDefault(Option<ast::Expr>),
+    SetDefault(Option<Box<ast::Expr>>),
     SetNullable(bool),
     AddConstraint {
         constraint: DomainConstraint,

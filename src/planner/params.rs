@@ -120,7 +120,7 @@ impl Parameters {
                         });
                         // Its first use gives a parameter its type; elsewhere it is cast.
                         Ok(Transformed::yes(match field {
-                            Some(field) if field.data_type() != known.data_type() => {
+                            Some(field) if is_read_as(&field, &known) => {
                                 Expr::Cast(Cast::new_from_field(Box::new(typed), field))
                             }
                             _ => typed,
@@ -131,6 +131,12 @@ impl Parameters {
             .data;
         Ok((plan, types))
     }
+}
+
+/// Whether a parameter is another type where it stands than it is by itself.
+fn is_read_as(field: &FieldRef, known: &FieldRef) -> bool {
+    let word = |field: &FieldRef| SqlType::of(field).enum_oid();
+    field.data_type() != known.data_type() || word(field) != word(known)
 }
 
 /// The number in a placeholder's name.

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::access::{Held, Who, type_acl};
+use super::definition::condition_text;
 use super::names::quote_ident;
 use super::scene::Scene;
 use crate::id::Oid;
@@ -184,10 +185,10 @@ impl Scene {
     }
 
     /// A domain's check as `ALTER DOMAIN … ADD CONSTRAINT name` would take it.
-    pub(super) fn domain_check_text(&self, check: &DomainCheck) -> String {
+    pub(super) fn domain_check_text(&self, check: &DomainCheck, pretty: bool) -> String {
         let valid = if check.validated { "" } else { " NOT VALID" };
         let condition = shown_condition(&self.with_type_names(&check.expression));
-        format!("CHECK (({condition})){valid}")
+        format!("{}{valid}", condition_text(&condition, pretty))
     }
 
     /// The columns of the session's tables that have a domain for their type.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, Result};
 use datafusion::logical_expr::expr::{
-    AggregateFunction, Between, Cast, InList, ScalarFunction, Sort, WindowFunction,
+    AggregateFunction, Between, Cast, InList, Placeholder, ScalarFunction, Sort, WindowFunction,
 };
 use datafusion::logical_expr::{
     AggregateUDF, BinaryExpr, Expr, ExprSchemable, Operator, WindowFunctionDefinition,
@@ -181,14 +181,30 @@ fn is_null(expr: &Expr) -> bool {
     matches!(expr, Expr::Literal(value, _) if value.is_null())
 }
 
+/// Whether an expression is a parameter that has no type yet, or the one that the engine gave it: how
+/// values beside it are held, which for words is as text.
 fn is_parameter(expr: &Expr) -> bool {
-    matches!(expr, Expr::Placeholder(placeholder) if placeholder.field.is_none())
+    match expr {
+        Expr::Placeholder(Placeholder {
+            field: Some(field), ..
+        }) => SqlType::of(field) == SqlType::Text,
+        Expr::Placeholder(_) => true,
+        _ => false,
+    }
 }
 
 fn become_enum(expr: Expr, enumerated: &Arc<EnumType>, schema: &DFSchema) -> Result<Expr> {
     let target = SqlType::Enum(Arc::clone(enumerated));
     let zone = Arc::from(ZONE);
-    if is_parameter(&expr) || is_enum(&expr, schema) {
+    if let Expr::Placeholder(Placeholder { id, .. }) = &expr
+        && is_parameter(&expr)
+    {
+        return Ok(Expr::Placeholder(Placeholder {
+            id: id.clone(),
+            field: Some(target.field("", true, &zone)),
+        }));
+    }
+    if is_enum(&expr, schema) {
         return become_type(expr, &target, schema, &zone);
     }
     // Read at once: where an expression is evaluated by itself, nothing else would.

@@ -17,12 +17,13 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
     Function::strict("pg_get_constraintdef", 1..=2, "text", |scene, args| {
         let number = Oid(args[0].oid());
+        let pretty = matches!(args.get(1), Some(Arg::Bool(true)));
         if let Some((_, check)) = scene.domain_check(number) {
-            return Ok(scene.domain_check_text(check).into());
+            return Ok(scene.domain_check_text(check, pretty).into());
         }
         let found = scene.constraint(number);
         Ok(found
-            .map(|(relation, constraint)| scene.constraint_text(relation, constraint))
+            .map(|(relation, constraint)| scene.constraint_text(relation, constraint, pretty))
             .into())
     }),
     Function::strict("pg_get_indexdef", 1..=3, "text", |scene, args| {
