@@ -128,6 +128,10 @@ pub enum Error {
         constraint: String,
         detail: Option<String>,
     },
+    #[error("value for domain {domain} violates check constraint \"{constraint}\"")]
+    DomainCheck { domain: String, constraint: String },
+    #[error("domain {0} does not allow null values")]
+    DomainNotNull(String),
     #[error("column \"{column}\" of relation \"{relation}\" contains null values")]
     ContainsNulls { column: String, relation: String },
     #[error("check constraint \"{constraint}\" of relation \"{relation}\" is violated by some row")]

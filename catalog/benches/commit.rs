@@ -143,6 +143,8 @@ fn table(oid: Oid) -> Relation {
         sql_type: SqlType::Int8,
         nullable: true,
         default: None,
+        domain: None,
+        fraction: None,
         missing_default: None,
         identity: None,
         generated: None,

@@ -204,6 +204,15 @@ impl Catalog {
         self.shared.store.tenants_using_name(schema, name).await
     }
 
+    /// Names of the tenants that have a type of their own under this name.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`] when the catalog's database fails.
+    pub async fn tenants_using_type(&self, schema: &str, name: &str) -> Result<Vec<String>> {
+        self.shared.store.tenants_using_type(schema, name).await
+    }
+
     /// Names of the tenants that have a role of this name.
     ///
     /// # Errors

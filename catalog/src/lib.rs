@@ -5,6 +5,7 @@
 
 pub mod catalog;
 pub mod commit;
+pub mod enum_type;
 pub mod error;
 pub mod id;
 pub mod key;

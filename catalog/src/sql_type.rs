@@ -10,6 +10,9 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef, IntervalUnit, TimeUnit};
 
+use crate::enum_type::EnumType;
+use crate::id::Oid;
+
 /// The key of a field's metadata that holds the SQL type's name.
 pub const TYPE_KEY: &str = "tessera.type";
 
@@ -55,6 +58,8 @@ pub enum SqlType {
     Int2Vector,
     /// `oidvector`, in the catalogs.
     OidVector,
+    /// An enum of a user's, with its words.
+    Enum(Arc<EnumType>),
     /// An array of any of the others.
     Array(Box<SqlType>),
     /// A row of anonymous fields.
@@ -102,6 +107,9 @@ impl SqlType {
         let name = name.trim();
         if let Some(element) = name.strip_suffix("[]") {
             return Some(Self::Array(Box::new(Self::parse(element)?)));
+        }
+        if let Some(enumerated) = EnumType::parse(name) {
+            return Some(Self::Enum(enumerated));
         }
         let (base, arguments) = match name.split_once('(') {
             Some((base, rest)) => (base.trim(), Some(rest.trim_end().strip_suffix(')')?)),
@@ -185,6 +193,7 @@ impl SqlType {
             Self::Uuid => 2950,
             Self::Jsonb => 3802,
             Self::Reg(kind) => kind.row().2,
+            Self::Enum(enumerated) => enumerated.oid().0,
             Self::Array(element) => element.array_oid(),
         }
     }
@@ -218,6 +227,7 @@ impl SqlType {
             Self::Uuid => 2951,
             Self::Jsonb => 3807,
             Self::Reg(kind) => kind.row().3,
+            Self::Enum(enumerated) => enumerated.array_oid().0,
             Self::Array(element) => element.array_oid(),
         }
     }
@@ -291,7 +301,13 @@ impl SqlType {
         match self {
             Self::Bool | Self::InternalChar => 1,
             Self::Int2 => 2,
-            Self::Int4 | Self::Float4 | Self::Date | Self::Oid | Self::Reg(_) | Self::Void => 4,
+            Self::Int4
+            | Self::Float4
+            | Self::Date
+            | Self::Oid
+            | Self::Reg(_)
+            | Self::Void
+            | Self::Enum(_) => 4,
             Self::Int8 | Self::Float8 | Self::Time | Self::Timestamp | Self::Timestamptz => 8,
             Self::Interval | Self::Uuid => 16,
             Self::Name => 64,
@@ -331,9 +347,37 @@ impl SqlType {
             Self::Unknown => "unknown",
             Self::Void => "void",
             Self::Reg(kind) => kind.row().1,
+            Self::Enum(enumerated) => enumerated.name(),
             Self::Array(element) => return format!("_{}", element.typname()),
         };
         name.to_owned()
+    }
+
+    /// A text from which [`SqlType::parse`] makes the type again.
+    pub fn serial(&self) -> String {
+        match self {
+            Self::Enum(enumerated) => enumerated.serial().to_owned(),
+            Self::Array(element) => format!("{}[]", element.serial()),
+            other => other.to_string(),
+        }
+    }
+
+    /// The number of the enum that values or elements of this type are of.
+    pub fn enum_oid(&self) -> Option<Oid> {
+        match self {
+            Self::Enum(enumerated) => Some(enumerated.oid()),
+            Self::Array(element) => element.enum_oid(),
+            _ => None,
+        }
+    }
+
+    /// This type with other words for its enum.
+    pub fn with_enum(&self, enumerated: Arc<EnumType>) -> Self {
+        match self {
+            Self::Enum(_) => Self::Enum(enumerated),
+            Self::Array(element) => Self::Array(Box::new(element.with_enum(enumerated))),
+            other => other.clone(),
+        }
     }
 
     /// How Arrow holds a value of this type while a query runs; `zone` is the session's time zone.
@@ -364,6 +408,7 @@ impl SqlType {
             | Self::Uuid
             | Self::Json
             | Self::Jsonb
+            | Self::Enum(_)
             | Self::Record => DataType::Utf8View,
             Self::Int2Vector => DataType::new_list(DataType::Int16, true),
             Self::OidVector => DataType::new_list(DataType::UInt32, true),
@@ -382,7 +427,7 @@ impl SqlType {
         if Self::from_arrow(&self.arrow(zone)) == *self {
             HashMap::new()
         } else {
-            HashMap::from([(TYPE_KEY.to_owned(), self.to_string())])
+            HashMap::from([(TYPE_KEY.to_owned(), self.serial())])
         }
     }
 
@@ -476,6 +521,9 @@ impl fmt::Display for SqlType {
             Self::Timestamp => "timestamp without time zone",
             Self::Timestamptz => "timestamp with time zone",
             Self::Array(element) => return write!(f, "{element}[]"),
+            Self::Enum(enumerated) => {
+                return f.write_str(&crate::system::quote_ident(enumerated.name()));
+            }
             other => return f.write_str(&other.typname()),
         };
         f.write_str(name)

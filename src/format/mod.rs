@@ -5,6 +5,7 @@
 
 pub mod decode;
 pub mod encode;
+pub mod fraction;
 
 use std::sync::Arc;
 

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, StringViewBuilder};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, StringViewBuilder};
 use datafusion::arrow::compute;
 use datafusion::arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::config::ConfigOptions;
@@ -134,6 +134,9 @@ fn differs(from: &SqlType, held: &DataType, to: &SqlType, wanted: &DataType) -> 
         || matches!(to, SqlType::Unknown | SqlType::Void | SqlType::Record)
     {
         return false;
+    }
+    if from.enum_oid() != to.enum_oid() {
+        return true;
     }
     let integer = matches!(to, SqlType::Int2 | SqlType::Int4 | SqlType::Int8);
     let float = matches!(from, SqlType::Float4 | SqlType::Float8);
@@ -321,12 +324,19 @@ impl ScalarUDFImpl for PostgresCast {
         match value {
             ColumnarValue::Scalar(scalar) => {
                 let cast = self.cast(&scalar.to_array()?, &source)?;
-                Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(
-                    &cast, 0,
-                )?))
+                single(&cast).map(ColumnarValue::Scalar)
             }
             ColumnarValue::Array(array) => Ok(ColumnarValue::Array(self.cast(&array, &source)?)),
         }
+    }
+}
+
+/// The value of an array of one row, whose type stays as it is: the engine's own way forgets what the
+/// items of lists are in SQL.
+pub(super) fn single(array: &ArrayRef) -> EngineResult<ScalarValue> {
+    match array.as_list_opt::<i32>() {
+        Some(list) => Ok(ScalarValue::List(Arc::new(list.slice(0, 1)))),
+        None => ScalarValue::try_from_array(array, 0),
     }
 }
 
@@ -346,6 +356,12 @@ impl PostgresCast {
     fn cast(&self, array: &ArrayRef, source: &SqlType) -> Result<ArrayRef> {
         let wanted = self.field.data_type();
         let number = |sql_type: &SqlType| matches!(sql_type, SqlType::Numeric(_));
+        let lists = !is_string(array.data_type()) && !is_string(wanted);
+        if lists && source.enum_oid() != self.target.enum_oid() {
+            // Each word is read as the enum has it.
+            let text = self.to_text(array, source)?;
+            return self.typed(self.read(&text)?);
+        }
         if is_exact(array.data_type()) || (number(&self.target) && !is_string(array.data_type())) {
             return self.typed(self.by_number(array, source)?);
         }
@@ -433,7 +449,8 @@ impl PostgresCast {
 
     /// Writes values as PostgreSQL's output functions do.
     fn to_text(&self, array: &ArrayRef, source: &SqlType) -> Result<ArrayRef> {
-        if is_string(array.data_type()) && !matches!(source, SqlType::Char(_)) {
+        let kept = !matches!(source, SqlType::Char(_) | SqlType::Enum(_));
+        if is_string(array.data_type()) && kept {
             return Ok(compute::cast(array, &DataType::Utf8View).map_err(DataFusionError::from)?);
         }
         // As text a `char(n)` loses its padding, and true is `true`.
@@ -489,7 +506,7 @@ fn whole_number(text: &str, target: &SqlType) -> Result<String> {
 
 /// A fraction becomes a whole number: floating point rounds half to even, decimals half away.
 fn rounded(array: &ArrayRef, wanted: &DataType) -> Result<ArrayRef> {
-    use datafusion::arrow::array::{AsArray, Float64Array};
+    use datafusion::arrow::array::Float64Array;
     use datafusion::arrow::compute::CastOptions;
     use datafusion::arrow::datatypes::Float64Type;
     let whole = match array.data_type() {

@@ -10,6 +10,7 @@ pub mod condition;
 mod cursor;
 mod depth;
 mod dialect;
+mod domain;
 mod failure;
 mod names;
 pub mod origin;
@@ -24,6 +25,7 @@ mod size;
 pub mod source;
 mod types;
 mod typing;
+mod user_types;
 pub mod view;
 
 use std::sync::Arc;
@@ -42,6 +44,8 @@ pub use position::placed;
 pub use query::{expression, plan, plan_change};
 pub use rewrite::create_table::{LIKE, LIKE_OPTIONS};
 pub use rewrite::do_nothing::DO_NOTHING;
+pub use rewrite::domains::bind_types;
+pub use rewrite::fractions::digits_of;
 pub use rewrite::object_names::name_objects;
 pub use rewrite::output_names::{numbered, output_name, shown};
 pub(crate) use rewrite::spelling::{cast_to, is_untyped};
@@ -49,6 +53,7 @@ pub use scope::{RelationSizes, Scope, SessionNames};
 pub use types::sql_type;
 pub(crate) use types::written_type;
 pub use typing::settle_bound;
+pub use user_types::UserTypes;
 
 /// Adds our rules to the engine's, after those that add casts of their own.
 pub fn register_rules(state: &mut SessionState, display: Display) {

@@ -23,12 +23,13 @@ use super::rewrite::counted::{self, WITH_TIES};
 use super::rewrite::from_functions::PLACE_OF_ROW;
 use super::rewrite::operators::{ARRAY_OF_ROWS, ELEMENTS_AND_PLACES};
 use super::rewrite::single_value::{array_of_rows, elements_and_places};
-use super::rewrite::{locks, time_travel};
+use super::rewrite::{domains, fractions, locks, time_travel};
 use super::row_ids;
 use super::scope::{SYSTEM_SCHEMAS, Scope};
 use super::source::{AsOf, ProvidedRef, TableRef};
 use super::types::Types;
 use super::typing;
+use super::user_types::UserTypes;
 use super::view;
 use crate::error::{Error, Result};
 use tessera_udfs::pg::sets::place;
@@ -58,6 +59,7 @@ pub(super) struct Names<'a> {
     targets: bool,
     /// Whether the statement names a column that `*` leaves out of system tables.
     hidden: AtomicBool,
+    pub(super) user_types: UserTypes,
     sources: Mutex<HashMap<TableReference, Arc<dyn TableSource>>>,
 }
 
@@ -70,6 +72,7 @@ impl<'a> Names<'a> {
             own: None,
             targets: false,
             hidden: AtomicBool::new(false),
+            user_types: scope.user_types(),
             sources: Mutex::default(),
         }
     }
@@ -98,6 +101,7 @@ impl<'a> Names<'a> {
             own: None,
             targets: false,
             hidden: AtomicBool::new(false),
+            user_types: scope.user_types(),
             sources: Mutex::default(),
         })
     }
@@ -347,6 +351,7 @@ impl ContextProvider for Names<'_> {
     fn get_type_planner(&self) -> Option<Arc<dyn TypePlanner>> {
         Some(Arc::new(Types {
             zone: Arc::clone(&self.scope.zone),
+            user_types: self.user_types.clone(),
         }))
     }
 
@@ -365,6 +370,16 @@ impl ContextProvider for Names<'_> {
         }
         if let Some(choice) = typing::choice(name, &self.scope.zone) {
             return Some(choice);
+        }
+        if name == fractions::ROUNDED {
+            return Some(fractions::function());
+        }
+        if let Some(number) = domains::domain_of(name) {
+            // A rule that does not plan leaves the call unknown, which is an error too.
+            return super::domain::check_of(number, self.scope).ok();
+        }
+        if let Some(call) = typing::enum_call(name, &self.scope.zone) {
+            return Some(call);
         }
         let session = self.scope.session.function(name);
         let state = &self.scope.state;

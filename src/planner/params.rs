@@ -14,6 +14,7 @@ use datafusion::sql::sqlparser::ast::{
 use tessera_catalog::sql_type::SqlType;
 
 use super::types::sql_type;
+use super::user_types::UserTypes;
 use crate::error::{Error, Result};
 use tessera_udfs::walk::walk;
 
@@ -34,19 +35,25 @@ impl Parameters {
     ///
     /// # Errors
     /// More parameters than the protocol can carry, or a declared type that does not exist.
-    pub fn of(statement: &ast::Statement, declared: &[u32]) -> Result<Self> {
+    pub fn of(
+        statement: &ast::Statement,
+        declared: &[u32],
+        user_types: &UserTypes,
+    ) -> Result<Self> {
         let mut found = Self::default();
-        if let ControlFlow::Break(error) = walk(statement, &mut Finder(&mut found)) {
+        if let ControlFlow::Break(error) = walk(statement, &mut Finder(&mut found, user_types)) {
             return Err(error);
         }
         for (index, oid) in declared.iter().enumerate().filter(|(_, oid)| **oid != 0) {
-            let told = SqlType::from_oid(*oid).ok_or_else(|| Error::NoSuchType(oid.to_string()))?;
+            let told = user_types
+                .sql_type_of(*oid)
+                .ok_or_else(|| Error::NoSuchType(oid.to_string()))?;
             if told != SqlType::Unknown {
                 found.types.insert(index + 1, told);
             }
         }
         found.highest = found.highest.max(declared.len());
-        let _: ControlFlow<()> = walk(statement, &mut Beside(&mut found));
+        let _: ControlFlow<()> = walk(statement, &mut Beside(&mut found, user_types));
         Ok(found)
     }
 
@@ -114,7 +121,7 @@ impl Parameters {
                         });
                         // Its first use gives a parameter its type; elsewhere it is cast.
                         Ok(Transformed::yes(match field {
-                            Some(field) if field.data_type() != known.data_type() => {
+                            Some(field) if is_read_as(&field, &known) => {
                                 Expr::Cast(Cast::new_from_field(Box::new(typed), field))
                             }
                             _ => typed,
@@ -125,6 +132,12 @@ impl Parameters {
             .data;
         Ok((plan, types))
     }
+}
+
+/// Whether a parameter is another type where it stands than it is by itself.
+fn is_read_as(field: &FieldRef, known: &FieldRef) -> bool {
+    let word = |field: &FieldRef| SqlType::of(field).enum_oid();
+    field.data_type() != known.data_type() || word(field) != word(known)
 }
 
 /// The number in a placeholder's name.
@@ -175,7 +188,7 @@ pub(crate) fn number(expr: &SqlExpr) -> Option<usize> {
     }
 }
 
-struct Finder<'a>(&'a mut Parameters);
+struct Finder<'a>(&'a mut Parameters, &'a UserTypes);
 
 impl Visitor for Finder<'_> {
     type Break = Error;
@@ -185,7 +198,7 @@ impl Visitor for Finder<'_> {
             expr, data_type, ..
         } = expr
             && let Some(number) = number(expr)
-            && let Ok(cast_to) = sql_type(data_type)
+            && let Ok(cast_to) = sql_type(data_type, self.1)
         {
             self.0.suggest(number, &without_modifier(cast_to));
         }
@@ -214,7 +227,7 @@ impl Visitor for Finder<'_> {
 }
 
 /// In a column of VALUES a parameter of unknown type has that of the others.
-struct Beside<'a>(&'a mut Parameters);
+struct Beside<'a>(&'a mut Parameters, &'a UserTypes);
 
 impl Visitor for Beside<'_> {
     type Break = ();
@@ -229,7 +242,9 @@ impl Visitor for Beside<'_> {
         for place in 0..first.content.len() {
             let cells = || values.rows.iter().filter_map(|row| row.content.get(place));
             let known = cells().find_map(|cell| match cell {
-                SqlExpr::Cast { data_type, .. } => sql_type(data_type).ok().map(without_modifier),
+                SqlExpr::Cast { data_type, .. } => {
+                    sql_type(data_type, self.1).ok().map(without_modifier)
+                }
                 other => self.0.types.get(&number(other)?).cloned(),
             });
             if let Some(known) = known {

@@ -9,8 +9,8 @@ use datafusion::sql::sqlparser::ast;
 use super::aside::aside;
 use super::names::Names;
 use super::rewrite::{
-    counted, from_functions, full_join, functions, locks, object_names, operators, output_names,
-    refused, sampled, sets, spelling, subqueries, time_travel, whole_rows,
+    counted, domains, fractions, from_functions, full_join, functions, locks, object_names,
+    operators, output_names, refused, sampled, sets, spelling, subqueries, time_travel, whole_rows,
 };
 use super::scope::Scope;
 use super::size;
@@ -76,6 +76,8 @@ fn plan_statement(
     from_functions::to_subqueries(&mut statement, names.scope)?;
     let hidden = operators::short_spellings(&mut statement);
     names.show_hidden(hidden);
+    domains::spell_out(&mut statement, &names.user_types)?;
+    fractions::spell_out(&mut statement);
     spelling::plain(&mut statement);
     whole_rows::plain(&mut statement);
     let plan = planned(names, statement, parameters)?;
@@ -133,8 +135,10 @@ pub fn expression(
     functions::plain_calls(&mut expression);
     tessera_udfs::rewrite_calls(&mut expression).map_err(DataFusionError::from)?;
     operators::short_spellings(&mut expression);
-    spelling::plain_expression(&mut expression);
     let names = Names::new(scope);
+    domains::spell_out(&mut expression, &names.user_types)?;
+    fractions::spell_out(&mut expression);
+    spelling::plain_expression(&mut expression);
     let engine = SqlToRel::new_with_options(&names, options());
     let mut context = PlannerContext::new().with_prepare_param_data_types(parameters.to_vec());
     let planned = engine.sql_to_expr(expression, schema, &mut context)?;

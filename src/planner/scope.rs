@@ -9,6 +9,7 @@ use tessera_catalog::id::{DatabaseId, Oid};
 use tessera_catalog::model::{Database, Relation, Scope as Reach};
 
 use super::source::Found;
+use super::user_types::UserTypes;
 use crate::error::{Error, Result};
 
 /// The names of one statement.
@@ -67,6 +68,11 @@ impl Scope {
         self.database.id == DatabaseId::System
     }
 
+    /// What names of types mean.
+    pub fn user_types(&self) -> UserTypes {
+        UserTypes::of(self)
+    }
+
     /// The relation of this name, in a schema or on the search path.
     pub fn find(&self, schema: Option<&str>, name: &str) -> Option<Found> {
         match schema {
@@ -114,12 +120,11 @@ impl Scope {
 
     /// Whether tenants see this schema of the system's database.
     fn is_lent_schema(&self, schema: Oid) -> bool {
+        let mut relations = self.system.relations.values();
+        let mut types = self.system.types.values();
         schema != Oid::INTERNAL_SCHEMA
-            && self
-                .system
-                .relations
-                .values()
-                .any(|r| r.schema == schema && is_lent(r))
+            && (relations.any(|r| r.schema == schema && is_lent(r))
+                || types.any(|t| t.schema == schema))
     }
 
     fn find_in(&self, schema: &str, name: &str) -> Option<Found> {

@@ -12,17 +12,21 @@ use datafusion::sql::sqlparser::parser::Parser;
 use tessera_catalog::sql_type::{MAX_CHARACTER_LENGTH, MAX_NUMERIC_PRECISION, SqlType};
 
 use super::dialect::Tessera;
+use super::user_types::{self, UserTypes};
 use crate::error::{Error, Result};
 
 /// Tells the engine what our types are in Arrow, with the session's time zone in `timestamptz`.
 #[derive(Debug)]
 pub(super) struct Types {
     pub(super) zone: Arc<str>,
+    pub(super) user_types: UserTypes,
 }
 
 impl TypePlanner for Types {
     fn plan_type_field(&self, written: &DataType) -> EngineResult<Option<FieldRef>> {
-        Ok(Some(sql_type(written)?.field("", true, &self.zone)))
+        Ok(Some(
+            sql_type(written, &self.user_types)?.field("", true, &self.zone),
+        ))
     }
 }
 
@@ -33,7 +37,16 @@ const MAX_WRITTEN_PRECISION: u64 = 1000;
 ///
 /// # Errors
 /// A type that does not exist, or a modifier beyond its limits.
-pub fn sql_type(written: &DataType) -> Result<SqlType> {
+pub fn sql_type(written: &DataType, user_types: &UserTypes) -> Result<SqlType> {
+    typed(written, Some(user_types))
+}
+
+/// The SQL type that a type name means, if PostgreSQL has it itself.
+pub(super) fn built_in(written: &DataType) -> Option<SqlType> {
+    typed(written, None).ok()
+}
+
+fn typed(written: &DataType, user_types: Option<&UserTypes>) -> Result<SqlType> {
     use DataType as D;
     Ok(match written {
         D::Boolean | D::Bool => SqlType::Bool,
@@ -74,7 +87,12 @@ pub fn sql_type(written: &DataType) -> Result<SqlType> {
             ArrayElemTypeDef::SquareBracket(element, _)
             | ArrayElemTypeDef::AngleBracket(element)
             | ArrayElemTypeDef::Parenthesis(element),
-        ) => match sql_type(element)? {
+        ) => match typed(element, user_types)? {
+            _ if user_types.is_some_and(|types| is_domain(element, types)) => {
+                return Err(Error::Unsupported(format!(
+                    "an array of the domain {element}"
+                )));
+            }
             nested @ SqlType::Array(_) => nested,
             element => SqlType::Array(Box::new(element)),
         },
@@ -90,6 +108,7 @@ pub fn sql_type(written: &DataType) -> Result<SqlType> {
                     None => ident.value.to_lowercase(),
                 })
                 .collect();
+            let named_parts = parts.clone();
             if parts.len() > 1 && matches!(parts[0].as_str(), "pg_catalog" | "information_schema") {
                 parts.remove(0);
             }
@@ -97,10 +116,20 @@ pub fn sql_type(written: &DataType) -> Result<SqlType> {
             if !arguments.is_empty() {
                 written = format!("{written}({})", arguments.join(","));
             }
-            named(&written)?
+            match (named(&written), user_types) {
+                (Err(Error::NoSuchType(_)), Some(types)) => {
+                    let found = types.sql_type(&named_parts, !arguments.is_empty())?;
+                    found.ok_or_else(|| Error::NoSuchType(named_parts.join(".")))?
+                }
+                (found, _) => found?,
+            }
         }
         other => named(&other.to_string().to_lowercase())?,
     })
+}
+
+fn is_domain(written: &DataType, types: &UserTypes) -> bool {
+    types.written(written).is_some_and(|t| t.domain().is_some())
 }
 
 fn named(name: &str) -> Result<SqlType> {
@@ -166,6 +195,16 @@ fn character_length(length: Option<&CharacterLength>, name: &str) -> Result<Opti
 /// # Errors
 /// A type whose name the parser does not read, which is a bug.
 pub(crate) fn written_type(sql_type: &SqlType) -> Result<DataType> {
+    match sql_type {
+        SqlType::Enum(enumerated) => return Ok(user_types::by_number(enumerated.oid())),
+        SqlType::Array(element) if element.enum_oid().is_some() => {
+            let element = Box::new(written_type(element)?);
+            return Ok(DataType::Array(ArrayElemTypeDef::SquareBracket(
+                element, None,
+            )));
+        }
+        _ => {}
+    }
     let text = sql_type.to_string();
     Parser::new(&Tessera)
         .try_with_sql(&text)

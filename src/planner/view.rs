@@ -16,6 +16,7 @@ use tessera_catalog::model::{Reference, RelationBody};
 use super::ast::Body;
 use super::names::Names;
 use super::query::plan_with;
+use super::rewrite::domains::bind_types;
 use super::scope::{SYSTEM_SCHEMAS, Scope};
 use super::size::Size;
 use super::source::{AsOf, Found, TableRef, ViewRef};
@@ -43,6 +44,7 @@ pub(super) fn bind_beside(query: &Query, scope: &Scope) -> Result<(String, Vec<R
 
 fn bind_with(query: &Query, scope: &Scope, own: bool) -> Result<(String, Vec<Reference>)> {
     let mut statement = Sql::Query(Box::new(query.clone()));
+    bind_types(&mut statement, scope);
     // A relation that is a function's argument is bound like any other.
     tessera_udfs::rewrite_calls(&mut statement).map_err(DataFusionError::from)?;
     let mut binder = Binder {

@@ -14,6 +14,9 @@ use crate::planner::Scope;
 /// # Errors
 /// A text that the type does not have.
 pub(super) fn from_text(text: &str, sql_type: &SqlType, zone: &Arc<str>) -> Result<ScalarValue> {
+    if let SqlType::Enum(_) = sql_type {
+        return Ok(ScalarValue::Utf8View(Some(text.to_owned())));
+    }
     crate::format::value_of(text, sql_type, zone)
 }
 

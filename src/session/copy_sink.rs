@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::array::{Array, BooleanArray, RecordBatch};
 use parking_lot::Mutex;
 
 use super::transaction::PendingPart;
-use super::write::RowWriter;
+use super::write::{FailedRow, RowWriter};
 use crate::error::Result;
 use crate::execute::Execution;
 use crate::policy::{Judged, RowChecks};
@@ -18,6 +18,8 @@ pub struct CopySink {
     pub(super) rules: RowChecks,
     pub(super) execution: Execution,
     pub(super) inbox: Arc<Mutex<Vec<PendingPart>>>,
+    /// Which rows of the last batch WHERE kept.
+    pub(super) kept: Option<BooleanArray>,
 }
 
 /// How a batch of the named columns becomes one of the table's.
@@ -34,10 +36,25 @@ impl CopySink {
     /// # Errors
     /// A row that a constraint refuses, or storage that fails.
     pub async fn write(&mut self, batch: RecordBatch) -> Result<()> {
-        let shaped = self.shape.apply(&batch, self.writer.schema())?;
+        let (shaped, kept) = self.shape.apply(&batch, self.writer.schema())?;
+        self.kept = kept;
         let shaped = self.writer.completed(&shaped)?;
         let allowed = self.rules.allow(&shaped, Judged::Inserted, &self.execution);
         self.writer.write(allowed.await?).await.map(drop)
+    }
+
+    /// The row of the last batch that a constraint refused, as far as that is known.
+    pub fn failed_row(&self) -> Option<FailedRow> {
+        let failed = self.writer.failed_row()?;
+        let row = match &self.kept {
+            None => failed.row,
+            Some(kept) => {
+                let mut rows =
+                    (0..kept.len()).filter(|row| kept.is_valid(*row) && kept.value(*row));
+                rows.nth(failed.row)?
+            }
+        };
+        Some(FailedRow { row, ..failed })
     }
 
     /// Keeps the rows in the transaction and tells how many they are.
@@ -57,7 +74,7 @@ impl Shape {
         &self,
         batch: &RecordBatch,
         schema: &datafusion::arrow::datatypes::SchemaRef,
-    ) -> Result<RecordBatch> {
+    ) -> Result<(RecordBatch, Option<BooleanArray>)> {
         use datafusion::arrow::array::AsArray;
         use datafusion::arrow::compute::filter_record_batch;
         use datafusion::error::DataFusionError;
@@ -70,12 +87,12 @@ impl Shape {
         let shaped =
             RecordBatch::try_new(Arc::clone(schema), columns).map_err(DataFusionError::from)?;
         let Some(filter) = &self.filter else {
-            return Ok(shaped);
+            return Ok((shaped, None));
         };
         // The condition sees the table's columns as they would be stored.
         let keep = filter.evaluate(&shaped)?.into_array(rows)?;
         let kept =
             filter_record_batch(&shaped, keep.as_boolean()).map_err(DataFusionError::from)?;
-        Ok(kept)
+        Ok((kept, Some(keep.as_boolean().clone())))
     }
 }

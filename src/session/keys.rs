@@ -41,6 +41,8 @@ pub(super) struct KeyGuard {
     defaults: HashMap<i16, ScalarValue>,
     spaces: HashMap<Space, SpaceKeys>,
     arbitrated: bool,
+    /// The row of the batch that was looked at last that has a key which is there.
+    failed: Option<usize>,
 }
 
 struct GuardedKey {
@@ -140,6 +142,7 @@ impl KeyGuard {
             defaults,
             spaces,
             arbitrated: false,
+            failed: None,
         })
     }
 
@@ -289,6 +292,7 @@ impl KeyGuard {
                 let Some(hash) = hash else { continue };
                 let is_kept = kept.is_some_and(|kept| kept.contains(hash));
                 if is_kept || !own.added[index].insert(*hash) {
+                    self.failed = Some(row);
                     return Err(self.taken(index, &columns, row));
                 }
                 fresh.push(*hash);
@@ -297,10 +301,16 @@ impl KeyGuard {
             if !held.is_empty() {
                 let is_held = |hash: &Option<u128>| hash.is_some_and(|h| held.contains(&h));
                 let row = hashes.iter().position(is_held).unwrap_or_default();
+                self.failed = Some(row);
                 return Err(self.taken(index, &columns, row));
             }
         }
         Ok(())
+    }
+
+    /// The row of the batch that was added last whose key is there.
+    pub(super) fn failed_row(&self) -> Option<usize> {
+        self.failed
     }
 
     /// Those of the wanted keys that the table has, the transaction's own changes included.

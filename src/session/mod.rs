@@ -13,6 +13,7 @@ mod directory;
 mod engine;
 mod foreign;
 mod keys;
+mod lent_enums;
 pub mod login;
 mod names;
 mod opener;
@@ -41,6 +42,7 @@ pub use prepared::Prepared;
 pub use registry::{Activity, Entry, Registry};
 pub use reply::*;
 pub use transaction::Status;
+pub use write::FailedRow;
 
 pub use crate::execute::Interrupt;
 pub use crate::planner::ast::Statement;
@@ -54,6 +56,7 @@ use crate::planner::ast::{Body, Transaction as TransactionStatement};
 use crate::planner::{self, Scope};
 use crate::policy::Caller;
 use catalogs::{Catalogs, Viewer};
+use lent_enums::LentEnums;
 use names::{Answers, Names, Signals};
 use prepared::PreparedStatements;
 use settings::Settings;
@@ -99,6 +102,7 @@ pub struct Session {
     peer: Peer,
     entry: Option<Arc<Entry>>,
     state: Option<(Display, Arc<SessionState>)>,
+    lent_enums: LentEnums,
     /// Where EXPLAIN ANALYZE looks at what it runs.
     observed: Option<Observed>,
     /// Grows whenever names may mean something else than before.
@@ -169,6 +173,7 @@ impl Session {
             },
             entry: None,
             state: None,
+            lent_enums: LentEnums::default(),
             observed: None,
             version: 0,
             engine,
@@ -560,7 +565,10 @@ impl Session {
             .await?;
         let database = match self.login.database {
             DatabaseId::System => Arc::clone(&system),
-            id => self.transaction.database(catalog, id).await?,
+            id => {
+                let own = self.transaction.database(catalog, id).await?;
+                self.lent_enums.in_database(own, &system)
+            }
         };
         let visiting = self.login.operator && !self.is_system();
         let (roles, superuser) = if visiting {

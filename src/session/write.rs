@@ -17,6 +17,7 @@ use super::foreign::ForeignGuard;
 use super::keys::KeyGuard;
 use super::transaction::{Fresh, PendingPart, TEMPORARY_SCHEMA};
 use crate::error::{Error, Result};
+use crate::format::fraction;
 use crate::policy::{Allowed, Granted};
 
 /// Rows that wait in memory for the commit; more go to a file of their own.
@@ -32,6 +33,17 @@ const MAX_TEMPORARY_BYTES: usize = 64 << 20;
 pub(super) struct CompiledCheck {
     pub(super) name: String,
     pub(super) condition: Arc<dyn PhysicalExpr>,
+    pub(super) rule: Rule,
+}
+
+/// Whose condition a check is.
+#[derive(Debug, Clone)]
+pub(super) enum Rule {
+    OfTable,
+    /// Of a column's domain.
+    OfDomain(String),
+    /// That a column's domain takes no NULL.
+    NotNullOfDomain(String),
 }
 
 /// A generated column's expression, ready to be evaluated over the table's columns.
@@ -76,6 +88,15 @@ pub(super) struct RowWriter {
     tells: bool,
     /// Keys at which rows are left out when they are there.
     skipping: Vec<Oid>,
+    failed: Option<FailedRow>,
+}
+
+/// The row of a batch that a constraint refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FailedRow {
+    pub row: usize,
+    /// Whether it was refused for its own values, and not for other rows.
+    pub alone: bool,
 }
 
 #[derive(Default)]
@@ -160,6 +181,7 @@ impl RowWriter {
             written: 0,
             tells: true,
             skipping: Vec::new(),
+            failed: None,
         })
     }
 
@@ -189,6 +211,11 @@ impl RowWriter {
         &self.schema
     }
 
+    /// The row of the batch that was written last that a constraint refused.
+    pub(super) fn failed_row(&self) -> Option<FailedRow> {
+        self.failed
+    }
+
     /// Rows written so far.
     pub(super) fn written(&self) -> u64 {
         self.written
@@ -210,14 +237,21 @@ impl RowWriter {
             return Ok(batch.clone());
         }
         let batch = self.with_tenant(batch)?;
-        let batch = self.with_generated(batch)?;
+        let batch = self.rounded(self.with_generated(batch)?)?;
+        // Values become those of their domains before the table looks at them.
+        self.check_conditions(&batch, allowed.tells(), true)?;
         self.check_nulls(&batch, allowed.tells())?;
-        self.check_conditions(&batch, allowed.tells())?;
+        self.check_conditions(&batch, allowed.tells(), false)?;
         let mut written = Vec::new();
         match self.target.clone() {
             Target::One { space, .. } => {
                 let batch = self.free(space, batch).await?;
-                self.add_keys(space, &batch).await?;
+                if let Err(error) = self.add_keys(space, &batch).await {
+                    let keys = self.keys.as_ref().filter(|_| self.skipping.is_empty());
+                    let row = keys.and_then(KeyGuard::failed_row);
+                    self.failed = row.map(|row| FailedRow { row, alone: false });
+                    return Err(error);
+                }
                 let stored = self.stored(&batch)?;
                 self.push(space, stored, true).await?;
                 written.push(batch);
@@ -257,12 +291,27 @@ impl RowWriter {
             .map_err(|e| Error::from(datafusion::error::DataFusionError::from(e)))
     }
 
+    /// Moments and spans with as many digits as their columns keep.
+    fn rounded(&self, batch: RecordBatch) -> Result<RecordBatch> {
+        let table = table(&self.relation)?;
+        if table.live_columns().all(|column| column.fraction.is_none()) {
+            return Ok(batch);
+        }
+        let columns = table.live_columns().zip(batch.columns());
+        let columns = columns.map(|(column, values)| match column.fraction {
+            Some(digits) => fraction::rounded(values, digits),
+            None => Arc::clone(values),
+        });
+        RecordBatch::try_new(batch.schema(), columns.collect())
+            .map_err(|e| Error::from(datafusion::error::DataFusionError::from(e)))
+    }
+
     /// Rows as they will be stored: with the tenant's name and what the table generates.
     ///
     /// # Errors
     /// 42501 for another tenant's rows, and what generating meets.
     pub(super) fn completed(&self, batch: &RecordBatch) -> Result<RecordBatch> {
-        self.with_generated(self.with_tenant(batch)?)
+        self.rounded(self.with_generated(self.with_tenant(batch)?)?)
     }
 
     /// Notes that a file is replaced by what is written.
@@ -387,10 +436,13 @@ impl RowWriter {
         Ok(batch.clone())
     }
 
-    fn check_nulls(&self, batch: &RecordBatch, tells: bool) -> Result<()> {
-        let table = table(&self.relation)?;
+    fn check_nulls(&mut self, batch: &RecordBatch, tells: bool) -> Result<()> {
+        let relation = Arc::clone(&self.relation);
+        let table = table(&relation)?;
         for (column, values) in table.live_columns().zip(batch.columns()) {
             if !column.nullable && values.logical_null_count() > 0 {
+                let row = (0..values.len()).find(|row| values.is_null(*row));
+                self.failed = row.map(|row| FailedRow { row, alone: true });
                 return Err(Error::NotNull {
                     column: column.name.clone(),
                     relation: self.relation.name.clone(),
@@ -403,15 +455,35 @@ impl RowWriter {
         Ok(())
     }
 
-    fn check_conditions(&self, batch: &RecordBatch, tells: bool) -> Result<()> {
-        for check in self.checks.iter() {
+    fn check_conditions(
+        &mut self,
+        batch: &RecordBatch,
+        tells: bool,
+        of_domains: bool,
+    ) -> Result<()> {
+        let checks = Arc::clone(&self.checks);
+        let checks = checks.iter();
+        for check in checks.filter(|c| of_domains != matches!(c.rule, Rule::OfTable)) {
             let result = check
                 .condition
                 .evaluate(batch)?
                 .into_array(batch.num_rows())?;
             let result: &BooleanArray = result.as_boolean();
             // NULL passes, as in PostgreSQL.
-            if result.iter().any(|passed| passed == Some(false)) {
+            if let Some(row) = result.iter().position(|passed| passed == Some(false)) {
+                self.failed = Some(FailedRow { row, alone: true });
+                match &check.rule {
+                    Rule::OfTable => {}
+                    Rule::OfDomain(domain) => {
+                        return Err(Error::DomainCheck {
+                            domain: domain.clone(),
+                            constraint: check.name.clone(),
+                        });
+                    }
+                    Rule::NotNullOfDomain(domain) => {
+                        return Err(Error::DomainNotNull(domain.clone()));
+                    }
+                }
                 return Err(Error::Check {
                     relation: self.relation.name.clone(),
                     constraint: check.name.clone(),

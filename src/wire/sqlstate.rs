@@ -46,7 +46,8 @@ pub fn sqlstate(error: &Error) -> &'static str {
         Error::InvalidPassword(_) => "28P01",
         Error::InvalidAuthorization(_) => "28000",
         Error::NoSuchDatabase(_) => "3D000",
-        Error::NotNull { .. } | Error::ContainsNulls { .. } => "23502",
+        Error::NotNull { .. } | Error::ContainsNulls { .. } | Error::DomainNotNull(_) => "23502",
+        Error::DomainCheck { .. } => "23514",
         Error::Check { .. } | Error::CheckOfExisting { .. } => "23514",
         Error::Unique { .. } | Error::UniqueOfExisting { .. } => "23505",
         Error::ForeignKey { .. } | Error::MixedNulls { .. } | Error::StillReferenced { .. } => {

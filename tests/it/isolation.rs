@@ -24,6 +24,9 @@ fn prepare() -> Option<Tessera> {
         "INSERT INTO secret VALUES (1, 'launch code 7000'), (2, 'launch date')",
         "CREATE VIEW secret_view AS SELECT word FROM secret",
         "CREATE SCHEMA secret_schema",
+        "CREATE TYPE secret_mood AS ENUM ('launch', 'hold')",
+        "CREATE DOMAIN secret_size AS int CONSTRAINT launch_size CHECK (VALUE > 7000)",
+        "CREATE TABLE secret_types (m secret_mood, s secret_size)",
         "CREATE TABLE secret_schema.inner_secret (id int)",
         "COMMENT ON TABLE secret IS 'launch plans'",
     ] {
@@ -415,6 +418,27 @@ fn a_name_that_another_tenant_has_answers_as_one_that_nobody_has() {
             "GRANT SELECT ON sales TO ROLE gina IN TENANT globex",
             "SELECT current_setting('tessera.tenant'), set_config('tessera.tenant', 'globex', false)",
             "SET tenant = 'globex'",
+            "SELECT 'launch'::secret_mood",
+            "SELECT 'nothing'::public.secret_mood",
+            "SELECT NULL::secret_mood[]",
+            "SELECT enum_range(NULL::secret_mood)",
+            "SELECT 1::secret_size",
+            "SELECT 'secret_mood'::regtype",
+            "SELECT to_regtype('secret_size')",
+            "SELECT has_type_privilege('secret_mood', 'USAGE')",
+            "CREATE TABLE mine (m secret_mood)",
+            "CREATE TABLE mine (m secret_size[])",
+            "ALTER TABLE sales ADD COLUMN mine secret_size",
+            "CREATE DOMAIN mine AS secret_mood",
+            "PREPARE q (secret_mood) AS SELECT $1",
+            "ALTER TYPE secret_mood ADD VALUE 'x'",
+            "ALTER TYPE secret_mood RENAME VALUE 'launch' TO 'x'",
+            "ALTER DOMAIN secret_size DROP CONSTRAINT launch_size",
+            "DROP TYPE secret_mood",
+            "DROP TYPE IF EXISTS secret_mood CASCADE",
+            "DROP DOMAIN secret_size CASCADE",
+            "COMMENT ON TYPE secret_mood IS 'x'",
+            "GRANT USAGE ON TYPE secret_mood TO alice",
         ] {
             let mut ask = |sql: &str| {
                 let text = told(&client.simple(sql));
@@ -444,6 +468,8 @@ fn a_tenant_may_use_the_names_of_another() {
         "INSERT INTO secret VALUES ('own')",
         "CREATE VIEW secret_view AS SELECT other FROM secret",
         "CREATE SCHEMA secret_schema",
+        "CREATE TYPE secret_mood AS ENUM ('own')",
+        "CREATE DOMAIN secret_size AS text",
         "CREATE ROLE gina",
     ] {
         client.run(sql);

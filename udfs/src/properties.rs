@@ -137,11 +137,7 @@ fn call(spec: &AggregateSpec) -> String {
         Role::OrderedAggregate => " ORDER BY i",
         _ => "",
     };
-    format!(
-        "{}({}{order})",
-        spec.declaration.name,
-        arguments.join(", ")
-    )
+    format!("{}({}{order})", spec.declaration.name, arguments.join(", "))
 }
 
 fn assert_finite(rows: &[String], sql: &str) {
@@ -195,18 +191,27 @@ async fn table_functions_answer_odd_series_alike_in_any_order_and_on_any_thread(
         let answers: Vec<String> = answers.cloned().collect();
         assert_finite(&answers, &sql);
         let mut again = many
-            .rows(&of("(SELECT * FROM series ORDER BY (i * 7919) % 101, kind DESC)"))
+            .rows(&of(
+                "(SELECT * FROM series ORDER BY (i * 7919) % 101, kind DESC)",
+            ))
             .await;
         again.sort();
         assert_eq!(found, again, "{sql}");
-        assert!(one.rows(&of("(SELECT * FROM series WHERE false)")).await.len() <= 1);
+        assert!(
+            one.rows(&of("(SELECT * FROM series WHERE false)"))
+                .await
+                .len()
+                <= 1
+        );
     }
 }
 
 async fn number(server: &Server, call: &str, data: &str) -> f64 {
     let sql = format!("SELECT {call} AS r FROM {data} AS s");
     let rows = server.rows(&sql).await;
-    rows[0].parse().unwrap_or_else(|_| panic!("{sql}: {rows:?}"))
+    rows[0]
+        .parse()
+        .unwrap_or_else(|_| panic!("{sql}: {rows:?}"))
 }
 
 #[tokio::test]

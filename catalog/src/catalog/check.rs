@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::id::{DatabaseId, Oid};
 use crate::model::{
     Change, Database, Key, MaskingPolicy, Relation, Role, RowSecurity, Schema, Scope, Table,
+    UserType,
 };
 
 /// Names that the system takes and tenants must not use.
@@ -149,6 +150,9 @@ fn is_unchanged(base: &Database, current: &Database, change: &Change) -> bool {
                 current.masking_policies.get(oid),
             )
         }
+        Change::PutType(UserType { oid, .. }) | Change::DropType(oid) => {
+            same(base.types.get(oid), current.types.get(oid))
+        }
         Change::PutRowSecurity(security) => same(
             base.row_security.get(&security.relation),
             current.row_security.get(&security.relation),
@@ -216,6 +220,14 @@ fn check_name(database: &Database, change: &Change) -> Result<()> {
                 holder.is_some_and(|holder| holder.oid != policy.oid),
             )
         }
+        Change::PutType(user_type) => {
+            let holder = database.type_named(user_type.schema, &user_type.name);
+            (
+                "type",
+                &user_type.name,
+                holder.is_some_and(|holder| holder.oid != user_type.oid),
+            )
+        }
         Change::PutSchema(schema) => {
             let holder = database.schema_named(&schema.name);
             (
@@ -279,7 +291,8 @@ fn check_schema_in_system(system: &Database, tenant: &Database, schema: &Schema)
         .relations
         .values()
         .any(|r| r.schema == lent.oid && is_lent(r));
-    if holds_lent {
+    let holds_types = system.types.values().any(|t| t.schema == lent.oid);
+    if holds_lent || holds_types && lent.oid != Oid::INTERNAL_SCHEMA {
         return Err(Error::NameTaken {
             kind: "schema",
             name: schema.name.clone(),
@@ -327,6 +340,11 @@ fn check_references(
     change: &Change,
 ) -> Result<()> {
     let lost_role = |oid: &Oid| base.roles.contains_key(oid) && !next.roles.contains_key(oid);
+    let type_exists = |oid: &Oid| match next.types.get(oid).or_else(|| system.types.get(oid)) {
+        Some(_) => true,
+        // It was never there for who made the change, as in a copy of another database.
+        None => !base.types.contains_key(oid) && oid.is_of_tenant(),
+    };
     let fits = match change {
         Change::PutRelation(relation) => {
             // The same transaction may have dropped it again.
@@ -335,6 +353,10 @@ fn check_references(
                     || system.schemas.contains_key(&relation.schema))
                     && !lost_role(&relation.owner)
                     && reads_what_exists(base, next, system, relation)
+                    && next
+                        .relations
+                        .get(&relation.oid)
+                        .is_none_or(|newest| newest.user_types().iter().all(type_exists))
         }
         Change::PutSchema(schema) => {
             !next.schemas.contains_key(&schema.oid) || !lost_role(&schema.owner)
@@ -342,7 +364,10 @@ fn check_references(
         Change::PutMembership(membership) => {
             !lost_role(&membership.role) && !lost_role(&membership.member)
         }
-        Change::DropSchema(oid) => !next.relations.values().any(|r| r.schema == *oid),
+        Change::DropSchema(oid) => {
+            !next.relations.values().any(|r| r.schema == *oid)
+                && !next.types.values().any(|t| t.schema == *oid)
+        }
         Change::DropRole(oid) => {
             !next
                 .relations
@@ -351,6 +376,7 @@ fn check_references(
                 && !next.schemas.values().any(|schema| schema.owner == *oid)
                 && !next.row_security.values().any(|s| is_for(s, *oid))
                 && !next.masking_policies.values().any(|p| p.owner == *oid)
+                && !next.types.values().any(|t| t.owner == *oid)
         }
         Change::DropRelation(oid) => {
             next.relations.contains_key(oid)
@@ -396,6 +422,18 @@ fn check_references(
             let mut secured = next.row_security.values();
             next.masking_policies.contains_key(oid)
                 || !secured.any(|s| s.masks.iter().any(|on| on.policy == *oid))
+        }
+        Change::PutType(user_type) => {
+            let newest = next.types.get(&user_type.oid);
+            newest.is_none_or(|newest| {
+                !lost_role(&newest.owner) && newest.needs().all(|oid| type_exists(&oid))
+            })
+        }
+        Change::DropType(oid) => {
+            let mut relations = next.relations.values();
+            next.types.contains_key(oid)
+                || !relations.any(|relation| relation.user_types().contains(oid))
+                    && !next.types.values().any(|t| t.needs().any(|n| n == *oid))
         }
         Change::PutTenant(_)
         | Change::DropTenant(_)

@@ -244,6 +244,7 @@ fn has_bounds(sql_type: &SqlType) -> bool {
             | SqlType::Text
             | SqlType::Varchar(_)
             | SqlType::Uuid
+            | SqlType::Enum(_)
             | SqlType::Date
             | SqlType::Time
             | SqlType::Timestamp
@@ -289,9 +290,12 @@ fn canonical(array: &ArrayRef, sql_type: &SqlType) -> Result<ArrayRef> {
             let spans: Decimal128Array = spans.iter().map(|value| value.map(micros)).collect();
             std::sync::Arc::new(spans)
         }
-        SqlType::Text | SqlType::Varchar(_) | SqlType::Char(_) | SqlType::Name | SqlType::Uuid => {
-            cast(array, &DataType::Utf8View)?
-        }
+        SqlType::Text
+        | SqlType::Varchar(_)
+        | SqlType::Char(_)
+        | SqlType::Name
+        | SqlType::Uuid
+        | SqlType::Enum(_) => cast(array, &DataType::Utf8View)?,
         other => cast(array, &other.arrow(&std::sync::Arc::from("UTC")))?,
     })
 }

@@ -12,6 +12,8 @@ use super::role::{Membership, Role};
 use super::row_security::RowSecurity;
 use super::schema::{DefaultAcl, DefaultAclKind, Schema};
 use super::tenant::Tenant;
+use super::user_type::{UserType, UserTypeBody};
+use crate::enum_type::EnumType;
 use crate::id::{DatabaseId, Oid, TenantId};
 
 /// One database's objects at one moment.
@@ -42,6 +44,10 @@ pub struct Database {
     /// Row security by table, of the database's own tables and of those that the system lends it.
     pub row_security: BTreeMap<Oid, Arc<RowSecurity>>,
     pub masking_policies: BTreeMap<Oid, Arc<MaskingPolicy>>,
+    /// Enums and domains.
+    pub types: BTreeMap<Oid, Arc<UserType>>,
+    /// Whether a relation has an enum that the system lends.
+    borrows_enums: bool,
     /// Tenants, in the system's database alone.
     pub tenants: BTreeMap<TenantId, Arc<Tenant>>,
     tenant_names: HashMap<String, TenantId>,
@@ -81,6 +87,8 @@ pub enum Change {
     /// One that holds nothing takes the former away.
     PutRowSecurity(RowSecurity),
     PutMaskingPolicy(MaskingPolicy),
+    PutType(UserType),
+    DropType(Oid),
     DropMaskingPolicy(Oid),
     /// The counter after numbers were drawn; it only ever grows.
     NextOid(u32),
@@ -109,6 +117,8 @@ impl Database {
             borrowed_acls: BTreeMap::new(),
             row_security: BTreeMap::new(),
             masking_policies: BTreeMap::new(),
+            types: BTreeMap::new(),
+            borrows_enums: false,
             tenants: BTreeMap::new(),
             tenant_names: HashMap::new(),
         }
@@ -233,6 +243,10 @@ impl Database {
             Change::DropMaskingPolicy(oid) => {
                 self.masking_policies.remove(oid);
             }
+            Change::PutType(user_type) => self.put_type(user_type),
+            Change::DropType(oid) => {
+                self.types.remove(oid);
+            }
             Change::PutRowSecurity(security) if security.is_none() => {
                 self.row_security.remove(&security.relation);
             }
@@ -260,8 +274,65 @@ impl Database {
         }
         self.relation_names
             .insert((relation.schema, relation.name.clone()), relation.oid);
-        self.relations
-            .insert(relation.oid, Arc::new(relation.clone()));
+        let is_tenants = self.id != DatabaseId::System;
+        self.borrows_enums |= is_tenants && relation.enums().any(|oid| !oid.is_of_tenant());
+        let renewed = relation.with_enums(&|oid| self.enum_of(oid));
+        let relation = renewed.unwrap_or_else(|| relation.clone());
+        self.relations.insert(relation.oid, Arc::new(relation));
+    }
+
+    /// Puts a type in its place, and its newest words into the columns that have it.
+    fn put_type(&mut self, user_type: &UserType) {
+        let is_tenants = self.id != DatabaseId::System;
+        let base = user_type.domain().and_then(|d| d.base.enum_oid());
+        self.borrows_enums |= is_tenants && base.is_some_and(|oid| !oid.is_of_tenant());
+        self.types
+            .insert(user_type.oid, Arc::new(user_type.clone()));
+        let Some(newest) = self.enum_of(user_type.oid) else {
+            return;
+        };
+        self.renew_enums(&|oid| (oid == newest.oid()).then(|| Arc::clone(&newest)));
+    }
+
+    fn enum_of(&self, oid: Oid) -> Option<Arc<EnumType>> {
+        self.types.get(&oid)?.enum_type()
+    }
+
+    /// Gives columns and domains their enums as `newest` knows them.
+    fn renew_enums(&mut self, newest: &dyn Fn(Oid) -> Option<Arc<EnumType>>) {
+        for relation in self.relations.values_mut() {
+            if let Some(renewed) = relation.with_enums(newest) {
+                *relation = Arc::new(renewed);
+            }
+        }
+        for user_type in self.types.values_mut() {
+            let base = user_type.domain().and_then(|d| d.base.enum_oid());
+            let Some(enumerated) = base.and_then(newest) else {
+                continue;
+            };
+            let mut renewed = user_type.as_ref().clone();
+            if let UserTypeBody::Domain(domain) = &mut renewed.body {
+                domain.base = domain.base.with_enum(enumerated);
+            }
+            *user_type = Arc::new(renewed);
+        }
+    }
+
+    /// A tenant's database with the newest words of the enums that the system lends; `None` when it
+    /// uses none.
+    pub fn with_lent_enums(&self, system: &Self) -> Option<Self> {
+        if !self.borrows_enums {
+            return None;
+        }
+        let mut renewed = self.clone();
+        renewed.renew_enums(&|oid| system.enum_of(oid).filter(|_| !oid.is_of_tenant()));
+        Some(renewed)
+    }
+
+    /// The type of this name in a schema.
+    pub fn type_named(&self, schema: Oid, name: &str) -> Option<&Arc<UserType>> {
+        let mut types = self.types.values();
+        types.find(|t| t.schema == schema && t.name == name)
     }
 
     fn forget_references(&mut self, former: &Relation) {

@@ -9,6 +9,7 @@ mod row_security;
 mod schema;
 mod sequence;
 mod tenant;
+mod user_type;
 
 pub use acl::{Acl, AclItem, Privilege, Privileges};
 pub use database::{Change, Database};
@@ -22,3 +23,6 @@ pub use row_security::{Condition, Policy, PolicyCommand, PolicyRole, Reader, Row
 pub use schema::{DefaultAcl, DefaultAclKind, Schema};
 pub use sequence::{Identity, Sequence, draw_text, drawn_sequences};
 pub use tenant::Tenant;
+pub use user_type::{
+    Domain, DomainCheck, EnumValue, TYPE_SCHEMA, UserType, UserTypeBody, named_types, type_text,
+};

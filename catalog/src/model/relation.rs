@@ -94,8 +94,15 @@ pub struct Column {
     /// The column's name in files, made at its birth and never changed; empty for the column
     /// `tenant_id` of a common table, which no file holds.
     pub physical: String,
+    /// What values are; of a column of a domain, the type below it.
     #[serde(with = "sql_type_name")]
     pub sql_type: SqlType,
+    /// The domain that the column has for its type.
+    #[serde(default)]
+    pub domain: Option<Oid>,
+    /// How many digits of seconds values keep, where the type says so.
+    #[serde(default)]
+    pub fraction: Option<u8>,
     pub nullable: bool,
     /// The default's expression as SQL text.
     pub default: Option<String>,
@@ -380,7 +387,7 @@ pub(super) mod sql_type_name {
         value: &SqlType,
         to: S,
     ) -> Result<S::Ok, S::Error> {
-        to.collect_str(value)
+        to.serialize_str(&value.serial())
     }
 
     pub(in crate::model) fn deserialize<'de, D: Deserializer<'de>>(

@@ -38,6 +38,8 @@ fn column(number: i16, name: &str, sql_type: SqlType) -> Column {
         sql_type,
         nullable: true,
         default: None,
+        domain: None,
+        fraction: None,
         missing_default: None,
         identity: None,
         generated: None,

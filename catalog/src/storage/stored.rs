@@ -6,6 +6,7 @@
 //! | SQL | Delta | in Parquet |
 //! |---|---|---|
 //! | `uuid`, `json`, `jsonb`, `numeric`, `char(n)`, `name` | string | UTF-8 |
+//! | an enum | string | the word under which the value was made |
 //! | `time` | long | microseconds since midnight |
 //! | `interval` | struct(months int, days int, micros long) | a group |
 //! | `timestamptz`, `timestamp` | timestamp, timestamp_ntz | microseconds; ±infinity is the extreme |

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::id::DatabaseId;
 use crate::model::{
     Acl, Change, Database, DefaultAcl, MaskingPolicy, Membership, Relation, Role, RowSecurity,
-    Schema, Tenant,
+    Schema, Tenant, UserType,
 };
 
 impl Store {
@@ -44,6 +44,10 @@ impl Store {
         for schema in bodies::<Schema>(&mut reader, "schema", SCHEMAS, Some(id)).await? {
             database.apply(&Change::PutSchema(schema));
         }
+        // Before the relations, whose columns take the newest words of their enums.
+        for user_type in bodies::<UserType>(&mut reader, "type", TYPES, Some(id)).await? {
+            database.apply(&Change::PutType(user_type));
+        }
         for relation in bodies::<Relation>(&mut reader, "relation", RELATIONS, Some(id)).await? {
             database.apply(&Change::PutRelation(relation));
         }
@@ -75,6 +79,7 @@ const MEMBERSHIPS: &str =
     "SELECT body FROM membership WHERE database_id = $1 ORDER BY role_oid, member_oid";
 const SCHEMAS: &str = "SELECT body FROM schema WHERE database_id = $1";
 const RELATIONS: &str = "SELECT body FROM relation WHERE database_id = $1";
+const TYPES: &str = "SELECT body FROM user_type WHERE database_id = $1 ORDER BY oid";
 const ROW_SECURITY: &str = "SELECT body FROM row_security WHERE database_id = $1";
 const MASKING_POLICIES: &str = "SELECT body FROM masking_policy WHERE database_id = $1";
 const DEFAULT_ACLS: &str =

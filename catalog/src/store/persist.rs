@@ -9,7 +9,7 @@ use super::query::{ErasureRow, PartRow, RedoRow, RemovedFileRow};
 use super::sqlite::Store;
 use crate::error::{Error, Result};
 use crate::id::{DatabaseId, Oid, Part, Space, TableUuid, TenantId};
-use crate::model::{Change, DefaultAclKind, Relation, RelationBody, RowSecurity};
+use crate::model::{Change, DefaultAclKind, Relation, RelationBody, RowSecurity, UserType};
 
 /// What one transaction writes; its lists are applied in the order of the fields.
 #[derive(Debug, Default)]
@@ -326,6 +326,13 @@ async fn put_change(
             let sql = "DELETE FROM masking_policy WHERE database_id = $1 AND oid = $2";
             delete_one(to, sql, &database, *policy).await?;
         }
+        Change::PutType(user_type) => put_type(to, &database, user_type).await?,
+        Change::DropType(user_type) => {
+            let sql = "DELETE FROM user_type WHERE database_id = $1 AND oid = $2";
+            delete_one(to, sql, &database, *user_type).await?;
+            let sql = "DELETE FROM dependency WHERE database_id = $1 AND relation_oid = $2";
+            delete_one(to, sql, &database, *user_type).await?;
+        }
         Change::PutRowSecurity(security) => put_row_security(to, &database, security).await?,
         // The counter's row is written with every batch of its database.
         Change::NextOid(_) => {}
@@ -394,14 +401,42 @@ async fn put_relation(
         .bind(json("relation", relation)?)
         .execute(&mut *to)
         .await?;
+    let needed = reads.into_iter().chain(relation.user_types());
+    put_dependencies(to, database, relation.oid, needed).await
+}
+
+async fn put_type(to: &mut SqliteConnection, database: &str, user_type: &UserType) -> Result<()> {
+    let sql = "INSERT INTO user_type (database_id, oid, schema_oid, name, body)
+               VALUES ($1, $2, $3, $4, $5)
+               ON CONFLICT (database_id, oid)
+               DO UPDATE SET schema_oid = excluded.schema_oid, name = excluded.name,
+                   body = excluded.body";
+    sqlx::query(sql)
+        .bind(database)
+        .bind(key::oid(user_type.oid))
+        .bind(key::oid(user_type.schema))
+        .bind(&user_type.name)
+        .bind(json("type", user_type)?)
+        .execute(&mut *to)
+        .await?;
+    put_dependencies(to, database, user_type.oid, user_type.needs()).await
+}
+
+/// Writes down what an object cannot be without.
+async fn put_dependencies(
+    to: &mut SqliteConnection,
+    database: &str,
+    object: Oid,
+    needed: impl Iterator<Item = Oid>,
+) -> Result<()> {
     let sql = "DELETE FROM dependency WHERE database_id = $1 AND relation_oid = $2";
-    delete_one(to, sql, database, relation.oid).await?;
-    for target in reads {
+    delete_one(to, sql, database, object).await?;
+    for target in needed {
         let sql = "INSERT INTO dependency (database_id, relation_oid, target_oid)
                    VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
         sqlx::query(sql)
             .bind(database)
-            .bind(key::oid(relation.oid))
+            .bind(key::oid(object))
             .bind(key::oid(target))
             .execute(&mut *to)
             .await?;
@@ -506,6 +541,7 @@ async fn drop_tenant(to: &mut SqliteConnection, tenant: TenantId, due_at: i64) -
         "DELETE FROM row_security WHERE database_id = $1",
         "DELETE FROM masking_policy WHERE database_id = $1",
         "DELETE FROM code_step WHERE database_id = $1",
+        "DELETE FROM user_type WHERE database_id = $1",
         "DELETE FROM counter WHERE database_id = $1",
         "DELETE FROM tenant WHERE id = $1",
     ] {

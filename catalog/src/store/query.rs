@@ -225,6 +225,21 @@ impl Store {
         Ok(names)
     }
 
+    /// Names of the tenants that have a type of their own under this name.
+    pub(crate) async fn tenants_using_type(&self, schema: &str, name: &str) -> Result<Vec<String>> {
+        let sql = "SELECT DISTINCT t.name FROM user_type u
+                   JOIN tenant t ON t.id = u.database_id
+                   JOIN schema s ON s.oid = u.schema_oid AND s.database_id IN (u.database_id, $3)
+                   WHERE u.name = $2 AND s.name = $1 ORDER BY t.name";
+        let names = sqlx::query_scalar(sql)
+            .bind(schema)
+            .bind(name)
+            .bind(key::SYSTEM)
+            .fetch_all(self.readers())
+            .await?;
+        Ok(names)
+    }
+
     /// Names of the tenants that have a role of this name.
     pub(crate) async fn tenants_with_role(&self, name: &str) -> Result<Vec<String>> {
         let sql = "SELECT t.name FROM role r JOIN tenant t ON t.id = r.database_id

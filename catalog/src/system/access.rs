@@ -224,7 +224,7 @@ impl Who<'_> {
         self.superuser || self.roles.contains(&role)
     }
 
-    fn held(&self, acl: Option<&Acl>, owner: Oid, all: Privileges) -> Held {
+    pub(super) fn held(&self, acl: Option<&Acl>, owner: Oid, all: Privileges) -> Held {
         if self.superuser {
             return Held {
                 privileges: all,
@@ -278,6 +278,13 @@ pub(super) fn acl_of_system_table(owner: Oid, name: &str) -> Acl {
 pub(super) fn function_acl(owner: Oid) -> Acl {
     let mut acl = Acl::of_owner(owner, Privileges::of_function());
     acl.grant(Oid::PUBLIC, owner, Privileges::of_function(), false);
+    acl
+}
+
+/// What a type without a list has.
+pub(super) fn type_acl(owner: Oid) -> Acl {
+    let mut acl = Acl::of_owner(owner, Privilege::Usage.into());
+    acl.grant(Oid::PUBLIC, owner, Privilege::Usage.into(), false);
     acl
 }
 

@@ -12,9 +12,12 @@ impl Scene {
         &self,
         relation: &Relation,
         constraint: Constraint<'_>,
+        pretty: bool,
     ) -> String {
         let key = match constraint {
-            Constraint::Check(check) => return format!("CHECK (({}))", check.expression),
+            Constraint::Check(check) => {
+                return condition_text(&self.with_type_names(&check.expression), pretty);
+            }
             Constraint::Key(key) => key,
         };
         let columns = column_list(relation, &key.columns);
@@ -98,6 +101,14 @@ impl Scene {
             .map(|query| query.definition.as_str());
         let definition = view.or(stored)?.trim().trim_end_matches(';').trim_end();
         Some(format!(" {definition};"))
+    }
+}
+
+/// A CHECK; what is meant to be read has the brackets that it needs.
+pub(super) fn condition_text(condition: &str, pretty: bool) -> String {
+    match pretty {
+        true => format!("CHECK ({condition})"),
+        false => format!("CHECK (({condition}))"),
     }
 }
 

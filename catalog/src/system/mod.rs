@@ -26,6 +26,7 @@ mod table;
 mod tessera;
 #[cfg(test)]
 mod tests;
+mod types;
 
 pub use error::LookupError;
 pub use functions::{function_names, functions};
@@ -37,6 +38,7 @@ pub use scene::{
     SettingRow, Sizes, TENANT_ADMIN_NAME, attributes, index_keys,
 };
 pub use table::{Column, SystemTable};
+pub use types::DOMAIN_VALUE;
 
 /// The schemas that are made of system tables.
 pub const SCHEMAS: [&str; 3] = ["pg_catalog", "information_schema", "tessera"];

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::error::LookupError;
 use super::scene::{Class, FunctionRow, Scene};
+use super::types::Typed;
 use crate::id::Oid;
 use crate::sql_type::{RegType, SqlType};
 
@@ -180,7 +181,36 @@ impl Scene {
             let element = SqlType::parse(bare.strip_prefix('_')?)?;
             Some(SqlType::Array(Box::new(element)))
         };
-        Ok(SqlType::parse(bare).or_else(by_typname))
+        if let Some(found) = SqlType::parse(bare).or_else(by_typname) {
+            return Ok(Some(found));
+        }
+        Ok(self.find_typed(text)?.map(|found| found.sql_type()))
+    }
+
+    /// The number of the type of this name; a domain has its own.
+    fn find_type_number(&self, text: &str) -> Result<Option<u32>, LookupError> {
+        match self.find_typed(text)? {
+            Some(Typed::User(found)) => Ok(Some(found.oid.0)),
+            Some(Typed::ArrayOf(found)) => Ok(Some(found.array_oid.0)),
+            Some(Typed::BuiltIn(_)) | None => Ok(self.find_type(text)?.map(|found| found.oid())),
+        }
+    }
+
+    /// The user's type of this name, or that of its arrays.
+    fn find_typed(&self, text: &str) -> Result<Option<Typed<'_>>, LookupError> {
+        let (element, array) = match text.trim().strip_suffix("[]") {
+            Some(element) => (element.trim_end(), true),
+            None => (text.trim(), false),
+        };
+        // What is no plain name is a type with words or limits, and not a user's.
+        let Ok(parts) = split_name(element) else {
+            return Ok(None);
+        };
+        let (schema, name) = self.schema_and_name(&parts)?;
+        Ok(match (self.find_user_type(schema, name), array) {
+            (Some(Typed::User(found)), true) => Some(Typed::ArrayOf(found)),
+            (found, _) => found,
+        })
     }
 
     /// The function that `regproc` makes of a text.
@@ -267,7 +297,7 @@ impl Scene {
     pub fn reg_find(&self, kind: RegType, text: &str) -> Result<Option<u32>, LookupError> {
         match kind {
             RegType::Class => Ok(self.find_class(text)?.map(|class| class.oid().0)),
-            RegType::Type => Ok(self.find_type(text)?.map(|found| found.oid())),
+            RegType::Type => self.find_type_number(text),
             RegType::Namespace => Ok(self.schema_named(&single(text)?).map(|oid| oid.0)),
             RegType::Role => Ok(self.role_named(&single(text)?).map(|oid| oid.0)),
             RegType::Proc => self.find_function(text),
@@ -281,7 +311,11 @@ impl Scene {
         let known = match kind {
             _ if number == 0 => return "-".to_owned(),
             RegType::Class => self.class(Oid(number)).map(|class| self.class_label(class)),
-            RegType::Type => SqlType::from_oid(number).map(|found| found.to_string()),
+            RegType::Type => self.type_by_oid(number).map(|found| match found {
+                Typed::BuiltIn(found) => found.to_string(),
+                Typed::User(found) => self.type_label(found),
+                Typed::ArrayOf(found) => format!("{}[]", self.type_label(found)),
+            }),
             RegType::Namespace => self
                 .schema_name(Oid(number))
                 .map(|name| quote_ident(name).into_owned()),

@@ -411,6 +411,10 @@ impl Scene {
                 .lent_relations()
                 .map(|relation| relation.schema)
                 .collect();
+            let types = self.in_tenant().then_some(&self.system.types);
+            let types = types.into_iter().flat_map(|types| types.values());
+            let schemas = types.map(|user_type| user_type.schema);
+            lent.extend(schemas.filter(|schema| *schema != Oid::INTERNAL_SCHEMA));
             lent.sort_unstable();
             lent.dedup();
             lent
@@ -805,6 +809,8 @@ pub struct Attribute<'a> {
     pub number: i16,
     pub name: Cow<'a, str>,
     pub sql_type: &'a SqlType,
+    pub domain: Option<Oid>,
+    pub fraction: Option<u8>,
     pub not_null: bool,
     /// The default's text, or a generated column's expression.
     pub default: Option<&'a str>,
@@ -831,6 +837,8 @@ pub fn attributes(relation: &Relation) -> Vec<Attribute<'_>> {
                     false => Cow::Borrowed(&column.name),
                 },
                 sql_type: &column.sql_type,
+                domain: column.domain,
+                fraction: column.fraction,
                 not_null: !column.nullable || in_primary_key(table, column.number),
                 default: match (&column.generated, column.identity) {
                     (Some(expression), _) => Some(expression.as_str()),
@@ -857,6 +865,8 @@ pub fn attributes(relation: &Relation) -> Vec<Attribute<'_>> {
                 number,
                 name: Cow::Borrowed(&column.name),
                 sql_type: &column.sql_type,
+                domain: None,
+                fraction: None,
                 not_null: false,
                 default: None,
                 identity: None,

@@ -12,9 +12,13 @@ impl Scene {
     /// A default as a client reads it: sequences by name, not by number.
     pub(super) fn default_text<'a>(&self, text: &'a str, sql_type: &SqlType) -> Cow<'a, str> {
         if is_quoted(text) {
-            return Cow::Owned(format!("{text}::{}", unmodified(sql_type)));
+            let label = match sql_type.enum_oid() {
+                Some(_) => self.sql_type_label(sql_type),
+                None => unmodified(sql_type),
+            };
+            return Cow::Owned(format!("{text}::{label}"));
         }
-        let mut shown = Cow::Borrowed(text);
+        let mut shown = self.with_type_names(text);
         for number in drawn_sequences(text) {
             let Some(name) = self.sequence_label(number) else {
                 continue;

@@ -47,6 +47,8 @@ fn column(number: i16, name: &str, sql_type: &str) -> TableColumn {
         sql_type: SqlType::parse(sql_type).unwrap(),
         nullable: true,
         default: None,
+        domain: None,
+        fraction: None,
         missing_default: None,
         identity: None,
         generated: None,

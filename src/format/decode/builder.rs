@@ -105,6 +105,7 @@ impl ColumnBuilder {
             | SqlType::Name
             | SqlType::InternalChar
             | SqlType::Uuid
+            | SqlType::Enum(_)
             | SqlType::Json
             | SqlType::Jsonb => Values::Checked(strings()),
             SqlType::Bytea => Values::Bytea(BinaryViewBuilder::with_capacity(capacity)),

@@ -44,6 +44,15 @@ pub fn string<'a>(text: &'a str, sql_type: &SqlType) -> Result<Cow<'a, str>> {
             Cow::Borrowed(&text[..first])
         }
         SqlType::Uuid => uuid(text)?,
+        SqlType::Enum(enumerated) => match enumerated.stored(text) {
+            Some(same) if same == text => Cow::Borrowed(text),
+            Some(stored) => Cow::Owned(stored.to_owned()),
+            None => {
+                return Err(Error::InvalidText(format!(
+                    "invalid input value for enum {sql_type}: \"{text}\""
+                )));
+            }
+        },
         SqlType::Json => {
             json::check(text)?;
             Cow::Borrowed(text)

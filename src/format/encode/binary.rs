@@ -44,6 +44,9 @@ impl Column {
                 numeric_text(&digits, out);
             }
             Values::NumericText(values) => numeric_text(values.value(row).as_bytes(), out),
+            Values::Words(values, words) => {
+                out.extend_from_slice(words.label(values.value(row)).as_bytes());
+            }
             Values::Text(values) => out.extend_from_slice(values.value(row).as_bytes()),
             Values::Padded(values, length) => text::padded(values.value(row), *length, out),
             Values::Bytea(values) => out.extend_from_slice(values.value(row)),

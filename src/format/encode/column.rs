@@ -14,6 +14,7 @@ use arrow::datatypes::{
     Int32Type, Int64Type, IntervalMonthDayNanoType, IntervalUnit, Time64MicrosecondType, TimeUnit,
     TimestampMicrosecondType, UInt32Type, UInt64Type,
 };
+use tessera_catalog::enum_type::EnumType;
 use tessera_catalog::sql_type::SqlType;
 
 use crate::error::{Error, Result};
@@ -54,6 +55,8 @@ pub(super) enum Values {
     Timestamptz(Int64Array),
     Interval(IntervalMonthDayNanoArray),
     Uuid(Strings),
+    /// Words of an enum of which some are stored under another name.
+    Words(Strings, Arc<EnumType>),
     Jsonb(Strings),
     List(List),
     /// `int2vector` and `oidvector`: an array with its own text form, counted from 0.
@@ -226,6 +229,10 @@ fn open_values(array: &ArrayRef, sql_type: &SqlType) -> Result<Values> {
             let interval = convert(array, &DataType::Interval(IntervalUnit::MonthDayNano))?;
             Values::Interval(interval.as_primitive::<IntervalMonthDayNanoType>().clone())
         }
+        SqlType::Enum(enumerated) if enumerated.is_renamed() => {
+            Values::Words(Strings::open(array)?, Arc::clone(enumerated))
+        }
+        SqlType::Enum(_) => Values::Text(Strings::open(array)?),
         SqlType::Uuid => Values::Uuid(Strings::open(array)?),
         SqlType::Jsonb => Values::Jsonb(Strings::open(array)?),
         SqlType::Int2Vector => Values::Vector(List::open(array, &SqlType::Int2)?),

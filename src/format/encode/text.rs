@@ -30,6 +30,9 @@ impl Column {
             | Values::NumericText(values)
             | Values::Uuid(values)
             | Values::Jsonb(values) => out.extend_from_slice(values.value(row).as_bytes()),
+            Values::Words(values, words) => {
+                out.extend_from_slice(words.label(values.value(row)).as_bytes());
+            }
             Values::Padded(values, length) => padded(values.value(row), *length, out),
             Values::Bytea(values) => bytea(values.value(row), display.bytea_output, out),
             Values::Date(values) => datetime::date(values.value(row), display, out),

@@ -159,14 +159,10 @@ fn objects(cursor: &mut Cursor<'_>) -> Result<Objects> {
     if cursor.accept(&["SEQUENCE"]) {
         return Ok(Objects::Sequences(cursor.list(Cursor::object_name)?));
     }
-    for kind in [
-        "TYPE",
-        "DOMAIN",
-        "LANGUAGE",
-        "TABLESPACE",
-        "FOREIGN",
-        "PARAMETER",
-    ] {
+    if cursor.accept(&["TYPE"]) || cursor.accept(&["DOMAIN"]) {
+        return Ok(Objects::Types(cursor.list(Cursor::object_name)?));
+    }
+    for kind in ["LANGUAGE", "TABLESPACE", "FOREIGN", "PARAMETER"] {
         if cursor.accept(&[kind]) {
             while !cursor.is_done() && !cursor.is_at(0, "TO") && !cursor.is_at(0, "FROM") {
                 cursor.advance();

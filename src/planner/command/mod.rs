@@ -10,6 +10,7 @@ mod role;
 mod sequence;
 mod tenant;
 mod transaction;
+mod user_type;
 
 use datafusion::sql::sqlparser::tokenizer::Token;
 
@@ -38,6 +39,9 @@ pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Option<Body>> {
     }
     if let Some(refresh) = refresh::read(cursor)? {
         return Ok(Some(refresh));
+    }
+    if let Some(statement) = user_type::read(cursor)? {
+        return Ok(Some(Body::UserType(Box::new(statement))));
     }
     if let Some(index) = index::read(cursor)? {
         return Ok(Some(Body::Index(Box::new(index))));
@@ -217,8 +221,6 @@ fn cursor_statement(cursor: &mut Cursor<'_>) -> Result<Option<Body>> {
         &["CLUSTER"],
         &["CREATE", "FUNCTION"],
         &["CREATE", "TRIGGER"],
-        &["CREATE", "TYPE"],
-        &["CREATE", "DOMAIN"],
         &["CREATE", "EXTENSION"],
         &["SECURITY", "LABEL"],
         &["PREPARE", "TRANSACTION"],

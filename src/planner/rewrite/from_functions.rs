@@ -18,6 +18,7 @@ use super::functions::{called, strip_schema};
 use super::output_names::numbered;
 use super::spelling::parsed_query;
 use crate::error::{Error, Result};
+use crate::planner::UserTypes;
 use crate::planner::scope::Scope;
 use crate::planner::types::written_type;
 use tessera_udfs::walk::{walk, walk_mut};
@@ -382,7 +383,10 @@ impl Rows<'_> {
         let mut inner = vec![(value, record.clone())];
         let mut items = Vec::with_capacity(columns.len() + 1);
         for (name, data_type) in columns {
-            items.push((member(&record, &name, data_type)?, name));
+            items.push((
+                member(&record, &name, data_type, &scope.user_types())?,
+                name,
+            ));
         }
         if self.with_ordinality {
             let name = Ident::new("ordinality");
@@ -446,8 +450,13 @@ impl Rows<'_> {
 }
 
 /// `CAST(record ->> 'name' AS type)`; JSON in JSON stays as it is.
-fn member(record: &Ident, name: &Ident, data_type: DataType) -> Result<Expr> {
-    let sql_type = crate::planner::types::sql_type(&data_type)?;
+fn member(
+    record: &Ident,
+    name: &Ident,
+    data_type: DataType,
+    user_types: &UserTypes,
+) -> Result<Expr> {
+    let sql_type = crate::planner::types::sql_type(&data_type, user_types)?;
     let json = matches!(sql_type, SqlType::Json | SqlType::Jsonb);
     let key = Expr::Value(Value::SingleQuotedString(folded(name)).into());
     let value = Expr::Nested(Box::new(Expr::BinaryOp {

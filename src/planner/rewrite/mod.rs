@@ -3,6 +3,8 @@
 pub(super) mod counted;
 pub(super) mod create_table;
 pub(super) mod do_nothing;
+pub(super) mod domains;
+pub(super) mod fractions;
 pub(super) mod from_functions;
 pub(super) mod full_join;
 pub(super) mod functions;

@@ -7,7 +7,8 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, Ident, ObjectName, Query, Select, SelectItem, SetExpr, Statement, VisitorMut,
+    ArrayElemTypeDef, DataType, Expr, Function, Ident, ObjectName, Query, Select, SelectItem,
+    SetExpr, Statement, VisitorMut,
 };
 use tessera_udfs::walk::walk_mut;
 
@@ -104,6 +105,20 @@ fn last(name: &ObjectName) -> Option<String> {
     name.0.last().and_then(|part| part.as_ident()).map(folded)
 }
 
+/// The name of a type as a column has it.
+fn of_type(data_type: &DataType) -> Option<String> {
+    if let Some(sql_type) = crate::planner::types::built_in(data_type) {
+        return Some(sql_type.typname());
+    }
+    match data_type {
+        DataType::Custom(name, _) => last(name),
+        DataType::Array(
+            ArrayElemTypeDef::SquareBracket(element, _) | ArrayElemTypeDef::AngleBracket(element),
+        ) => of_type(element),
+        _ => None,
+    }
+}
+
 /// The name of an expression without an alias; `None` where PostgreSQL has none to give.
 fn of_expression(expr: &Expr) -> Option<String> {
     let fixed = |name: &str| Some(name.to_owned());
@@ -114,14 +129,10 @@ fn of_expression(expr: &Expr) -> Option<String> {
         Expr::Cast {
             expr, data_type, ..
         } => of_expression(expr).or_else(|| {
-            let sql_type = crate::planner::types::sql_type(data_type).ok()?;
-            Some(sql_type.typname().trim_start_matches('_').to_owned())
+            let name = of_type(data_type)?;
+            Some(name.trim_start_matches('_').to_owned())
         }),
-        Expr::TypedString(typed) => Some(
-            crate::planner::types::sql_type(&typed.data_type)
-                .ok()?
-                .typname(),
-        ),
+        Expr::TypedString(typed) => of_type(&typed.data_type),
         Expr::Interval(_) => fixed("interval"),
         Expr::Nested(inner) | Expr::Collate { expr: inner, .. } => of_expression(inner),
         Expr::Case { else_result, .. } => else_result

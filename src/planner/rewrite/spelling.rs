@@ -5,10 +5,10 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
+    AccessExpr, BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
     FunctionArgumentList, FunctionArguments, GroupByExpr, Ident, Interval, LimitClause, ObjectName,
-    Query, Select, SelectItem, SetExpr, Statement, TableAlias, TableAliasColumnDef, TableFactor,
-    UnaryOperator, Value, ValueWithSpan, Values, VisitorMut,
+    Query, Select, SelectItem, SetExpr, Statement, Subscript, TableAlias, TableAliasColumnDef,
+    TableFactor, UnaryOperator, Value, ValueWithSpan, Values, VisitorMut,
 };
 use datafusion::sql::sqlparser::parser::Parser;
 
@@ -19,7 +19,7 @@ use super::counted::WITH_TIES;
 use super::similar;
 use super::type_bases;
 use crate::planner::dialect::Tessera;
-use crate::planner::types::sql_type;
+use crate::planner::types::built_in;
 use crate::planner::typing::{CASE, CASE_OF, NEGATIVE};
 use tessera_udfs::walk::walk_mut;
 
@@ -28,6 +28,9 @@ const ONE_COLUMN: [&str; 1] = ["generate_series"];
 
 /// The largest power of ten of a number that is written with one; a decimal holds no more.
 const MAX_WRITTEN_EXPONENT: i32 = 37;
+
+/// A place beyond the last element of any array.
+const LAST_ELEMENT: i64 = 2_147_483_647;
 
 /// The arguments of `make_interval`, which are called by name.
 const INTERVAL_PARTS: [&str; 7] = ["years", "months", "weeks", "days", "hours", "mins", "secs"];
@@ -321,8 +324,25 @@ fn plain_of(expr: &mut Expr) -> Option<Expr> {
             }
         }
         Expr::Function(function) => return named_call(function),
+        Expr::CompoundFieldAccess { access_chain, .. } => {
+            access_chain.iter_mut().for_each(close_slice);
+            return None;
+        }
         _ => return None,
     })
+}
+
+/// A slice without a bound goes from the first element or to the last.
+fn close_slice(access: &mut AccessExpr) {
+    if let AccessExpr::Subscript(Subscript::Slice {
+        lower_bound,
+        upper_bound,
+        ..
+    }) = access
+    {
+        lower_bound.get_or_insert_with(|| number(1));
+        upper_bound.get_or_insert_with(|| number(LAST_ELEMENT));
+    }
 }
 
 /// The operators of roots know floating point alone.
@@ -855,7 +875,12 @@ fn become_alike(values: &mut Values) {
             _ => None,
         });
         // A length or precision is its own row's alone.
-        let plain = |target: &DataType| sql_type(target).is_ok_and(|kind| !is_modified(&kind));
+        let plain = |target: &DataType| {
+            built_in(target).map_or_else(
+                || matches!(target, DataType::Custom(..)),
+                |kind| !is_modified(&kind),
+            )
+        };
         let Some(target) = target.filter(plain) else {
             continue;
         };

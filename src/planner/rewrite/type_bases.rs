@@ -1,11 +1,13 @@
 //! The type below a domain, as asyncpg asks for it: a recursion over `pg_type` that looks at the query around it.
 //!
 //! `(WITH RECURSIVE b (oid, depth) AS (SELECT t2.typbasetype, 0 FROM pg_type t2 WHERE t2.oid = t.oid UNION ALL …)
-//! SELECT oid FROM b ORDER BY depth DESC LIMIT 1)` is `t.typbasetype`: domains here stand on types that are none.
+//! SELECT oid FROM b ORDER BY depth DESC LIMIT 1)` is `pg_basetype(t.oid)`.
 
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, Expr, Ident, Query, Select, SelectItem, SetExpr, SetOperator, TableFactor,
 };
+
+use super::functions::called;
 
 const BASE: &str = "typbasetype";
 
@@ -37,7 +39,8 @@ pub(super) fn base_of(expr: &Expr) -> Option<Expr> {
     };
     let outer = column_of(right, "oid")?;
     let same = column_of(left, "oid")? == own && outer != own;
-    same.then(|| Expr::CompoundIdentifier(vec![outer.clone(), Ident::new(BASE)]))
+    let number = || Expr::CompoundIdentifier(vec![outer.clone(), Ident::new("oid")]);
+    same.then(|| called("pg_basetype", vec![number()]))
 }
 
 /// The first part of a recursion.

@@ -16,6 +16,7 @@ use tessera_catalog::sql_type::SqlType;
 use tessera_udfs::pg::{NumericOperator, PgError, is_exact};
 
 use super::common::{Known, become_type, common_type, known, known_field, named};
+use super::enum_calls::extreme_of;
 use super::numbers;
 
 /// The call that stands for CASE without an operand.
@@ -244,6 +245,9 @@ fn told(expr: Expr, answer: &SqlType, schema: &DFSchema, zone: &Arc<str>) -> Res
 
 fn chosen(kind: Kind, answer: &SqlType, args: Vec<Expr>) -> Expr {
     let exact = *answer == SqlType::Numeric(None);
+    if let (SqlType::Enum(enumerated), Kind::Greatest | Kind::Least) = (answer, kind) {
+        return extreme_of(args, enumerated, kind == Kind::Greatest);
+    }
     match kind {
         Kind::Greatest if exact => NumericOperator::Greatest.call(args),
         Kind::Least if exact => NumericOperator::Least.call(args),

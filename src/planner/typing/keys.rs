@@ -6,6 +6,8 @@ use datafusion::logical_expr::logical_plan::{Aggregate, Distinct, DistinctOn, Jo
 use datafusion::logical_expr::{Expr, GroupingSet, LogicalPlan, LogicalPlanBuilder};
 use tessera_udfs::pg::{NumericOperator, compared_as, is_exact};
 
+use super::enum_calls::place_of;
+use super::enums::enum_of;
 use super::numbers::{is_exact_expr, key_of, sort_by_key};
 
 /// What stands before the names of keys and of the numbers beside them.
@@ -28,7 +30,12 @@ pub(super) fn compare_by_key(node: LogicalPlan) -> Result<LogicalPlan> {
                 input,
                 ..
             } = on;
-            let keys = on_expr.into_iter().map(|expr| key_of(expr, input.schema()));
+            let keys = on_expr
+                .into_iter()
+                .map(|expr| match enum_of(&expr, input.schema()) {
+                    Some(enumerated) => place_of(expr, &enumerated),
+                    None => key_of(expr, input.schema()),
+                });
             let keys = keys.collect();
             let sort = sort_expr.map(|mut sort| {
                 for order in &mut sort {

@@ -10,6 +10,7 @@
 //! unions     columns of UNION
 //! moments    comparisons of dates with timestamps
 //! numbers    arithmetic, comparisons and aggregates of `numeric`
+//! enums      orders of words, and texts beside them
 //! decimals   exact numbers whose digits nobody sees
 //! parameters `$1` among the arguments of functions
 //! keys       sorting, grouping and joining by exact numbers
@@ -18,6 +19,8 @@
 mod choice;
 mod common;
 mod decimals;
+mod enum_calls;
+mod enums;
 mod keys;
 mod literals;
 mod moments;
@@ -26,6 +29,7 @@ mod parameters;
 mod unions;
 
 pub(super) use choice::{CASE, CASE_OF, NEGATIVE, choice};
+pub(super) use enum_calls::enum_call;
 
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, Result};
@@ -101,5 +105,6 @@ fn settled(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         .transform_data(|expr| choice::settle(expr, schema))?
         .transform_data(|expr| Ok(parameters::settle(expr, schema)))?
         .transform_data(|expr| Ok(moments::settle(expr, schema)))?
+        .transform_data(|expr| enums::settle(expr, schema))?
         .transform_data(|expr| numbers::settle(expr, schema))
 }

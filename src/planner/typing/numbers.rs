@@ -25,6 +25,7 @@ use tessera_udfs::pg::{
 
 use super::common::{become_type, known, named};
 use super::decimals::as_decimal;
+use super::enums::sort_by_place;
 
 /// Digits that an `integer` and a `bigint` have.
 const INTEGER_DIGITS: u8 = 10;
@@ -451,6 +452,9 @@ fn windowed(window: WindowFunction, schema: &DFSchema) -> Transformed<Expr> {
 }
 
 pub(super) fn sort_by_key(order: &mut Sort, schema: &DFSchema) -> bool {
+    if sort_by_place(order, schema) {
+        return true;
+    }
     let exact = is_exact_expr(&order.expr, schema);
     if exact {
         order.expr = compared_as(std::mem::take(&mut order.expr));

@@ -528,11 +528,12 @@ impl Planner<'_> {
 
     fn all_types(&self) -> Result<Vec<SqlType>> {
         let count = self.types.len().max(self.declared.len());
+        let types = self.scope.user_types();
         let all = (0..count).map(|index| {
             let known = self.types.get(index).cloned().flatten();
             let declared = self.declared.get(index).copied().filter(|oid| *oid != 0);
             known
-                .or_else(|| SqlType::from_oid(declared?))
+                .or_else(|| types.sql_type_of(declared?))
                 .ok_or(Error::UndeterminedParameter(index + 1))
         });
         all.collect()

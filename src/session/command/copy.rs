@@ -202,6 +202,7 @@ async fn copy_in(
         rules,
         execution: session.execution(&scope.state, Limits::default()),
         inbox: Arc::clone(&session.inbox),
+        kept: None,
     };
     let relation = found.relation.name.clone();
     Ok(Reply::CopyIn(Box::new(CopyIn {

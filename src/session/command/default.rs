@@ -9,9 +9,10 @@ use datafusion::sql::sqlparser::ast;
 use tessera_catalog::id::Oid;
 use tessera_catalog::model::{Column, Table};
 
+use super::user_type;
 use crate::error::{Error, Result};
 use crate::planner::{self, Scope};
-use crate::session::write::{CompiledCheck, CompiledGenerated, table_schema};
+use crate::session::write::{CompiledCheck, CompiledGenerated, Rule, table_schema};
 use tessera_udfs::walk;
 
 /// Reads an expression that the catalog keeps as text.
@@ -39,11 +40,11 @@ pub(super) fn of_column(column: &Column, scope: &Scope) -> Result<Expr> {
         let name = (!scope.is_system()).then(|| scope.database.name.clone());
         return Ok(lit(ScalarValue::Utf8View(name)));
     }
-    let Some(text) = &column.default else {
+    let Some(text) = text_of(column, scope) else {
         let null = ScalarValue::try_new_null(&column.sql_type.arrow(&scope.zone))?;
         return Ok(lit(null));
     };
-    let expr = planner::expression(parse(text)?, &DFSchema::empty(), scope, &[])?;
+    let expr = planner::expression(parse(&text)?, &DFSchema::empty(), scope, &[])?;
     planner::assign(
         expr,
         &DFSchema::empty(),
@@ -51,6 +52,23 @@ pub(super) fn of_column(column: &Column, scope: &Scope) -> Result<Expr> {
         &scope.zone,
         &column.name,
     )
+}
+
+/// The text of a column's default: its own, or that of its domain.
+pub(super) fn text_of(column: &Column, scope: &Scope) -> Option<String> {
+    if column.default.is_some() || column.generated.is_some() {
+        return column.default.clone();
+    }
+    let types = scope.user_types();
+    let mut next = column.domain;
+    while let Some(oid) = next {
+        let domain = types.by_oid(oid)?.domain()?;
+        if domain.default.is_some() {
+            return domain.default.clone();
+        }
+        next = domain.parent;
+    }
+    None
 }
 
 /// As [`of_column`], for an operator's row that goes to the tenant that it names.
@@ -71,11 +89,11 @@ pub(super) fn of_row(column: &Column, scope: &Scope, tenant: Option<&Expr>) -> R
 
 /// The expression that DEFAULT stands for, as it is written.
 pub(super) fn written(column: &Column, scope: &Scope) -> Result<ast::Expr> {
-    match &column.default {
+    match text_of(column, scope) {
         _ if column.is_tenant() && !scope.is_system() => Ok(ast::Expr::value(
             ast::Value::SingleQuotedString(scope.database.name.clone()),
         )),
-        Some(text) => parse(text),
+        Some(text) => parse(&text),
         None => Ok(ast::Expr::value(ast::Value::Null)),
     }
 }
@@ -101,6 +119,7 @@ pub(super) fn draw_for(expr: &mut ast::Expr, tenant: &ast::Expr) {
 pub(super) fn check(expr: &ast::Expr, column: &Column, scope: &Scope) -> Result<String> {
     let mut expr = expr.clone();
     bind_sequences(&mut expr, scope)?;
+    planner::bind_types(&mut expr, scope);
     let text = expr.to_string();
     let planned =
         planner::expression(expr.clone(), &DFSchema::empty(), scope, &[]).map_err(|error| {
@@ -185,18 +204,50 @@ fn bound_sequence(argument: &ast::Expr, scope: &Scope) -> Result<Option<Oid>> {
 /// The CHECK constraints of a table, ready to be evaluated over its live columns.
 pub(super) fn compile_checks(table: &Table, scope: &Scope) -> Result<Arc<[CompiledCheck]>> {
     let schema = table_schema(table, &scope.zone).to_dfschema()?;
-    table
-        .checks
-        .iter()
-        .map(|check| {
-            let condition = condition(&parse(&check.expression)?, &schema, scope)?;
-            let condition = scope.state.create_physical_expr(condition, &schema)?;
-            Ok(CompiledCheck {
-                name: check.name.clone(),
+    let mut compiled = domain_checks(table, &schema, scope)?;
+    for check in &table.checks {
+        let condition = condition(&parse(&check.expression)?, &schema, scope)?;
+        let condition = scope.state.create_physical_expr(condition, &schema)?;
+        compiled.push(CompiledCheck {
+            name: check.name.clone(),
+            condition,
+            rule: Rule::OfTable,
+        });
+    }
+    Ok(Arc::from(compiled))
+}
+
+/// What the domains of a table's columns demand.
+fn domain_checks(table: &Table, schema: &DFSchema, scope: &Scope) -> Result<Vec<CompiledCheck>> {
+    let mut compiled = Vec::new();
+    for column in table.live_columns() {
+        let Some(domain) = column.domain else {
+            continue;
+        };
+        for (domain, check) in user_type::rules_of(domain, scope)? {
+            let (name, written, rule) = match check {
+                Some(check) => (
+                    check.name,
+                    user_type::on_column(&check.expression, &column.name)?,
+                    Rule::OfDomain(domain),
+                ),
+                None => {
+                    let quoted = ast::Ident::with_quote('"', &column.name);
+                    let is_there = Box::new(ast::Expr::Identifier(quoted));
+                    let is_there = ast::Expr::IsNotNull(is_there);
+                    (String::new(), is_there, Rule::NotNullOfDomain(domain))
+                }
+            };
+            let condition = condition(&written, schema, scope)?;
+            let condition = scope.state.create_physical_expr(condition, schema)?;
+            compiled.push(CompiledCheck {
+                name,
                 condition,
-            })
-        })
-        .collect()
+                rule,
+            });
+        }
+    }
+    Ok(compiled)
 }
 
 /// A condition over a table's columns.

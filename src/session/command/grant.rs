@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use datafusion::sql::sqlparser::ast::ObjectName;
 use tessera_catalog::id::Oid;
 use tessera_catalog::model::{
     Acl, Change, Database, DefaultAcl, DefaultAclKind, Membership, Privilege, Privileges, Relation,
@@ -9,7 +10,7 @@ use tessera_catalog::model::{
 };
 
 use super::role::{check_membership, place, resolve};
-use super::{names, schema, tenant};
+use super::{names, schema, tenant, user_type};
 use crate::error::{Error, Result};
 use crate::planner::ast::{Grant, Granted, Name, Objects, RoleName};
 use crate::planner::source::Found;
@@ -221,6 +222,11 @@ async fn on_objects(
                 }
             }
         }
+        Objects::Types(types) => {
+            for name in types {
+                on_type(session, grant, words, name, grantee).await?;
+            }
+        }
         Objects::Schemas(schemas) => {
             for name in schemas {
                 let caller = session.caller().await?;
@@ -286,6 +292,40 @@ async fn on_objects(
             });
         }
     }
+    Ok(())
+}
+
+async fn on_type(
+    session: &mut Session,
+    grant: &Grant,
+    words: Option<&[(String, Vec<String>)]>,
+    name: &ObjectName,
+    grantee: &Name,
+) -> Result<()> {
+    let caller = session.caller().await?;
+    let scope = session.scope(&caller).await?;
+    let mut object = user_type::found(&scope, &caller, name)?.as_ref().clone();
+    let all: Privileges = Privilege::Usage.into();
+    let wanted = privileges(words, all)?;
+    let role = grantee_of(&caller, grantee)?;
+    let owner = caller.has_role(object.owner);
+    let held = object
+        .acl
+        .as_ref()
+        .map_or(Privileges::NONE, |acl| acl.grantable_by(&caller.roles));
+    let may = if owner { all } else { held };
+    let wanted = allowed(session, wanted, may, grant, "type", &object.name)?;
+    let grantor = if owner { object.owner } else { caller.role };
+    let mut acl = object.acl.take().unwrap_or_else(|| {
+        let mut acl = Acl::of_owner(object.owner, all);
+        acl.grant(Oid::PUBLIC, object.owner, all, false);
+        acl
+    });
+    change(&mut acl, grant, role, grantor, wanted);
+    object.acl = Some(acl);
+    session
+        .transaction
+        .change(&caller.database, vec![Change::PutType(object)]);
     Ok(())
 }
 

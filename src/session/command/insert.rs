@@ -510,6 +510,10 @@ fn with_defaults(
                 untyped.push(row);
             } else if planner::is_untyped(value) {
                 untyped.push(row);
+            } else if matches!((&kind, &*value), (SqlType::Array(_), ast::Expr::Array(_))) {
+                // Its elements are read as the column's, and so are texts beside it.
+                untyped.push(row);
+                typed = true;
             }
             typed |= matches!(value, ast::Expr::Cast { .. });
         }

@@ -28,6 +28,7 @@ mod set;
 mod table;
 mod tenant;
 mod transaction;
+mod user_type;
 mod view;
 
 use std::sync::Arc;
@@ -41,7 +42,7 @@ use super::prepared::Prepared;
 use super::reply::Reply;
 use crate::error::{Error, Result};
 use crate::execute::Limits;
-use crate::planner::ast::{Body, Index, Policy, Role, Sequence};
+use crate::planner::ast::{Body, Index, Policy, Role, Sequence, TypeAction, UserTypeStatement};
 
 pub(super) use describe::prepare;
 
@@ -108,6 +109,7 @@ async fn dispatch(
             with_data,
         } => table::materialized::refresh(session, name, (*concurrently, *with_data)).await,
         Body::Index(statement) => table::index::run(session, statement).await,
+        Body::UserType(statement) => user_type::run(session, statement).await,
         Body::Sequence(statement) => sequence::run(session, statement).await,
         Body::Role(statement) => role::run(session, statement).await,
         Body::Grant(statement) => grant::run(session, statement).await,
@@ -223,6 +225,19 @@ fn check_read_only(session: &Session, body: &Body) -> Result<()> {
             Sequence::Alter { .. } | Sequence::Rename { .. } | Sequence::Owner { .. } => {
                 "ALTER SEQUENCE"
             }
+        }
+        .to_owned(),
+        Body::UserType(statement) => match statement.as_ref() {
+            UserTypeStatement::CreateEnum { .. } => "CREATE TYPE",
+            UserTypeStatement::CreateDomain { .. } => "CREATE DOMAIN",
+            UserTypeStatement::Alter {
+                action: TypeAction::Comment(_),
+                ..
+            } => "COMMENT",
+            UserTypeStatement::Alter { domain: true, .. } => "ALTER DOMAIN",
+            UserTypeStatement::Alter { .. } => "ALTER TYPE",
+            UserTypeStatement::Drop { domain: true, .. } => "DROP DOMAIN",
+            UserTypeStatement::Drop { .. } => "DROP TYPE",
         }
         .to_owned(),
         Body::Index(index) => match index.as_ref() {

@@ -375,7 +375,7 @@ fn readers(database: &Database, oid: Oid) -> Vec<Oid> {
 }
 
 /// The schema of the session's own database in which CREATE puts an object, and the name.
-pub(super) fn creation(
+pub(super) fn own_schema(
     scope: &Scope,
     caller: &Caller,
     name: &ObjectName,
@@ -415,10 +415,33 @@ pub(super) fn creation(
             })?,
     };
     check(caller, Privilege::Create, Object::Schema(&own))?;
+    Ok((own, name))
+}
+
+/// The schema of the session's own database in which CREATE puts a relation, and the name, which
+/// neither a relation nor a type has there.
+pub(super) fn creation(
+    scope: &Scope,
+    caller: &Caller,
+    name: &ObjectName,
+) -> Result<(Arc<Schema>, String)> {
+    let (own, name) = own_schema(scope, caller, name)?;
     if scope.find(Some(&own.name), &name).is_some() {
         return Err(Error::AlreadyExists {
             kind: "relation",
             name,
+        });
+    }
+    if scope.database.type_named(own.oid, &name).is_some() {
+        return Err(Error::Function {
+            sqlstate: "42710",
+            message: format!("type \"{name}\" already exists"),
+            hint: Some(
+                "A relation has an associated type of the same name, so you must use a name that \
+                 doesn't conflict with any existing type."
+                    .to_owned(),
+            ),
+            detail: None,
         });
     }
     Ok((own, name))

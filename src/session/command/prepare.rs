@@ -27,9 +27,11 @@ pub(super) async fn prepare(
             "PREPARE of a statement that is not a query".to_owned(),
         ));
     }
+    let caller = session.caller().await?;
+    let user_types = session.scope(&caller).await?.user_types();
     let declared = types
         .iter()
-        .map(|t| sql_type(t).map(|t| t.oid()))
+        .map(|t| sql_type(t, &user_types).map(|t| t.oid()))
         .collect::<Result<Vec<u32>>>()?;
     let prepared = super::prepare(session, statement.clone(), &declared).await?;
     let text = Some(Arc::clone(text));

@@ -28,7 +28,7 @@ pub(super) fn plan(
     declared: &[u32],
 ) -> Result<(LogicalPlan, Vec<SqlType>, Columns)> {
     let statement = ast::Statement::Query(Box::new(query.clone()));
-    let parameters = Parameters::of(&statement, declared)?;
+    let parameters = Parameters::of(&statement, declared, &scope.user_types())?;
     let plan = planner::plan(query.clone(), scope, &parameters.fields(&scope.zone))?;
     let (plan, types) = parameters.resolve(plan, &scope.zone)?;
     let columns = columns(&plan);

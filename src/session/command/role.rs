@@ -499,6 +499,14 @@ fn objects_of(database: &Database, role: Oid) -> Vec<String> {
             found.push(format!("privileges for {kind} {name}"));
         }
     }
+    for user_type in database.types.values() {
+        let (kind, name) = (user_type.kind(), &user_type.name);
+        if user_type.owner == role {
+            found.push(format!("owner of {kind} {name}"));
+        } else if user_type.acl.as_ref().is_some_and(|acl| acl.mentions(role)) {
+            found.push(format!("privileges for {kind} {name}"));
+        }
+    }
     for schema in database.schemas.values() {
         if schema.owner == role {
             found.push(format!("owner of schema {}", schema.name));

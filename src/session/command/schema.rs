@@ -179,6 +179,18 @@ pub(super) async fn drop(
             }
             drop_relations(session, &caller, &inside, true).await?;
         }
+        let types = caller.database.types.values();
+        let types = types.filter(|user_type| user_type.schema == schema.oid);
+        let types: Vec<Oid> = types.map(|user_type| user_type.oid).collect();
+        if let Some(first) = types.first().filter(|_| !cascade) {
+            let first = caller.database.types.get(first);
+            let first = first.map_or("", |user_type| user_type.name.as_str());
+            return Err(Error::DependentObjects {
+                object: format!("schema {name}"),
+                detail: format!("type {name}.{first} depends on schema {name}"),
+            });
+        }
+        super::user_type::drop::drop_all(session, &types).await?;
         let database = session.caller().await?.database;
         session
             .transaction

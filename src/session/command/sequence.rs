@@ -165,7 +165,7 @@ pub(super) fn sequence(
     scope: &Scope,
 ) -> Result<Sequence> {
     let sql_type = match &options.data_type {
-        Some(written) => planner::sql_type(written)?,
+        Some(written) => planner::sql_type(written, &scope.user_types())?,
         None => former.map_or(SqlType::Int8, |former| former.sql_type.clone()),
     };
     let (least, most) = bounds(&sql_type)?;

@@ -3,7 +3,7 @@
 mod add_column;
 mod alter;
 mod anew;
-mod column;
+pub(super) mod column;
 mod constraint;
 mod create;
 mod existing;

@@ -134,5 +134,8 @@ pub(super) fn decode(source: &Source, block: &[u8]) -> Result<Decoded, Fault> {
         lines: rows,
         skipped: Vec::new(),
         ended,
+        skipped_rows: Vec::new(),
+        block: Vec::new(),
+        first: false,
     })
 }

@@ -215,7 +215,11 @@ impl Input {
         let task = match &mut self.format {
             Format::Lines { decoder, .. } => {
                 let decoder = Arc::clone(decoder);
-                self.cpu.spawn(async move { decoder.decode(&block, first) })
+                self.cpu.spawn(async move {
+                    let mut decoded = decoder.decode(&block, first)?;
+                    (decoded.block, decoded.first) = (block, first);
+                    Ok(decoded)
+                })
             }
             Format::Binary { source, whole } => {
                 *whole = 0;
@@ -247,10 +251,30 @@ impl Input {
         self.lines += decoded.lines;
         self.ended = decoded.ended;
         if decoded.batch.num_rows() > 0 {
-            let write = self.sink.write(decoded.batch);
-            watch.run(link, write).await?;
+            let write = self.sink.write(decoded.batch.clone());
+            let written = watch.run(link, write).await;
+            written.map_err(|error| self.at_failed_row(error, &decoded))?;
         }
         Ok(())
+    }
+
+    /// The error with the line of the row that a constraint refused, if one did.
+    fn at_failed_row(&self, error: Error, decoded: &Decoded) -> Error {
+        let Some(failed) = self.sink.failed_row() else {
+            return error;
+        };
+        let before = self.lines - decoded.lines;
+        let row = decoded.row_of_block(failed.row);
+        let place = match &self.format {
+            Format::Lines { decoder, .. } => decoder.place_of(&decoded.block, decoded.first, row),
+            _ => Some((row as u64 + 1, String::new())),
+        };
+        let Some((line, text)) = place else {
+            return error;
+        };
+        let text = if failed.alone { text } else { String::new() };
+        let relation = &self.source.relation;
+        error.at(format!("COPY {relation}, line {}{text}", before + line))
     }
 
     fn note_skipped(&mut self, decoded: &Decoded) -> Result<()> {

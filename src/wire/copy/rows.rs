@@ -28,6 +28,23 @@ pub(super) struct Decoded {
     pub(super) skipped: Vec<Skipped>,
     /// The end marker was met: nothing follows.
     pub(super) ended: bool,
+    /// Places of the rows left out by ON_ERROR, in order.
+    pub(super) skipped_rows: Vec<usize>,
+    /// What was decoded, to find a row's line when a constraint refuses it.
+    pub(super) block: Vec<u8>,
+    /// Whether the block may begin with a header.
+    pub(super) first: bool,
+}
+
+impl Decoded {
+    /// The place of a row of the batch among all rows of the block.
+    pub(super) fn row_of_block(&self, row: usize) -> usize {
+        let mut place = row;
+        for skipped in &self.skipped_rows {
+            place += usize::from(*skipped <= place);
+        }
+        place
+    }
 }
 
 /// A row left out by ON_ERROR.
@@ -151,6 +168,37 @@ impl RowDecoder {
         run.finish(ended).map_err(|error| fault(error, line))
     }
 
+    /// The line of a row of a block that was decoded before, and what the context says after it.
+    pub(super) fn place_of(&self, block: &[u8], first: bool, row: usize) -> Option<(u64, String)> {
+        let block = std::str::from_utf8(block).ok()?;
+        let mut run = Run {
+            decoder: self,
+            block,
+            scratch: String::new(),
+            builders: Vec::new(),
+            rows: 0,
+            line: 0,
+            skipped: Vec::new(),
+            skipped_rows: Vec::new(),
+        };
+        let mut at = 0;
+        if first && self.source.options.header != CopyHeader::Off && !block.is_empty() {
+            at = run.header().ok()?;
+        }
+        loop {
+            let from = at;
+            if from >= block.len() {
+                return None;
+            }
+            run.line += 1;
+            at = run.pass(from)?;
+            if run.rows == row {
+                return Some((run.line, run.place(from)));
+            }
+            run.rows += 1;
+        }
+    }
+
     fn builders(&self, capacity: usize) -> Result<Vec<ColumnBuilder>> {
         let columns = self.source.columns.iter();
         columns
@@ -248,6 +296,30 @@ impl Run<'_> {
         Ok(at)
     }
 
+    /// Passes over the record at `from` and gives the place of the next.
+    fn pass(&mut self, from: usize) -> Option<usize> {
+        let decoder = self.decoder;
+        let mut at = from;
+        loop {
+            let field = decoder
+                .scanner
+                .field(self.block, at, &mut self.scratch)
+                .ok()?;
+            if field.quoted {
+                let written = &self.block[at..field.next];
+                let written = match field.last {
+                    true => written.trim_end_matches(['\r', '\n']),
+                    false => written,
+                };
+                self.line += decoder.scanner.line_ends(written.as_bytes());
+            }
+            at = field.next;
+            if field.last {
+                return Some(at);
+            }
+        }
+    }
+
     /// A record of a table without columns is an empty line.
     fn empty_record(&mut self, from: usize) -> Result<usize, Fault> {
         match self
@@ -319,14 +391,18 @@ impl Run<'_> {
     /// An error of the record that begins at `from`.
     #[cold]
     fn fault(&self, error: Error, from: usize) -> Fault {
-        let rest = &self.block[from.min(self.block.len())..];
-        let end = rest.find(['\n', '\r']).unwrap_or(rest.len());
-        let place = format!(": \"{}\"", shown(&rest[..end]));
         Fault {
             error: Box::new(error),
             line: self.line,
-            place,
+            place: self.place(from),
         }
+    }
+
+    /// What the context says of the record that begins at `from`.
+    fn place(&self, from: usize) -> String {
+        let rest = &self.block[from.min(self.block.len())..];
+        let end = rest.find(['\n', '\r']).unwrap_or(rest.len());
+        format!(": \"{}\"", shown(&rest[..end]))
     }
 
     /// An error of a value.
@@ -361,6 +437,9 @@ impl Run<'_> {
             lines: self.line,
             skipped: self.skipped,
             ended,
+            skipped_rows: self.skipped_rows,
+            block: Vec::new(),
+            first: false,
         })
     }
 }

@@ -92,6 +92,21 @@ def test_enum_is_introspected(db, ask):
         ("bob", "sad", ["sad"]), ("cid", "ok", ["ok"]), ("ann", "happy", ["happy"])]
 
 
+def test_arrays_of_enums_and_domains_are_parameters(ask, same):
+    async def body(connection):
+        await connection.execute("CREATE TYPE level AS ENUM ('low', 'high')")
+        await connection.execute("CREATE DOMAIN small AS int CHECK (VALUE < 10)")
+        await connection.execute("CREATE TABLE rated (l level, all_l level[], n small)")
+        await connection.executemany("INSERT INTO rated VALUES ($1, $2, $3)", [("high", ["low", None], 1), ("low", [], 2)])
+        found = await connection.fetch("SELECT * FROM rated WHERE l = ANY($1) AND l >= $2 ORDER BY l DESC", ["low", "high"], "low")
+        try:
+            await connection.execute("INSERT INTO rated (n) VALUES ($1)", 11)
+        except asyncpg.CheckViolationError as error:
+            return [tuple(row) for row in found], error.sqlstate, str(error)
+
+    same(ask(body))
+
+
 def test_composite_of_a_table_is_introspected(ask):
     async def body(connection):
         await connection.execute("CREATE TABLE pair (a int, b text[])")

@@ -168,6 +168,47 @@ public class Cases {
         }
     }
 
+    static void enums() {
+        add("enums: written, ordered and described", () -> {
+            try (Connection c = connect(); Statement s = c.createStatement()) {
+                s.execute("CREATE TYPE feeling AS ENUM ('sad', 'ok', 'happy')");
+                s.execute("CREATE TABLE felt (id int, f feeling, many feeling[])");
+                try (PreparedStatement p = c.prepareStatement("INSERT INTO felt VALUES (?, ?, ?)")) {
+                    for (String word : List.of("happy", "sad")) {
+                        p.setInt(1, word.length());
+                        p.setObject(2, word, Types.OTHER);
+                        p.setArray(3, c.createArrayOf("feeling", new Object[] {word, "ok"}));
+                        p.addBatch();
+                    }
+                    p.executeBatch();
+                }
+                StringBuilder text = new StringBuilder(shown(s.executeQuery("SELECT f, many FROM felt ORDER BY f")));
+                try (PreparedStatement p = c.prepareStatement("SELECT id FROM felt WHERE f = ?")) {
+                    p.setObject(1, "none", Types.OTHER);
+                    p.executeQuery();
+                } catch (SQLException error) {
+                    text.append(error.getSQLState()).append(' ').append(error.getMessage().lines().findFirst().orElse(""));
+                }
+                return text;
+            }
+        });
+        add("domains: described and held", () -> {
+            try (Connection c = connect(); Statement s = c.createStatement()) {
+                s.execute("CREATE DOMAIN small AS int DEFAULT 3 CHECK (VALUE < 10)");
+                s.execute("CREATE TABLE kept (n small)");
+                s.execute("INSERT INTO kept DEFAULT VALUES");
+                StringBuilder text = new StringBuilder(shown(s.executeQuery("SELECT n FROM kept")));
+                try (PreparedStatement p = c.prepareStatement("INSERT INTO kept VALUES (?)")) {
+                    p.setInt(1, 11);
+                    p.executeUpdate();
+                } catch (SQLException error) {
+                    text.append(error.getSQLState()).append(' ').append(error.getMessage().lines().findFirst().orElse(""));
+                }
+                return text;
+            }
+        });
+    }
+
     static void statements() {
         add("statements: fetch size reads a portal in parts", () -> {
             try (Connection c = connect()) {
@@ -356,6 +397,7 @@ public class Cases {
         url = arguments[0];
         metadata();
         types();
+        enums();
         statements();
         for (Map.Entry<String, Case> found : CASES.entrySet()) {
             System.out.println("== " + found.getKey());

@@ -398,6 +398,29 @@ def test_enum_info_is_fetched(db, connection):
     assert [row[0].name for row in rows] == ["happy"]
 
 
+def test_enums_go_as_python_enums_and_lists(connection, same):
+    import enum
+
+    from psycopg.types.enum import EnumInfo, register_enum
+
+    class Level(enum.Enum):
+        LOW = "low"
+        HIGH = "high"
+
+    connection.execute("CREATE TYPE level AS ENUM ('low', 'high')")
+    connection.execute("CREATE TABLE rated (l level, ls level[])")
+    info = EnumInfo.fetch(connection, "level")
+    register_enum(info, connection, Level, mapping={Level.LOW: "low", Level.HIGH: "high"})
+    for binary in (False, True):
+        with connection.cursor(binary=binary) as cursor:
+            cursor.execute("INSERT INTO rated VALUES (%s, %s)", (Level.HIGH, [Level.LOW, Level.HIGH]))
+            cursor.execute("INSERT INTO rated VALUES (%b, %b)", (Level.LOW, [Level.LOW]))
+            rows = cursor.execute("SELECT l, ls FROM rated WHERE l >= %s ORDER BY l DESC", (Level.LOW,)).fetchall()
+            assert rows[0] == (Level.HIGH, [Level.LOW, Level.HIGH])
+            same([str(row) for row in rows])
+    same((info.labels, info.name))
+
+
 def test_composite_info_of_a_table_is_fetched(connection):
     from psycopg.types.composite import CompositeInfo, register_composite
 

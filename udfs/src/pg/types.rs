@@ -247,6 +247,9 @@ pub(crate) fn is_number(data_type: &DataType) -> bool {
 
 /// The long spelling of a type that the metadata names, without its modifier.
 fn spelled(name: &str) -> String {
+    if let Some(facts) = name.strip_prefix("enum:") {
+        return enum_name(facts);
+    }
     let base = name.split('(').next().unwrap_or(name).trim();
     let array = if name.trim_end().ends_with("[]") {
         "[]"
@@ -270,6 +273,17 @@ fn spelled(name: &str) -> String {
         other => other,
     };
     format!("{long}{array}")
+}
+
+/// The name of an enum, of which the metadata tells all in JSON.
+fn enum_name(facts: &str) -> String {
+    let (facts, array) = match facts.strip_suffix("[]") {
+        Some(facts) => (facts, "[]"),
+        None => (facts, ""),
+    };
+    let name = facts.split_once("\"name\":\"").map(|(_, rest)| rest);
+    let name = name.and_then(|rest| rest.split('"').next());
+    format!("{}{array}", name.unwrap_or("enum"))
 }
 
 /// PostgreSQL's name of a call: `lpad(text, integer)`. Text literals have no type yet, and whole ones are integers.

@@ -193,6 +193,8 @@ pub(super) fn column(number: i16, name: &str) -> Column {
         sql_type: SqlType::Int4,
         nullable: true,
         default: None,
+        domain: None,
+        fraction: None,
         missing_default: None,
         identity: None,
         generated: None,

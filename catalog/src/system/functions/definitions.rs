@@ -9,13 +9,21 @@ use crate::system::scene::{Class, Scene};
 
 pub(super) const FUNCTIONS: &[Function] = &[
     // Expressions are kept as text already.
-    Function::strict("pg_get_expr", 2..=3, "text", |_, args| {
-        Ok(args[0].text().into())
+    Function::strict("pg_get_expr", 2..=3, "text", |scene, args| {
+        Ok(args[0]
+            .text()
+            .map(|text| scene.with_type_names(text))
+            .into())
     }),
     Function::strict("pg_get_constraintdef", 1..=2, "text", |scene, args| {
-        let found = scene.constraint(Oid(args[0].oid()));
+        let number = Oid(args[0].oid());
+        let pretty = matches!(args.get(1), Some(Arg::Bool(true)));
+        if let Some((_, check)) = scene.domain_check(number) {
+            return Ok(scene.domain_check_text(check, pretty).into());
+        }
+        let found = scene.constraint(number);
         Ok(found
-            .map(|(relation, constraint)| scene.constraint_text(relation, constraint))
+            .map(|(relation, constraint)| scene.constraint_text(relation, constraint, pretty))
             .into())
     }),
     Function::strict("pg_get_indexdef", 1..=3, "text", |scene, args| {

@@ -10,6 +10,7 @@ use crate::system::oid;
 use crate::system::pg_catalog::pg_shdescription::shared_comments;
 use crate::system::rows::Value;
 use crate::system::scene::{Class, Scene, attributes};
+use crate::system::types::Typed;
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::strict("pg_get_userbyid", 1..=1, "name", |scene, args| {
@@ -19,8 +20,14 @@ pub(super) const FUNCTIONS: &[Function] = &[
         let class = scene.class(Oid(args[0].oid()));
         Ok(class.map(|class| scene.class_is_visible(class)).into())
     }),
-    Function::strict("pg_type_is_visible", 1..=1, "bool", |_, args| {
-        Ok(SqlType::from_oid(args[0].oid()).map(|_| true).into())
+    Function::strict("pg_type_is_visible", 1..=1, "bool", |scene, args| {
+        let found = scene.type_by_oid(args[0].oid());
+        Ok(found
+            .map(|found| match found {
+                Typed::BuiltIn(_) => true,
+                Typed::User(of) | Typed::ArrayOf(of) => scene.type_is_visible(of),
+            })
+            .into())
     }),
     Function::strict("pg_function_is_visible", 1..=1, "bool", |scene, args| {
         Ok(scene.function_name(args[0].oid()).map(|_| true).into())
@@ -40,8 +47,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::strict("pg_ts_dict_is_visible", 1..=1, "bool", always_visible),
     Function::strict("pg_ts_parser_is_visible", 1..=1, "bool", always_visible),
     Function::strict("pg_ts_template_is_visible", 1..=1, "bool", always_visible),
-    Function::lenient("format_type", 2..=2, "text", |_, args| {
-        Ok(format_type(args[0], args[1]))
+    Function::strict("pg_basetype", 1..=1, "oid", |scene, args| {
+        Ok(scene.base_type(args[0].oid()).into())
+    }),
+    Function::lenient("format_type", 2..=2, "text", |scene, args| {
+        Ok(format_type(scene, args[0], args[1]))
     }),
     Function::strict("to_regclass", 1..=1, "regclass", |s, a| {
         find(s, RegType::Class, a[0])
@@ -169,23 +179,26 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::strict("getdatabaseencoding", 0..=0, "name", |_, _| {
         Ok("UTF8".into())
     }),
-    Function::lenient("_pg_char_max_length", 2..=2, "int4", |_, args| {
-        Ok(precision(args).and_then(|p| p.characters).into())
+    Function::lenient("_pg_char_max_length", 2..=2, "int4", |scene, args| {
+        Ok(precision(scene, args).and_then(|p| p.characters).into())
     }),
-    Function::lenient("_pg_char_octet_length", 2..=2, "int4", |_, args| {
-        Ok(precision(args).and_then(|p| p.octets).into())
+    Function::lenient("_pg_char_octet_length", 2..=2, "int4", |scene, args| {
+        Ok(precision(scene, args).and_then(|p| p.octets).into())
     }),
-    Function::lenient("_pg_numeric_precision", 2..=2, "int4", |_, args| {
-        Ok(precision(args).and_then(|p| p.digits).into())
+    Function::lenient("_pg_numeric_precision", 2..=2, "int4", |scene, args| {
+        Ok(precision(scene, args).and_then(|p| p.digits).into())
     }),
-    Function::lenient("_pg_numeric_precision_radix", 2..=2, "int4", |_, args| {
-        Ok(precision(args).and_then(|p| p.radix).into())
+    Function::lenient(
+        "_pg_numeric_precision_radix",
+        2..=2,
+        "int4",
+        |scene, args| Ok(precision(scene, args).and_then(|p| p.radix).into()),
+    ),
+    Function::lenient("_pg_numeric_scale", 2..=2, "int4", |scene, args| {
+        Ok(precision(scene, args).and_then(|p| p.scale).into())
     }),
-    Function::lenient("_pg_numeric_scale", 2..=2, "int4", |_, args| {
-        Ok(precision(args).and_then(|p| p.scale).into())
-    }),
-    Function::lenient("_pg_datetime_precision", 2..=2, "int4", |_, args| {
-        Ok(precision(args).and_then(|p| p.fraction).into())
+    Function::lenient("_pg_datetime_precision", 2..=2, "int4", |scene, args| {
+        Ok(precision(scene, args).and_then(|p| p.fraction).into())
     }),
     Function::strict("pg_get_serial_sequence", 2..=2, "text", |scene, args| {
         let table = args[0].text().unwrap_or_default();
@@ -309,13 +322,15 @@ fn write<'a>(scene: &'a Scene, kind: RegType, number: Arg<'a>) -> Result<Value<'
 }
 
 /// `format_type`: without a modifier `character` is the type's name, with -1 it is `bpchar`.
-fn format_type(number: Arg<'_>, modifier: Arg<'_>) -> Value<'static> {
+fn format_type(scene: &Scene, number: Arg<'_>, modifier: Arg<'_>) -> Value<'static> {
     if matches!(number, Arg::Null) {
         return Value::Null;
     }
     let modifier = modifier.int();
-    match SqlType::from_oid(number.oid()) {
-        Some(found) => type_text(&found, modifier).into(),
+    match scene.type_by_oid(number.oid()) {
+        Some(Typed::BuiltIn(found)) => type_text(&found, modifier).into(),
+        Some(Typed::User(found)) => scene.type_label(found).into(),
+        Some(Typed::ArrayOf(found)) => format!("{}[]", scene.type_label(found)).into(),
         None => Value::from(match number.oid() {
             0 => "-",
             27 => "tid",
@@ -341,6 +356,7 @@ fn type_text(sql_type: &SqlType, modifier: Option<i64>) -> String {
         (SqlType::Char(_), None) if modifier.is_none() => "character".to_owned(),
         (SqlType::Time, Some(n)) => format!("time({n}) without time zone"),
         (SqlType::Timestamp, Some(n)) => format!("timestamp({n}) without time zone"),
+        (SqlType::Interval, Some(n)) if n & 0xffff <= 6 => format!("interval({})", n & 0xffff),
         (SqlType::Timestamptz, Some(n)) => format!("timestamp({n}) with time zone"),
         (sql_type, _) => with_modifier(sql_type, given).to_string(),
     }
@@ -364,8 +380,8 @@ fn with_modifier(sql_type: &SqlType, modifier: Option<i64>) -> SqlType {
     }
 }
 
-fn precision(args: &[Arg<'_>]) -> Option<Precision> {
-    let sql_type = SqlType::from_oid(args[0].oid())?;
+fn precision(scene: &Scene, args: &[Arg<'_>]) -> Option<Precision> {
+    let sql_type = scene.type_by_oid(args[0].oid())?.sql_type();
     Some(Precision::of(&with_modifier(&sql_type, args[1].int())))
 }
 
@@ -389,7 +405,14 @@ fn obj_description<'a>(scene: &'a Scene, args: &[Arg<'a>]) -> Option<&'a str> {
         let function = scene.function(number.0).filter(|_| asked("pg_proc"))?;
         function.comment.as_deref()
     };
-    relation().or_else(schema).or_else(function)
+    let user_type = || {
+        let user_type = scene.user_type(number).filter(|_| asked("pg_type"))?;
+        user_type.comment.as_deref()
+    };
+    relation()
+        .or_else(schema)
+        .or_else(function)
+        .or_else(user_type)
 }
 
 fn function_arguments(scene: &Scene, number: u32, with_defaults: bool) -> Option<String> {

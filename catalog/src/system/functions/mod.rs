@@ -105,8 +105,7 @@ impl Function {
 #[derive(Debug, Clone, Copy)]
 enum Arg<'a> {
     Null,
-    /// A flag; no function here looks at which.
-    Bool,
+    Bool(bool),
     Int(i64),
     Text(&'a str),
 }
@@ -117,7 +116,7 @@ impl<'a> Arg<'a> {
         match self {
             Self::Int(n) => Some(n),
             Self::Text(text) => text.trim().parse().ok(),
-            Self::Null | Self::Bool => None,
+            Self::Null | Self::Bool(_) => None,
         }
     }
 
@@ -129,7 +128,7 @@ impl<'a> Arg<'a> {
     fn text(self) -> Option<&'a str> {
         match self {
             Self::Text(text) => Some(text),
-            Self::Null | Self::Bool | Self::Int(_) => None,
+            Self::Null | Self::Bool(_) | Self::Int(_) => None,
         }
     }
 }
@@ -277,12 +276,12 @@ impl Carried {
     fn at(&self, index: usize) -> Arg<'_> {
         match self {
             Self::Constant(scalar) => match scalar {
-                ScalarValue::Boolean(Some(_)) => Arg::Bool,
+                ScalarValue::Boolean(Some(value)) => Arg::Bool(*value),
                 ScalarValue::Int64(Some(value)) => Arg::Int(*value),
                 other => other.try_as_str().flatten().map_or(Arg::Null, Arg::Text),
             },
             Self::Nulls => Arg::Null,
-            Self::Bools(array) if array.is_valid(index) => Arg::Bool,
+            Self::Bools(array) if array.is_valid(index) => Arg::Bool(array.value(index)),
             Self::Ints(array) if array.is_valid(index) => Arg::Int(array.value(index)),
             Self::Texts(array) if array.is_valid(index) => Arg::Text(array.value(index)),
             Self::Bools(_) | Self::Ints(_) | Self::Texts(_) => Arg::Null,

@@ -5,10 +5,12 @@
 use super::{Arg, Function};
 use crate::id::Oid;
 use crate::model::{Acl, Privilege, Privileges};
+use crate::sql_type::RegType;
 use crate::system::access::{Held, Who};
 use crate::system::error::LookupError;
 use crate::system::rows::Value;
 use crate::system::scene::{Attribute, Class, Namespace, Scene, attributes};
+use crate::system::types::Typed;
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::strict("has_table_privilege", 2..=3, "bool", |scene, args| {
@@ -68,7 +70,21 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
     // What follows has no lists of its own here: PostgreSQL's defaults hold.
     Function::strict("has_language_privilege", 2..=3, "bool", yes),
-    Function::strict("has_type_privilege", 2..=3, "bool", yes),
+    Function::strict("has_type_privilege", 2..=3, "bool", |scene, args| {
+        let (who, [named, words]) = split(scene, args)?;
+        let wanted = parse(words, Privilege::Usage.into())?;
+        let number = match named {
+            Arg::Text(text) => scene.reg_in(RegType::Type, text)?,
+            number => number.oid(),
+        };
+        Ok(match scene.type_by_oid(number) {
+            Some(Typed::BuiltIn(_)) => true.into(),
+            Some(Typed::User(found) | Typed::ArrayOf(found)) => {
+                any(scene.held_on_type(&who, found), &wanted).into()
+            }
+            None => Value::Null,
+        })
+    }),
     Function::strict("has_tablespace_privilege", 2..=3, "bool", superusers),
     Function::strict(
         "has_foreign_data_wrapper_privilege",
@@ -105,7 +121,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
             Some("d") => crate::system::access::database_acl(owner),
             Some("f") => crate::system::access::function_acl(owner),
             Some("c") => Acl::default(),
-            Some("l" | "T") => Acl::of_owner(owner, Privilege::Usage.into()),
+            Some("T") => crate::system::access::type_acl(owner),
+            Some("l") => Acl::of_owner(owner, Privilege::Usage.into()),
             _ => return Ok(Value::Null),
         };
         // PostgreSQL writes PUBLIC's share first.

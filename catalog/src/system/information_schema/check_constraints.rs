@@ -4,6 +4,7 @@ use super::table_constraints::not_nulls;
 use crate::system::rows::{Rows, row};
 use crate::system::scene::Scene;
 use crate::system::table::SystemTable;
+use crate::system::types::shown_condition;
 
 pub(in crate::system) static TABLE: SystemTable = SystemTable::view(
     "information_schema",
@@ -23,10 +24,12 @@ fn rows(scene: &Scene, rows: &mut Rows) {
         let Some(table) = relation.table() else {
             continue;
         };
-        let checks = table
-            .checks
-            .iter()
-            .map(|c| (c.name.clone(), format!("({})", c.expression)));
+        let checks = table.checks.iter().map(|c| {
+            (
+                c.name.clone(),
+                format!("({})", scene.with_type_names(&c.expression)),
+            )
+        });
         for (name, clause) in checks.chain(not_nulls(scene, relation)) {
             row!(
                 rows,
@@ -36,5 +39,18 @@ fn rows(scene: &Scene, rows: &mut Rows) {
                 check_clause: clause,
             );
         }
+    }
+    for (user_type, check) in scene.domain_checks() {
+        if !me.is(scene.shown(user_type.owner)) {
+            continue;
+        }
+        let condition = shown_condition(&scene.with_type_names(&check.expression));
+        row!(
+            rows,
+            constraint_catalog: &scene.database.name,
+            constraint_schema: scene.schema_name(scene.schema_of_type(user_type)),
+            constraint_name: &check.name,
+            check_clause: format!("({condition})"),
+        );
     }
 }

@@ -64,6 +64,8 @@ fn rows(scene: &Scene, rows: &mut Rows) {
                         number,
                         name: column.name.into(),
                         sql_type: &column.sql_type,
+                        domain: None,
+                        fraction: None,
                         not_null: false,
                         default: None,
                         identity: None,
@@ -91,6 +93,7 @@ fn add(
 ) {
     let sql_type = column.sql_type;
     let precision = Precision::of(sql_type);
+    let domain = column.domain.and_then(|oid| scene.user_type(oid));
     let sequence = column
         .draws
         .and_then(|number| scene.relation(number)?.sequence());
@@ -112,9 +115,12 @@ fn add(
         numeric_precision: precision.digits,
         numeric_precision_radix: precision.radix,
         numeric_scale: precision.scale,
-        datetime_precision: precision.fraction,
+        datetime_precision: column.fraction.map(i64::from).or(precision.fraction),
+        domain_catalog: domain.map(|_| &scene.database.name),
+        domain_schema: domain.and_then(|d| scene.schema_name(scene.schema_of_type(d))),
+        domain_name: domain.map(|domain| &domain.name),
         udt_catalog: &scene.database.name,
-        udt_schema: "pg_catalog",
+        udt_schema: udt_schema(scene, sql_type),
         udt_name: sql_type.typname(),
         dtd_identifier: column.number.to_string(),
         is_self_referencing: "NO",
@@ -141,7 +147,17 @@ pub(super) fn data_type(sql_type: &SqlType) -> String {
         SqlType::Varchar(_) => "character varying".to_owned(),
         SqlType::Char(_) => "character".to_owned(),
         SqlType::Numeric(_) => "numeric".to_owned(),
+        SqlType::Enum(_) => "USER-DEFINED".to_owned(),
         other => other.to_string(),
+    }
+}
+
+/// The schema in `udt_schema`.
+pub(super) fn udt_schema<'a>(scene: &'a Scene, sql_type: &SqlType) -> Option<&'a str> {
+    let user_type = sql_type.enum_oid().and_then(|oid| scene.user_type(oid));
+    match user_type {
+        Some(user_type) => scene.schema_name(scene.schema_of_type(user_type)),
+        None => Some("pg_catalog"),
     }
 }
 

@@ -3,7 +3,7 @@
 
 use crate::system::table::{SystemTable, no_rows};
 
-pub(in crate::system) static TABLES: [SystemTable; 44] = [
+pub(in crate::system) static TABLES: [SystemTable; 40] = [
     SystemTable::view(
         "information_schema",
         "_pg_foreign_data_wrappers",
@@ -97,15 +97,6 @@ pub(in crate::system) static TABLES: [SystemTable; 44] = [
     ),
     SystemTable::view(
         "information_schema",
-        "column_domain_usage",
-        13280,
-        "
-        domain_catalog name, domain_schema name, domain_name name, table_catalog name,
-        table_schema name, table_name name, column_name name",
-        no_rows,
-    ),
-    SystemTable::view(
-        "information_schema",
         "column_options",
         13503,
         "
@@ -129,40 +120,6 @@ pub(in crate::system) static TABLES: [SystemTable; 44] = [
         "
         object_catalog name, object_schema name, object_name name, object_type varchar,
         dtd_identifier name",
-        no_rows,
-    ),
-    SystemTable::view(
-        "information_schema",
-        "domain_constraints",
-        13310,
-        "
-        constraint_catalog name, constraint_schema name, constraint_name name,
-        domain_catalog name, domain_schema name, domain_name name, is_deferrable varchar(3),
-        initially_deferred varchar(3)",
-        no_rows,
-    ),
-    SystemTable::view(
-        "information_schema",
-        "domain_udt_usage",
-        13315,
-        "
-        udt_catalog name, udt_schema name, udt_name name, domain_catalog name, domain_schema name,
-        domain_name name",
-        no_rows,
-    ),
-    SystemTable::view(
-        "information_schema",
-        "domains",
-        13320,
-        "
-        domain_catalog name, domain_schema name, domain_name name, data_type varchar,
-        character_maximum_length int4, character_octet_length int4, character_set_catalog name,
-        character_set_schema name, character_set_name name, collation_catalog name,
-        collation_schema name, collation_name name, numeric_precision int4,
-        numeric_precision_radix int4, numeric_scale int4, datetime_precision int4,
-        interval_type varchar, interval_precision int4, domain_default varchar, udt_catalog name,
-        udt_schema name, udt_name name, scope_catalog name, scope_schema name, scope_name name,
-        maximum_cardinality int4, dtd_identifier name",
         no_rows,
     ),
     SystemTable::view(

@@ -11,6 +11,7 @@ pub(in crate::system) mod column_privileges;
 pub(in crate::system) mod columns;
 pub(in crate::system) mod constraint_column_usage;
 pub(in crate::system) mod constraint_table_usage;
+pub(in crate::system) mod domains;
 mod empty;
 pub(in crate::system) mod enabled_roles;
 pub(in crate::system) mod grants;
@@ -33,7 +34,7 @@ pub(in crate::system) mod views;
 use super::table::SystemTable;
 
 /// Those with rows.
-static FILLED: [&SystemTable; 25] = [
+static FILLED: [&SystemTable; 29] = [
     &administrable_role_authorizations::TABLE,
     &applicable_roles::TABLE,
     &character_sets::TABLE,
@@ -43,6 +44,10 @@ static FILLED: [&SystemTable; 25] = [
     &columns::TABLE,
     &constraint_column_usage::TABLE,
     &constraint_table_usage::TABLE,
+    &domains::COLUMN_DOMAIN_USAGE,
+    &domains::DOMAIN_CONSTRAINTS,
+    &domains::DOMAIN_UDT_USAGE,
+    &domains::TABLE,
     &enabled_roles::TABLE,
     &information_schema_catalog_name::TABLE,
     &key_column_usage::TABLE,

@@ -3,7 +3,7 @@
 
 use crate::system::table::{SystemTable, no_rows};
 
-pub(in crate::system) static TABLES: [SystemTable; 82] = [
+pub(in crate::system) static TABLES: [SystemTable; 81] = [
     SystemTable::table(
         "pg_catalog",
         "pg_amop",
@@ -63,14 +63,6 @@ pub(in crate::system) static TABLES: [SystemTable; 82] = [
         "
         oid oid, conname name, connamespace oid, conowner oid, conforencoding int4,
         contoencoding int4, conproc regproc, condefault bool",
-        no_rows,
-    ),
-    SystemTable::table(
-        "pg_catalog",
-        "pg_enum",
-        3501,
-        "
-        oid oid, enumtypid oid, enumsortorder float4, enumlabel name",
         no_rows,
     ),
     SystemTable::table(

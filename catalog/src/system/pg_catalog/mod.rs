@@ -17,6 +17,7 @@ pub(in crate::system) mod pg_db_role_setting;
 pub(in crate::system) mod pg_default_acl;
 pub(in crate::system) mod pg_depend;
 pub(in crate::system) mod pg_description;
+pub(in crate::system) mod pg_enum;
 pub(in crate::system) mod pg_get_keywords;
 pub(in crate::system) mod pg_group;
 pub(in crate::system) mod pg_hba_file_rules;
@@ -54,7 +55,7 @@ pub(in crate::system) mod pg_views;
 use super::table::SystemTable;
 
 /// Those with rows.
-static FILLED: [&SystemTable; 57] = [
+static FILLED: [&SystemTable; 58] = [
     &pg_aggregate::TABLE,
     &pg_am::TABLE,
     &pg_attrdef::TABLE,
@@ -71,6 +72,7 @@ static FILLED: [&SystemTable; 57] = [
     &pg_default_acl::TABLE,
     &pg_depend::TABLE,
     &pg_description::TABLE,
+    &pg_enum::TABLE,
     &pg_group::TABLE,
     &pg_hba_file_rules::TABLE,
     &pg_hba_file_rules::PG_IDENT_FILE_MAPPINGS,

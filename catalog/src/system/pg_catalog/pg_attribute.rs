@@ -70,6 +70,8 @@ fn add_all(scene: &Scene, rows: &mut Rows, class: Class<'_>) {
                     number,
                     name: column.name.into(),
                     sql_type: &column.sql_type,
+                    domain: None,
+                    fraction: None,
                     not_null: false,
                     default: None,
                     identity: None,
@@ -93,13 +95,26 @@ fn add(rows: &mut Rows, relation: Oid, column: &Attribute<'_>, acl: Option<Vec<S
         rows,
         attrelid: relation,
         attname: column.name.as_ref(),
-        atttypid: if column.dropped { 0 } else { sql_type.oid() },
+        atttypid: match column.domain {
+            _ if column.dropped => Oid(0),
+            Some(domain) => domain,
+            None => Oid(sql_type.oid()),
+        },
         attstattarget: if column.dropped { 0 } else { -1 },
         attlen: sql_type.typlen(),
         attnum: column.number,
         attndims: i32::from(matches!(sql_type, SqlType::Array(_))),
         attcacheoff: -1,
-        atttypmod: sql_type.typmod(),
+        // A domain keeps its own limits.
+        atttypmod: match (column.domain, column.fraction) {
+            (Some(_), _) => -1,
+            // The upper half tells the fields that an interval keeps: all.
+            (None, Some(digits)) if *sql_type == SqlType::Interval => {
+                0x7fff << 16 | i32::from(digits)
+            }
+            (None, Some(digits)) => i32::from(digits),
+            (None, None) => sql_type.typmod(),
+        },
         attbyval: facts.by_value,
         attalign: facts.align,
         attstorage: facts.storage,

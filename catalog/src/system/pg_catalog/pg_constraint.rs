@@ -1,7 +1,7 @@
 //! `pg_constraint`: keys and checks.
 
 use crate::id::Oid;
-use crate::model::{KeyKind, Relation};
+use crate::model::{DomainCheck, KeyKind, Relation, UserType};
 use crate::system::definition::check_columns;
 use crate::system::rows::{Rows, row};
 use crate::system::scene::{Constraint, Scene};
@@ -28,6 +28,9 @@ fn rows(scene: &Scene, rows: &mut Rows) {
             }
             add(scene, rows, relation, constraint);
         }
+        for (user_type, check) in numbers.iter().filter_map(|n| scene.domain_check(Oid(*n))) {
+            add_of_domain(scene, rows, user_type, check);
+        }
     } else if let Some(numbers) = rows.numbers("conrelid") {
         for relation in numbers.iter().filter_map(|n| scene.relation(Oid(*n))) {
             add_all(scene, rows, relation);
@@ -36,7 +39,35 @@ fn rows(scene: &Scene, rows: &mut Rows) {
         for relation in scene.relations() {
             add_all(scene, rows, relation);
         }
+        for (user_type, check) in scene.domain_checks() {
+            add_of_domain(scene, rows, user_type, check);
+        }
     }
+}
+
+fn add_of_domain(scene: &Scene, rows: &mut Rows, user_type: &UserType, check: &DomainCheck) {
+    row!(
+        rows,
+        oid: check.oid,
+        conname: &check.name,
+        connamespace: scene.schema_of_type(user_type),
+        contype: 'c',
+        condeferrable: false,
+        condeferred: false,
+        convalidated: check.validated,
+        conrelid: 0,
+        contypid: user_type.oid,
+        conindid: 0,
+        conparentid: 0,
+        confrelid: 0,
+        confupdtype: ' ',
+        confdeltype: ' ',
+        confmatchtype: ' ',
+        conislocal: true,
+        coninhcount: 0,
+        connoinherit: false,
+        conbin: scene.with_type_names(&check.expression),
+    );
 }
 
 fn add_all(scene: &Scene, rows: &mut Rows, relation: &Relation) {
@@ -100,7 +131,7 @@ fn add(scene: &Scene, rows: &mut Rows, relation: &Relation, constraint: Constrai
         confkey: foreign.map(|foreign| foreign.columns.clone()),
         conbin: match constraint {
             Constraint::Key(_) => None,
-            Constraint::Check(check) => Some(&check.expression),
+            Constraint::Check(check) => Some(scene.with_type_names(&check.expression)),
         },
     );
 }

@@ -1,6 +1,7 @@
 //! `pg_depend`: which relations and columns views read, and which indexes belong to which keys.
 
 use crate::id::Oid;
+use crate::model::Relation;
 use crate::system::oid;
 use crate::system::rows::{Rows, row};
 use crate::system::scene::{Scene, index_keys};
@@ -17,6 +18,20 @@ pub(in crate::system) static TABLE: SystemTable = SystemTable::table(
 );
 
 fn rows(scene: &Scene, rows: &mut Rows) {
+    for (relation, column, number) in scene.relations().flat_map(typed_columns) {
+        let from = (oid::PG_CLASS, relation);
+        let of = (oid::PG_TYPE, number, 0);
+        row!(
+            rows,
+            classid: from.0,
+            objid: from.1,
+            objsubid: column,
+            refclassid: of.0,
+            refobjid: of.1,
+            refobjsubid: of.2,
+            deptype: 'n',
+        );
+    }
     for relation in scene.relations() {
         if !relation.references().is_empty() {
             let rule = (oid::PG_REWRITE, relation.oid);
@@ -68,6 +83,15 @@ fn rows(scene: &Scene, rows: &mut Rows) {
             }
         }
     }
+}
+
+/// The columns of a table that have a user's type.
+fn typed_columns(relation: &Relation) -> impl Iterator<Item = (Oid, i16, Oid)> {
+    let columns = relation.table().into_iter().flat_map(|t| t.live_columns());
+    columns.filter_map(|column| {
+        let number = column.domain.or_else(|| column.sql_type.enum_oid())?;
+        Some((relation.oid, column.number, number))
+    })
 }
 
 fn add(rows: &mut Rows, from: (u32, Oid), to: (u32, Oid, i16), kind: char) {

@@ -32,6 +32,10 @@ fn rows(scene: &Scene, rows: &mut Rows) {
     for schema in scene.namespaces() {
         add(rows, schema.oid.0, oid::PG_NAMESPACE, 0, schema.comment);
     }
+    for user_type in scene.user_types() {
+        let text = user_type.comment.as_deref();
+        add(rows, user_type.oid.0, oid::PG_TYPE, 0, text);
+    }
     for function in scene.functions.iter() {
         add(
             rows,

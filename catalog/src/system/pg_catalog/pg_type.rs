@@ -3,11 +3,13 @@
 use std::sync::LazyLock;
 
 use crate::id::Oid;
+use crate::model::UserType;
 use crate::sql_type::SqlType;
 use crate::system::oid;
 use crate::system::rows::{Rows, row};
 use crate::system::scene::Scene;
 use crate::system::table::SystemTable;
+use crate::system::types::Typed;
 
 pub(in crate::system) static TABLE: SystemTable = SystemTable::table(
     "pg_catalog",
@@ -62,6 +64,7 @@ const FACTS: &str = "
 3802 3806 jsonb_in 3804 jsonb_out 3805 jsonb_recv 3803 jsonb_send U - i x -
 4089 4084 regnamespacein 4085 regnamespaceout 4087 regnamespacerecv 4088 regnamespacesend N - i p v
 4096 4098 regrolein 4092 regroleout 4094 regrolerecv 4095 regrolesend N - i p v
+3500 3506 enum_in 3507 enum_out 3532 enum_recv 3533 enum_send E - i p v
 2277 750 array_in 751 array_out 2400 array_recv 2401 array_send A - i x -
 ";
 
@@ -123,6 +126,7 @@ impl TypeFacts {
     pub(in crate::system) fn of(sql_type: &SqlType) -> &'static Self {
         let number = match sql_type {
             SqlType::Array(_) => ANY_ARRAY,
+            SqlType::Enum(_) => ANY_ENUM,
             other => other.oid(),
         };
         let found = TYPES.iter().find(|facts| facts.number == number);
@@ -130,14 +134,23 @@ impl TypeFacts {
     }
 }
 
+/// Stands for all enums in [`TYPES`].
+const ANY_ENUM: u32 = 3500;
+/// Reads domains, and reads them in binary.
+const DOMAIN_FUNCTIONS: [(u32, &str); 2] = [(2597, "domain_in"), (2598, "domain_recv")];
 /// Stands for all arrays in [`TYPES`].
 const ANY_ARRAY: u32 = 2277;
 
 fn rows(scene: &Scene, rows: &mut Rows) {
     match rows.numbers("oid") {
         Some(numbers) => {
-            for sql_type in numbers.into_iter().filter_map(SqlType::from_oid) {
-                add(scene, rows, &sql_type);
+            for number in numbers {
+                match scene.type_by_oid(number) {
+                    Some(Typed::BuiltIn(sql_type)) => add(scene, rows, &sql_type),
+                    Some(Typed::User(user_type)) => add_user(scene, rows, user_type),
+                    Some(Typed::ArrayOf(user_type)) => add_array(scene, rows, user_type),
+                    None => {}
+                }
             }
         }
         None => {
@@ -149,6 +162,10 @@ fn rows(scene: &Scene, rows: &mut Rows) {
                 if has_array(&sql_type) {
                     add(scene, rows, &SqlType::Array(Box::new(sql_type)));
                 }
+            }
+            for user_type in scene.user_types() {
+                add_user(scene, rows, user_type);
+                add_array(scene, rows, user_type);
             }
         }
     }
@@ -203,5 +220,97 @@ fn add(scene: &Scene, rows: &mut Rows, sql_type: &SqlType) {
         typtypmod: -1,
         typndims: 0,
         typcollation: oid::collation(sql_type),
+    );
+}
+
+/// An enum or a domain.
+fn add_user(scene: &Scene, rows: &mut Rows, user_type: &UserType) {
+    let sql_type = user_type.sql_type();
+    let facts = TypeFacts::of(&sql_type);
+    let domain = user_type.domain();
+    let base = domain.map(|domain| match domain.parent {
+        Some(parent) => parent,
+        None => Oid(sql_type.oid()),
+    });
+    let [reads, _, receives, _] = facts.functions.map(|(number, _)| number);
+    row!(
+        rows,
+        oid: user_type.oid,
+        typname: &user_type.name,
+        typnamespace: scene.schema_of_type(user_type),
+        typowner: scene.shown(user_type.owner),
+        typlen: sql_type.typlen(),
+        typbyval: facts.by_value,
+        typtype: if domain.is_some() { 'd' } else { 'e' },
+        typcategory: facts.category,
+        typispreferred: false,
+        typisdefined: true,
+        typdelim: ',',
+        typrelid: 0,
+        typsubscript: 0,
+        typelem: 0,
+        typarray: user_type.array_oid,
+        typinput: if domain.is_some() { DOMAIN_FUNCTIONS[0].0 } else { reads },
+        typoutput: facts.functions[1].0,
+        typreceive: if domain.is_some() { DOMAIN_FUNCTIONS[1].0 } else { receives },
+        typsend: facts.functions[3].0,
+        typmodin: 0,
+        typmodout: 0,
+        typanalyze: 0,
+        typalign: facts.align,
+        typstorage: facts.storage,
+        typnotnull: domain.is_some_and(|domain| !domain.nullable),
+        typbasetype: base.unwrap_or(Oid(0)),
+        typtypmod: match domain {
+            Some(domain) if domain.parent.is_none() => domain.base.typmod(),
+            _ => -1,
+        },
+        typndims: 0,
+        typcollation: match domain {
+            Some(domain) => oid::collation(&domain.base),
+            None => 0,
+        },
+        typdefault: domain
+            .and_then(|domain| domain.default.as_deref())
+            .map(|text| scene.default_text(text, &sql_type)),
+        typacl: scene.acl_texts(scene.acl_of_type(user_type).as_deref()),
+    );
+}
+
+/// The type of a user's type's arrays.
+fn add_array(scene: &Scene, rows: &mut Rows, user_type: &UserType) {
+    let sql_type = SqlType::Array(Box::new(user_type.sql_type()));
+    let facts = TypeFacts::of(&sql_type);
+    row!(
+        rows,
+        oid: user_type.array_oid,
+        typname: format!("_{}", user_type.name),
+        typnamespace: scene.schema_of_type(user_type),
+        typowner: scene.shown(user_type.owner),
+        typlen: -1_i16,
+        typbyval: false,
+        typtype: 'b',
+        typcategory: facts.category,
+        typispreferred: false,
+        typisdefined: true,
+        typdelim: ',',
+        typrelid: 0,
+        typsubscript: 0,
+        typelem: user_type.oid,
+        typarray: 0,
+        typinput: facts.functions[0].0,
+        typoutput: facts.functions[1].0,
+        typreceive: facts.functions[2].0,
+        typsend: facts.functions[3].0,
+        typmodin: 0,
+        typmodout: 0,
+        typanalyze: 0,
+        typalign: facts.align,
+        typstorage: facts.storage,
+        typnotnull: false,
+        typbasetype: 0,
+        typtypmod: -1,
+        typndims: 0,
+        typcollation: oid::collation(&sql_type),
     );
 }

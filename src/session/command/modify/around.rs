@@ -25,12 +25,13 @@ impl Around<'_> {
         statement: &ast::Statement,
     ) -> Result<Parameters> {
         let Some(with) = self.with else {
-            return Parameters::of(statement, self.declared);
+            return Parameters::of(statement, self.declared, &self.scope.user_types());
         };
         let mut query = skeleton("SELECT 1")?;
         query.with = Some(with.clone());
         query.body = Box::new(ast::SetExpr::Insert(statement.clone()));
-        Parameters::of(&ast::Statement::Query(Box::new(query)), self.declared)
+        let statement = ast::Statement::Query(Box::new(query));
+        Parameters::of(&statement, self.declared, &self.scope.user_types())
     }
 
     /// A query that may read what stands before the statement.

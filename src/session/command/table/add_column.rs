@@ -64,6 +64,9 @@ pub(super) async fn add_column(
     let mut value = None;
     if column.generated.is_some() {
         value = Some(Expr::value(ast::Value::Null));
+    } else if column.domain.is_some() || column.fraction.is_some() {
+        // Rows from before are written anew, and made to fit.
+        value = Some(each_row(&column, table, scope)?);
     } else if column.default.is_some() {
         let planned = default::of_column(&column, scope)?;
         if planned.is_volatile() {

@@ -13,6 +13,7 @@ use tessera_catalog::model::{
 };
 
 use super::super::names::{check_new_name, check_owner, folded, qualified};
+use super::super::user_type::usage;
 use super::super::{default, sequence};
 use super::add_column::add_column;
 use super::column;
@@ -80,6 +81,9 @@ pub(in crate::session::command) async fn alter(
                     ));
                 }
                 let filled = change(session, table, other, &found, &scope).await?;
+                if adds_type(other) {
+                    usage::check_columns(&caller, &scope, table)?;
+                }
                 table.schema_version += 1;
                 let former = found.relation.table();
                 match (former, filled) {
@@ -201,6 +205,18 @@ fn put(session: &mut Session, caller: &Caller, relation: Relation) {
     session.version += 1;
 }
 
+/// Whether a change gives a column its type.
+fn adds_type(operation: &AlterTableOperation) -> bool {
+    matches!(
+        operation,
+        AlterTableOperation::AddColumn { .. }
+            | AlterTableOperation::AlterColumn {
+                op: AlterColumnOperation::SetDataType { .. },
+                ..
+            }
+    )
+}
+
 fn new_name(scope: &Scope, found: &Found, name: &str) -> Result<String> {
     check_new_name(name)?;
     if scope.find(Some(&found.schema_name), name).is_some() {
@@ -268,9 +284,11 @@ async fn change(
                 data_type, using, ..
             } = op
             {
-                let wanted = crate::planner::sql_type(data_type)?;
+                let wanted = crate::planner::sql_type(data_type, &scope.user_types())?;
                 let to = Retyping {
                     wanted,
+                    domain: column::domain_of(data_type, scope),
+                    fraction: column::fraction_of(data_type)?,
                     using: using.as_ref(),
                 };
                 return retype::change(table, &name, to, (found, scope));

@@ -12,7 +12,7 @@ use super::super::names::{check_new_name, folded};
 use super::super::sequence::identity_options;
 use crate::error::{Error, Result};
 use crate::planner::ast::SequenceOptions;
-use crate::planner::{Scope, serial, sql_type};
+use crate::planner::{Scope, digits_of, serial, sql_type};
 
 /// The most columns of a table, as in PostgreSQL.
 pub(super) const MAX_COLUMNS: usize = 1600;
@@ -77,9 +77,12 @@ pub(super) fn read(definition: &ColumnDef, number: usize, scope: &Scope) -> Resu
         )));
     }
     let serial = serial(&definition.data_type);
-    let sql_type = sql_type(serial.as_ref().unwrap_or(&definition.data_type))?;
+    let written = serial.as_ref().unwrap_or(&definition.data_type);
+    let sql_type = sql_type(written, &scope.user_types())?;
     check_storable(&sql_type, &name)?;
     let mut column = new_column(name, sql_type, number)?;
+    column.domain = domain_of(written, scope);
+    column.fraction = fraction_of(written)?;
     let mut draws = serial.map(|data_type| SequenceOptions {
         data_type: Some(data_type),
         ..SequenceOptions::default()
@@ -111,7 +114,11 @@ pub(super) fn read(definition: &ColumnDef, number: usize, scope: &Scope) -> Resu
                 generated_as: GeneratedAs::ExpStored,
                 generation_expr: Some(expr),
                 ..
-            } => column.generated = Some(expr.to_string()),
+            } => {
+                let mut bound = expr.clone();
+                crate::planner::bind_types(&mut bound, scope);
+                column.generated = Some(bound.to_string());
+            }
             ColumnOption::Generated {
                 generated_as: as_identity @ (GeneratedAs::Always | GeneratedAs::ByDefault),
                 generation_expr: None,
@@ -140,6 +147,29 @@ pub(super) fn read(definition: &ColumnDef, number: usize, scope: &Scope) -> Resu
         references,
         draws,
     })
+}
+
+/// The domain that a column's type is.
+pub(super) fn domain_of(written: &ast::DataType, scope: &Scope) -> Option<Oid> {
+    let types = scope.user_types();
+    let found = types.written(written)?;
+    found.domain().map(|_| found.oid)
+}
+
+/// The digits of seconds that a column's type keeps.
+///
+/// # Errors
+/// 0A000 for those of an array's elements.
+pub(super) fn fraction_of(written: &ast::DataType) -> Result<Option<u8>> {
+    use ast::ArrayElemTypeDef::{AngleBracket, Parenthesis, SquareBracket};
+    if let ast::DataType::Array(
+        SquareBracket(element, _) | AngleBracket(element) | Parenthesis(element),
+    ) = written
+        && fraction_of(element)?.is_some()
+    {
+        return Err(Error::Unsupported(format!("the type {written}")));
+    }
+    Ok(digits_of(written))
 }
 
 /// A column gets its values in one way.
@@ -186,7 +216,11 @@ fn is_own_collation(name: &ast::ObjectName) -> bool {
 }
 
 /// A column with nothing but a name and a type.
-pub(super) fn new_column(name: String, sql_type: SqlType, number: usize) -> Result<Column> {
+pub(in crate::session::command) fn new_column(
+    name: String,
+    sql_type: SqlType,
+    number: usize,
+) -> Result<Column> {
     let number = i16::try_from(number)
         .ok()
         .filter(|number| usize::from(number.unsigned_abs()) <= MAX_COLUMNS)
@@ -200,6 +234,8 @@ pub(super) fn new_column(name: String, sql_type: SqlType, number: usize) -> Resu
         sql_type,
         nullable: true,
         default: None,
+        domain: None,
+        fraction: None,
         missing_default: None,
         identity: None,
         generated: None,
@@ -232,17 +268,14 @@ pub(super) fn physical_name(table: &Table, name: &str) -> String {
 }
 
 /// Types that live in catalogs and expressions alone.
-pub(super) fn check_storable(sql_type: &SqlType, column: &str) -> Result<()> {
+pub(in crate::session::command) fn check_storable(sql_type: &SqlType, column: &str) -> Result<()> {
     match sql_type {
         SqlType::Record | SqlType::Unknown | SqlType::Void => Err(Error::InvalidDefinition(
             format!("column \"{column}\" has pseudo-type {sql_type}"),
         )),
-        SqlType::Reg(_)
-        | SqlType::Int2Vector
-        | SqlType::OidVector
-        | SqlType::Name
-        | SqlType::InternalChar
-        | SqlType::Oid => Err(Error::Unsupported(format!("a column of type {sql_type}"))),
+        SqlType::Int2Vector | SqlType::OidVector | SqlType::InternalChar => {
+            Err(Error::Unsupported(format!("a column of type {sql_type}")))
+        }
         SqlType::Array(element) => check_storable(element, column),
         _ => Ok(()),
     }
@@ -297,10 +330,12 @@ pub(super) fn check(
             free_name(base, taken)
         }
     };
+    let mut bound = expression.clone();
+    crate::planner::bind_types(&mut bound, scope);
     Ok(Check {
         oid,
         name,
-        expression: expression.to_string(),
+        expression: bound.to_string(),
     })
 }
 
@@ -437,7 +472,7 @@ pub(super) fn numbers(names: &[String], table: &Table) -> Result<Vec<i16>> {
 }
 
 /// Scans that tell whether rows that exist break a new rule.
-pub(super) async fn any_row(
+pub(in crate::session::command) async fn any_row(
     session: &mut crate::session::Session,
     found: &crate::planner::source::Found,
     condition: &str,
@@ -469,6 +504,10 @@ pub(super) fn constant_text(
     let value = crate::session::constant::evaluate(expr, scope)?;
     if value.is_null() {
         return Ok(None);
+    }
+    if let (SqlType::Enum(_), Some(word)) = (sql_type, value.try_as_str()) {
+        // The stored word, which no renaming changes.
+        return Ok(word.map(str::to_owned));
     }
     let array: Arc<dyn datafusion::arrow::array::Array> = value.to_array()?;
     crate::format::text_of(&array, 0, sql_type).map(Some)

@@ -13,6 +13,7 @@ use tessera_catalog::model::{
 use tessera_catalog::sql_type::SqlType;
 
 use super::super::names::{creation, folded, temporary_creation};
+use super::super::user_type::usage;
 use super::super::{default, grant, query, sequence};
 use super::column::{self, DeclaredKey, Defined};
 use super::foreign::{self, Referring};
@@ -93,6 +94,7 @@ pub(in crate::session::command) async fn create(
         caller: &caller,
     };
     let sequences = add_columns(&mut table, create, &place, &scope, &next_oid)?;
+    usage::check_columns(&caller, &scope, &table)?;
     let relation = Relation {
         oid,
         schema: schema.oid,

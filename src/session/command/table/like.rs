@@ -99,6 +99,7 @@ impl Like {
         let sql_type = source.sql_type.clone();
         let mut copy = column::new_column(source.name.clone(), sql_type, number)?;
         copy.nullable = source.nullable;
+        (copy.domain, copy.fraction) = (source.domain, source.fraction);
         if self.includes("COMMENTS") {
             copy.comment.clone_from(&source.comment);
         }

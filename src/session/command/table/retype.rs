@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use datafusion::common::ToDFSchema;
 use datafusion::logical_expr::ExprSchemable;
 use datafusion::sql::sqlparser::ast::Expr;
+use tessera_catalog::id::Oid;
 use tessera_catalog::model::{Column, Key, Table};
 use tessera_catalog::sql_type::SqlType;
 
@@ -21,6 +22,8 @@ use crate::session::write::table_schema;
 /// The type that a column gets.
 pub(super) struct Retyping<'a> {
     pub(super) wanted: SqlType,
+    pub(super) domain: Option<Oid>,
+    pub(super) fraction: Option<u8>,
     pub(super) using: Option<&'a Expr>,
 }
 
@@ -45,17 +48,24 @@ pub(super) fn change(
         )));
     }
     let former = column.clone();
-    if former.sql_type == to.wanted && to.using.is_none() {
+    let same = former.sql_type == to.wanted
+        && (former.domain, former.fraction) == (to.domain, to.fraction);
+    if same && to.using.is_none() {
         return Ok(None);
     }
     check_dependants(&former, table, found, scope)?;
     column::check_storable(&to.wanted, name)?;
     let mut changed = Column {
         sql_type: to.wanted.clone(),
+        domain: to.domain,
+        fraction: to.fraction,
         ..former.clone()
     };
     check_sources(&former, &changed, scope)?;
-    let plain = widens(&former.sql_type, &to.wanted) && to.using.is_none();
+    // Rows are held to a domain's rules when they are written anew.
+    let held = to.domain.is_some() && former.domain != to.domain
+        || to.fraction.is_some() && former.fraction != to.fraction;
+    let plain = widens(&former.sql_type, &to.wanted) && to.using.is_none() && !held;
     check_foreign(table, &changed, (found, scope), to.using.is_some())?;
     let keys = keys_of(table, changed.number);
     if !plain {

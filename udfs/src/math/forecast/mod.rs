@@ -248,8 +248,7 @@ fn automatic(request: &Request<'_>, periods: &[usize]) -> Result<Forecast, Refus
     let zeros = request.values.iter().filter(|y| **y == 0.0).count();
     let mut found = if let Some(found) = repeating::forecast(request, periods) {
         found
-    } else if 2 * zeros > request.values.len() && request.values.iter().all(|y| *y >= 0.0)
-    {
+    } else if 2 * zeros > request.values.len() && request.values.iter().all(|y| *y >= 0.0) {
         intermittent(&Request {
             model: Model::CrostonSba,
             ..*request

@@ -3,6 +3,7 @@
 //! The engine's own sizes leave out the buffers that string views point into, so that a tenant could
 //! gather any amount of text beside its limit of memory.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
@@ -14,6 +15,8 @@ use datafusion::logical_expr::utils::AggregateOrderSensitivity;
 use datafusion::logical_expr::{
     Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, ReversedUDAF, Signature,
 };
+
+use crate::pg::types::SQL_TYPE;
 
 /// The aggregate under the engine's name.
 pub(crate) fn array_agg() -> Arc<AggregateUDF> {
@@ -41,7 +44,20 @@ impl AggregateUDFImpl for ArrayAgg {
     }
 
     fn return_field(&self, fields: &[FieldRef]) -> Result<FieldRef> {
-        self.engine.return_field(fields)
+        let field = self.engine.return_field(fields)?;
+        let Some(item) = fields
+            .first()
+            .and_then(|item| item.metadata().get(SQL_TYPE))
+        else {
+            return Ok(field);
+        };
+        // The engine's list does not say of what SQL type its items are.
+        let list = match item.ends_with("[]") {
+            true => item.clone(),
+            false => format!("{item}[]"),
+        };
+        let said = HashMap::from([(SQL_TYPE.to_owned(), list)]);
+        Ok(Arc::new(field.as_ref().clone().with_metadata(said)))
     }
 
     fn state_fields(&self, args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {

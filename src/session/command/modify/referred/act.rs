@@ -170,7 +170,11 @@ impl Act<'_> {
         let places: Vec<usize> = values.iter().map(|value| value.place).collect();
         let numbers = places.iter().map(|place| live[*place].number).collect();
         let query = self.query(&target, child, scope)?;
-        let parameters = Parameters::of(&ast::Statement::Query(Box::new(query.clone())), &[])?;
+        let parameters = Parameters::of(
+            &ast::Statement::Query(Box::new(query.clone())),
+            &[],
+            &scope.user_types(),
+        )?;
         let change = Change {
             target: &target,
             query,
