@@ -167,6 +167,11 @@ impl Catalogs {
             let (last, is_called) = value.ok()?.ok()?;
             is_called.then_some(last)
         }));
+        scene.default_quotas = self.engine.limits.quotas.clone();
+        scene.uses = Some(Arc::new(super::share::Seen::new(
+            Arc::clone(&self.engine),
+            Arc::clone(&self.database),
+        )));
         let sizes = Arc::clone(sizes);
         scene.sizes = Arc::new(move |relation| {
             let known = sizes.get().and_then(|sizes| sizes.get(&relation));

@@ -24,7 +24,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::net::TcpStream;
-use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::guesses::Guesses;
@@ -47,8 +46,6 @@ pub struct Gate {
     pub tls: Option<Tls>,
     pub tls_required: bool,
     pub settings: WireSettings,
-    /// Where batches are encoded and COPY data is decoded.
-    pub cpu: Handle,
     /// Cancelled when the server stops: sessions end as soon as they are idle.
     pub stopping: CancellationToken,
 }
@@ -144,6 +141,9 @@ async fn log_in(
     match &admitted {
         Ok(_) => tracing::info!(user, database, %address, tls = link.tls().is_some(), "login"),
         Err(error) => {
+            if let Error::TooManyConnections(_) = error {
+                gate.engine.note_refused_login(database);
+            }
             let code = sqlstate::sqlstate(error);
             tracing::warn!(user, database, %address, code, "login refused");
         }

@@ -16,6 +16,7 @@
 
 pub mod anomaly;
 pub mod error;
+mod features;
 pub mod forecast;
 mod function;
 mod kpi;
@@ -46,6 +47,7 @@ use datafusion::physical_planner::ExtensionPlanner;
 use datafusion::sql::sqlparser::ast::VisitMut;
 
 pub use error::Error;
+pub use features::{feature_of, features};
 use function::{AggregateSpec, Declaration, ScalarSpec, WindowSpec};
 pub use listing::{Listed, ListedArgument, Shape, listing};
 use relation::{TableFunction, TableFunctionNode, TableFunctionPlanner, TableFunctions};

@@ -17,6 +17,7 @@ use super::group::FaultPoint;
 use super::maintenance::Needs;
 use super::sequences::Sequences;
 use super::state::{Head, PartState, PendingEntry, State};
+use super::usage::StoredBytes;
 use super::{AsOf, CATALOG_FILE, CatalogLimits, CatalogOptions};
 use crate::error::{Error, Result};
 use crate::id::{DatabaseId, Oid, Part};
@@ -54,6 +55,7 @@ pub(super) struct Shared {
     pub(super) needs: Needs,
     pub(super) sequences: Sequences,
     pub(super) locks: Locks,
+    pub(super) stored_bytes: StoredBytes,
     /// Held as long as anything may write.
     lock: Mutex<Option<File>>,
     #[cfg(test)]
@@ -110,6 +112,7 @@ impl Shared {
             needs: Needs::default(),
             sequences: Sequences::default(),
             locks: Locks::default(),
+            stored_bytes: StoredBytes::default(),
             lock: Mutex::new(Some(lock)),
             #[cfg(test)]
             fault: Mutex::default(),

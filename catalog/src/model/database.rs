@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::acl::Acl;
 use super::mask::MaskingPolicy;
+use super::quota::Plan;
 use super::relation::{ForeignKey, Key, Relation};
 use super::role::{Membership, Role};
 use super::row_security::RowSecurity;
@@ -42,6 +43,8 @@ pub struct Database {
     /// Row security by table, of the database's own tables and of those that the system lends it.
     pub row_security: BTreeMap<Oid, Arc<RowSecurity>>,
     pub masking_policies: BTreeMap<Oid, Arc<MaskingPolicy>>,
+    /// Plans, in the system's database alone.
+    pub plans: BTreeMap<Oid, Arc<Plan>>,
     /// Tenants, in the system's database alone.
     pub tenants: BTreeMap<TenantId, Arc<Tenant>>,
     tenant_names: HashMap<String, TenantId>,
@@ -51,6 +54,8 @@ pub struct Database {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Change {
     PutTenant(Tenant),
+    PutPlan(Plan),
+    DropPlan(Oid),
     DropTenant(TenantId),
     PutRole(Role),
     DropRole(Oid),
@@ -109,6 +114,7 @@ impl Database {
             borrowed_acls: BTreeMap::new(),
             row_security: BTreeMap::new(),
             masking_policies: BTreeMap::new(),
+            plans: BTreeMap::new(),
             tenants: BTreeMap::new(),
             tenant_names: HashMap::new(),
         }
@@ -165,6 +171,12 @@ impl Database {
                 if let Some(former) = self.tenants.remove(id) {
                     self.tenant_names.remove(&former.name);
                 }
+            }
+            Change::PutPlan(plan) => {
+                self.plans.insert(plan.oid, Arc::new(plan.clone()));
+            }
+            Change::DropPlan(oid) => {
+                self.plans.remove(oid);
             }
             Change::PutRole(role) => {
                 self.roles.insert(role.oid, Arc::new(role.clone()));
@@ -307,6 +319,11 @@ impl Database {
         self.masking_policies
             .values()
             .find(|policy| policy.name == name)
+    }
+
+    /// The plan of this name.
+    pub fn plan_named(&self, name: &str) -> Option<&Arc<Plan>> {
+        self.plans.values().find(|plan| plan.name == name)
     }
 
     /// The tenant of this name.

@@ -3,16 +3,21 @@
 mod acl;
 mod database;
 mod mask;
+mod quota;
 mod relation;
 mod role;
 mod row_security;
 mod schema;
 mod sequence;
 mod tenant;
+mod usage;
 
 pub use acl::{Acl, AclItem, Privilege, Privileges};
 pub use database::{Change, Database};
 pub use mask::{Mask, MaskedColumn, MaskingPolicy};
+pub use quota::{
+    Allowance, MAX_CPU_SHARE, Plan, Quota, Quotas, Source, USUAL_CPU_SHARE, Unit, in_force,
+};
 pub use relation::{
     Check, Column, ForeignAction, ForeignKey, Index, IndexPart, Key, KeyKind, Materialized,
     Reference, Relation, RelationBody, Scope, TENANT_COLUMN, Table, View, ViewColumn,
@@ -22,3 +27,4 @@ pub use row_security::{Condition, Policy, PolicyCommand, PolicyRole, Reader, Row
 pub use schema::{DefaultAcl, DefaultAclKind, Schema};
 pub use sequence::{Identity, Sequence, draw_text, drawn_sequences};
 pub use tenant::Tenant;
+pub use usage::{Period, Usage, Used, today};

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::quota::Quotas;
 use crate::id::Oid;
 
 /// A login or group of one database.
@@ -25,6 +26,9 @@ pub struct Role {
     pub password: Option<String>,
     /// What `ALTER ROLE … SET` keeps for new sessions.
     pub settings: BTreeMap<String, String>,
+    /// Limits that are narrower than the tenant's.
+    #[serde(default)]
+    pub quotas: Quotas,
     pub comment: Option<String>,
 }
 
@@ -44,6 +48,7 @@ impl Role {
             valid_until: None,
             password: None,
             settings: BTreeMap::new(),
+            quotas: Quotas::default(),
             comment: None,
         }
     }

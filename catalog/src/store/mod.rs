@@ -8,6 +8,7 @@ mod load;
 mod persist;
 mod query;
 mod sqlite;
+mod usage;
 
 pub(crate) use persist::{Batch, CounterRow, DatabaseBatch};
 pub(crate) use query::{PartRow, RedoRow, RemovedFileRow};

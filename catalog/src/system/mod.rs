@@ -32,9 +32,9 @@ pub use functions::{function_names, functions};
 pub use names::{quote_ident, split_name};
 pub use provider::HIDDEN;
 pub use scene::{
-    ActivityRow, Attribute, Class, Constraint, CursorRow, FunctionRow, Namespace, OPERATOR_NAME,
-    PreparedRow, Scene, SequenceValues, SettingRow, Sizes, TENANT_ADMIN_NAME, attributes,
-    index_keys,
+    ActivityRow, Attribute, Class, Constraint, CursorRow, FunctionRow, InUse, Namespace,
+    OPERATOR_NAME, PreparedRow, Scene, SequenceValues, SettingRow, Sizes, TENANT_ADMIN_NAME, Uses,
+    attributes, index_keys,
 };
 pub use table::{Column, SystemTable};
 
