@@ -374,9 +374,7 @@ impl Error {
                     .to_owned(),
             ),
             Self::OverQuota { quota, .. } => Some(quota_hint(*quota).to_owned()),
-            Self::NotInPlan { .. } => {
-                Some("Ask the operator for a plan that has it.".to_owned())
-            }
+            Self::NotInPlan { .. } => Some("Ask the operator for a plan that has it.".to_owned()),
             Self::OutOfMemory { .. } => {
                 Some("Read fewer rows at once, or ask for a greater memory quota.".to_owned())
             }
@@ -421,9 +419,7 @@ fn quota_hint(quota: Quota) -> &'static str {
             "Run fewer statements at a time, or ask the operator for a greater quota."
         }
         Quota::ResultRows => "Add LIMIT or a condition, or read by a cursor.",
-        Quota::Storage => {
-            "Delete rows or drop tables, or ask the operator for a greater quota."
-        }
+        Quota::Storage => "Delete rows or drop tables, or ask the operator for a greater quota.",
         Quota::Tables => "Drop a table, or ask the operator for a greater quota.",
         _ => "Ask the operator for a greater quota.",
     }

@@ -14,7 +14,7 @@ use crate::auth;
 use crate::config::{Config, Tenants};
 use crate::error::{Error, Result};
 use crate::server::{Server, stop_signal};
-use crate::session::{CatalogDirectory, Engine, EngineLimits, Fair, give_way};
+use crate::session::{CatalogDirectory, Engine, EngineLimits, Fair, give_way, go_first};
 
 /// The variable that names the first operator's password.
 pub const ADMIN_PASSWORD_VARIABLE: &str = "TESSERA_ADMIN_PASSWORD";
@@ -87,13 +87,7 @@ async fn serve(
     let directory = CatalogDirectory::new(catalog.clone(), limits.quotas.clone());
     let engine = Arc::new(Engine::new(catalog.clone(), fair, limits));
     let mock_key = mock_key(&start.data)?;
-    let server = Server::bind(
-        config,
-        Arc::clone(&engine),
-        Arc::new(directory),
-        mock_key,
-    )
-    .await?;
+    let server = Server::bind(config, Arc::clone(&engine), Arc::new(directory), mock_key).await?;
     let address = server.address()?;
     // Signals are listened for before anyone can think the server ready.
     let stop = async {
@@ -140,7 +134,7 @@ pub fn say(line: &str) {
 }
 
 fn runtime(name: &str, threads: usize) -> Result<Runtime> {
-    let built = builder(name, threads).build();
+    let built = builder(name, threads).on_thread_start(go_first).build();
     built.map_err(|error| cannot_start(name, &error))
 }
 

@@ -1,7 +1,7 @@
 //! Who a client is: a name, a database and a proof become a [`Login`].
 //!
-//! A name that does not exist, may not log in or belongs to a suspended tenant takes the same steps
-//! as one that does, with the same answers and the same work. Knows nothing of the protocol's bytes.
+//! A name that does not exist or may not log in takes the same steps as one that does, with the same
+//! answers and the same work. Knows nothing of the protocol's bytes.
 
 pub mod guesses;
 pub mod limits;
@@ -39,8 +39,10 @@ pub struct Candidate {
     /// Whether it is a role of the system database.
     pub operator: bool,
     pub superuser: bool,
-    /// It has LOGIN, and its tenant is not suspended.
+    /// It has LOGIN.
     pub can_login: bool,
+    /// Its tenant is suspended, which it is told once it has proved who it is.
+    pub suspended: bool,
     /// A SCRAM-SHA-256 verifier or an argon2id hash.
     pub password: Option<String>,
     /// Microseconds since 1970 after which the password is no longer taken.
@@ -208,7 +210,8 @@ impl Attempt {
     ///
     /// # Errors
     ///
-    /// 3D000 for no such database, 42501 without CONNECT on it, 53300 at a limit.
+    /// 3D000 for no such database, 55000 for a suspended one, 42501 without CONNECT on it, 53300 at a
+    /// limit.
     pub fn admit(self, limits: &ConnectionLimits) -> Result<(Login, Slot)> {
         let Some(candidate) = self.candidate else {
             return Err(Error::InvalidPassword(self.user));
@@ -216,6 +219,16 @@ impl Attempt {
         let Some((database, database_name)) = candidate.database.clone() else {
             return Err(Error::NoSuchDatabase(self.database));
         };
+        if candidate.suspended {
+            return Err(Error::Function {
+                sqlstate: "55000",
+                message: format!(
+                    "database \"{database_name}\" is not currently accepting connections"
+                ),
+                detail: Some("The operator has suspended it.".to_owned()),
+                hint: None,
+            });
+        }
         if !candidate.may_connect && !candidate.superuser {
             let message = format!("permission denied for database \"{database_name}\"");
             return Err(Error::InsufficientPrivilege(message));

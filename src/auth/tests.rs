@@ -26,6 +26,7 @@ fn candidate(user: &str) -> Candidate {
         operator: false,
         superuser: false,
         can_login: true,
+        suspended: false,
         password: Some(Verifier::generate("secret", 4096).to_string()),
         valid_until: None,
         role_connection_limit: -1,

@@ -125,11 +125,6 @@ impl RoleMemory {
         self.limit_bytes.store(limit_bytes, Ordering::Relaxed);
     }
 
-    /// What is held now.
-    pub fn used_bytes(&self) -> usize {
-        self.used_bytes.load(Ordering::Relaxed)
-    }
-
     fn take(&self, bytes: usize) -> Result<()> {
         let limit = self.limit_bytes.load(Ordering::Relaxed);
         let taken = self

@@ -7,9 +7,9 @@ use datafusion::execution::memory_pool::MemoryPool;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::physical_plan::ExecutionPlan;
 
+use super::Cpu;
 use super::memory::{RoleMemory, StatementPool};
 use super::usage::{Counters, Tally};
-use super::Cpu;
 
 /// Counts what one statement uses for its tenant, and binds it to its role's part.
 #[derive(Debug)]

@@ -23,8 +23,8 @@ use futures::{Stream, StreamExt};
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
-pub(crate) use fair::give_way;
 pub use fair::{Cpu, CpuShare, Fair};
+pub(crate) use fair::{give_way, go_first};
 pub(crate) use limits::bounded;
 pub use limits::{Interrupt, Interruption, Limits};
 pub use memory::{RoleMemory, StatementPool, TenantPool};

@@ -40,12 +40,12 @@ pub use directory::{CatalogDirectory, SYSTEM_DATABASE};
 pub use engine::{Engine, EngineLimits};
 pub use prepared::Prepared;
 pub use registry::{Activity, Entry, Registry};
-pub use share::CopyPace;
 pub use reply::*;
+pub use share::CopyPace;
 pub use transaction::Status;
 
 pub use crate::execute::{Cpu, Fair, Interrupt};
-pub(crate) use crate::execute::give_way;
+pub(crate) use crate::execute::{give_way, go_first};
 pub use crate::planner::ast::Statement;
 pub use crate::planner::placed;
 

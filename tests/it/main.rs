@@ -31,6 +31,7 @@ mod keys;
 mod layers;
 mod limits;
 mod object_store;
+mod quotas;
 mod reference;
 mod serve;
 mod tls;

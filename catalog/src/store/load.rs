@@ -10,8 +10,8 @@ use super::sqlite::Store;
 use crate::error::{Error, Result};
 use crate::id::DatabaseId;
 use crate::model::{
-    Acl, Change, Database, DefaultAcl, MaskingPolicy, Membership, Plan, Relation, Role, RowSecurity,
-    Schema, Tenant,
+    Acl, Change, Database, DefaultAcl, MaskingPolicy, Membership, Plan, Relation, Role,
+    RowSecurity, Schema, Tenant,
 };
 
 impl Store {

@@ -1,8 +1,8 @@
 //! The processors, shared among tenants.
 //!
 //! A statement begins on front threads. Once it has used some CPU time, or its tenant more than its
-//! share while others are there, its tasks go on at their next step on back threads, which the
-//! system lets run when no front thread wants the processor. There the tenant that had the least
+//! share while others are there, its tasks go on at their next step on back threads, to which
+//! the system prefers the front ones. There the tenant that had the least
 //! by its weight comes first, and of its statements the one that had the least. So a short statement
 //! waits for nobody's long one, and long ones get what is left, each tenant its part.
 //!
@@ -25,7 +25,7 @@ use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
-pub(crate) use clock::give_way;
+pub(crate) use clock::{give_way, go_first};
 pub use share::CpuShare;
 
 use gate::Gate;

@@ -71,7 +71,10 @@ fn a_statement_gives_way_once_it_is_long_and_its_time_is_counted() {
     let bed = Bed::new();
     let (share, counters) = bed.tenant();
     let cpu = bed.fair.statement(&share);
-    let seen = bed.front.block_on(cpu.spawn(steps(20, 10_000_000))).unwrap();
+    let seen = bed
+        .front
+        .block_on(cpu.spawn(steps(20, 10_000_000)))
+        .unwrap();
     assert!(!seen[0], "it begins on a front thread");
     assert!(seen[19], "it ends on a back thread: {seen:?}");
     let first = seen.iter().position(|back| *back).unwrap();
@@ -128,7 +131,9 @@ fn a_tenant_that_had_less_comes_first_on_threads_that_give_way() {
     let order: Arc<Mutex<Vec<&str>>> = Arc::default();
     let long = |share: &Arc<CpuShare>| {
         let cpu = bed.fair.statement(share);
-        cpu.statement.nanos.store(2 * FRONT_NANOS, Ordering::Relaxed);
+        cpu.statement
+            .nanos
+            .store(2 * FRONT_NANOS, Ordering::Relaxed);
         cpu
     };
     greedy.charge(&bed.fair, 1_000_000_000);

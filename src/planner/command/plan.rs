@@ -50,7 +50,10 @@ fn alter(cursor: &mut Cursor<'_>) -> Result<Plan> {
 }
 
 /// `SET QUOTA (name = value, …)`, `RESET QUOTA (name, …)`, or `RESET QUOTA` of all.
-#[expect(clippy::type_complexity, reason = "nothing, all, or the quotas with their values")]
+#[expect(
+    clippy::type_complexity,
+    reason = "nothing, all, or the quotas with their values"
+)]
 pub(super) fn quotas(
     cursor: &mut Cursor<'_>,
 ) -> Result<Option<Option<Vec<(String, Option<String>)>>>> {

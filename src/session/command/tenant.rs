@@ -6,8 +6,8 @@ use tessera_catalog::model::{
 };
 
 use super::names::check_new_name;
-use super::{plan, role};
 use super::transaction::outside_block;
+use super::{plan, role};
 use crate::error::{Error, Result};
 use crate::planner::ast::Tenant as Statement;
 use crate::policy::Caller;

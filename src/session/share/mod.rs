@@ -86,12 +86,6 @@ impl Share {
         memory.set_limit_bytes(limit);
         Some(Arc::clone(memory))
     }
-
-    /// What the statements of a role with a limit of its own hold now.
-    pub(super) fn role_memory_used(&self, role: Oid) -> Option<usize> {
-        let roles = self.roles.lock();
-        roles.get(&role).map(|memory| memory.used_bytes())
-    }
 }
 
 /// The limits that bind a session, as its databases have them.
@@ -146,7 +140,12 @@ impl Terms {
 impl Session {
     /// The session's limits as they are now.
     pub(super) async fn terms(&mut self) -> Result<Arc<Terms>> {
-        let Some(tenant) = self.login.database.tenant().filter(|_| !self.login.operator) else {
+        let Some(tenant) = self
+            .login
+            .database
+            .tenant()
+            .filter(|_| !self.login.operator)
+        else {
             return Ok(Arc::clone(&self.terms));
         };
         let system = self.engine.catalog.system();
@@ -250,7 +249,12 @@ impl Session {
     /// 53400 beyond the tenant's storage or tables.
     pub(super) async fn check_commit(&mut self, commit: &Commit) -> Result<Written> {
         let written = Written::of(commit);
-        let Some(tenant) = self.login.database.tenant().filter(|_| !self.login.operator) else {
+        let Some(tenant) = self
+            .login
+            .database
+            .tenant()
+            .filter(|_| !self.login.operator)
+        else {
             return Ok(written);
         };
         let terms = self.terms().await?;
@@ -286,7 +290,12 @@ impl Session {
     /// # Errors
     /// 53400 when so many bytes more are beyond the tenant's storage.
     pub(super) async fn room_for_rows(&mut self) -> Result<Option<Room>> {
-        let Some(tenant) = self.login.database.tenant().filter(|_| !self.login.operator) else {
+        let Some(tenant) = self
+            .login
+            .database
+            .tenant()
+            .filter(|_| !self.login.operator)
+        else {
             return Ok(None);
         };
         let terms = self.terms().await?;

@@ -26,9 +26,7 @@ impl Pace {
         // A rate of a byte a second is as good as none at all, and not for ever.
         let after = from + Duration::from_secs_f64(seconds.min(1e6));
         *next = Some(after);
-        after
-            .saturating_duration_since(now)
-            .saturating_sub(BURST)
+        after.saturating_duration_since(now).saturating_sub(BURST)
     }
 }
 

@@ -63,7 +63,8 @@ impl Engine {
         let wanted = |id: &TenantId| tenant.is_none_or(|tenant| tenant == *id);
         for id in system.tenants.keys().filter(|id| wanted(id)) {
             for period in Period::ALL {
-                rows.entry((*id, period, period.first_day(day))).or_default();
+                rows.entry((*id, period, period.first_day(day)))
+                    .or_default();
             }
         }
         for (id, share) in self.tenant_shares() {

@@ -13,7 +13,7 @@ use super::rows::{Decoded, Fault, RowDecoder};
 use super::split::{LineEnd, Splitter, check_closed};
 use super::{Source, bad_copy, binary};
 use crate::error::{Error, Result};
-use crate::session::{CopyFormat, CopySink, CopyPace, Cpu, LogVerbosity, Notice};
+use crate::session::{CopyFormat, CopyPace, CopySink, Cpu, LogVerbosity, Notice};
 use crate::wire::connection::Watch;
 use crate::wire::link::{CopyEvent, Link};
 
