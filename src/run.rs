@@ -44,7 +44,7 @@ pub type PreludeFuture = std::pin::Pin<Box<dyn Future<Output = Result<()>> + Sen
 pub fn run(config: &Config, start: &Start, prelude: Option<Prelude>) -> Result<()> {
     let network = runtime("network", threads(config.resources.network_threads))?;
     let processors = threads(config.resources.cpu_threads);
-    let front = runtime("query", processors)?;
+    let front = runtime("query", Fair::front_threads(processors))?;
     let back = builder("long", Fair::back_threads(processors))
         .on_thread_start(give_way)
         .build()

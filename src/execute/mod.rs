@@ -7,6 +7,7 @@
 mod checked;
 mod fair;
 mod limits;
+mod long;
 mod memory;
 mod meter;
 mod moments;
@@ -124,6 +125,9 @@ async fn forward(
     if let Some(observed) = &execution.observed {
         observed.lock().push(Arc::clone(&plan));
     }
+    if long::works_long(plan.as_ref()) {
+        execution.meter.cpu().give_way().await;
+    }
     let _tally = execution.meter.tally(&plan);
     let mut batches = execute_stream(plan, context(execution))?;
     while let Some(batch) = batches.next().await {
@@ -184,6 +188,9 @@ pub async fn analyze(
         let started = std::time::Instant::now();
         let physical = physical(plan, &inner.state, inner.moments).await?;
         let physical = checked::checked(physical, inner.limits, &inner.interrupt)?;
+        if long::works_long(physical.as_ref()) {
+            inner.meter.cpu().give_way().await;
+        }
         let _tally = inner.meter.tally(&physical);
         let mut batches = execute_stream(Arc::clone(&physical), context(&inner))?;
         let mut rows = 0;

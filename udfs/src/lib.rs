@@ -43,6 +43,7 @@ use datafusion::common::Result;
 use datafusion::execution::{FunctionRegistry, SessionStateBuilder};
 use datafusion::logical_expr::UserDefinedLogicalNode;
 use datafusion::logical_expr::planner::RelationPlanner;
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::ExtensionPlanner;
 use datafusion::sql::sqlparser::ast::VisitMut;
 
@@ -160,6 +161,11 @@ fn declaration(name: &str) -> Option<&'static Declaration> {
     static BY_NAME: LazyLock<HashMap<&'static str, &'static Declaration>> =
         LazyLock::new(|| declarations().map(|found| (found.name, found)).collect());
     BY_NAME.get(name).copied()
+}
+
+/// Whether an operator runs one of our functions over relations, which work through a group at a stretch.
+pub fn is_table_operator(plan: &dyn ExecutionPlan) -> bool {
+    (plan as &dyn std::any::Any).is::<relation::TableFunctionExec>()
 }
 
 /// Whether an extension node is one of ours: it reads nothing but its inputs, and gives each row of its

@@ -17,7 +17,7 @@ mod work;
 
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use futures::FutureExt;
@@ -56,6 +56,8 @@ pub struct Fair {
 pub(super) struct Statement {
     share: Arc<CpuShare>,
     nanos: AtomicU64,
+    /// It was seen to be long before it used any time.
+    gives_way: AtomicBool,
 }
 
 /// Where a statement's work runs. Cheap to clone.
@@ -66,13 +68,19 @@ pub struct Cpu {
 }
 
 impl Fair {
+    /// The threads that the runtime of short statements needs: more than run, since a few of each
+    /// tenant's may be at work that cannot be stopped.
+    pub fn front_threads(processors: usize) -> usize {
+        processors.max(1) * 8
+    }
+
     /// The threads that the runtime of long statements needs: as many as run, and as many more that
     /// put what else could run in its place.
     pub fn back_threads(processors: usize) -> usize {
         processors.max(1) * 2
     }
 
-    /// Shares two runtimes, `front` of `processors` threads and `back` of [`Fair::back_threads`], which
+    /// Shares two runtimes, `front` of [`Fair::front_threads`] and `back` of [`Fair::back_threads`], which
     /// have been told to [`give_way`].
     pub fn new(front: Handle, back: Handle, processors: usize) -> Self {
         work::trace();
@@ -98,6 +106,7 @@ impl Fair {
             statement: Arc::new(Statement {
                 share: Arc::clone(share),
                 nanos: AtomicU64::new(0),
+                gives_way: AtomicBool::new(false),
             }),
         }
     }
@@ -163,9 +172,21 @@ impl Cpu {
         runtime.spawn(Work::new(self.clone(), task.boxed()))
     }
 
+    /// Has the statement go on on threads that give way.
+    pub(super) async fn give_way(&self) {
+        self.statement.gives_way.store(true, Ordering::Relaxed);
+        tokio::task::yield_now().await;
+    }
+
     /// Whether the statement is to give way.
     fn is_long(&self) -> bool {
-        self.statement.used() > FRONT_NANOS || self.statement.share.is_overdrawn()
+        let statement = &self.statement;
+        statement.gives_way.load(Ordering::Relaxed)
+            || statement.used() > FRONT_NANOS
+            || statement.share.is_overdrawn()
+            || statement
+                .share
+                .crowds_the_front(self.fair.processors as usize)
     }
 
     fn charge(&self, nanos: u64) {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tessera_catalog::model::USUAL_CPU_SHARE;
@@ -13,6 +13,8 @@ use crate::execute::Counters;
 /// How far ahead of its share a tenant may be, and how far behind it can fall, in nanoseconds of
 /// CPU time.
 const BURST_NANOS: i64 = 200_000_000;
+/// A step that took so long may take for ever.
+const STUCK: Duration = Duration::from_millis(20);
 /// A tenant that was behind is taken to keep to its share again with this much in hand.
 const SETTLED_NANOS: i64 = 50_000_000;
 
@@ -28,6 +30,8 @@ pub struct CpuShare {
     balance: Mutex<Balance>,
     /// It used more than its share lately, while others were there.
     overdrawn: AtomicBool,
+    /// When its steps that are being done on front threads began.
+    in_front: Mutex<Vec<Instant>>,
     /// Among those whose weights are added up.
     pub(super) counted: AtomicBool,
     /// When it last used a processor, in milliseconds since the start.
@@ -54,6 +58,7 @@ impl CpuShare {
                 at: Instant::now(),
             }),
             overdrawn: AtomicBool::new(false),
+            in_front: Mutex::default(),
             counted: AtomicBool::new(false),
             used_at: AtomicU64::new(0),
         }
@@ -77,6 +82,27 @@ impl CpuShare {
         self.weighted_nanos
             .fetch_max(weighted_nanos, Ordering::Relaxed)
             .max(weighted_nanos)
+    }
+
+    /// Whether it has as many front threads as one tenant may have: some that do not come back, or
+    /// very many.
+    pub(super) fn crowds_the_front(&self, processors: usize) -> bool {
+        let steps = self.in_front.lock();
+        if steps.len() < processors {
+            return false;
+        }
+        let stuck = steps.iter().filter(|began| began.elapsed() > STUCK);
+        steps.len() >= Fair::front_threads(processors) / 2 || stuck.count() >= processors
+    }
+
+    /// Counts a step on a front thread until what is given is dropped.
+    pub(super) fn step_in_front(self: &Arc<Self>) -> Step {
+        let began = Instant::now();
+        self.in_front.lock().push(began);
+        Step {
+            share: Arc::clone(self),
+            began,
+        }
     }
 
     pub(super) fn is_overdrawn(&self) -> bool {
@@ -106,5 +132,20 @@ impl CpuShare {
             false => balance.nanos < 0,
         };
         self.overdrawn.store(overdrawn, Ordering::Relaxed);
+    }
+}
+
+/// A step on a front thread.
+pub(super) struct Step {
+    share: Arc<CpuShare>,
+    began: Instant,
+}
+
+impl Drop for Step {
+    fn drop(&mut self) {
+        let mut steps = self.share.in_front.lock();
+        if let Some(place) = steps.iter().position(|began| *began == self.began) {
+            steps.swap_remove(place);
+        }
     }
 }

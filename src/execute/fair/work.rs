@@ -66,6 +66,7 @@ impl<T: Send + 'static> Future for Work<T> {
                     return this.go(inner, cx);
                 }
             } else if let Some(inner) = &mut this.inner {
+                let _step = this.cpu.statement.share.step_in_front();
                 return this.cpu.measured(|| inner.as_mut().poll(cx));
             }
             return Poll::Pending;
