@@ -74,10 +74,10 @@ impl Fair {
         processors.max(1) * 8
     }
 
-    /// The threads that the runtime of long statements needs: as many as run, and as many more that
-    /// put what else could run in its place.
+    /// The threads that the runtime of long statements needs: as many as run, as many that put what
+    /// else could run in its place, and more for steps that do not come back.
     pub fn back_threads(processors: usize) -> usize {
-        processors.max(1) * 2
+        processors.max(1) * 16
     }
 
     /// Shares two runtimes, `front` of [`Fair::front_threads`] and `back` of [`Fair::back_threads`], which
@@ -88,7 +88,7 @@ impl Fair {
             front,
             back,
             processors: processors.max(1) as f64,
-            gate: Gate::new(processors.max(1)),
+            gate: Gate::new(processors.max(1), Self::back_threads(processors)),
             at_work: Mutex::default(),
             weight_at_work: AtomicU64::new(0),
             looked_at: AtomicU64::new(0),
@@ -109,6 +109,19 @@ impl Fair {
                 gives_way: AtomicBool::new(false),
             }),
         }
+    }
+
+    /// Looks for steps that do not come back as long as others wait.
+    fn watch(self: &Arc<Self>) {
+        let fair = Arc::clone(self);
+        self.back.spawn(async move {
+            loop {
+                tokio::time::sleep(gate::LOOK_EVERY).await;
+                if !fair.gate.look() {
+                    return;
+                }
+            }
+        });
     }
 
     /// The processors that are the part of who has this weight, beside those that are at work.

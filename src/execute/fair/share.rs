@@ -105,6 +105,13 @@ impl CpuShare {
         }
     }
 
+    /// A step of the tenant's goes on and is not counted yet.
+    pub(super) fn seem_busy(&self, time: Duration) {
+        let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        let weighted = nanos.saturating_mul(USUAL_CPU_SHARE) / self.weight();
+        self.weighted_nanos.fetch_add(weighted, Ordering::Relaxed);
+    }
+
     pub(super) fn is_overdrawn(&self) -> bool {
         self.overdrawn.load(Ordering::Relaxed)
     }

@@ -23,6 +23,7 @@ impl Bed {
         let back = Builder::new_multi_thread()
             .worker_threads(Fair::back_threads(1))
             .on_thread_start(give_way)
+            .enable_time()
             .build()
             .unwrap();
         let fair = Fair::new(front.handle().clone(), back.handle().clone(), 1);
@@ -161,6 +162,40 @@ fn a_tenant_that_had_less_comes_first_on_threads_that_give_way() {
         }
     });
     assert_eq!(*order.lock(), ["modest", "greedy", "greedy", "greedy"]);
+    bed.end();
+}
+
+#[test]
+fn steps_that_do_not_come_back_keep_no_other_tenant_waiting() {
+    let bed = Bed::new();
+    let (stuck, _) = bed.tenant();
+    let (other, _) = bed.tenant();
+    let long = |share: &Arc<CpuShare>| {
+        let cpu = bed.fair.statement(share);
+        cpu.statement.gives_way.store(true, Ordering::Relaxed);
+        cpu
+    };
+    let stop = Arc::new(AtomicBool::new(false));
+    let endless = |share: &Arc<CpuShare>| {
+        let stop = Arc::clone(&stop);
+        long(share).spawn(async move {
+            while !stop.load(Ordering::Relaxed) {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        })
+    };
+    let held: Vec<_> = (0..20).map(|_| endless(&stuck)).collect();
+    let seen = bed
+        .front
+        .block_on(long(&other).spawn(steps(5, 1_000)))
+        .unwrap();
+    assert_eq!(seen, [true; 5]);
+    stop.store(true, Ordering::Relaxed);
+    bed.front.block_on(async {
+        for task in held {
+            task.await.unwrap();
+        }
+    });
     bed.end();
 }
 

@@ -14,7 +14,7 @@ use futures::future::BoxFuture;
 use tokio::task::JoinError;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::gate::Ticket;
+use super::gate::{Entered, Ticket};
 use super::{Cpu, clock};
 
 thread_local! {
@@ -73,8 +73,13 @@ impl<T: Send + 'static> Future for Work<T> {
         }
         let gate = &this.cpu.fair.gate;
         match gate.enter(&this.cpu.statement, &mut this.ticket, cx) {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(_grant) => match &mut this.inner {
+            Entered::Wait { watch } => {
+                if watch {
+                    this.cpu.fair.watch();
+                }
+                Poll::Pending
+            }
+            Entered::Go(_grant) => match &mut this.inner {
                 Some(inner) => this.cpu.measured(|| inner.as_mut().poll(cx)),
                 None => Poll::Pending,
             },
