@@ -14,6 +14,9 @@ use crate::error::{Error, Result};
 /// A file with every setting at its default, each explained.
 pub const EXAMPLE: &str = include_str!("../tessera.toml");
 
+/// The greatest weight of a tenant.
+const MAX_CPU_SHARE: u64 = 10_000;
+
 /// The settings of a server.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -127,7 +130,17 @@ pub struct Resources {
 #[serde(deny_unknown_fields, default)]
 pub struct Tenants {
     pub max_connections: u32,
+    pub max_statements: u64,
+    pub max_queued_statements: u64,
     pub memory_limit_bytes: u64,
+    /// The weight beside others when the processors are busy.
+    pub cpu_share: u64,
+    pub max_statement_time_ms: u64,
+    pub spill_limit_bytes: u64,
+    pub max_result_rows: u64,
+    pub storage_limit_bytes: u64,
+    pub max_tables: u64,
+    pub copy_bytes_per_second: u64,
     pub statement_timeout_ms: u64,
     pub idle_in_transaction_timeout_ms: u64,
 }
@@ -226,6 +239,9 @@ impl Config {
         if given[0] && self.listen.tls_certificate_file.as_os_str().is_empty() {
             return refuse("tls_client_ca_file needs tls_certificate_file");
         }
+        if !(1..=MAX_CPU_SHARE).contains(&self.tenants.cpu_share) {
+            return refuse("cpu_share must be between 1 and 10000");
+        }
         let (certificate, key) = (&self.listen.tls_certificate_file, &self.listen.tls_key_file);
         if certificate.as_os_str().is_empty() != key.as_os_str().is_empty() {
             return refuse("tls_certificate_file and tls_key_file go together");
@@ -300,7 +316,16 @@ impl Default for Tenants {
     fn default() -> Self {
         Self {
             max_connections: 100,
+            max_statements: 64,
+            max_queued_statements: 0,
             memory_limit_bytes: 0,
+            cpu_share: 100,
+            max_statement_time_ms: 0,
+            spill_limit_bytes: 0,
+            max_result_rows: 0,
+            storage_limit_bytes: 0,
+            max_tables: 0,
+            copy_bytes_per_second: 0,
             statement_timeout_ms: 300_000,
             idle_in_transaction_timeout_ms: 600_000,
         }

@@ -4,6 +4,7 @@
 //! client reads, so it holds no path, no key and no other tenant's name.
 
 use datafusion::error::DataFusionError;
+use tessera_catalog::model::Quota;
 use thiserror::Error;
 
 /// A result of the server.
@@ -271,6 +272,14 @@ pub enum Error {
     ProgramLimit(String),
     #[error("{0}")]
     ConfigurationLimit(String),
+    #[error("{}", quota_message(*quota, *limit, tenant))]
+    OverQuota {
+        quota: Quota,
+        limit: u64,
+        tenant: String,
+    },
+    #[error("{what} is not part of plan \"{plan}\"")]
+    NotInPlan { what: String, plan: String },
     #[error("statement is too complex: {0}")]
     TooComplex(String),
     #[error("could not write: no space left on device")]
@@ -332,6 +341,9 @@ impl Error {
             Self::NameUsedByTenants { tenants, .. } => {
                 Some(format!("Tenants: {}.", tenants.join(", ")))
             }
+            Self::OverQuota { quota, limit, .. } => {
+                Some(format!("Quota \"{}\" is {limit}.", quota.name()))
+            }
             Self::At { source, .. }
             | Self::Placed { source, .. }
             | Self::InSchema { source, .. } => source.detail(),
@@ -365,14 +377,55 @@ impl Error {
                  search_path = internal."
                     .to_owned(),
             ),
+            Self::OverQuota { quota, .. } => Some(quota_hint(*quota).to_owned()),
+            Self::NotInPlan { .. } => Some("Ask the operator for a plan that has it.".to_owned()),
             Self::OutOfMemory { .. } => {
-                Some("Read fewer rows at once, or raise the tenant's memory_limit.".to_owned())
+                Some("Read fewer rows at once, or ask for a greater memory quota.".to_owned())
             }
             Self::Serialization | Self::Deadlock => {
                 Some("Run the transaction again from its beginning.".to_owned())
             }
             _ => None,
         }
+    }
+}
+
+impl Error {
+    /// Whether a quota of the tenant or the role refused it.
+    pub fn is_over_quota(&self) -> bool {
+        match self {
+            Self::OverQuota { .. } | Self::NotInPlan { .. } => true,
+            Self::At { source, .. }
+            | Self::Placed { source, .. }
+            | Self::InSchema { source, .. } => source.is_over_quota(),
+            _ => false,
+        }
+    }
+}
+
+fn quota_message(quota: Quota, limit: u64, tenant: &str) -> String {
+    match quota {
+        Quota::QueuedStatements => {
+            format!("too many statements of database \"{tenant}\" are waiting")
+        }
+        Quota::ResultRows => format!("the result has more than {limit} rows"),
+        Quota::Storage => {
+            format!("tables of database \"{tenant}\" would take more than {limit} bytes")
+        }
+        Quota::Tables => format!("database \"{tenant}\" has {limit} tables already"),
+        other => format!("limit \"{}\" of database \"{tenant}\"", other.name()),
+    }
+}
+
+fn quota_hint(quota: Quota) -> &'static str {
+    match quota {
+        Quota::QueuedStatements => {
+            "Run fewer statements at a time, or ask the operator for a greater quota."
+        }
+        Quota::ResultRows => "Add LIMIT or a condition, or read by a cursor.",
+        Quota::Storage => "Delete rows or drop tables, or ask the operator for a greater quota.",
+        Quota::Tables => "Drop a table, or ask the operator for a greater quota.",
+        _ => "Ask the operator for a greater quota.",
     }
 }
 

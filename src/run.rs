@@ -6,18 +6,19 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tessera_catalog::id::Oid;
-use tessera_catalog::model::Role;
+use tessera_catalog::model::{Quota, Quotas, Role};
 use tessera_catalog::{Catalog, CatalogOptions};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::auth::host_rules::RuleFiles;
 use crate::auth::second_factor::Sealer;
 use crate::auth::{Logins, PasswordPolicy};
-use crate::config::Config;
+use crate::config::{Config, Tenants};
 use crate::error::{Error, Result};
 use crate::server::{Server, stop_signal};
-use crate::session::{CatalogDirectory, Engine, EngineLimits};
+use crate::session::{CatalogDirectory, Engine, EngineLimits, Fair, give_way, go_first};
 
 /// The variable that names the first operator's password.
 pub const ADMIN_PASSWORD_VARIABLE: &str = "TESSERA_ADMIN_PASSWORD";
@@ -46,9 +47,16 @@ pub type PreludeFuture = std::pin::Pin<Box<dyn Future<Output = Result<()>> + Sen
 /// Whatever keeps it from starting, as one clear line.
 pub fn run(config: &Config, start: &Start, prelude: Option<Prelude>) -> Result<()> {
     let network = runtime("network", threads(config.resources.network_threads))?;
-    let cpu = runtime("query", threads(config.resources.cpu_threads))?;
-    let result = network.block_on(serve(config, start, &cpu, prelude));
-    cpu.shutdown_background();
+    let processors = threads(config.resources.cpu_threads);
+    let front = runtime("query", Fair::front_threads(processors))?;
+    let back = builder("long", Fair::back_threads(processors))
+        .on_thread_start(give_way)
+        .build()
+        .map_err(|error| cannot_start("long", &error))?;
+    let fair = Fair::new(front.handle().clone(), back.handle().clone(), processors);
+    let result = network.block_on(serve(config, start, Arc::new(fair), prelude));
+    back.shutdown_background();
+    front.shutdown_background();
     network.shutdown_background();
     result
 }
@@ -56,7 +64,7 @@ pub fn run(config: &Config, start: &Start, prelude: Option<Prelude>) -> Result<(
 async fn serve(
     config: &Config,
     start: &Start,
-    cpu: &Runtime,
+    fair: Arc<Fair>,
     prelude: Option<Prelude>,
 ) -> Result<()> {
     std::fs::create_dir_all(&start.data)
@@ -80,18 +88,10 @@ async fn serve(
     .await
     .map_err(start_error)?;
     let limits = engine_limits(config, &start.data)?;
-    let handle = cpu.handle().clone();
-    let engine = Engine::new(catalog.clone(), handle.clone(), limits);
-    let engine = Arc::new(engine.with_logins(Arc::clone(&logins)));
-    let directory = CatalogDirectory::new(catalog.clone(), config.tenants.max_connections);
-    let server = Server::bind(
-        config,
-        Arc::clone(&engine),
-        Arc::new(directory),
-        login_key,
-        handle,
-    )
-    .await?;
+    let directory = CatalogDirectory::new(catalog.clone(), limits.quotas.clone());
+    let engine = Engine::new(catalog.clone(), fair, limits).with_logins(Arc::clone(&logins));
+    let engine = Arc::new(engine);
+    let server = Server::bind(config, Arc::clone(&engine), Arc::new(directory), login_key).await?;
     let address = server.address()?;
     let reloading = tokio::spawn(reload_on_signal(logins)?);
     // Signals are listened for before anyone can think the server ready.
@@ -101,6 +101,8 @@ async fn serve(
             std::future::pending::<()>().await;
         }
     };
+    let keeping = AbortOnDropHandle::new(tokio::spawn(Arc::clone(&engine).keep_usage()));
+    let kept = Arc::clone(&engine);
     let serving = server.run(stop);
     tokio::pin!(serving);
     match prelude {
@@ -120,6 +122,8 @@ async fn serve(
         }
     }
     reloading.abort();
+    drop(keeping);
+    kept.flush_usage().await;
     catalog.close().await;
     Ok(())
 }
@@ -193,13 +197,22 @@ pub fn say(line: &str) {
 }
 
 fn runtime(name: &str, threads: usize) -> Result<Runtime> {
-    Builder::new_multi_thread()
+    let built = builder(name, threads).on_thread_start(go_first).build();
+    built.map_err(|error| cannot_start(name, &error))
+}
+
+fn builder(name: &str, threads: usize) -> Builder {
+    let mut builder = Builder::new_multi_thread();
+    builder
         .worker_threads(threads)
         .thread_name(format!("tessera-{name}"))
         .thread_stack_size(THREAD_STACK_BYTES)
-        .enable_all()
-        .build()
-        .map_err(|error| Error::Start(format!("cannot start the {name} runtime: {error}")))
+        .enable_all();
+    builder
+}
+
+fn cannot_start(name: &str, error: &std::io::Error) -> Error {
+    Error::Start(format!("cannot start the {name} runtime: {error}"))
 }
 
 /// A configured number of threads, or one a core.
@@ -220,13 +233,9 @@ fn engine_limits(config: &Config, data: &Path) -> Result<EngineLimits> {
         0 => memory_of_machine() / 10 * 6,
         bytes => usize::try_from(bytes).unwrap_or(usize::MAX),
     };
-    let tenant_memory_bytes = match config.tenants.memory_limit_bytes {
-        0 => memory_bytes / 2,
-        bytes => usize::try_from(bytes).unwrap_or(usize::MAX),
-    };
     Ok(EngineLimits {
         memory_bytes,
-        tenant_memory_bytes,
+        quotas: quotas(&config.tenants, memory_bytes as u64),
         decoded_columns_bytes: config
             .resources
             .decoded_columns_bytes
@@ -247,6 +256,29 @@ fn engine_limits(config: &Config, data: &Path) -> Result<EngineLimits> {
             ),
         ],
     })
+}
+
+/// What a tenant may use that has no quotas of its own.
+fn quotas(tenants: &Tenants, memory_bytes: u64) -> Quotas {
+    let memory = match tenants.memory_limit_bytes {
+        0 => memory_bytes / 2,
+        bytes => bytes,
+    };
+    let given = [
+        (Quota::Connections, u64::from(tenants.max_connections)),
+        (Quota::Statements, tenants.max_statements),
+        (Quota::QueuedStatements, tenants.max_queued_statements),
+        (Quota::Memory, memory),
+        (Quota::CpuShare, tenants.cpu_share),
+        (Quota::StatementTime, tenants.max_statement_time_ms),
+        (Quota::Spill, tenants.spill_limit_bytes),
+        (Quota::ResultRows, tenants.max_result_rows),
+        (Quota::Storage, tenants.storage_limit_bytes),
+        (Quota::Tables, tenants.max_tables),
+        (Quota::CopyRate, tenants.copy_bytes_per_second),
+    ];
+    let limit = |(quota, limit): (Quota, u64)| (quota, (limit > 0).then_some(limit));
+    Quotas(given.into_iter().map(limit).collect())
 }
 
 /// The machine's memory in bytes; 4 GiB where the system does not tell.

@@ -14,7 +14,6 @@ use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKey
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
@@ -50,8 +49,7 @@ pub struct Server {
 impl Server {
     /// Listens on the configured address.
     ///
-    /// `mock_key` is kept with the catalog, so that unknown names look the same after a restart;
-    /// `cpu` is where batches are encoded and decoded.
+    /// `mock_key` is kept with the catalog, so that unknown names look the same after a restart.
     ///
     /// # Errors
     ///
@@ -61,7 +59,6 @@ impl Server {
         engine: Arc<Engine>,
         directory: Arc<dyn Directory>,
         mock_key: [u8; 32],
-        cpu: Handle,
     ) -> Result<Self> {
         let connections = &config.connections;
         let (tls, tls_required) = transport(&config.listen)?;
@@ -91,7 +88,6 @@ impl Server {
                 ),
                 max_message_bytes: connections.max_message_bytes,
             },
-            cpu,
             stopping: CancellationToken::new(),
         };
         Ok(Self {

@@ -21,6 +21,7 @@ mod shared;
 mod state;
 #[cfg(test)]
 mod tests;
+mod usage;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -162,6 +163,7 @@ impl Catalog {
         let (shared, log) = Shared::open(options, limits).await?;
         let shared = Arc::new(shared);
         shared.redo().await?;
+        shared.add_up_spaces().await?;
         let (commits, queue) = mpsc::channel(QUEUED_COMMITS);
         let upkeep = maintenance::run(Arc::clone(&shared), commits.downgrade());
         let tasks = vec![

@@ -282,8 +282,8 @@ impl Attempt {
     ///
     /// # Errors
     ///
-    /// The refusal without a right proof or with another's certificate; 3D000 for no such database, 42501
-    /// without CONNECT on it, 53300 at a limit.
+    /// The refusal without a right proof or with another's certificate; 3D000 for no such database, 55000
+    /// for a suspended one, 42501 without CONNECT on it, 53300 at a limit.
     pub fn admit(&mut self, limits: &ConnectionLimits) -> Result<(Login, Slot)> {
         if self.proved && !self.certificate_fits() {
             self.proved = false;
@@ -297,6 +297,17 @@ impl Attempt {
             self.reason = Some("there is no such database");
             return Err(Error::NoSuchDatabase(self.database.clone()));
         };
+        if candidate.suspended {
+            self.reason = Some("the tenant is suspended");
+            return Err(Error::Function {
+                sqlstate: "55000",
+                message: format!(
+                    "database \"{database_name}\" is not currently accepting connections"
+                ),
+                detail: Some("The operator has suspended it.".to_owned()),
+                hint: None,
+            });
+        }
         if !candidate.may_connect && !candidate.superuser {
             self.reason = Some("the role has no CONNECT");
             let message = format!("permission denied for database \"{database_name}\"");

@@ -1,8 +1,7 @@
 //! Who a client is: a name, a database and a proof become a [`Login`].
 //!
-//! Host rules say how the proof is asked for. A name that does not exist, may not log in or belongs to a
-//! suspended tenant takes the same steps as one that does, with the same answers and the same work. Knows
-//! nothing of the protocol's bytes.
+//! Host rules say how the proof is asked for. A name that does not exist or may not log in takes the same
+//! steps as one that does, with the same answers and the same work. Knows nothing of the protocol's bytes.
 
 pub mod attempt;
 pub mod certificate;
@@ -57,8 +56,10 @@ pub struct Candidate {
     /// Whether it is a role of the system database.
     pub operator: bool,
     pub superuser: bool,
-    /// It has LOGIN, and its tenant is not suspended.
+    /// It has LOGIN.
     pub can_login: bool,
+    /// Its tenant is suspended, which it is told once it has proved who it is.
+    pub suspended: bool,
     /// A SCRAM-SHA-256 verifier or an argon2id hash.
     pub password: Option<String>,
     /// The sealed secret of its second factor.

@@ -29,6 +29,7 @@ fn candidate(user: &str) -> Candidate {
         operator: false,
         superuser: false,
         can_login: true,
+        suspended: false,
         password: Some(Verifier::generate("secret", 4096).to_string()),
         second_factor: None,
         valid_until: None,

@@ -23,7 +23,7 @@ impl Client {
     /// # Errors
     /// A role or a database that does not exist.
     pub(super) async fn open(engine: &Arc<Engine>, user: &str, database: &str) -> Result<Self> {
-        let directory = CatalogDirectory::new(engine.catalog.clone(), 0);
+        let directory = CatalogDirectory::new(engine.catalog.clone(), Default::default());
         let missing = || Error::NoSuchObject {
             kind: "role",
             name: user.to_owned(),

@@ -5,28 +5,35 @@
 //! query at once.
 
 mod checked;
+mod fair;
 mod limits;
+mod long;
 mod memory;
+mod meter;
 mod moments;
 mod planning;
+mod usage;
 
 use std::pin::Pin;
 use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
-use datafusion::execution::SessionState;
+use datafusion::execution::{SessionState, TaskContext};
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::future::BoxFuture;
 use futures::{Stream, StreamExt};
 use parking_lot::Mutex;
-use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
+pub use fair::{Cpu, CpuShare, Fair};
+pub(crate) use fair::{give_way, go_first};
 pub(crate) use limits::bounded;
 pub use limits::{Interrupt, Interruption, Limits};
-pub use memory::TenantPool;
+pub use memory::{RoleMemory, StatementPool, TenantPool};
+pub use meter::Meter;
 pub use moments::Moments;
 pub use planning::interruptible;
+pub use usage::Counters;
 
 use self::planning::Wanted;
 use crate::error::{Error, Result};
@@ -42,8 +49,8 @@ const WAITING_BATCHES: usize = 4;
 #[derive(Clone)]
 pub struct Execution {
     pub state: Arc<SessionState>,
-    /// The runtime for work on the CPU.
-    pub cpu: Handle,
+    /// Where the statement's work runs, and what counts it.
+    pub meter: Arc<Meter>,
     pub limits: Limits,
     pub interrupt: Interrupt,
     /// What `now()` and its like answer.
@@ -71,12 +78,15 @@ pub fn run(plan: GuardedPlan, execution: &Execution) -> BatchStream {
     let (sender, receiver) = mpsc::channel(WAITING_BATCHES);
     let inner = execution.clone();
     let wanted = Wanted::default();
-    let task = execution.cpu.spawn(wanted.clone().watch(async move {
-        if let Err(error) = forward(plan, &inner, &sender).await {
-            // A receiver that is gone wants no error either.
-            let _ = sender.send(Err(error)).await;
-        }
-    }));
+    let task = execution
+        .meter
+        .cpu()
+        .spawn(wanted.clone().watch(async move {
+            if let Err(error) = forward(plan, &inner, &sender).await {
+                // A receiver that is gone wants no error either.
+                let _ = sender.send(Err(error)).await;
+            }
+        }));
     let running = Running {
         receiver,
         task: AbortOnDrop { task, wanted },
@@ -122,7 +132,11 @@ async fn forward(
     if let Some(observed) = &execution.observed {
         observed.lock().push(Arc::clone(&plan));
     }
-    let mut batches = execute_stream(plan, execution.state.task_ctx())?;
+    if long::works_long(plan.as_ref()) {
+        execution.meter.cpu().give_way().await;
+    }
+    let _tally = execution.meter.tally(&plan);
+    let mut batches = execute_stream(plan, context(execution))?;
     while let Some(batch) = batches.next().await {
         let batch = batch?;
         if batch.num_rows() > 0 && sender.send(Ok(batch)).await.is_err() {
@@ -130,6 +144,13 @@ async fn forward(
         }
     }
     Ok(())
+}
+
+/// What operators find: the session's functions, and memory that is the statement's.
+fn context(execution: &Execution) -> Arc<TaskContext> {
+    let state = execution.state.as_ref();
+    let runtime = execution.meter.runtime(state.runtime_env());
+    Arc::new(TaskContext::from(state).with_runtime(runtime))
 }
 
 /// The receiving end, which ends the query when it is dropped.
@@ -165,17 +186,24 @@ pub async fn analyze(
 ) -> Result<(Arc<dyn ExecutionPlan>, u64, std::time::Duration)> {
     let inner = execution.clone();
     let wanted = Wanted::default();
-    let task = execution.cpu.spawn(wanted.clone().watch(async move {
-        let started = std::time::Instant::now();
-        let physical = physical(plan, &inner.state, inner.moments).await?;
-        let physical = checked::checked(physical, inner.limits, &inner.interrupt)?;
-        let mut batches = execute_stream(Arc::clone(&physical), inner.state.task_ctx())?;
-        let mut rows = 0;
-        while let Some(batch) = batches.next().await {
-            rows += batch?.num_rows() as u64;
-        }
-        Ok((physical, rows, started.elapsed()))
-    }));
+    let task = execution
+        .meter
+        .cpu()
+        .spawn(wanted.clone().watch(async move {
+            let started = std::time::Instant::now();
+            let physical = physical(plan, &inner.state, inner.moments).await?;
+            let physical = checked::checked(physical, inner.limits, &inner.interrupt)?;
+            if long::works_long(physical.as_ref()) {
+                inner.meter.cpu().give_way().await;
+            }
+            let _tally = inner.meter.tally(&physical);
+            let mut batches = execute_stream(Arc::clone(&physical), context(&inner))?;
+            let mut rows = 0;
+            while let Some(batch) = batches.next().await {
+                rows += batch?.num_rows() as u64;
+            }
+            Ok((physical, rows, started.elapsed()))
+        }));
     let mut running = AbortOnDrop { task, wanted };
     limits::bounded(
         async {

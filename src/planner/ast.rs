@@ -40,6 +40,7 @@ pub enum Body {
     Reset(Option<String>),
     Show(Option<String>),
     Tenant(Tenant),
+    Plan(Plan),
     Role(Role),
     Sequence(Box<Sequence>),
     Index(Box<Index>),
@@ -259,6 +260,20 @@ pub enum Tenant {
         to: String,
         database: bool,
     },
+    /// `None` for a quota is its RESET.
+    SetQuota {
+        name: String,
+        quotas: Vec<(String, Option<String>)>,
+    },
+    /// RESET QUOTA of all.
+    ResetQuota {
+        name: String,
+    },
+    /// `None` for RESET PLAN.
+    SetPlan {
+        name: String,
+        plan: Option<String>,
+    },
     Suspend {
         name: String,
         suspended: bool,
@@ -343,6 +358,28 @@ pub struct SequenceOptions {
     pub owned_by: Option<Option<ast::ObjectName>>,
 }
 
+/// CREATE, ALTER and DROP PLAN.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Plan {
+    Create {
+        name: String,
+        options: Vec<(String, String)>,
+    },
+    /// `None` for an option is its RESET.
+    Alter {
+        name: String,
+        options: Vec<(String, Option<String>)>,
+    },
+    Rename {
+        name: String,
+        to: String,
+    },
+    Drop {
+        name: String,
+        if_exists: bool,
+    },
+}
+
 /// CREATE, ALTER and DROP ROLE.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Role {
@@ -368,6 +405,15 @@ pub enum Role {
     SecondFactor {
         role: Name,
         wanted: bool,
+    },
+    /// `None` for a quota is its RESET.
+    SetQuota {
+        role: Name,
+        quotas: Vec<(String, Option<String>)>,
+    },
+    /// RESET QUOTA of all.
+    ResetQuota {
+        role: Name,
     },
     Drop {
         roles: Vec<Name>,

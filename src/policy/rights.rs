@@ -25,6 +25,9 @@ pub struct Caller {
     pub database: Arc<Database>,
 }
 
+/// The feature of COPY TO, beside those of functions.
+pub const COPY_OUT: &str = "copy_out";
+
 /// Something that a right is asked for.
 #[derive(Debug, Clone, Copy)]
 pub enum Object<'a> {
@@ -267,6 +270,24 @@ impl Caller {
         self.system.tenants.get(&self.database.id.tenant()?)
     }
 
+    /// Checks that the tenant's plan has a feature; operators need no plan.
+    ///
+    /// # Errors
+    /// 42501 with the plan's name.
+    pub fn check_feature(&self, feature: &str, what: &str) -> Result<()> {
+        let plan = self.tenant().and_then(|tenant| tenant.plan);
+        let plan = plan.and_then(|plan| self.system.plans.get(&plan));
+        match plan {
+            Some(plan) if plan.without.contains(feature) && !self.operator => {
+                Err(Error::NotInPlan {
+                    what: what.to_owned(),
+                    plan: plan.name.clone(),
+                })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Whether the caller may call a function.
     pub fn may_call(&self, function: &str) -> bool {
         if self.superuser {
@@ -298,6 +319,11 @@ fn on_own(acl: Option<&Acl>, owner: Oid, roles: &[Oid], all: Privileges) -> Priv
 /// # Errors
 /// 42501 in PostgreSQL's words.
 pub fn check(caller: &Caller, privilege: Privilege, object: Object<'_>) -> Result<()> {
+    if let Object::Function(name) = object
+        && let Some(feature) = tessera_udfs::feature_of(name)
+    {
+        caller.check_feature(feature, &format!("function {name}"))?;
+    }
     let held = match object {
         Object::Relation(found) => {
             check_usage(caller, found)?;

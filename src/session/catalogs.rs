@@ -171,6 +171,11 @@ impl Catalogs {
             let logins = Arc::clone(&self.engine.logins);
             scene.login_files = Some(Arc::new(move || logins.rules.rows()));
         }
+        scene.default_quotas = self.engine.limits.quotas.clone();
+        scene.uses = Some(Arc::new(super::share::Seen::new(
+            Arc::clone(&self.engine),
+            Arc::clone(&self.database),
+        )));
         let sizes = Arc::clone(sizes);
         scene.sizes = Arc::new(move |relation| {
             let known = sizes.get().and_then(|sizes| sizes.get(&relation));

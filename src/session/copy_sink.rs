@@ -5,6 +5,7 @@ use std::sync::Arc;
 use datafusion::arrow::array::{Array, BooleanArray, RecordBatch};
 use parking_lot::Mutex;
 
+use super::share::Room;
 use super::transaction::PendingPart;
 use super::write::{FailedRow, RowWriter};
 use crate::error::Result;
@@ -17,6 +18,8 @@ pub struct CopySink {
     pub(super) writer: RowWriter,
     pub(super) rules: RowChecks,
     pub(super) execution: Execution,
+    /// What the tenant's storage leaves.
+    pub(super) room: Option<Room>,
     pub(super) inbox: Arc<Mutex<Vec<PendingPart>>>,
     /// Which rows of the last batch WHERE kept.
     pub(super) kept: Option<BooleanArray>,
@@ -40,7 +43,11 @@ impl CopySink {
         self.kept = kept;
         let shaped = self.writer.completed(&shaped)?;
         let allowed = self.rules.allow(&shaped, Judged::Inserted, &self.execution);
-        self.writer.write(allowed.await?).await.map(drop)
+        self.writer.write(allowed.await?).await?;
+        match &mut self.room {
+            Some(room) => room.check(self.writer.file_bytes()),
+            None => Ok(()),
+        }
     }
 
     /// The row of the last batch that a constraint refused, as far as that is known.

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use tessera_catalog::Catalog;
 use tessera_catalog::id::{DatabaseId, Oid};
-use tessera_catalog::model::{Database, Privilege, Role};
+use tessera_catalog::model::{Database, Privilege, Quota, Quotas, Role, in_force};
 
 use crate::auth::second_factor::Owner;
 use crate::auth::{Candidate, Directory};
@@ -20,8 +20,8 @@ pub const SYSTEM_DATABASE: &str = "tessera";
 /// Looks logins up in a catalog.
 pub struct CatalogDirectory {
     catalog: Catalog,
-    /// Sessions of a tenant that sets no limit of its own.
-    tenant_connections: u32,
+    /// What a tenant may use that has no quotas of its own or of a plan.
+    quotas: Quotas,
     share: Arc<Mutex<Share>>,
 }
 
@@ -38,11 +38,11 @@ struct Share {
 }
 
 impl CatalogDirectory {
-    /// A directory over a catalog; tenants may have so many sessions unless theirs says otherwise.
-    pub fn new(catalog: Catalog, tenant_connections: u32) -> Self {
+    /// A directory over a catalog; tenants have these quotas unless theirs say otherwise.
+    pub fn new(catalog: Catalog, quotas: Quotas) -> Self {
         Self {
             catalog,
-            tenant_connections,
+            quotas,
             share: Arc::default(),
         }
     }
@@ -70,10 +70,9 @@ impl CatalogDirectory {
             .and_then(|d| d.id.tenant())
             .and_then(|id| system.tenants.get(&id).cloned());
         let suspended = tenant.as_ref().is_some_and(|tenant| tenant.suspended);
-        let limit = tenant.as_ref().map(|tenant| {
-            let own = tenant.settings.get("max_connections");
-            own.and_then(|limit| limit.parse().ok())
-                .unwrap_or(self.tenant_connections)
+        let limit = tenant.as_ref().and_then(|tenant| {
+            let (limit, _) = in_force(&system, tenant, &self.quotas, Quota::Connections);
+            limit.map(|limit| u32::try_from(limit).unwrap_or(u32::MAX))
         });
         let may_connect = database.is_some_and(|database| {
             let caller = Caller {
@@ -106,7 +105,8 @@ impl CatalogDirectory {
             role: role.oid,
             operator,
             superuser: operator && role.superuser,
-            can_login: role.login && (operator || !suspended),
+            can_login: role.login,
+            suspended: suspended && !operator,
             password: role.password.clone(),
             valid_until: role.valid_until,
             role_connection_limit: role.connection_limit,

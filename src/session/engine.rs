@@ -12,14 +12,15 @@ use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use parking_lot::Mutex;
 use tessera_catalog::Catalog;
 use tessera_catalog::id::{DatabaseId, Space};
+use tessera_catalog::model::{Allowance, Quotas};
 use tessera_catalog::provider::DecodedColumns;
 use tessera_catalog::storage::ALL_SPACES_URL;
-use tokio::runtime::Handle;
 
 use super::registry::Registry;
+use super::share::Share;
 use crate::auth::Logins;
 use crate::error::{Error, Result};
-use crate::execute::TenantPool;
+use crate::execute::{Counters, Fair, TenantPool};
 use crate::format::Display;
 
 /// Sizes of what sessions share.
@@ -27,8 +28,8 @@ use crate::format::Display;
 pub struct EngineLimits {
     /// Memory of all running statements.
     pub memory_bytes: usize,
-    /// Memory of one tenant's statements, unless `ALTER TENANT … SET (memory_limit)` says otherwise.
-    pub tenant_memory_bytes: usize,
+    /// What a tenant may use unless its own quotas or its plan's say otherwise.
+    pub quotas: Quotas,
     /// Columns of tables that are kept decoded, of all tenants.
     pub decoded_columns_bytes: usize,
     /// Disk that statements may spill to.
@@ -45,7 +46,7 @@ pub struct EngineLimits {
 #[derive(Debug)]
 pub struct Engine {
     pub catalog: Catalog,
-    pub cpu: Handle,
+    pub fair: Arc<Fair>,
     pub limits: EngineLimits,
     pub registry: Registry,
     pub started_at: i64,
@@ -53,13 +54,16 @@ pub struct Engine {
     pub logins: Arc<Logins>,
     memory: Arc<dyn MemoryPool>,
     decoded: Arc<DecodedColumns>,
-    environments: Mutex<HashMap<DatabaseId, Environment>>,
+    pub(super) environments: Mutex<HashMap<DatabaseId, Environment>>,
+    /// Held while what was used goes from memory to the catalog.
+    pub(super) usage_moves: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug, Clone)]
-struct Environment {
+pub(super) struct Environment {
     runtime: Arc<RuntimeEnv>,
-    pool: Arc<TenantPool>,
+    /// What its sessions share, and the limits that bind them together.
+    pub(super) share: Arc<Share>,
     /// Transactions of the database so far, which its clients may count.
     transactions: Arc<AtomicI64>,
     /// The query engine's state for each way of writing values; sessions of the database share it.
@@ -73,13 +77,13 @@ const FIRST_TRANSACTION: i64 = 2;
 const MAX_STATES: usize = 32;
 
 impl Engine {
-    /// An engine over an open catalog; `cpu` runs the queries.
-    pub fn new(catalog: Catalog, cpu: Handle, limits: EngineLimits) -> Self {
+    /// An engine over an open catalog; `fair` runs the queries.
+    pub fn new(catalog: Catalog, fair: Arc<Fair>, limits: EngineLimits) -> Self {
         let decoded = Arc::new(DecodedColumns::new(limits.decoded_columns_bytes));
         let memory: Arc<dyn MemoryPool> = Arc::new(FairSpillPool::new(limits.memory_bytes));
         Self {
             catalog,
-            cpu,
+            fair,
             limits,
             registry: Registry::default(),
             started_at: chrono::Utc::now().timestamp_micros(),
@@ -87,6 +91,7 @@ impl Engine {
             memory,
             decoded,
             environments: Mutex::default(),
+            usage_moves: tokio::sync::Mutex::default(),
         }
     }
 
@@ -109,8 +114,8 @@ impl Engine {
         if let Some(environment) = environments.get(&database) {
             return Ok(Arc::clone(&environment.runtime));
         }
-        let share = self.memory_share(database)?;
-        let pool = Arc::new(TenantPool::new(Arc::clone(&self.memory), share));
+        let pool = TenantPool::new(Arc::clone(&self.memory), self.limits.memory_bytes);
+        let pool = Arc::new(pool);
         let disk = DiskManagerBuilder::default()
             .with_mode(DiskManagerMode::Directories(vec![
                 self.limits.spill_folder.clone(),
@@ -143,11 +148,18 @@ impl Engine {
             }
             DatabaseId::Tenant(tenant) => register(Space::Tenant(tenant), true)?,
         }
+        let share = Share::new(
+            Arc::new(Counters::default()),
+            pool,
+            Arc::clone(&runtime.disk_manager),
+        );
+        let allowance = self.allowance(database);
+        share.apply(&allowance, self.bounds());
         environments.insert(
             database,
             Environment {
                 runtime: Arc::clone(&runtime),
-                pool,
+                share: Arc::new(share),
                 transactions: Arc::new(AtomicI64::new(FIRST_TRANSACTION)),
                 states: Arc::default(),
             },
@@ -181,27 +193,13 @@ impl Engine {
         Ok(state)
     }
 
-    /// The memory that a database's statements may take together.
-    fn memory_share(&self, database: DatabaseId) -> Result<usize> {
-        let DatabaseId::Tenant(tenant) = database else {
-            return Ok(self.limits.memory_bytes);
-        };
+    /// What a database's sessions may use together.
+    fn allowance(&self, database: DatabaseId) -> Allowance {
         let system = self.catalog.system();
-        let limit = system
-            .tenants
-            .get(&tenant)
-            .and_then(|tenant| tenant.settings.get("memory_limit"));
-        match limit {
-            Some(limit) => super::settings::bytes(limit),
-            None => Ok(self.limits.tenant_memory_bytes),
-        }
-    }
-
-    /// Changes a tenant's share of memory; without a limit of its own it has the server's default.
-    pub fn set_memory_limit(&self, database: DatabaseId, bytes: Option<usize>) {
-        let bytes = bytes.unwrap_or(self.limits.tenant_memory_bytes);
-        if let Some(environment) = self.environments.lock().get(&database) {
-            environment.pool.set_limit_bytes(bytes);
+        let tenant = database.tenant().and_then(|id| system.tenants.get(&id));
+        match tenant {
+            Some(tenant) => Allowance::of_tenant(&system, tenant, &self.limits.quotas),
+            None => Allowance::unbounded(),
         }
     }
 

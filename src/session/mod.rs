@@ -23,34 +23,39 @@ mod reload;
 pub mod reply;
 mod sequences;
 pub mod settings;
+mod share;
 mod spool;
 mod state;
 mod transaction;
 mod write;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use datafusion::common::ScalarValue;
 use datafusion::execution::SessionState;
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
 use tessera_catalog::id::{DatabaseId, Oid};
+use tessera_catalog::model::{Quota, in_force};
 
 pub use directory::{CatalogDirectory, SYSTEM_DATABASE};
 pub use engine::{Engine, EngineLimits};
 pub use prepared::Prepared;
 pub use registry::{Activity, Entry, Registry};
 pub use reply::*;
+pub use share::CopyPace;
 pub use transaction::Status;
 pub use write::FailedRow;
 
-pub use crate::execute::Interrupt;
+pub use crate::execute::{Cpu, Fair, Interrupt};
+pub(crate) use crate::execute::{give_way, go_first};
 pub use crate::planner::ast::Statement;
 pub use crate::planner::placed;
 
 use crate::auth::Login;
 use crate::error::{Error, Result};
-use crate::execute::{Execution, Limits, Moments, Observed};
+use crate::execute::{Execution, Limits, Meter, Moments, Observed};
 use crate::format::Display;
 use crate::planner::ast::{Body, Transaction as TransactionStatement};
 use crate::planner::{self, Scope};
@@ -101,6 +106,12 @@ pub struct Session {
     interrupt: Interrupt,
     peer: Peer,
     entry: Option<Arc<Entry>>,
+    /// What it shares with the other sessions of its database; an operator's share is the system's.
+    share: Arc<share::Share>,
+    terms: Arc<share::Terms>,
+    /// Its place among the statements that run, from one ReadyForQuery to the next.
+    slot: Option<share::Slot>,
+    meter: Arc<Meter>,
     state: Option<(Display, Arc<SessionState>)>,
     lent_enums: LentEnums,
     /// Where EXPLAIN ANALYZE looks at what it runs.
@@ -137,6 +148,12 @@ impl Session {
             // What bounds a tenant as a whole is no session's setting.
             let _ = settings.set_default(name, value);
         }
+        if let Some(tenant) = &tenant {
+            let quotas = &engine.limits.quotas;
+            if let (Some(bytes), _) = in_force(&system, tenant, quotas, Quota::Memory) {
+                settings.set_internal("memory_limit", format!("{}kB", bytes >> 10));
+            }
+        }
         let own = engine.catalog.database(login.database).await?;
         let home = if login.operator { &system } else { &own };
         for (name, value) in home
@@ -153,7 +170,19 @@ impl Session {
             settings.set_default(name, value)?;
         }
         let reported = settings.reported();
+        let share = engine.share(match login.operator {
+            true => DatabaseId::System,
+            false => login.database,
+        })?;
+        if !login.operator {
+            share.counters.connections.fetch_add(1, Ordering::Relaxed);
+        }
+        let cpu = engine.fair.statement(&share.cpu);
         Ok(Self {
+            meter: Arc::new(Meter::new(cpu, Arc::clone(&share.counters), None)),
+            terms: Arc::new(share::Terms::unbounded()),
+            slot: None,
+            share,
             role: login.role,
             role_name: login.user.clone(),
             former_role: None,
@@ -302,10 +331,23 @@ impl Session {
             self.start_statement();
             self.show_activity("active", Some(&prepared.statement.text));
             let timeout = self.settings.lock().number("statement_timeout");
-            let limits = Limits::starting_now(u64::try_from(timeout).unwrap_or_default());
+            let timeout = u64::try_from(timeout).unwrap_or_default();
+            let terms = self.terms().await?;
+            self.meter = self.new_meter(&terms);
+            let limits = Limits::starting_now(terms.statement_time_ms(timeout));
             let interrupt = self.interrupt.clone();
-            let work = command::run(self, prepared, parameters, limits);
-            crate::execute::bounded(work, limits, &interrupt).await
+            let work = async {
+                self.admit(&prepared.statement.body, &terms).await?;
+                command::run(self, prepared, parameters, limits).await
+            };
+            let done = crate::execute::bounded(work, limits, &interrupt).await;
+            match done {
+                Ok(reply) => Ok(self.answered(reply, &terms)),
+                Err(error) => {
+                    self.note_refusal(&error);
+                    Err(error)
+                }
+            }
         })
     }
 
@@ -334,6 +376,7 @@ impl Session {
             _ => "idle",
         };
         self.show_activity(state, None);
+        self.slot = None;
         done
     }
 
@@ -398,6 +441,11 @@ impl Session {
     /// A setting's value in force; empty if there is none of that name.
     pub fn setting(&self, name: &'static str) -> String {
         self.settings.lock().value(name)
+    }
+
+    /// Where work of the present statement runs.
+    pub fn cpu(&self) -> Cpu {
+        self.meter.cpu().clone()
     }
 
     /// How values are written and read.
@@ -479,6 +527,20 @@ impl Session {
         let _locks = self.transaction.take_locks();
         let foreign = self.transaction.foreign_names();
         let commit = self.transaction.take_commit();
+        let checked = self.check_commit(&commit).await;
+        let written = match checked {
+            Ok(written) => written,
+            Err(error) => {
+                self.note_refusal(&error);
+                self.transaction.restore_temporary();
+                self.roll_back();
+                return Err(error);
+            }
+        };
+        let changes_system = commit
+            .databases
+            .iter()
+            .any(|change| change.base.id == DatabaseId::System);
         let done = if commit.databases.is_empty() && commit.parts.is_empty() {
             Ok(())
         } else {
@@ -493,7 +555,18 @@ impl Session {
                 Err(error) => Err(claimants.explain(&catalog, error).await),
             }
         };
-        if done.is_err() {
+        if done.is_ok() {
+            let counters = &self.share.counters;
+            counters
+                .rows_written
+                .fetch_add(written.rows, Ordering::Relaxed);
+            counters
+                .bytes_written
+                .fetch_add(written.bytes, Ordering::Relaxed);
+            if changes_system {
+                self.engine.refresh_shares();
+            }
+        } else {
             self.transaction.restore_temporary();
         }
         self.settings.lock().end(done.is_ok());
@@ -693,7 +766,7 @@ impl Session {
     fn execution(&self, state: &Arc<SessionState>, limits: Limits) -> Execution {
         Execution {
             state: Arc::clone(state),
-            cpu: self.engine.cpu.clone(),
+            meter: Arc::clone(&self.meter),
             limits,
             interrupt: self.interrupt.clone(),
             moments: self.moments(),

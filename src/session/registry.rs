@@ -83,6 +83,15 @@ impl Registry {
             .count()
     }
 
+    /// How many sessions a tenant has, operators' not counted.
+    pub fn count_of_tenant(&self, database: DatabaseId) -> usize {
+        let own = |entry: &&Arc<Entry>| {
+            let activity = entry.activity.lock();
+            activity.database == database && !activity.operator
+        };
+        self.entries.lock().values().filter(own).count()
+    }
+
     /// Ends a database's sessions.
     pub fn terminate(&self, database: DatabaseId) {
         for entry in self.entries.lock().values() {

@@ -771,6 +771,11 @@ impl Transaction {
         is_free
     }
 
+    /// Whether others may wait for what the transaction has locked.
+    pub(super) fn holds_locks(&self) -> bool {
+        !self.locks.held.is_empty()
+    }
+
     fn holds(&self, part: Part) -> bool {
         self.locks.held.iter().any(|lock| lock.part() == part)
     }

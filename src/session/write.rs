@@ -221,6 +221,12 @@ impl RowWriter {
         self.written
     }
 
+    /// Bytes in files so far.
+    pub(super) fn file_bytes(&self) -> u64 {
+        let writers = self.sinks.values().filter_map(|sink| sink.writer.as_ref());
+        writers.map(PartWriter::bytes).sum()
+    }
+
     /// Checks and writes rows of the table's live columns, and gives them as they are written.
     ///
     /// # Errors

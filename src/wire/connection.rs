@@ -6,7 +6,6 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures::{Stream, StreamExt};
-use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use super::Gate;
@@ -25,7 +24,6 @@ pub(super) struct Connection {
     pub(super) session: Session,
     pub(super) portals: HashMap<String, Portal>,
     pub(super) watch: Watch,
-    pub(super) cpu: Handle,
     stopping: CancellationToken,
     /// An error was sent in the extended protocol: everything is skipped until Sync.
     skipping: bool,
@@ -50,7 +48,6 @@ impl Connection {
                 interrupt,
                 every: gate.settings.client_connection_check_interval,
             },
-            cpu: gate.cpu.clone(),
             stopping: gate.stopping.clone(),
             skipping: false,
             failed: false,
@@ -238,8 +235,9 @@ impl Connection {
         let mut chunks = pin!(copy::encode(
             encoder.clone(),
             copy.batches,
-            self.cpu.clone()
+            self.session.cpu()
         ));
+        let pace = self.session.copy_pace();
         let mut sent = 0;
         while let Some(chunk) = self.watch.next(&self.link, &mut chunks).await {
             let (mut bytes, rows) = chunk?;
@@ -247,6 +245,7 @@ impl Connection {
                 encoder.put_header_before_first_row(&mut bytes);
             }
             sent += rows;
+            copy::pause(pace.pause(bytes.len()), &self.watch).await?;
             self.link.write(bytes).await?;
         }
         encoder.end(sent == 0, &mut self.link.out);
@@ -272,8 +271,9 @@ impl Connection {
             options,
             display,
         };
+        let handles = (self.session.cpu(), self.session.copy_pace());
         let (rows, notices) =
-            copy::receive(&mut self.link, source, sink, &self.watch, &self.cpu).await?;
+            copy::receive(&mut self.link, source, sink, &self.watch, handles).await?;
         for notice in notices {
             backend::notice_response(&mut self.link.out, &notice);
         }

@@ -213,7 +213,7 @@ impl Connection {
             encoder.encode(&rest, &mut self.link.out)?;
             sent += rest.num_rows() as u64;
         }
-        let mut chunks = pin!(portal::encoded(encoder, batches, self.cpu.clone()));
+        let mut chunks = pin!(portal::encoded(encoder, batches, self.session.cpu()));
         while let Some(chunk) = self.watch.next(&self.link, &mut chunks).await {
             let (bytes, rows) = chunk?;
             sent += rows;

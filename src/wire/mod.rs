@@ -24,7 +24,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::net::TcpStream;
-use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::guesses::{Guess, Guesses};
@@ -48,8 +47,6 @@ pub struct Gate {
     pub tls: Option<Tls>,
     pub tls_required: bool,
     pub settings: WireSettings,
-    /// Where batches are encoded and COPY data is decoded.
-    pub cpu: Handle,
     /// Cancelled when the server stops: sessions end as soon as they are idle.
     pub stopping: CancellationToken,
 }
@@ -190,6 +187,9 @@ async fn log_in(
         Err(_) if attempt.was_disproved() => gate.guesses.refused(guess, now),
         Err(_) => Duration::ZERO,
     };
+    if let Err(Error::TooManyConnections(_)) = &admitted {
+        gate.engine.note_refused_login(database);
+    }
     let reason = match &admitted {
         Ok(_) => "",
         Err(Error::ConnectionLost) => "the client left",

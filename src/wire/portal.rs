@@ -5,11 +5,10 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use datafusion::common::ScalarValue;
 use futures::{Stream, StreamExt};
-use tokio::runtime::Handle;
 
 use super::rows::RowEncoder;
 use crate::error::{Error, Result};
-use crate::session::{BatchStream, Prepared, RowsTag};
+use crate::session::{BatchStream, Cpu, Prepared, RowsTag};
 
 /// Batches of fewer values than this are encoded where they are; others on the CPU runtime.
 const INLINE_VALUES: usize = 4096;
@@ -49,7 +48,7 @@ pub(super) struct Running {
 pub(super) fn encoded(
     encoder: RowEncoder,
     batches: BatchStream,
-    cpu: Handle,
+    cpu: Cpu,
 ) -> impl Stream<Item = Result<(Vec<u8>, u64)>> + Send {
     batches
         .map(move |batch| {

@@ -53,7 +53,7 @@ impl Connection {
     async fn all_rows(&mut self, rows: Rows) -> Result<String> {
         let encoder = super::rows::RowEncoder::new(rows.columns, &[], self.session.display());
         backend::row_description(&mut self.link.out, encoder.columns(), |_| 0);
-        let mut chunks = pin!(portal::encoded(encoder, rows.batches, self.cpu.clone()));
+        let mut chunks = pin!(portal::encoded(encoder, rows.batches, self.session.cpu()));
         let mut sent = 0;
         while let Some(chunk) = self.watch.next(&self.link, &mut chunks).await {
             let (bytes, rows) = chunk?;

@@ -2,6 +2,8 @@
 //!
 //! The one place where codes are given; the match is exhaustive, so a new error asks for its code.
 
+use tessera_catalog::model::Quota;
+
 use crate::error::Error;
 
 /// The SQLSTATE of an error.
@@ -39,6 +41,7 @@ pub fn sqlstate(error: &Error) -> &'static str {
         Error::NameUsedByTenants { kind, .. } => taken(kind),
         Error::PermissionDenied { .. }
         | Error::InsufficientPrivilege(_)
+        | Error::NotInPlan { .. }
         | Error::MustOwn { .. }
         | Error::RowSecurity(_)
         | Error::PolicyViolated(_) => "42501",
@@ -85,7 +88,11 @@ pub fn sqlstate(error: &Error) -> &'static str {
         Error::TooManyConnections(_) => "53300",
         Error::OutOfMemory { .. } => "53200",
         Error::ProgramLimit(_) => "54000",
-        Error::ConfigurationLimit(_) => "53400",
+        Error::OverQuota {
+            quota: Quota::ResultRows,
+            ..
+        } => "54000",
+        Error::ConfigurationLimit(_) | Error::OverQuota { .. } => "53400",
         Error::TooComplex(_) => "54001",
         Error::DiskFull => "53100",
         Error::Damaged(_) => "XX001",

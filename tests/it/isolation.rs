@@ -460,6 +460,100 @@ fn a_name_that_another_tenant_has_answers_as_one_that_nobody_has() {
 }
 
 #[test]
+fn quotas_plans_and_usage_tell_a_tenant_of_itself_alone() {
+    let Some(server) = prepare() else { return };
+    let mut operator = server.operator();
+    for sql in [
+        "CREATE PLAN globex_launch WITH (tables = 7000, forecast = off)",
+        "CREATE PLAN plain WITH (tables = 100)",
+        "ALTER TENANT globex SET PLAN globex_launch",
+        "ALTER TENANT globex SET QUOTA (result_rows = 7000)",
+        "ALTER TENANT acme SET PLAN plain",
+    ] {
+        operator.run(sql);
+    }
+    let _other = server.session("globex", "gina");
+    for role in ["alice", "boss"] {
+        let mut client = server.session("acme", role);
+        for (sql, expected) in [
+            (
+                "SELECT string_agg(DISTINCT tenantname, ',') FROM tessera.tenant_usage",
+                "acme",
+            ),
+            (
+                "SELECT string_agg(DISTINCT tenantname, ',') FROM tessera.quotas",
+                "acme",
+            ),
+            (
+                "SELECT string_agg(planname, ',') FROM tessera.plans",
+                "plain",
+            ),
+            ("SELECT count(tenants) FROM tessera.plans", "0"),
+            (
+                "SELECT count(*) FROM tessera.tenant_usage WHERE tenantname = 'globex' OR true",
+                "2",
+            ),
+            (
+                "SELECT count(*) FROM (SELECT * FROM tessera.quotas WHERE value = 7000) AS q",
+                "0",
+            ),
+            (
+                "SELECT in_use FROM tessera.quotas WHERE quota = 'connections' AND rolename IS NULL",
+                "1",
+            ),
+        ] {
+            let text = told(&client.simple(sql));
+            assert_own(sql, &text);
+            assert_eq!(client.value(sql), expected, "{role}: {sql}");
+        }
+        for sql in [
+            "TABLE tessera.tenant_usage",
+            "TABLE tessera.quotas",
+            "TABLE tessera.plans",
+            "EXPLAIN ANALYZE SELECT * FROM tessera.tenant_usage",
+            "COPY tessera.quotas TO STDOUT",
+            "SELECT * FROM tessera.tenant_usage AS u JOIN tessera.quotas AS q USING (tenantname)",
+        ] {
+            assert_own(sql, &told(&client.simple(sql)));
+        }
+        for sql in [
+            "ALTER TENANT acme SET QUOTA (tables = none)",
+            "ALTER TENANT acme RESET QUOTA",
+            "ALTER TENANT acme SET PLAN globex_launch",
+            "ALTER TENANT acme RESET PLAN",
+            "CREATE PLAN mine WITH (tables = 100)",
+            "ALTER PLAN plain SET (tables = none)",
+            "ALTER PLAN globex_launch RENAME TO mine",
+            "DROP PLAN globex_launch",
+            "ALTER ROLE gina IN TENANT globex SET QUOTA (statements = 1)",
+            "INSERT INTO tessera.quotas (tenantname) VALUES ('acme')",
+            "UPDATE tessera.tenant_usage SET queries = 0",
+            "DELETE FROM tessera.tenant_usage",
+        ] {
+            let reply = client.simple(sql);
+            assert_ne!(reply.code(), "", "{role}: {sql}");
+            // The name of a plan that the statement itself holds may come back.
+            let text = told(&reply).replace("globex_launch", "");
+            assert_own(sql, &text);
+        }
+        // Whether there is a plan of that name is not told.
+        let answer = |name: &str, client: &mut Client| {
+            let reply = client.simple(&format!("DROP PLAN {name}"));
+            told(&reply).replace(name, "NAME")
+        };
+        let (present, absent) = (
+            answer("globex_launch", &mut client),
+            answer("nothing_of_it", &mut client),
+        );
+        assert_eq!(present, absent);
+    }
+    assert_eq!(
+        operator.value("SELECT count(*) FROM tessera.tenant_usage WHERE period = 'day'"),
+        "2"
+    );
+}
+
+#[test]
 fn a_tenant_may_use_the_names_of_another() {
     let Some(server) = prepare() else { return };
     let mut client = server.session("acme", "boss");

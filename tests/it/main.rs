@@ -32,6 +32,7 @@ mod layers;
 mod limits;
 mod login;
 mod object_store;
+mod quotas;
 mod reference;
 mod serve;
 mod tls;

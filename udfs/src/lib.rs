@@ -17,6 +17,7 @@
 
 pub mod anomaly;
 pub mod error;
+mod features;
 pub mod forecast;
 mod function;
 mod kpi;
@@ -46,10 +47,12 @@ use datafusion::common::Result;
 use datafusion::execution::{FunctionRegistry, SessionStateBuilder};
 use datafusion::logical_expr::UserDefinedLogicalNode;
 use datafusion::logical_expr::planner::RelationPlanner;
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::ExtensionPlanner;
 use datafusion::sql::sqlparser::ast::VisitMut;
 
 pub use error::Error;
+pub use features::{feature_of, features};
 use function::{AggregateSpec, Declaration, ScalarSpec, WindowSpec};
 pub use listing::{Listed, ListedArgument, Shape, listing};
 use relation::{TableFunction, TableFunctionNode, TableFunctionPlanner, TableFunctions};
@@ -162,6 +165,11 @@ fn declaration(name: &str) -> Option<&'static Declaration> {
     static BY_NAME: LazyLock<HashMap<&'static str, &'static Declaration>> =
         LazyLock::new(|| declarations().map(|found| (found.name, found)).collect());
     BY_NAME.get(name).copied()
+}
+
+/// Whether an operator runs one of our functions over relations, which work through a group at a stretch.
+pub fn is_table_operator(plan: &dyn ExecutionPlan) -> bool {
+    (plan as &dyn std::any::Any).is::<relation::TableFunctionExec>()
 }
 
 /// Whether an extension node is one of ours: it reads nothing but its inputs, and gives each row of its

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::id::{DatabaseId, Oid};
 use crate::model::{
-    Change, Database, Key, MaskingPolicy, Relation, Role, RowSecurity, Schema, Scope, Table,
+    Change, Database, Key, MaskingPolicy, Plan, Relation, Role, RowSecurity, Schema, Scope, Table,
     UserType,
 };
 
@@ -113,6 +113,9 @@ fn is_unchanged(base: &Database, current: &Database, change: &Change) -> bool {
             current.tenants.get(&tenant.id),
         ),
         Change::DropTenant(id) => same(base.tenants.get(id), current.tenants.get(id)),
+        Change::PutPlan(Plan { oid, .. }) | Change::DropPlan(oid) => {
+            same(base.plans.get(oid), current.plans.get(oid))
+        }
         Change::PutRole(Role { oid, .. }) | Change::DropRole(oid) => {
             same(base.roles.get(oid), current.roles.get(oid))
         }
@@ -202,6 +205,14 @@ fn check_name(database: &Database, change: &Change) -> Result<()> {
                 "tenant",
                 &tenant.name,
                 holder.is_some_and(|holder| holder.id != tenant.id),
+            )
+        }
+        Change::PutPlan(plan) => {
+            let holder = database.plan_named(&plan.name);
+            (
+                "plan",
+                &plan.name,
+                holder.is_some_and(|holder| holder.oid != plan.oid),
             )
         }
         Change::PutRole(role) => {
@@ -435,7 +446,13 @@ fn check_references(
                 || !relations.any(|relation| relation.user_types().contains(oid))
                     && !next.types.values().any(|t| t.needs().any(|n| n == *oid))
         }
-        Change::PutTenant(_)
+        Change::PutTenant(tenant) => tenant
+            .plan
+            .is_none_or(|plan| next.plans.contains_key(&plan)),
+        Change::DropPlan(oid) => {
+            next.plans.contains_key(oid) || !next.tenants.values().any(|t| t.plan == Some(*oid))
+        }
+        Change::PutPlan(_)
         | Change::DropTenant(_)
         | Change::PutRole(_)
         | Change::DropMembership { .. }

@@ -377,7 +377,12 @@ impl<'a> Group<'a> {
             return Err(error);
         }
         self.shared.fault_point(FaultPoint::Durable)?;
+        let parts_went = !self.dropped_tenants.is_empty() || !self.dropped_tables.is_empty();
         self.publish(versions);
+        if parts_went && let Err(error) = self.shared.add_up_spaces().await {
+            // What is durable is done; the totals are added up again at the next start.
+            tracing::warn!(%error, "the sizes of files could not be added up");
+        }
         Ok(())
     }
 
@@ -572,6 +577,8 @@ impl<'a> Group<'a> {
                 .iter()
                 .filter(|file| file.size < limits.small_file_bytes);
             found.small_files += small.count();
+            let (before, after) = (found.head.bytes, advance.head.bytes);
+            self.shared.stored_bytes.change(part.space, before, after);
             let version = entry.version;
             found.pending.push_back(entry);
             found.advance(advance, ready);

@@ -17,6 +17,7 @@ use super::group::FaultPoint;
 use super::maintenance::Needs;
 use super::sequences::Sequences;
 use super::state::{Head, PartState, PendingEntry, State};
+use super::usage::StoredBytes;
 use super::{AsOf, CATALOG_FILE, CatalogLimits, CatalogOptions};
 use crate::error::{Error, Result};
 use crate::id::{DatabaseId, Oid, Part};
@@ -56,6 +57,7 @@ pub(super) struct Shared {
     pub(super) sequences: Sequences,
     pub(super) locks: Locks,
     pub(super) reserve: Arc<Reserve>,
+    pub(super) stored_bytes: StoredBytes,
     /// Held as long as anything may write.
     lock: Mutex<Option<File>>,
     #[cfg(test)]
@@ -113,6 +115,7 @@ impl Shared {
             sequences: Sequences::default(),
             locks: Locks::default(),
             reserve: Arc::new(Reserve::of(&options.data)),
+            stored_bytes: StoredBytes::default(),
             lock: Mutex::new(Some(lock)),
             #[cfg(test)]
             fault: Mutex::default(),

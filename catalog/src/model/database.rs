@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::acl::Acl;
 use super::mask::MaskingPolicy;
+use super::quota::Plan;
 use super::relation::{ForeignKey, Key, Relation};
 use super::role::{Membership, Role};
 use super::row_security::RowSecurity;
@@ -48,6 +49,8 @@ pub struct Database {
     pub types: BTreeMap<Oid, Arc<UserType>>,
     /// Whether a relation has an enum that the system lends.
     borrows_enums: bool,
+    /// Plans, in the system's database alone.
+    pub plans: BTreeMap<Oid, Arc<Plan>>,
     /// Tenants, in the system's database alone.
     pub tenants: BTreeMap<TenantId, Arc<Tenant>>,
     tenant_names: HashMap<String, TenantId>,
@@ -57,6 +60,8 @@ pub struct Database {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Change {
     PutTenant(Tenant),
+    PutPlan(Plan),
+    DropPlan(Oid),
     DropTenant(TenantId),
     PutRole(Role),
     DropRole(Oid),
@@ -119,6 +124,7 @@ impl Database {
             masking_policies: BTreeMap::new(),
             types: BTreeMap::new(),
             borrows_enums: false,
+            plans: BTreeMap::new(),
             tenants: BTreeMap::new(),
             tenant_names: HashMap::new(),
         }
@@ -175,6 +181,12 @@ impl Database {
                 if let Some(former) = self.tenants.remove(id) {
                     self.tenant_names.remove(&former.name);
                 }
+            }
+            Change::PutPlan(plan) => {
+                self.plans.insert(plan.oid, Arc::new(plan.clone()));
+            }
+            Change::DropPlan(oid) => {
+                self.plans.remove(oid);
             }
             Change::PutRole(role) => {
                 self.roles.insert(role.oid, Arc::new(role.clone()));
@@ -378,6 +390,11 @@ impl Database {
         self.masking_policies
             .values()
             .find(|policy| policy.name == name)
+    }
+
+    /// The plan of this name.
+    pub fn plan_named(&self, name: &str) -> Option<&Arc<Plan>> {
+        self.plans.values().find(|plan| plan.name == name)
     }
 
     /// The tenant of this name.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::quota::Quotas;
 use crate::id::Oid;
 
 /// A login or group of one database.
@@ -31,6 +32,9 @@ pub struct Role {
     pub second_factor: Option<String>,
     /// What `ALTER ROLE … SET` keeps for new sessions.
     pub settings: BTreeMap<String, String>,
+    /// Limits that are narrower than the tenant's.
+    #[serde(default)]
+    pub quotas: Quotas,
     pub comment: Option<String>,
 }
 
@@ -52,6 +56,7 @@ impl Role {
             former_passwords: Vec::new(),
             second_factor: None,
             settings: BTreeMap::new(),
+            quotas: Quotas::default(),
             comment: None,
         }
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::acl::Acl;
+use super::quota::Quotas;
 use crate::id::{Oid, TenantId};
 
 /// A tenant as the operator keeps it.
@@ -18,8 +19,13 @@ pub struct Tenant {
     pub suspended: bool,
     /// Microseconds since 1970.
     pub created_at: i64,
-    /// Limits and defaults from `ALTER TENANT … SET`, by setting.
+    /// What its sessions start with, from `ALTER TENANT … SET`, by setting.
     pub settings: BTreeMap<String, String>,
+    /// Limits of the tenant's own, before its plan's.
+    #[serde(default)]
+    pub quotas: Quotas,
+    #[serde(default)]
+    pub plan: Option<Oid>,
     pub acl: Option<Acl>,
     pub comment: Option<String>,
 }

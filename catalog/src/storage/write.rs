@@ -211,6 +211,14 @@ impl PartWriter {
         Ok(())
     }
 
+    /// The bytes of all files so far, as far as they are encoded.
+    pub fn bytes(&self) -> u64 {
+        let done: u64 = self.done.iter().map(|file| file.size).sum();
+        let open = self.open.as_ref();
+        let open = open.map_or(0, |file| file.uploaded + file.writer.inner().len());
+        done + open as u64
+    }
+
     /// Closes the files; they are durable when this returns.
     ///
     /// # Errors

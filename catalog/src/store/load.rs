@@ -10,8 +10,8 @@ use super::sqlite::Store;
 use crate::error::{Error, Result};
 use crate::id::DatabaseId;
 use crate::model::{
-    Acl, Change, Database, DefaultAcl, MaskingPolicy, Membership, Relation, Role, RowSecurity,
-    Schema, Tenant, UserType,
+    Acl, Change, Database, DefaultAcl, MaskingPolicy, Membership, Plan, Relation, Role,
+    RowSecurity, Schema, Tenant, UserType,
 };
 
 impl Store {
@@ -29,6 +29,9 @@ impl Store {
         };
         let mut database = Database::empty(id, name);
         if id == DatabaseId::System {
+            for plan in bodies::<Plan>(&mut reader, "plan", PLANS, None).await? {
+                database.apply(&Change::PutPlan(plan));
+            }
             for tenant in bodies::<Tenant>(&mut reader, "tenant", TENANTS, None).await? {
                 database.apply(&Change::PutTenant(tenant));
             }
@@ -73,6 +76,7 @@ impl Store {
     }
 }
 
+const PLANS: &str = "SELECT body FROM plan";
 const TENANTS: &str = "SELECT body FROM tenant";
 const ROLES: &str = "SELECT body FROM role WHERE database_id = $1";
 const MEMBERSHIPS: &str =

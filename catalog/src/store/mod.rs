@@ -9,6 +9,7 @@ mod login;
 mod persist;
 mod query;
 mod sqlite;
+mod usage;
 
 pub(crate) use persist::{Batch, CounterRow, DatabaseBatch};
 pub(crate) use query::{PartRow, RedoRow, RemovedFileRow};

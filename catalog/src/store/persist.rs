@@ -181,6 +181,22 @@ async fn put_change(
                 .await?;
         }
         Change::DropTenant(tenant) => drop_tenant(to, *tenant, due_at).await?,
+        Change::PutPlan(plan) => {
+            let sql = "INSERT INTO plan (oid, name, body) VALUES ($1, $2, $3)
+                       ON CONFLICT (oid) DO UPDATE SET name = excluded.name, body = excluded.body";
+            sqlx::query(sql)
+                .bind(key::oid(plan.oid))
+                .bind(&plan.name)
+                .bind(json("plan", plan)?)
+                .execute(to)
+                .await?;
+        }
+        Change::DropPlan(plan) => {
+            sqlx::query("DELETE FROM plan WHERE oid = $1")
+                .bind(key::oid(*plan))
+                .execute(to)
+                .await?;
+        }
         Change::PutRole(role) => {
             let sql = "INSERT INTO role (database_id, oid, name, body) VALUES ($1, $2, $3, $4)
                        ON CONFLICT (database_id, oid)
@@ -542,6 +558,7 @@ async fn drop_tenant(to: &mut SqliteConnection, tenant: TenantId, due_at: i64) -
         "DELETE FROM masking_policy WHERE database_id = $1",
         "DELETE FROM code_step WHERE database_id = $1",
         "DELETE FROM user_type WHERE database_id = $1",
+        "DELETE FROM tenant_usage WHERE tenant_id = $1",
         "DELETE FROM counter WHERE database_id = $1",
         "DELETE FROM tenant WHERE id = $1",
     ] {

@@ -34,8 +34,8 @@ pub use names::{quote_ident, split_name};
 pub use provider::HIDDEN;
 pub use scene::{
     ActivityRow, Attribute, Class, Constraint, CursorRow, FunctionRow, HostRuleRow,
-    IdentityMappingRow, LoginFiles, Namespace, OPERATOR_NAME, PreparedRow, Scene, SequenceValues,
-    SettingRow, Sizes, TENANT_ADMIN_NAME, attributes, index_keys,
+    IdentityMappingRow, InUse, LoginFiles, Namespace, OPERATOR_NAME, PreparedRow, Scene,
+    SequenceValues, SettingRow, Sizes, TENANT_ADMIN_NAME, Uses, attributes, index_keys,
 };
 pub use table::{Column, SystemTable};
 pub use types::DOMAIN_VALUE;

@@ -11,10 +11,10 @@ use std::sync::{Arc, OnceLock};
 
 use super::oid;
 use super::table::SystemTable;
-use crate::id::{DatabaseId, Oid};
+use crate::id::{DatabaseId, Oid, TenantId};
 use crate::model::{
-    Acl, AclItem, Database, Identity, Key, KeyKind, Privilege, Privileges, Reader, Relation,
-    RelationBody, Role, RowSecurity, Scope, Sequence, Table, drawn_sequences,
+    Acl, AclItem, Database, Identity, Key, KeyKind, Privilege, Privileges, Quotas, Reader,
+    Relation, RelationBody, Role, RowSecurity, Scope, Sequence, Table, Usage, drawn_sequences,
 };
 use crate::sql_type::SqlType;
 
@@ -57,6 +57,10 @@ pub struct Scene {
     pub sequence_values: Option<SequenceValues>,
     /// Reads the server's rules on who may log in; `None` for who may not see them.
     pub login_files: Option<Arc<dyn Fn() -> LoginFiles + Send + Sync>>,
+    /// What a tenant may use that has no quotas of its own or of a plan.
+    pub default_quotas: Quotas,
+    /// What tenants use now, and what they used.
+    pub uses: Option<Arc<dyn Uses>>,
     index: OnceLock<Index>,
     path: OnceLock<Vec<Oid>>,
     lent_schemas: OnceLock<Vec<Oid>>,
@@ -64,6 +68,28 @@ pub struct Scene {
 
 /// The last value that a sequence gave in the session's database.
 pub type SequenceValues = Arc<dyn Fn(&Sequence) -> Option<i64> + Send + Sync>;
+
+/// What a tenant uses at the moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct InUse {
+    pub connections: u64,
+    pub statements: u64,
+    pub queued_statements: u64,
+    pub memory_bytes: u64,
+    pub spill_bytes: u64,
+    pub storage_bytes: u64,
+    /// `None` where the tenant's objects are not at hand.
+    pub tables: Option<u64>,
+}
+
+/// Tells what tenants use: of the session's own tenant, of all in the system's database.
+pub trait Uses: Send + Sync {
+    /// What a tenant uses at the moment.
+    fn now(&self, tenant: TenantId) -> InUse;
+
+    /// What was used in each period.
+    fn periods(&self) -> Vec<Usage>;
+}
 
 /// A row of `pg_settings`.
 #[derive(Debug, Clone, Default)]
@@ -237,6 +263,8 @@ impl Scene {
             sizes: Arc::new(|_| (0, 0)),
             sequence_values: None,
             login_files: None,
+            default_quotas: Quotas::default(),
+            uses: None,
             index: OnceLock::new(),
             path: OnceLock::new(),
             lent_schemas: OnceLock::new(),
@@ -256,6 +284,18 @@ impl Scene {
     /// The role that owns what PostgreSQL's initdb would make.
     pub fn bootstrap_role(&self) -> Oid {
         Oid::OPERATOR
+    }
+
+    /// What a tenant uses at the moment.
+    pub fn in_use(&self, tenant: TenantId) -> InUse {
+        let uses = self.uses.as_ref();
+        uses.map(|uses| uses.now(tenant)).unwrap_or_default()
+    }
+
+    /// What tenants used in each period.
+    pub fn usage(&self) -> Vec<Usage> {
+        let uses = self.uses.as_ref();
+        uses.map(|uses| uses.periods()).unwrap_or_default()
     }
 
     // Roles.

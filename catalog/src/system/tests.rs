@@ -111,6 +111,8 @@ fn tenant(name: &str, oid: u32) -> Tenant {
         suspended: false,
         created_at: 0,
         settings: BTreeMap::new(),
+        quotas: crate::model::Quotas::default(),
+        plan: None,
         acl: None,
         comment: Some(format!("the customer {name}")),
     }

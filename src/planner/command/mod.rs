@@ -4,6 +4,7 @@ mod copy;
 mod grant;
 mod index;
 mod mask;
+mod plan;
 mod policy;
 mod refresh;
 mod role;
@@ -30,6 +31,9 @@ pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Option<Body>> {
     }
     if let Some(tenant) = tenant::read(cursor)? {
         return Ok(Some(Body::Tenant(tenant)));
+    }
+    if let Some(plan) = plan::read(cursor)? {
+        return Ok(Some(Body::Plan(plan)));
     }
     if let Some(role) = role::read(cursor)? {
         return Ok(Some(Body::Role(role)));

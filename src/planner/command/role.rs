@@ -2,6 +2,7 @@
 
 use datafusion::sql::sqlparser::tokenizer::Token;
 
+use super::plan;
 use crate::error::{Error, Result};
 use crate::planner::ast::{Role, RoleOptions};
 use crate::planner::cursor::Cursor;
@@ -113,6 +114,12 @@ fn alter(cursor: &mut Cursor<'_>) -> Result<Role> {
         return Ok(Role::SecondFactor {
             role,
             wanted: false,
+        });
+    }
+    if let Some(quotas) = plan::quotas(cursor)? {
+        return Ok(match quotas {
+            Some(quotas) => Role::SetQuota { role, quotas },
+            None => Role::ResetQuota { role },
         });
     }
     if cursor.accept(&["RESET"]) {

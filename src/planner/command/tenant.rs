@@ -2,6 +2,7 @@
 
 use datafusion::sql::sqlparser::tokenizer::Token;
 
+use super::plan;
 use crate::error::{Error, Result};
 use crate::planner::ast::Tenant;
 use crate::planner::cursor::Cursor;
@@ -98,6 +99,19 @@ fn alter(cursor: &mut Cursor<'_>, database: bool) -> Result<Tenant> {
             name,
             suspended: false,
         });
+    }
+    if let Some(quotas) = plan::quotas(cursor)? {
+        return Ok(match quotas {
+            Some(quotas) => Tenant::SetQuota { name, quotas },
+            None => Tenant::ResetQuota { name },
+        });
+    }
+    if cursor.accept(&["SET", "PLAN"]) {
+        let plan = Some(cursor.identifier()?);
+        return Ok(Tenant::SetPlan { name, plan });
+    }
+    if cursor.accept(&["RESET", "PLAN"]) {
+        return Ok(Tenant::SetPlan { name, plan: None });
     }
     if cursor.accept(&["RESET"]) {
         let setting = cursor.identifier()?;

@@ -13,7 +13,7 @@ use crate::execute::Limits;
 use crate::planner::Scope;
 use crate::planner::ast::{Body, Copy, CopySource, CopyValue, Statement};
 use crate::planner::source::{AsOf, Found, TableRef};
-use crate::policy::{Caller, Judged, check_columns};
+use crate::policy::{COPY_OUT, Caller, Judged, check_columns};
 use crate::session::Session;
 use crate::session::copy_sink::{CopySink, Shape};
 use crate::session::foreign::ForeignGuard;
@@ -27,6 +27,9 @@ use crate::session::write::{RowWriter, Writing, table, table_schema};
 pub(super) async fn run(session: &mut Session, copy: &Copy, limits: Limits) -> Result<Reply> {
     let options = options(&copy.options, copy.from)?;
     let caller = session.caller().await?;
+    if !copy.from {
+        caller.check_feature(COPY_OUT, "COPY TO")?;
+    }
     let scope = session.scope(&caller).await?;
     match &copy.source {
         CopySource::Query(statement) => {
@@ -196,8 +199,10 @@ async fn copy_in(
             operation: "WRITE",
         },
     )?;
+    let room = session.room_for_rows().await?;
     let sink = CopySink {
         shape,
+        room,
         writer,
         rules,
         execution: session.execution(&scope.state, Limits::default()),

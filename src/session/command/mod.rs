@@ -16,6 +16,7 @@ mod mask;
 mod modify;
 mod names;
 mod objects;
+mod plan;
 mod policy;
 mod prepare;
 mod query;
@@ -97,6 +98,7 @@ async fn dispatch(
         Body::Reset(name) => set::reset(session, name.as_deref()),
         Body::Show(name) => set::show(session, name.as_deref()),
         Body::Tenant(statement) => tenant::run(session, statement).await,
+        Body::Plan(statement) => plan::run(session, statement).await,
         Body::Role(Role::SetRole { name, local }) => {
             set::set_role(session, name.as_deref(), *local).await
         }
@@ -248,6 +250,7 @@ fn check_read_only(session: &Session, body: &Body) -> Result<()> {
         .to_owned(),
         Body::Refresh { .. } => "REFRESH MATERIALIZED VIEW".to_owned(),
         Body::Tenant(_) => "ALTER DATABASE".to_owned(),
+        Body::Plan(_) => "ALTER PLAN".to_owned(),
         Body::Role(Role::SetRole { .. } | Role::SetSessionAuthorization { .. }) => return Ok(()),
         Body::Role(_) => "ALTER ROLE".to_owned(),
         Body::Grant(grant) => if grant.revoke { "REVOKE" } else { "GRANT" }.to_owned(),

@@ -6,6 +6,7 @@ use tessera_catalog::id::{DatabaseId, Oid};
 use tessera_catalog::model::{Change, Database, Membership, Relation, Role};
 
 use super::names::check_new_name;
+use super::plan;
 use crate::error::{Error, Result};
 use crate::planner::ast::{Name, Role as RoleStatement, RoleName, RoleOptions};
 use crate::policy::Caller;
@@ -45,6 +46,14 @@ pub(super) async fn run(session: &mut Session, statement: &RoleStatement) -> Res
         }
         RoleStatement::SecondFactor { role, wanted } => {
             super::second_factor::change(session, role, *wanted).await?;
+            "ALTER ROLE"
+        }
+        RoleStatement::SetQuota { role, quotas } => {
+            set_quotas(session, role, Some(quotas)).await?;
+            "ALTER ROLE"
+        }
+        RoleStatement::ResetQuota { role } => {
+            set_quotas(session, role, None).await?;
             "ALTER ROLE"
         }
         RoleStatement::Drop { roles, if_exists } => {
@@ -404,6 +413,21 @@ pub(super) async fn comment(
     let mut role = existing(&caller, &database, &name)?;
     may_manage(&caller)?;
     role.comment = comment;
+    session
+        .transaction
+        .change(&database, vec![Change::PutRole(role)]);
+    Ok(())
+}
+
+async fn set_quotas(
+    session: &mut Session,
+    name: &Name,
+    quotas: Option<&[(String, Option<String>)]>,
+) -> Result<()> {
+    let (caller, database) = place(session, name.tenant.as_deref()).await?;
+    may_manage(&caller)?;
+    let mut role = existing(&caller, &database, name)?;
+    plan::set_role_quotas(database.id, &mut role, quotas)?;
     session
         .transaction
         .change(&database, vec![Change::PutRole(role)]);

@@ -2,12 +2,12 @@
 
 use tessera_catalog::id::{DatabaseId, Oid, TenantId};
 use tessera_catalog::model::{
-    Acl, Change, Database, Membership, Privilege, Privileges, Role, Tenant,
+    Acl, Change, Database, Membership, Privilege, Privileges, Quotas, Role, Tenant,
 };
 
 use super::names::check_new_name;
-use super::role;
 use super::transaction::outside_block;
+use super::{plan, role};
 use crate::error::{Error, Result};
 use crate::planner::ast::Tenant as Statement;
 use crate::policy::Caller;
@@ -18,16 +18,16 @@ use crate::session::settings::Settings;
 /// Names that no tenant can have.
 const RESERVED: [&str; 4] = ["postgres", "template0", "template1", "tessera"];
 
-/// What bounds a tenant as a whole, beside the settings that its sessions start with.
-const LIMITS: [&str; 2] = ["max_connections", "memory_limit"];
-
 pub(super) async fn run(session: &mut Session, statement: &Statement) -> Result<Reply> {
     let (verb, database) = match statement {
         Statement::Create { database, .. } => ("CREATE", *database),
         Statement::Set { database, .. } | Statement::Rename { database, .. } => {
             ("ALTER", *database)
         }
-        Statement::Suspend { .. } => ("ALTER", false),
+        Statement::Suspend { .. }
+        | Statement::SetQuota { .. }
+        | Statement::ResetQuota { .. }
+        | Statement::SetPlan { .. } => ("ALTER", false),
         Statement::Drop { database, .. } => ("DROP", *database),
     };
     let tag = format!("{verb} {}", if database { "DATABASE" } else { "TENANT" });
@@ -50,6 +50,21 @@ pub(super) async fn run(session: &mut Session, statement: &Statement) -> Result<
         Statement::Create { name, options, .. } => create(session, &caller, name, options).await?,
         Statement::Set { name, options, .. } => set(session, &caller, name, options)?,
         Statement::Rename { name, to, .. } => rename(session, &caller, name, to)?,
+        Statement::SetQuota { name, quotas } => {
+            let mut tenant = existing(&caller, name)?;
+            plan::set_tenant_quotas(&mut tenant, quotas)?;
+            put(session, &caller, tenant);
+        }
+        Statement::ResetQuota { name } => {
+            let mut tenant = existing(&caller, name)?;
+            plan::reset_tenant_quotas(&mut tenant);
+            put(session, &caller, tenant);
+        }
+        Statement::SetPlan { name, plan } => {
+            let mut tenant = existing(&caller, name)?;
+            plan::set_tenant_plan(&caller, &mut tenant, plan.as_deref())?;
+            put(session, &caller, tenant);
+        }
         Statement::Suspend { name, suspended } => suspend(session, &caller, name, *suspended)?,
         Statement::Drop {
             names,
@@ -65,6 +80,12 @@ pub(super) async fn run(session: &mut Session, statement: &Statement) -> Result<
     }
     session.version += 1;
     Ok(Reply::Done { tag })
+}
+
+fn put(session: &mut Session, caller: &Caller, tenant: Tenant) {
+    session
+        .transaction
+        .change(&caller.system, vec![Change::PutTenant(tenant)]);
 }
 
 fn existing(caller: &Caller, name: &str) -> Result<Tenant> {
@@ -108,6 +129,8 @@ async fn create(
         suspended: false,
         created_at: chrono::Utc::now().timestamp_micros(),
         settings: std::collections::BTreeMap::new(),
+        quotas: Quotas::default(),
+        plan: None,
         acl: None,
         comment: None,
     };
@@ -116,8 +139,7 @@ async fn create(
             "admin" => admin = Some(value.clone()),
             "password" => password = Some(value.clone()),
             other => {
-                check_setting(other, value)?;
-                tenant.settings.insert(other.to_owned(), value.clone());
+                put_setting(&mut tenant, other, Some(value))?;
             }
         }
     }
@@ -163,20 +185,32 @@ async fn create(
     Ok(())
 }
 
-/// Refuses what no session could start with.
-fn check_setting(name: &str, value: &str) -> Result<()> {
-    if LIMITS.contains(&name) {
-        if name == "memory_limit" {
-            return crate::session::settings::bytes(value).map(drop);
+/// Keeps what the tenant's sessions start with, or one of its limits by its name among the settings.
+fn put_setting(tenant: &mut Tenant, name: &str, value: Option<&str>) -> Result<()> {
+    let quota = match name {
+        "max_connections" => Some(("connections", None)),
+        "memory_limit" => {
+            let bytes = value.map(crate::session::settings::bytes).transpose()?;
+            Some(("memory", bytes.map(|bytes| format!("{bytes}B"))))
         }
-        return match value.parse::<u32>() {
-            Ok(_) => Ok(()),
-            Err(_) => Err(Error::InvalidParameterValue(format!(
-                "invalid value for parameter \"{name}\": \"{value}\""
-            ))),
-        };
+        _ => None,
+    };
+    if let Some((quota, converted)) = quota {
+        let value = converted.or_else(|| value.map(str::to_owned));
+        let given = [(quota.to_owned(), value)];
+        return plan::set_tenant_quotas(tenant, &given);
     }
-    Settings::new().set(name, Some(value), false, true)
+    match value {
+        None => {
+            tenant.settings.remove(name);
+        }
+        Some(value) => {
+            // Refused now rather than at the next login.
+            Settings::new().set(name, Some(value), false, true)?;
+            tenant.settings.insert(name.to_owned(), value.to_owned());
+        }
+    }
+    Ok(())
 }
 
 fn set(
@@ -187,24 +221,7 @@ fn set(
 ) -> Result<()> {
     let mut tenant = existing(caller, name)?;
     for (option, value) in options {
-        match value {
-            None => {
-                tenant.settings.remove(option);
-            }
-            Some(value) => {
-                check_setting(option, value)?;
-                tenant.settings.insert(option.clone(), value.clone());
-            }
-        }
-    }
-    if options.iter().any(|(option, _)| option == "memory_limit") {
-        let limit = tenant.settings.get("memory_limit");
-        let bytes = limit
-            .map(|limit| crate::session::settings::bytes(limit))
-            .transpose()?;
-        session
-            .engine
-            .set_memory_limit(DatabaseId::Tenant(tenant.id), bytes);
+        put_setting(&mut tenant, option, value.as_deref())?;
     }
     session
         .transaction

@@ -15,7 +15,7 @@ mod split;
 mod tests;
 
 pub(super) use output::{Output, encode};
-pub(super) use receive::receive;
+pub(super) use receive::{pause, receive};
 
 use crate::error::Error;
 use crate::format::encode::Display;

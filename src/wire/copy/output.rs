@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use futures::{Stream, StreamExt};
-use tokio::runtime::Handle;
 
 use super::super::backend;
 use crate::error::{Error, Result};
 use crate::format::encode::{Column, Display};
 use crate::session::{
-    BatchStream, Columns, CopyFormat, CopyHeader, CopyOptions, CopyOut, ForceColumns,
+    BatchStream, Columns, CopyFormat, CopyHeader, CopyOptions, CopyOut, Cpu, ForceColumns,
 };
 
 /// How many batches are encoded at once.
@@ -213,7 +212,7 @@ impl Output {
 pub(in crate::wire) fn encode(
     output: Output,
     batches: BatchStream,
-    cpu: Handle,
+    cpu: Cpu,
 ) -> impl Stream<Item = Result<(Vec<u8>, u64)>> + Send {
     batches
         .map(move |batch| {

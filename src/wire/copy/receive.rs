@@ -5,15 +5,15 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 use super::rows::{Decoded, Fault, RowDecoder};
 use super::split::{LineEnd, Splitter, check_closed};
 use super::{Source, bad_copy, binary};
 use crate::error::{Error, Result};
-use crate::session::{CopyFormat, CopySink, LogVerbosity, Notice};
+use crate::session::{CopyFormat, CopyPace, CopySink, Cpu, LogVerbosity, Notice};
 use crate::wire::connection::Watch;
 use crate::wire::link::{CopyEvent, Link};
 
@@ -35,9 +35,9 @@ pub(in crate::wire) async fn receive(
     source: Source,
     sink: CopySink,
     watch: &Watch,
-    cpu: &Handle,
+    (cpu, pace): (Cpu, CopyPace),
 ) -> Result<(u64, Vec<Notice>)> {
-    let mut input = Input::new(source, sink, cpu.clone());
+    let mut input = Input::new(source, sink, cpu);
     loop {
         let event = tokio::select! {
             biased;
@@ -45,7 +45,10 @@ pub(in crate::wire) async fn receive(
             () = watch.interrupt.terminated() => return Err(Error::Terminated),
         };
         match event {
-            CopyEvent::Data(data) => input.push(&data, link, watch).await?,
+            CopyEvent::Data(data) => {
+                pause(pace.pause(data.len()), watch).await?;
+                input.push(&data, link, watch).await?;
+            }
             CopyEvent::Done => break,
             CopyEvent::Fail(why) => {
                 return Err(Error::Function {
@@ -61,10 +64,22 @@ pub(in crate::wire) async fn receive(
     input.finish(link, watch).await
 }
 
+/// Waits as long as the tenant's rate asks for, unless the session is to end.
+pub(in crate::wire) async fn pause(time: Duration, watch: &Watch) -> Result<()> {
+    if time.is_zero() {
+        return Ok(());
+    }
+    tokio::select! {
+        biased;
+        error = watch.interrupt.wait() => Err(error),
+        () = tokio::time::sleep(time) => Ok(()),
+    }
+}
+
 struct Input {
     source: Source,
     sink: CopySink,
-    cpu: Handle,
+    cpu: Cpu,
     splitter: Splitter,
     /// What has come and is not yet part of a block.
     pending: Vec<u8>,
@@ -97,7 +112,7 @@ enum Format {
 }
 
 impl Input {
-    fn new(source: Source, sink: CopySink, cpu: Handle) -> Self {
+    fn new(source: Source, sink: CopySink, cpu: Cpu) -> Self {
         let format = match source.options.format {
             CopyFormat::Binary => Format::BinaryHeader,
             CopyFormat::Text | CopyFormat::Csv => Format::Unknown,

@@ -136,6 +136,8 @@ pub(super) fn tenant(catalog: &Catalog, name: &str) -> Tenant {
         suspended: false,
         created_at: 0,
         settings: std::collections::BTreeMap::new(),
+        quotas: crate::model::Quotas::default(),
+        plan: None,
         acl: None,
         comment: None,
     }

@@ -83,6 +83,9 @@ pub(in crate::session::command) async fn create(
         add_query_columns(&mut table, plan, &named, reach)?;
     }
     let catalog = session.engine.catalog.clone();
+    if reach == Reach::Own && !create.temporary {
+        session.check_tables(&scope.database).await?;
+    }
     let next_oid = || catalog.next_oid(&scope.database);
     let oid = next_oid();
     let owner = grant::creator(&caller);

@@ -90,6 +90,7 @@ pub(in crate::session::command) async fn create(
     };
     let named: Vec<String> = create.columns.iter().map(|c| folded(&c.name)).collect();
     add_query_columns(&mut table, &plan, &named, Reach::Own)?;
+    session.check_tables(&scope.database).await?;
     let oid = session.engine.catalog.next_oid(&scope.database);
     let owner = grant::creator(&caller);
     let made = Relation {
