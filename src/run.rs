@@ -5,14 +5,16 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tessera_catalog::{Catalog, CatalogOptions};
+use tessera_catalog::{Catalog, CatalogLimits, CatalogOptions};
 use tokio::runtime::{Builder, Runtime};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use crate::auth;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::server::{Server, stop_signal};
-use crate::session::{CatalogDirectory, Engine, EngineLimits};
+use crate::session::{CatalogDirectory, Engine, EngineLimits, write_lines};
 
 /// The variable that names the first operator's password.
 pub const ADMIN_PASSWORD_VARIABLE: &str = "TESSERA_ADMIN_PASSWORD";
@@ -66,14 +68,20 @@ async fn serve(
         }
         None => None,
     };
-    let catalog = Catalog::open(CatalogOptions {
+    let options = CatalogOptions {
         data: start.data.clone(),
         storage_url: config.storage.url.clone(),
         storage_options: config.storage.options.clone().into_iter().collect(),
         admin_password_verifier,
-    })
-    .await
-    .map_err(start_error)?;
+    };
+    let catalog_limits = CatalogLimits {
+        audit_retention: config.audit.retention(),
+        ..CatalogLimits::default()
+    };
+    let catalog = Catalog::open_with(options, catalog_limits)
+        .await
+        .map_err(start_error)?;
+    let lines = AuditLines::start(config, &catalog)?;
     let limits = engine_limits(config, &start.data)?;
     let handle = cpu.handle().clone();
     let engine = Arc::new(Engine::new(catalog.clone(), handle.clone(), limits));
@@ -113,8 +121,43 @@ async fn serve(
             }
         }
     }
+    if let Some(lines) = lines {
+        lines.finish().await;
+    }
     catalog.close().await;
     Ok(())
+}
+
+/// The task that writes the audit to a file, if there is to be one.
+struct AuditLines {
+    stop: CancellationToken,
+    task: JoinHandle<Result<()>>,
+}
+
+impl AuditLines {
+    fn start(config: &Config, catalog: &Catalog) -> Result<Option<Self>> {
+        let path = config.audit.file.clone();
+        if path.as_os_str().is_empty() {
+            return Ok(None);
+        }
+        // A server that was told to write it does not start without.
+        let mut options = std::fs::OpenOptions::new();
+        let opened = options.append(true).create(true).open(&path);
+        opened.map_err(|error| cannot("write the audit's file", &path, &error))?;
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(write_lines(catalog.clone(), path, stop.clone()));
+        Ok(Some(Self { stop, task }))
+    }
+
+    /// Writes what is left.
+    async fn finish(self) {
+        self.stop.cancel();
+        match self.task.await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "the audit was not written to its file"),
+            Err(error) => tracing::error!(%error, "the audit's file was given up"),
+        }
+    }
 }
 
 /// The one place that writes to standard output: what people and their scripts wait for.

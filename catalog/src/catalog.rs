@@ -33,6 +33,7 @@ use tokio::task::JoinHandle;
 use self::committer::Request;
 pub use self::sequences::SequenceValue;
 use self::shared::Shared;
+use crate::audit::{Event, LoginSummary, Record, Verdict};
 use crate::commit::Commit;
 use crate::error::{Error, Result};
 use crate::id::{DatabaseId, Oid, Part, Space, TableUuid};
@@ -80,6 +81,8 @@ pub struct CatalogLimits {
     pub orphan_age: Duration,
     /// How long the files of a dropped table or tenant stay for statements that still read them.
     pub erase_after: Duration,
+    /// How long records of the audit are kept; for good when `None`.
+    pub audit_retention: Option<Duration>,
     /// How often erasures and old files are looked for.
     pub maintenance_interval: Duration,
 }
@@ -97,6 +100,7 @@ impl Default for CatalogLimits {
             retention: Duration::from_secs(7 * 24 * 3600),
             orphan_age: Duration::from_secs(24 * 3600),
             erase_after: Duration::from_secs(600),
+            audit_retention: None,
             maintenance_interval: Duration::from_secs(10),
         }
     }
@@ -282,6 +286,52 @@ impl Catalog {
             .await
             .map_err(|_| closed())?;
         answer.await.map_err(|_| closed())?
+    }
+
+    /// Makes events durable in the audit. They share the disk's flushes with all other commits.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::DiskFull`] and [`Error::Database`] when the catalog's database fails.
+    pub async fn audit(&self, events: Vec<Event>) -> Result<()> {
+        self.commit(Commit {
+            audit: events,
+            ..Commit::default()
+        })
+        .await
+    }
+
+    /// Records of the audit after a number, the oldest first, of one database or of all.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`] when the catalog's database fails, [`Error::Unreadable`] for a record of a
+    /// newer version.
+    pub async fn audit_after(
+        &self,
+        database: Option<DatabaseId>,
+        after: i64,
+        limit: i64,
+    ) -> Result<Vec<Record>> {
+        self.shared.store.audit_after(database, after, limit).await
+    }
+
+    /// Looks whether the audit's chain is whole.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`] when the catalog's database fails.
+    pub async fn audit_verify(&self) -> Result<Verdict> {
+        self.shared.store.audit_verify().await
+    }
+
+    /// Who logged in, or failed to, as far as the audit reaches back.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`] when the catalog's database fails.
+    pub async fn logins(&self) -> Result<Vec<LoginSummary>> {
+        self.shared.store.logins().await
     }
 
     /// The parts of a table: a common table has one for each tenant with rows.

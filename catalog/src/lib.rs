@@ -3,6 +3,7 @@
 //! The server asks [`Catalog`] for a [`model::Database`], plans over it, and hands back a
 //! [`commit::Commit`]: catalog changes and file changes that become visible together or not at all.
 
+pub mod audit;
 pub mod catalog;
 pub mod commit;
 pub mod error;

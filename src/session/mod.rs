@@ -3,6 +3,7 @@
 //! A statement is parsed, planned over the names that its transaction sees, guarded with the rights
 //! of the session's role, and run. The tenant is fixed when the session opens and nothing changes it.
 
+mod audit;
 mod catalogs;
 mod command;
 mod constant;
@@ -18,6 +19,7 @@ mod opener;
 mod prepared;
 mod registry;
 pub mod reply;
+mod reports;
 mod sequences;
 pub mod settings;
 mod spool;
@@ -33,6 +35,7 @@ use futures::future::BoxFuture;
 use parking_lot::Mutex;
 use tessera_catalog::id::{DatabaseId, Oid};
 
+pub use audit::{RefusedLogin, write_lines};
 pub use directory::{CatalogDirectory, SYSTEM_DATABASE};
 pub use engine::{Engine, EngineLimits};
 pub use prepared::Prepared;
@@ -94,6 +97,7 @@ pub struct Session {
     interrupt: Interrupt,
     peer: Peer,
     entry: Option<Arc<Entry>>,
+    audit: audit::Trail,
     state: Option<(Display, Arc<SessionState>)>,
     /// Where EXPLAIN ANALYZE looks at what it runs.
     observed: Option<Observed>,
@@ -163,6 +167,7 @@ impl Session {
                 tls: None,
             },
             entry: None,
+            audit: audit::Trail::default(),
             state: None,
             observed: None,
             version: 0,
@@ -233,6 +238,7 @@ impl Session {
         declared: &[u32],
     ) -> Result<Arc<Prepared>> {
         self.check_aborted(&statement.body)?;
+        self.audit_begin(&statement);
         self.start_statement();
         command::prepare(self, statement, declared)
             .await
@@ -467,8 +473,10 @@ impl Session {
         let arbitrated = self.transaction.is_arbitrated();
         let _locks = self.transaction.take_locks();
         let foreign = self.transaction.foreign_names();
-        let commit = self.transaction.take_commit();
-        let done = if commit.databases.is_empty() && commit.parts.is_empty() {
+        let mut commit = self.transaction.take_commit();
+        self.audit_writes(&mut commit);
+        let changes = !commit.databases.is_empty() || !commit.parts.is_empty();
+        let done = if !changes && commit.audit.is_empty() {
             Ok(())
         } else {
             let claimants = keys::Claimants::of(&commit, foreign);
@@ -747,6 +755,10 @@ impl planner::SessionNames for NoNames {
     }
 
     fn shows_logins(&self) -> bool {
+        false
+    }
+
+    fn shows_reports(&self) -> bool {
         false
     }
 

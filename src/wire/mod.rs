@@ -30,7 +30,7 @@ use tokio_util::sync::CancellationToken;
 use crate::auth::guesses::Guesses;
 use crate::auth::{Authenticator, ConnectionLimits, Login, Slot};
 use crate::error::{Error, Result};
-use crate::session::{Engine, Peer, Session, TlsSession};
+use crate::session::{Engine, Peer, RefusedLogin, Session, TlsSession};
 use cancel::{CancelKey, CancelKeys};
 use connection::Connection;
 pub use end_point::end_point;
@@ -123,6 +123,7 @@ async fn open(link: &mut Link, address: SocketAddr, gate: &Gate) -> Result<Optio
         address: Some(address),
         tls: describe_tls(link),
     });
+    session.audit_login().await?;
     startup::accept(link);
     for (name, value) in session.initial_parameters() {
         backend::parameter_status(&mut link.out, &name, &value);
@@ -140,12 +141,23 @@ async fn log_in(
 ) -> Result<(Login, Slot)> {
     let (user, database) = (startup.user.as_str(), startup.database.as_str());
     let proof = startup::authenticate(link, startup, &gate.authenticator, gate.tls.as_ref()).await;
+    let proved = proof.is_ok();
     let admitted = proof.and_then(|attempt| attempt.admit(&gate.limits));
     match &admitted {
         Ok(_) => tracing::info!(user, database, %address, tls = link.tls().is_some(), "login"),
+        // Nothing was proved wrong: clients look first how they are asked.
+        Err(Error::ConnectionLost) => tracing::info!(user, database, %address, "login given up"),
         Err(error) => {
             let code = sqlstate::sqlstate(error);
             tracing::warn!(user, database, %address, code, "login refused");
+            let refused = RefusedLogin {
+                user,
+                database,
+                address,
+                sqlstate: code,
+                proved,
+            };
+            gate.engine.audit_refused_login(refused).await;
         }
     }
     admitted

@@ -14,6 +14,7 @@
 mod client;
 mod harness;
 
+mod audit;
 mod auth;
 mod clients;
 mod concurrency;
@@ -23,6 +24,7 @@ mod crash;
 mod ddl;
 mod demo;
 mod disk;
+mod floods;
 mod forecast;
 mod foreign_keys;
 mod grafana;
@@ -31,6 +33,7 @@ mod keys;
 mod layers;
 mod limits;
 mod object_store;
+mod property;
 mod reference;
 mod serve;
 mod tls;

@@ -232,6 +232,23 @@ pub(super) async fn round(shared: &Shared) {
     if let Err(error) = vacuum(shared).await {
         tracing::warn!(%error, "old files could not be erased yet");
     }
+    if let Err(error) = prune_audit(shared).await {
+        tracing::warn!(%error, "old records of the audit could not be pruned yet");
+    }
+}
+
+/// Takes away records of the audit that are older than they are to be kept.
+async fn prune_audit(shared: &Shared) -> Result<()> {
+    let Some(retention) = shared.limits.audit_retention else {
+        return Ok(());
+    };
+    let age = i64::try_from(retention.as_micros()).unwrap_or(i64::MAX);
+    let before = chrono::Utc::now().timestamp_micros().saturating_sub(age);
+    let pruned = shared.store.audit_prune(before).await?;
+    if pruned > 0 {
+        tracing::info!(pruned, "pruned old records of the audit");
+    }
+    Ok(())
 }
 
 /// Erases what dropped tables and tenants left.

@@ -188,6 +188,8 @@ pub(super) async fn load<'a>(
     caller: &Caller,
     scope: &Scope,
 ) -> Result<Opened> {
+    let tables: Vec<&TableRef> = tables.into_iter().collect();
+    session.audit_reads(&tables, caller).await?;
     let engine = Arc::clone(&session.engine);
     Opened::load(
         &engine,

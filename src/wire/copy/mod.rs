@@ -14,7 +14,7 @@ mod split;
 #[cfg(test)]
 mod tests;
 
-pub(super) use output::{Output, encode};
+pub(super) use output::{MESSAGE_HEAD, Output, encode};
 pub(super) use receive::receive;
 
 use crate::error::Error;
