@@ -16,6 +16,7 @@ mod group;
 mod log_writer;
 mod maintenance;
 mod references;
+mod reserve;
 mod sequences;
 mod shared;
 mod state;
@@ -294,11 +295,19 @@ impl Catalog {
     ///
     /// [`Error::DiskFull`] and [`Error::Database`] when the catalog's database fails.
     pub async fn audit(&self, events: Vec<Event>) -> Result<()> {
-        self.commit(Commit {
-            audit: events,
-            ..Commit::default()
-        })
-        .await
+        let commit = |audit: Vec<Event>| {
+            self.commit(Commit {
+                audit,
+                ..Commit::default()
+            })
+        };
+        match commit(events.clone()).await {
+            Err(Error::DiskFull) if self.shared.reserve.give() => {
+                tracing::error!("the disk is full: the room kept for the audit is given up");
+                commit(events).await
+            }
+            done => done,
+        }
     }
 
     /// Records of the audit after a number, the oldest first, of one database or of all.

@@ -91,7 +91,10 @@ mod tests {
                 "SELECT $$hunter2$$, E'hun\\'ter2', U&'hunter2', B'101', X'1F', $1",
                 "select ?",
             ),
-            ("COMMENT ON TABLE s.t IS 'hunter2'", "comment on table s.t is ?"),
+            (
+                "COMMENT ON TABLE s.t IS 'hunter2'",
+                "comment on table s.t is ?",
+            ),
             ("SELECT /* hunter2 */ 1::text", "select ?::text"),
             ("ALTER ROLE a PASSWORD 'hunter2", "?"),
         ] {

@@ -480,7 +480,9 @@ fn with_values(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
 
 /// The statement that EXPLAIN, PREPARE or DECLARE wraps.
 fn inner(text: &str, cursor: &Cursor<'_>) -> Result<Statement> {
-    if cursor.is_done() {
+    // Neither explains or prepares the other: no chain of them is deeper than one.
+    let wraps = cursor.starts_with(&["EXPLAIN"]) || cursor.starts_with(&["PREPARE"]);
+    if cursor.is_done() || wraps {
         return Err(cursor.unexpected());
     }
     parse_one(text, cursor.rest())

@@ -97,8 +97,8 @@ impl Catalogs {
     /// Whether the audit and the reports are open to the session's role: to operators, and to a tenant's
     /// admins.
     pub(super) fn shows_reports(&self) -> bool {
-        let is_admin = self.database.id != DatabaseId::System
-            && self.roles.contains(&Oid::TENANT_ADMIN);
+        let is_admin =
+            self.database.id != DatabaseId::System && self.roles.contains(&Oid::TENANT_ADMIN);
         self.superuser || is_admin
     }
 

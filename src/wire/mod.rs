@@ -6,6 +6,7 @@
 
 pub mod cancel;
 pub mod copy;
+pub mod fuzz;
 pub mod sqlstate;
 pub mod startup;
 

@@ -64,7 +64,10 @@ fn logins_failures_and_refusals_are_recorded() {
     assert_eq!(unknown, [["alice", "database nowhere", "127.0.0.1"]]);
     // The line of a name with a line end is one line all the same.
     let log = server.log();
-    assert!(log.contains("no\\nsuch") || log.contains("no\\x0asuch"), "{log}");
+    assert!(
+        log.contains("no\\nsuch") || log.contains("no\\x0asuch"),
+        "{log}"
+    );
     assert!(!log.lines().any(|line| line.starts_with("such")), "{log}");
     assert!(!log.contains(SECRET) && !log.contains(PASSWORD) && !log.contains(ADMIN_PASSWORD));
     assert_valid(&mut operator);
@@ -124,8 +127,12 @@ fn definitions_rights_and_policies_are_recorded_without_values() {
     assert_eq!(operator.value(granted), "select (id) on t to carol");
     let tenants = "SELECT object FROM tessera.audit_log WHERE kind = 'tenant' ORDER BY number";
     assert_eq!(operator.rows(tenants), [["acme"], ["globex"]]);
-    let created = "SELECT statement FROM tessera.audit_log WHERE tag = 'CREATE ROLE' AND login = 'boss'";
-    assert_eq!(operator.value(created), "create role carol login password ?");
+    let created =
+        "SELECT statement FROM tessera.audit_log WHERE tag = 'CREATE ROLE' AND login = 'boss'";
+    assert_eq!(
+        operator.value(created),
+        "create role carol login password ?"
+    );
     // Nothing of the secret anywhere: neither in the audit, nor in the log, nor in the database's file.
     let all = operator.rows("SELECT * FROM tessera.audit_log");
     assert!(!all.concat().iter().any(|value| value.contains(SECRET)));
@@ -147,9 +154,17 @@ fn what_is_refused_is_recorded_before_the_error() {
     let mut alice = server.session("acme", "alice");
     let mut boss = server.session("acme", "boss");
     boss.run("CREATE TABLE own (id int, word text)");
-    assert_eq!(alice.fail(&format!("SELECT * FROM own WHERE word = '{SECRET}'")).code(), "42501");
+    assert_eq!(
+        alice
+            .fail(&format!("SELECT * FROM own WHERE word = '{SECRET}'"))
+            .code(),
+        "42501"
+    );
     assert_eq!(alice.fail("DROP TABLE own").code(), "42501");
-    assert_eq!(alice.fail("SELECT * FROM tessera.audit_log").code(), "42501");
+    assert_eq!(
+        alice.fail("SELECT * FROM tessera.audit_log").code(),
+        "42501"
+    );
     let moved = "INSERT INTO sales (tenant_id, id) VALUES ('globex', 66)";
     assert_eq!(alice.fail(moved).code(), "42501");
     let by_extended = alice.extended("SELECT * FROM own WHERE id = $1", &[Some("1")], 0);
@@ -160,12 +175,19 @@ fn what_is_refused_is_recorded_before_the_error() {
     let expected = [
         ["SELECT", "table own", "select * from own where word = ?"],
         ["DROP TABLE", "table own", "drop table own"],
-        ["SELECT", "view audit_log", "select * from tessera.audit_log"],
+        [
+            "SELECT",
+            "view audit_log",
+            "select * from tessera.audit_log",
+        ],
     ];
     assert_eq!(refused[..3], expected);
     assert_eq!(refused[3][0], "INSERT");
     assert!(!refused[3][1].contains("66"));
-    assert_eq!(refused.last().expect("five")[2], "select * from own where id = ?");
+    assert_eq!(
+        refused.last().expect("five")[2],
+        "select * from own where id = ?"
+    );
     // One fingerprint for statements that differ in their values.
     alice.fail("SELECT * FROM own WHERE word = 'other'");
     let of_own = "SELECT count(DISTINCT fingerprint) FROM tessera.audit_log \
@@ -203,9 +225,20 @@ fn exports_and_sensitive_reads_are_recorded() {
     let tags: Vec<&str> = reads.iter().map(|row| row[0].as_str()).collect();
     assert_eq!(
         tags,
-        ["SELECT", "SELECT", "SELECT", "CREATE TABLE", "UPDATE", "DECLARE CURSOR"]
+        [
+            "SELECT",
+            "SELECT",
+            "SELECT",
+            "CREATE TABLE",
+            "UPDATE",
+            "DECLARE CURSOR"
+        ]
     );
-    assert!(reads.iter().all(|row| row[1] == "public.cards" && row[2] == "boss"));
+    assert!(
+        reads
+            .iter()
+            .all(|row| row[1] == "public.cards" && row[2] == "boss")
+    );
     boss.run("ALTER TABLE later SET (sensitive = true)");
     boss.rows("SELECT * FROM later");
     boss.run("ALTER TABLE later SET (sensitive = false)");
@@ -215,8 +248,14 @@ fn exports_and_sensitive_reads_are_recorded() {
         boss.value("SELECT reloptions FROM pg_class WHERE relname = 'cards'"),
         "{sensitive=true}"
     );
-    assert_eq!(boss.fail("ALTER TABLE plain SET (fillfactor = 50)").code(), "0A000");
-    assert_eq!(boss.fail("ALTER TABLE plain SET (sensitive = 7)").code(), "22023");
+    assert_eq!(
+        boss.fail("ALTER TABLE plain SET (fillfactor = 50)").code(),
+        "0A000"
+    );
+    assert_eq!(
+        boss.fail("ALTER TABLE plain SET (sensitive = 7)").code(),
+        "22023"
+    );
 
     let (data, reply) = boss.copy_out("COPY cards TO STDOUT");
     assert!(reply.error.is_none());
@@ -257,10 +296,16 @@ fn an_operators_access_is_in_the_tenants_own_audit() {
         .map(|row| [row[0].as_str(), row[1].as_str(), row[2].as_str()])
         .collect();
     // Two tenants were made with a table of common rows; the operator put rows there.
-    assert!(seen.contains(&["tessera", "SELECT", "public.own"]), "{seen:?}");
+    assert!(
+        seen.contains(&["tessera", "SELECT", "public.own"]),
+        "{seen:?}"
+    );
     assert!(seen.contains(&["tessera", "WRITE", "own"]), "{seen:?}");
     assert!(seen.iter().any(|row| row[2] == "sales"), "{seen:?}");
-    assert!(own.iter().all(|row| row[3..] == ["NULL", "NULL", "NULL"]), "{own:?}");
+    assert!(
+        own.iter().all(|row| row[3..] == ["NULL", "NULL", "NULL"]),
+        "{own:?}"
+    );
     let of_operator = operator.rows(
         "SELECT login, object FROM tessera.audit_log \
          WHERE kind = 'operator_access' AND tag = 'SELECT' AND tenant IS NULL",
@@ -273,13 +318,19 @@ fn a_tenant_sees_its_own_audit_and_only_its_admin_does() {
     let Some((server, mut operator)) = start() else {
         return;
     };
-    server.session("globex", "boss").run("CREATE TABLE globex_plans (id int)");
+    server
+        .session("globex", "boss")
+        .run("CREATE TABLE globex_plans (id int)");
     let mut boss = server.session("acme", "boss");
     boss.run("CREATE TABLE own (id int)");
     let own = boss.rows("SELECT * FROM tessera.audit_log");
     assert!(!own.is_empty());
     assert!(own.iter().all(|row| row[2] == "acme"), "{own:?}");
-    assert!(!own.concat().iter().any(|value| value.contains("globex") || value == "admin"));
+    assert!(
+        !own.concat()
+            .iter()
+            .any(|value| value.contains("globex") || value == "admin")
+    );
     for report in [
         "audit_log",
         "failed_logins",
@@ -343,12 +394,15 @@ fn the_audit_leaves_by_copy_and_by_file() {
     };
     let mut operator = server.two_tenants();
     assert!(server.login("acme", "a\n{\"number\":99}", SECRET).is_err());
-    let (data, _) = operator.copy_out("COPY (SELECT number, kind, hash FROM tessera.audit_log) TO STDOUT");
+    let (data, _) =
+        operator.copy_out("COPY (SELECT number, kind, hash FROM tessera.audit_log) TO STDOUT");
     assert!(!data.is_empty());
     server.stop();
     let read = |path: &std::path::Path| -> Vec<serde_json::Value> {
         let text = std::fs::read_to_string(path).expect("the lines");
-        let parsed = text.lines().map(|line| serde_json::from_str(line).expect(line));
+        let parsed = text
+            .lines()
+            .map(|line| serde_json::from_str(line).expect(line));
         parsed.collect()
     };
     let before = read(&lines);
@@ -357,7 +411,11 @@ fn the_audit_leaves_by_copy_and_by_file() {
         .map(|line| line["number"].as_i64().expect("a number"))
         .collect();
     assert_eq!(numbers, (1..=numbers.len() as i64).collect::<Vec<_>>());
-    assert!(!std::fs::read_to_string(&lines).expect("read").contains(SECRET));
+    assert!(
+        !std::fs::read_to_string(&lines)
+            .expect("read")
+            .contains(SECRET)
+    );
     server.launch();
     let mut operator = server.operator();
     let last = operator.value("SELECT max(number) FROM tessera.audit_log");
@@ -444,8 +502,11 @@ fn a_kill_leaves_the_chain_whole() {
         assert_valid(&mut operator);
         // As many tables as records of their making: neither is there without the other.
         let mut boss = server.session("acme", "boss");
-        let made = boss.value("SELECT count(*) FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'sales'");
-        let recorded = boss.value("SELECT count(*) FROM tessera.audit_log WHERE tag = 'CREATE TABLE'");
+        let made = boss.value(
+            "SELECT count(*) FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'sales'",
+        );
+        let recorded =
+            boss.value("SELECT count(*) FROM tessera.audit_log WHERE tag = 'CREATE TABLE'");
         assert_eq!(made, recorded);
     }
 }

@@ -39,7 +39,12 @@ fn start(folder: &tempfile::TempDir) -> Option<Tessera> {
 #[track_caller]
 fn assert_recovered(server: &mut Tessera, before: u64) {
     assert!(server.lives());
-    assert_eq!(server.session("globex", "alice").value("SELECT count(*) FROM sales"), "2");
+    assert_eq!(
+        server
+            .session("globex", "alice")
+            .value("SELECT count(*) FROM sales"),
+        "2"
+    );
     let deadline = Instant::now() + PATIENCE;
     while server.resident_bytes() > before + KEPT_BYTES {
         assert!(
@@ -63,7 +68,9 @@ fn framed(tag: Option<u8>, length: u32, body: &[u8]) -> Vec<u8> {
 #[test]
 fn a_flood_of_connections_leaves_others_and_memory_alone() {
     let folder = tempfile::tempdir().expect("a folder");
-    let Some(mut server) = start(&folder) else { return };
+    let Some(mut server) = start(&folder) else {
+        return;
+    };
     let before = server.resident_bytes();
     let mut held = Vec::new();
     for number in 0..amount(600, 10_000) {
@@ -97,7 +104,9 @@ fn a_flood_of_connections_leaves_others_and_memory_alone() {
 #[test]
 fn a_start_up_byte_by_byte_ends_at_its_deadline() {
     let folder = tempfile::tempdir().expect("a folder");
-    let Some(mut server) = start(&folder) else { return };
+    let Some(mut server) = start(&folder) else {
+        return;
+    };
     let before = server.resident_bytes();
     let mut sockets: Vec<TcpStream> = (0..amount(50, 1_000))
         .map(|_| TcpStream::connect(server.address()).expect("connects"))
@@ -107,7 +116,11 @@ fn a_start_up_byte_by_byte_ends_at_its_deadline() {
     let deadline = Instant::now() + Duration::from_secs(30);
     // One byte after the other, until the server has had enough of each.
     while !sockets.is_empty() {
-        assert!(Instant::now() < deadline, "{} are still open", sockets.len());
+        assert!(
+            Instant::now() < deadline,
+            "{} are still open",
+            sockets.len()
+        );
         let byte = [packet.get(sent).copied().unwrap_or(b'x')];
         sent += 1;
         sockets.retain_mut(|socket| socket.write_all(&byte).is_ok());
@@ -120,20 +133,38 @@ fn a_start_up_byte_by_byte_ends_at_its_deadline() {
 #[test]
 fn lengths_beyond_reason_end_one_connection() {
     let folder = tempfile::tempdir().expect("a folder");
-    let Some(mut server) = start(&folder) else { return };
+    let Some(mut server) = start(&folder) else {
+        return;
+    };
     let before = server.resident_bytes();
-    let lengths = [0_u32, 1, 3, 4, 7, 10_001, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff, 0xffff_fff0];
+    let lengths = [
+        0_u32,
+        1,
+        3,
+        4,
+        7,
+        10_001,
+        0x7fff_ffff,
+        0x8000_0000,
+        0xffff_ffff,
+        0xffff_fff0,
+    ];
     for length in lengths {
         let mut client = Client::dial(server.address()).expect("connects");
         let _ = client.try_send_bytes(&framed(None, length, &[0; 32]));
         client.set_read_timeout(Duration::from_secs(10));
         // An error or nothing, and then the end.
         let said = client.read_to_close();
-        assert!(said.is_empty() || said[0] == b'E' || said[0] == b'N', "{length}: {said:?}");
+        assert!(
+            said.is_empty() || said[0] == b'E' || said[0] == b'N',
+            "{length}: {said:?}"
+        );
     }
-    for (tag, length) in [b'Q', b'P', b'B', b'D', b'E', b'C', b'd', b'S', b'p', b'?', 0, 0xff]
-        .into_iter()
-        .flat_map(|tag| lengths.map(|length| (tag, length)))
+    for (tag, length) in [
+        b'Q', b'P', b'B', b'D', b'E', b'C', b'd', b'S', b'p', b'?', 0, 0xff,
+    ]
+    .into_iter()
+    .flat_map(|tag| lengths.map(|length| (tag, length)))
     {
         // What is to come of a message is waited for, and data outside of a COPY is passed over.
         if (7..=10_001).contains(&length) || tag == b'd' && (4..0x8000_0000).contains(&length) {
@@ -147,7 +178,10 @@ fn lengths_beyond_reason_end_one_connection() {
         let _ = client.try_send_bytes(&framed(Some(tag), length, &[0; 16]));
         client.set_read_timeout(Duration::from_secs(10));
         let said = client.read_to_close();
-        assert!(said.is_empty() || said[0] == b'E', "{tag} {length}: {said:?}");
+        assert!(
+            said.is_empty() || said[0] == b'E',
+            "{tag} {length}: {said:?}"
+        );
     }
     // Counts and lengths inside a message.
     let counted = |count: u16| -> Vec<u8> {
@@ -182,7 +216,9 @@ fn lengths_beyond_reason_end_one_connection() {
 #[test]
 fn prepared_statements_have_a_limit_of_their_own() {
     let folder = tempfile::tempdir().expect("a folder");
-    let Some(mut server) = start(&folder) else { return };
+    let Some(mut server) = start(&folder) else {
+        return;
+    };
     let before = server.resident_bytes();
     let mut client = server.session("acme", "alice");
     let mut refused = 0;
@@ -211,14 +247,18 @@ fn prepared_statements_have_a_limit_of_their_own() {
 #[test]
 fn literals_without_end_are_refused_or_answered() {
     let folder = tempfile::tempdir().expect("a folder");
-    let Some(mut server) = start(&folder) else { return };
+    let Some(mut server) = start(&folder) else {
+        return;
+    };
     let before = server.resident_bytes();
     let megabyte = "x".repeat(1 << 20);
     for megabytes in [1, 15, 17, 60, amount(70, 100)] {
         let mut client = server.session("acme", "alice");
         let text = format!("SELECT length('{}')", megabyte.repeat(megabytes));
         let bytes = framed(Some(b'Q'), text.len() as u32 + 5, text.as_bytes());
-        let taken = client.try_send_bytes(&bytes).and_then(|()| client.try_send_bytes(b"\0"));
+        let taken = client
+            .try_send_bytes(&bytes)
+            .and_then(|()| client.try_send_bytes(b"\0"));
         if megabytes < 16 {
             taken.expect("taken");
             assert_eq!(client.reply().rows(), [[(megabytes << 20).to_string()]]);
@@ -229,7 +269,10 @@ fn literals_without_end_are_refused_or_answered() {
             Err(_) => None,
         };
         // Refused with a reason where the client still listens; the session may be over.
-        assert!(said.is_none_or(|message| message.tag == 'E'), "{megabytes} MB");
+        assert!(
+            said.is_none_or(|message| message.tag == 'E'),
+            "{megabytes} MB"
+        );
         assert_eq!(server.session("globex", "alice").value("SELECT 1"), "1");
     }
     assert_recovered(&mut server, before);
@@ -238,7 +281,9 @@ fn literals_without_end_are_refused_or_answered() {
 #[test]
 fn depth_without_end_is_refused_in_every_clause() {
     let folder = tempfile::tempdir().expect("a folder");
-    let Some(mut server) = start(&folder) else { return };
+    let Some(mut server) = start(&folder) else {
+        return;
+    };
     let before = server.resident_bytes();
     let deep = amount(20_000, 400_000);
     let mut client = server.session("acme", "boss");
@@ -248,26 +293,64 @@ fn depth_without_end_is_refused_in_every_clause() {
         format!("SELECT 1{}", "::int".repeat(deep)),
         format!("SELECT 1 WHERE {}true", "NOT ".repeat(deep)),
         format!("SELECT ARRAY{}1{}", "[".repeat(deep), "]".repeat(deep)),
-        format!("CREATE TABLE d (id int CHECK ({}id{} > 0))", "(".repeat(deep), ")".repeat(deep)),
-        format!("CREATE POLICY p ON t USING ({}true{})", "(".repeat(deep), ")".repeat(deep)),
-        format!("CREATE VIEW v AS SELECT {}1", "-".repeat(1).repeat(deep).replace("--", "- -")),
-        format!("SELECT * FROM {}t{}", "(SELECT * FROM ".repeat(deep), ") x".repeat(deep)),
-        format!("WITH a AS ({}SELECT 1{}) SELECT 1", "(".repeat(deep), ")".repeat(deep)),
+        format!(
+            "CREATE TABLE d (id int CHECK ({}id{} > 0))",
+            "(".repeat(deep),
+            ")".repeat(deep)
+        ),
+        format!(
+            "CREATE POLICY p ON t USING ({}true{})",
+            "(".repeat(deep),
+            ")".repeat(deep)
+        ),
+        format!(
+            "CREATE VIEW v AS SELECT {}1",
+            "-".repeat(1).repeat(deep).replace("--", "- -")
+        ),
+        format!(
+            "SELECT * FROM {}t{}",
+            "(SELECT * FROM ".repeat(deep),
+            ") x".repeat(deep)
+        ),
+        format!(
+            "WITH a AS ({}SELECT 1{}) SELECT 1",
+            "(".repeat(deep),
+            ")".repeat(deep)
+        ),
         format!("EXPLAIN {}SELECT 1", "EXPLAIN ".repeat(deep)),
         format!("SELECT {}", "1,".repeat(deep)),
         format!("SELECT 1 IN ({}1)", "1,".repeat(deep)),
         format!("INSERT INTO t VALUES {}(1)", "(1),".repeat(deep)),
-        format!("COPY ({}SELECT 1{}) TO STDOUT", "(".repeat(deep), ")".repeat(deep)),
-        format!("PREPARE x AS {}SELECT 1{}", "(".repeat(deep), ")".repeat(deep)),
+        format!(
+            "COPY ({}SELECT 1{}) TO STDOUT",
+            "(".repeat(deep),
+            ")".repeat(deep)
+        ),
+        format!(
+            "PREPARE x AS {}SELECT 1{}",
+            "(".repeat(deep),
+            ")".repeat(deep)
+        ),
         "BEGIN; ".repeat(deep) + "ROLLBACK",
-        format!("BEGIN; {} ROLLBACK", "SAVEPOINT s; ".repeat(deep.min(20_000))),
+        format!(
+            "BEGIN; {} ROLLBACK",
+            "SAVEPOINT s; ".repeat(deep.min(20_000))
+        ),
     ] {
         let mut client = server.session("acme", "boss");
         client.run("SET statement_timeout = '60s'");
         let reply = client.simple(&sql);
         let known = matches!(
             reply.code(),
-            "" | "54001" | "54000" | "53400" | "53200" | "57014" | "42601" | "42804" | "42846" | "0A000"
+            "" | "54001"
+                | "54000"
+                | "53400"
+                | "53200"
+                | "57014"
+                | "42601"
+                | "42804"
+                | "42846"
+                | "0A000"
         );
         assert!(known, "{}…: {:?}", &sql[..40], reply.error);
         assert!(server.lives(), "{}…", &sql[..40]);

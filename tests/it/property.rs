@@ -47,18 +47,55 @@ impl Dice {
 }
 
 /// Relations with the columns id, word, amount and day.
-const RELATIONS: &[&str] = &["ledger", "shared_book", "own", "over", "over_shared", "snapshot", "public.ledger"];
-const NUMBERS: &[&str] = &["id", "amount", "length(word)", "id % 3", "abs(amount)", "extract(day FROM day)::int"];
-const TEXTS: &[&str] = &["word", "upper(word)", "left(word, 3)", "word || id::text", "day::text", "current_tenant()"];
+const RELATIONS: &[&str] = &[
+    "ledger",
+    "shared_book",
+    "own",
+    "over",
+    "over_shared",
+    "snapshot",
+    "public.ledger",
+];
+const NUMBERS: &[&str] = &[
+    "id",
+    "amount",
+    "length(word)",
+    "id % 3",
+    "abs(amount)",
+    "extract(day FROM day)::int",
+];
+const TEXTS: &[&str] = &[
+    "word",
+    "upper(word)",
+    "left(word, 3)",
+    "word || id::text",
+    "day::text",
+    "current_tenant()",
+];
 const AGGREGATES: &[&str] = &[
-    "count(*)", "count(DISTINCT word)", "sum(amount)", "min(word)", "max(word)", "max(amount)",
-    "string_agg(word, ',' ORDER BY word, id)", "array_agg(id ORDER BY id)", "bool_or(id > 2)", "min(day)",
+    "count(*)",
+    "count(DISTINCT word)",
+    "sum(amount)",
+    "min(word)",
+    "max(word)",
+    "max(amount)",
+    "string_agg(word, ',' ORDER BY word, id)",
+    "array_agg(id ORDER BY id)",
+    "bool_or(id > 2)",
+    "min(day)",
 ];
 /// Expressions that fail on some rows: on globex's above all, should one come by.
 const FRAGILE: &[&str] = &[
-    "1 / (id - 3)", "word::int", "(amount || 'x')::numeric", "1 / (length(word) - 12)", "word::date",
-    "CASE WHEN word LIKE '%globex%' THEN 1 / (id - id) ELSE 0 END", "(ARRAY[1])[id] / (amount - 48151623)",
-    "to_date(word, 'YYYY')", "repeat(word, 1)::bigint", "ln(amount - amount)",
+    "1 / (id - 3)",
+    "word::int",
+    "(amount || 'x')::numeric",
+    "1 / (length(word) - 12)",
+    "word::date",
+    "CASE WHEN word LIKE '%globex%' THEN 1 / (id - id) ELSE 0 END",
+    "(ARRAY[1])[id] / (amount - 48151623)",
+    "to_date(word, 'YYYY')",
+    "repeat(word, 1)::bigint",
+    "ln(amount - amount)",
 ];
 
 fn number(dice: &mut Dice) -> String {
@@ -75,12 +112,21 @@ fn condition(dice: &mut Dice) -> String {
         0 => format!("{} > {}", number(dice), dice.below(30)),
         1 => format!("word LIKE '%{}%'", dice.one(&["a", "globex", "z", "north"])),
         2 => format!("id IN (SELECT id FROM {})", dice.one(RELATIONS)),
-        3 => format!("EXISTS (SELECT 1 FROM {} e WHERE e.id >= 4)", dice.one(RELATIONS)),
+        3 => format!(
+            "EXISTS (SELECT 1 FROM {} e WHERE e.id >= 4)",
+            dice.one(RELATIONS)
+        ),
         4 => format!("({} OR {})", condition(dice), condition(dice)),
         5 => format!("NOT ({})", condition(dice)),
-        6 => format!("amount >= ALL (SELECT amount FROM {} WHERE id < 3)", dice.one(RELATIONS)),
+        6 => format!(
+            "amount >= ALL (SELECT amount FROM {} WHERE id < 3)",
+            dice.one(RELATIONS)
+        ),
         7 => "tenant_of(word) IS NULL".replace("tenant_of(word)", "nullif(word, 'x')"),
-        8 => format!("day BETWEEN '2020-01-01' AND '2020-0{}-01'", 1 + dice.below(9)),
+        8 => format!(
+            "day BETWEEN '2020-01-01' AND '2020-0{}-01'",
+            1 + dice.below(9)
+        ),
         9 => format!("amount = (SELECT max(amount) FROM {})", dice.one(RELATIONS)),
         10 => "true".to_owned(),
         _ => format!("{} IS NOT NULL", dice.one(TEXTS)),
@@ -95,7 +141,11 @@ fn select(dice: &mut Dice, depth: usize) -> String {
         false => String::new(),
     };
     match dice.below(6) {
-        0 => format!("SELECT {} AS a, {} AS b FROM {from}{filter}", dice.one(AGGREGATES), dice.one(AGGREGATES)),
+        0 => format!(
+            "SELECT {} AS a, {} AS b FROM {from}{filter}",
+            dice.one(AGGREGATES),
+            dice.one(AGGREGATES)
+        ),
         1 => format!(
             "SELECT {t} AS a, {} AS b FROM {from}{filter} GROUP BY {t} HAVING count(*) > {}",
             dice.one(AGGREGATES),
@@ -104,12 +154,21 @@ fn select(dice: &mut Dice, depth: usize) -> String {
         ),
         2 => format!(
             "SELECT word AS a, {} OVER (ORDER BY id, word) AS b FROM {from}{filter}",
-            dice.one(&["row_number()", "sum(amount)", "lag(word)", "first_value(word)", "count(*)", "rank()"])
+            dice.one(&[
+                "row_number()",
+                "sum(amount)",
+                "lag(word)",
+                "first_value(word)",
+                "count(*)",
+                "rank()"
+            ])
         ),
         3 if depth > 0 => {
             let operator = dice.one(&["UNION", "UNION ALL", "INTERSECT", "EXCEPT"]);
             let right = dice.one(RELATIONS);
-            format!("SELECT word AS a, id AS b FROM {from}{filter} {operator} SELECT word, id FROM {right}")
+            format!(
+                "SELECT word AS a, id AS b FROM {from}{filter} {operator} SELECT word, id FROM {right}"
+            )
         }
         4 => format!(
             "SELECT DISTINCT {} AS a, {} AS b FROM {from}{filter} ORDER BY 1, 2 LIMIT {}",
@@ -117,7 +176,11 @@ fn select(dice: &mut Dice, depth: usize) -> String {
             number(dice),
             1 + dice.below(5)
         ),
-        _ => format!("SELECT {} AS a, {} AS b FROM {from}{filter}", dice.one(TEXTS), number(dice)),
+        _ => format!(
+            "SELECT {} AS a, {} AS b FROM {from}{filter}",
+            dice.one(TEXTS),
+            number(dice)
+        ),
     }
 }
 
@@ -128,12 +191,28 @@ fn source(dice: &mut Dice, depth: usize) -> String {
     }
     match dice.below(9) {
         0 => format!("(SELECT * FROM {relation} WHERE {}) AS s", condition(dice)),
-        1 => format!("{relation} JOIN (SELECT id AS other FROM {}) j ON id = other", dice.one(RELATIONS)),
-        2 => format!("{relation} LEFT JOIN (SELECT id AS other, word AS twin FROM {}) j ON id = other", dice.one(RELATIONS)),
-        3 => format!("{relation} CROSS JOIN (SELECT count(*) AS c FROM {}) k", dice.one(RELATIONS)),
-        4 => format!("{relation}, LATERAL (SELECT max(l.word) AS top FROM {} l WHERE l.id > 1) AS lat", dice.one(RELATIONS)),
+        1 => format!(
+            "{relation} JOIN (SELECT id AS other FROM {}) j ON id = other",
+            dice.one(RELATIONS)
+        ),
+        2 => format!(
+            "{relation} LEFT JOIN (SELECT id AS other, word AS twin FROM {}) j ON id = other",
+            dice.one(RELATIONS)
+        ),
+        3 => format!(
+            "{relation} CROSS JOIN (SELECT count(*) AS c FROM {}) k",
+            dice.one(RELATIONS)
+        ),
+        4 => format!(
+            "{relation}, LATERAL (SELECT max(l.word) AS top FROM {} l WHERE l.id > 1) AS lat",
+            dice.one(RELATIONS)
+        ),
         5 => format!("(SELECT * FROM {relation} ORDER BY amount DESC, id, word LIMIT 3) AS s"),
-        6 => format!("(SELECT {relation_columns} FROM {relation} FULL JOIN {} x USING (id)) AS s", dice.one(RELATIONS), relation_columns = "id, x.word, x.amount, x.day"),
+        6 => format!(
+            "(SELECT {relation_columns} FROM {relation} FULL JOIN {} x USING (id)) AS s",
+            dice.one(RELATIONS),
+            relation_columns = "id, x.word, x.amount, x.day"
+        ),
         _ => relation.to_owned(),
     }
 }
@@ -143,13 +222,30 @@ const TARGETS: &[&str] = &["ledger", "own", "shared_book"];
 
 fn change(dice: &mut Dice) -> String {
     let target = dice.one(TARGETS);
-    let returning = dice.one(&["", " RETURNING *", " RETURNING word, amount", " RETURNING 1 / (id - 2)"]);
+    let returning = dice.one(&[
+        "",
+        " RETURNING *",
+        " RETURNING word, amount",
+        " RETURNING 1 / (id - 2)",
+    ]);
     let changed = match dice.below(6) {
-        0 => format!("UPDATE {target} SET word = word || '!' WHERE {}{returning}", condition(dice)),
+        0 => format!(
+            "UPDATE {target} SET word = word || '!' WHERE {}{returning}",
+            condition(dice)
+        ),
         1 => format!("DELETE FROM {target} WHERE {}{returning}", condition(dice)),
-        2 => format!("INSERT INTO {target} (id, word, amount, day) SELECT id + 100, word, amount, day FROM {} WHERE id < 9{returning}", dice.one(RELATIONS)),
-        3 => format!("INSERT INTO {target} (id, word) VALUES ({}, 'mine') ON CONFLICT DO NOTHING{returning}", dice.below(20)),
-        4 => format!("UPDATE {target} SET amount = s.amount FROM {} s WHERE s.id = {target}.id{returning}", dice.one(RELATIONS)),
+        2 => format!(
+            "INSERT INTO {target} (id, word, amount, day) SELECT id + 100, word, amount, day FROM {} WHERE id < 9{returning}",
+            dice.one(RELATIONS)
+        ),
+        3 => format!(
+            "INSERT INTO {target} (id, word) VALUES ({}, 'mine') ON CONFLICT DO NOTHING{returning}",
+            dice.below(20)
+        ),
+        4 => format!(
+            "UPDATE {target} SET amount = s.amount FROM {} s WHERE s.id = {target}.id{returning}",
+            dice.one(RELATIONS)
+        ),
         _ => format!(
             "MERGE INTO {target} t USING {} s ON t.id = s.id WHEN MATCHED THEN UPDATE SET word = s.word \
              WHEN NOT MATCHED THEN INSERT (id, word) VALUES (s.id, s.word)",
@@ -192,7 +288,10 @@ fn statement(dice: &mut Dice) -> (String, bool) {
     match dice.below(12) {
         0 => (format!("EXPLAIN {}", select(dice, 1)), true),
         1 => (format!("EXPLAIN ANALYZE {}", select(dice, 1)), false),
-        2 => (format!("COPY ({}) TO STDOUT (FORMAT csv)", select(dice, 1)), true),
+        2 => (
+            format!("COPY ({}) TO STDOUT (FORMAT csv)", select(dice, 1)),
+            true,
+        ),
         3 | 4 => (change(dice), true),
         5 => {
             let about = dice.one(ABOUT);
@@ -200,16 +299,28 @@ fn statement(dice: &mut Dice) -> (String, bool) {
             (about.to_owned(), !about.contains("nextval"))
         }
         6 => (
-            format!("WITH c AS ({}) SELECT count(*), min(a::text), max(b::text) FROM c", select(dice, 2)),
+            format!(
+                "WITH c AS ({}) SELECT count(*), min(a::text), max(b::text) FROM c",
+                select(dice, 2)
+            ),
             true,
         ),
-        7 => (format!("SELECT {} FROM {}", dice.one(FRAGILE), dice.one(RELATIONS)), true),
+        7 => (
+            format!("SELECT {} FROM {}", dice.one(FRAGILE), dice.one(RELATIONS)),
+            true,
+        ),
         8 => (
-            format!("PREPARE p AS {}; EXECUTE p; EXECUTE p; DEALLOCATE p", select(dice, 1)),
+            format!(
+                "PREPARE p AS {}; EXECUTE p; EXECUTE p; DEALLOCATE p",
+                select(dice, 1)
+            ),
             true,
         ),
         9 => (
-            format!("BEGIN; DECLARE c CURSOR FOR {}; FETCH 2 FROM c; FETCH ALL FROM c; ROLLBACK", select(dice, 1)),
+            format!(
+                "BEGIN; DECLARE c CURSOR FOR {}; FETCH 2 FROM c; FETCH ALL FROM c; ROLLBACK",
+                select(dice, 1)
+            ),
             false,
         ),
         _ => (select(dice, 2), true),
@@ -245,7 +356,9 @@ fn ask(client: &mut Client, sql: &str) -> Said {
     let mut from = 0;
     while from < said.sorted.len() {
         let is_row = |tag: char| tag == 'D' || tag == 'd';
-        let run = said.sorted[from..].iter().take_while(|(tag, _)| is_row(*tag));
+        let run = said.sorted[from..]
+            .iter()
+            .take_while(|(tag, _)| is_row(*tag));
         let to = from + run.count();
         said.sorted[from..to].sort();
         from = to + 1;
@@ -256,7 +369,9 @@ fn ask(client: &mut Client, sql: &str) -> Said {
 /// Whether bytes hold others; texts in either case.
 fn holds(bytes: &[u8], secret: &str) -> bool {
     let lower = bytes.to_ascii_lowercase();
-    lower.windows(secret.len()).any(|window| window == secret.as_bytes())
+    lower
+        .windows(secret.len())
+        .any(|window| window == secret.as_bytes())
 }
 
 fn show(said: &Said) -> String {
@@ -282,12 +397,22 @@ fn world() -> Option<Tessera> {
     ] {
         let reply = operator.simple(sql);
         // Sequences may be the tenants' own alone.
-        assert!(reply.error.is_none() || sql.contains("SEQUENCE"), "{sql}: {:?}", reply.error);
+        assert!(
+            reply.error.is_none() || sql.contains("SEQUENCE"),
+            "{sql}: {:?}",
+            reply.error
+        );
     }
     for (tenant, role) in [("acme", "alice"), ("globex", "gina")] {
-        operator.run(&format!("CREATE TENANT {tenant} WITH (admin = 'boss', password = '{password}')"));
-        operator.run(&format!("CREATE ROLE {role} IN TENANT {tenant} LOGIN PASSWORD '{password}'"));
-        operator.run(&format!("GRANT SELECT, INSERT, UPDATE, DELETE ON ledger TO ROLE {role} IN TENANT {tenant}"));
+        operator.run(&format!(
+            "CREATE TENANT {tenant} WITH (admin = 'boss', password = '{password}')"
+        ));
+        operator.run(&format!(
+            "CREATE ROLE {role} IN TENANT {tenant} LOGIN PASSWORD '{password}'"
+        ));
+        operator.run(&format!(
+            "GRANT SELECT, INSERT, UPDATE, DELETE ON ledger TO ROLE {role} IN TENANT {tenant}"
+        ));
         let mut boss = server.session(tenant, "boss");
         for sql in [
             "CREATE TABLE own (id int, word text, amount numeric(12, 2), day date)",
@@ -301,11 +426,15 @@ fn world() -> Option<Tessera> {
             boss.run(&format!("GRANT ALL ON {name} TO {role}"));
         }
     }
-    server.session("globex", "boss").run("CREATE TABLE hidden (id int)");
-    let rows = "(1, 'north', 10.5, date '2020-01-01'), (2, 'south', 20, '2020-02-01'), \
-                (3, 'a very long word', 30.25, '2020-03-01'), (4, NULL, NULL, NULL), (5, 'north', 5, '2020-05-05')";
+    server
+        .session("globex", "boss")
+        .run("CREATE TABLE hidden (id int)");
+    let rows = "(1, 'north', 10.5, date '2020-01-01'), (2, 'south', 20, date '2020-02-01'), \
+                (3, 'a very long word', 30.25, date '2020-03-01'), (4, NULL, NULL, NULL), (5, 'north', 5, date '2020-05-05')";
     let mut acme = server.session("acme", "boss");
-    acme.run(&format!("INSERT INTO ledger (id, word, amount, day) SELECT * FROM (VALUES {rows}) v"));
+    acme.run(&format!(
+        "INSERT INTO ledger (id, word, amount, day) SELECT * FROM (VALUES {rows}) v"
+    ));
     acme.run(&format!("INSERT INTO own SELECT * FROM (VALUES {rows}) v"));
     acme.run("REFRESH MATERIALIZED VIEW snapshot");
     let shared = format!("INSERT INTO shared_book SELECT v.*, 'acme' FROM (VALUES {rows}) v");
@@ -322,12 +451,16 @@ fn fill(server: &Tessera, secret: (&str, &str), rows: usize) {
     let mut boss = server.session("globex", "boss");
     boss.run("DELETE FROM ledger");
     boss.run("DELETE FROM own");
-    boss.run(&format!("INSERT INTO ledger (id, word, amount, day) {made}"));
+    boss.run(&format!(
+        "INSERT INTO ledger (id, word, amount, day) {made}"
+    ));
     boss.run(&format!("INSERT INTO own {made}"));
     boss.run("REFRESH MATERIALIZED VIEW snapshot");
     let mut operator = server.operator();
     operator.run("DELETE FROM shared_book WHERE owner = 'globex'");
-    operator.run(&format!("INSERT INTO shared_book SELECT v.*, 'globex' FROM ({made}) v"));
+    operator.run(&format!(
+        "INSERT INTO shared_book SELECT v.*, 'globex' FROM ({made}) v"
+    ));
 }
 
 /// The kept seeds, and how many statements each makes.

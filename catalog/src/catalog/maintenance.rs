@@ -232,6 +232,8 @@ pub(super) async fn round(shared: &Shared) {
     if let Err(error) = vacuum(shared).await {
         tracing::warn!(%error, "old files could not be erased yet");
     }
+    let reserve = shared.reserve.clone();
+    let _ = tokio::task::spawn_blocking(move || reserve.take()).await;
     if let Err(error) = prune_audit(shared).await {
         tracing::warn!(%error, "old records of the audit could not be pruned yet");
     }

@@ -15,6 +15,7 @@ use url::Url;
 
 use super::group::FaultPoint;
 use super::maintenance::Needs;
+use super::reserve::Reserve;
 use super::sequences::Sequences;
 use super::state::{Head, PartState, PendingEntry, State};
 use super::{AsOf, CATALOG_FILE, CatalogLimits, CatalogOptions};
@@ -54,6 +55,7 @@ pub(super) struct Shared {
     pub(super) needs: Needs,
     pub(super) sequences: Sequences,
     pub(super) locks: Locks,
+    pub(super) reserve: Reserve,
     /// Held as long as anything may write.
     lock: Mutex<Option<File>>,
     #[cfg(test)]
@@ -110,6 +112,7 @@ impl Shared {
             needs: Needs::default(),
             sequences: Sequences::default(),
             locks: Locks::default(),
+            reserve: Reserve::new(&options.data),
             lock: Mutex::new(Some(lock)),
             #[cfg(test)]
             fault: Mutex::default(),

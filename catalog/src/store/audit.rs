@@ -185,10 +185,11 @@ impl Store {
             Some(_) => "AND database_id = $3",
             None => "",
         };
-        let sql = format!(
-            "SELECT {LINK} FROM audit WHERE number > $1 {of} ORDER BY number LIMIT $2"
-        );
-        let mut query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(after).bind(limit);
+        let sql =
+            format!("SELECT {LINK} FROM audit WHERE number > $1 {of} ORDER BY number LIMIT $2");
+        let mut query = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(after)
+            .bind(limit);
         if let Some(database) = database {
             query = query.bind(key::database(database));
         }
@@ -224,7 +225,10 @@ impl Store {
         };
         let mut begin = Walk::after(pruned.as_ref().map(|pruned| pruned.tip));
         if let Some(Anchor { tip, .. }) = pruned.filter(|pruned| !pruned.is_sealed) {
-            begin.object(tip.number, "the checkpoint of what was pruned is not sealed");
+            begin.object(
+                tip.number,
+                "the checkpoint of what was pruned is not sealed",
+            );
         }
         let mut walked = walk(&mut reading, begin, i64::MAX).await?;
         if let Some(Anchor { tip, .. }) = head.as_ref().filter(|head| !head.is_sealed) {

@@ -241,12 +241,16 @@ impl Session {
             };
             // In the tenant's own audit, whichever database the operator wrote from.
             let system = self.engine.catalog.system();
-            let event = Event {
+            let mut event = Event {
                 database: DatabaseId::Tenant(tenant),
                 tenant: system.tenants.get(&tenant).map(|t| t.name.clone()),
                 tag: part.operation.to_owned(),
                 ..self.event(Kind::OperatorAccess, Some(part.relation.name.clone()))
             };
+            // What is said in the system's database may name other tenants' things.
+            if self.is_system() {
+                (event.statement, event.fingerprint) = (None, None);
+            }
             commit.audit.push(event);
         }
     }

@@ -78,60 +78,24 @@ pub(super) fn exported(body: &Body) -> Option<String> {
 /// A statement's words, as command tags have them.
 pub(super) fn verb(body: &Body) -> &'static str {
     match body {
-        Body::Empty => "",
         Body::Query(_) | Body::Combined(_) => "SELECT",
         Body::Explain(_) => "EXPLAIN",
-        Body::Write(statement) => match statement.as_ref() {
-            S::Insert(_) => "INSERT",
-            S::Update(_) => "UPDATE",
-            S::Delete(_) => "DELETE",
-            _ => "MERGE",
-        },
+        Body::Write(statement) => write_verb(statement),
         Body::Define(statement) | Body::DefineShared(statement) => define_verb(statement),
+        Body::Tenant(tenant) => tenant_verb(tenant),
+        Body::Role(role) => role_verb(role),
+        Body::Sequence(sequence) => sequence_verb(sequence),
+        Body::Index(index) => index_verb(index),
+        Body::Policy(policy) => policy_verb(policy),
+        Body::Mask(mask) => mask_verb(mask),
+        Body::Refresh { .. } => "REFRESH MATERIALIZED VIEW",
+        Body::Grant(grant) if grant.revoke => "REVOKE",
+        Body::Grant(_) => "GRANT",
+        Body::DefaultPrivileges { .. } => "ALTER DEFAULT PRIVILEGES",
         Body::Transaction(_) => "TRANSACTION",
         Body::Set(_) | Body::Constraints { .. } => "SET",
         Body::Reset(_) => "RESET",
         Body::Show(_) => "SHOW",
-        Body::Tenant(tenant) => match tenant {
-            Tenant::Create { .. } => "CREATE TENANT",
-            Tenant::Set { .. } | Tenant::Rename { .. } | Tenant::Suspend { .. } => "ALTER TENANT",
-            Tenant::Drop { .. } => "DROP TENANT",
-        },
-        Body::Role(role) => match role {
-            Role::Create { .. } => "CREATE ROLE",
-            Role::Alter { .. } | Role::Rename { .. } | Role::Set { .. } => "ALTER ROLE",
-            Role::Drop { .. } => "DROP ROLE",
-            Role::SetRole { .. } => "SET ROLE",
-            Role::SetSessionAuthorization { .. } => "SET SESSION AUTHORIZATION",
-            Role::ReassignOwned { .. } => "REASSIGN OWNED",
-            Role::DropOwned { .. } => "DROP OWNED",
-        },
-        Body::Sequence(sequence) => match sequence.as_ref() {
-            Sequence::Create { .. } => "CREATE SEQUENCE",
-            Sequence::Alter { .. } | Sequence::Rename { .. } | Sequence::Owner { .. } => {
-                "ALTER SEQUENCE"
-            }
-        },
-        Body::Index(index) => match index.as_ref() {
-            Index::Drop { .. } => "DROP INDEX",
-            Index::Rename { .. } => "ALTER INDEX",
-            Index::Reindex { .. } => "REINDEX",
-        },
-        Body::Refresh { .. } => "REFRESH MATERIALIZED VIEW",
-        Body::Grant(grant) if grant.revoke => "REVOKE",
-        Body::Grant(_) => "GRANT",
-        Body::Policy(policy) => match policy.as_ref() {
-            Policy::Create { .. } => "CREATE POLICY",
-            Policy::Alter { .. } | Policy::Rename { .. } => "ALTER POLICY",
-            Policy::Drop { .. } => "DROP POLICY",
-        },
-        Body::Mask(mask) => match mask.as_ref() {
-            Mask::Create { .. } => "CREATE MASKING POLICY",
-            Mask::Alter { .. } | Mask::Rename { .. } => "ALTER MASKING POLICY",
-            Mask::Drop { .. } => "DROP MASKING POLICY",
-            Mask::OnColumn { .. } => "ALTER TABLE",
-        },
-        Body::DefaultPrivileges { .. } => "ALTER DEFAULT PRIVILEGES",
         Body::Copy(_) => "COPY",
         Body::Prepare { .. } => "PREPARE",
         Body::Execute { .. } => "EXECUTE",
@@ -142,7 +106,70 @@ pub(super) fn verb(body: &Body) -> &'static str {
         Body::Discard(_) => "DISCARD",
         Body::Comment(_) => "COMMENT",
         Body::NoOp(tag) => tag,
-        Body::Unsupported(_) => "",
+        Body::Empty | Body::Unsupported(_) => "",
+    }
+}
+
+fn write_verb(statement: &ast::Statement) -> &'static str {
+    match statement {
+        S::Insert(_) => "INSERT",
+        S::Update(_) => "UPDATE",
+        S::Delete(_) => "DELETE",
+        _ => "MERGE",
+    }
+}
+
+fn tenant_verb(tenant: &Tenant) -> &'static str {
+    match tenant {
+        Tenant::Create { .. } => "CREATE TENANT",
+        Tenant::Set { .. } | Tenant::Rename { .. } | Tenant::Suspend { .. } => "ALTER TENANT",
+        Tenant::Drop { .. } => "DROP TENANT",
+    }
+}
+
+fn role_verb(role: &Role) -> &'static str {
+    match role {
+        Role::Create { .. } => "CREATE ROLE",
+        Role::Alter { .. } | Role::Rename { .. } | Role::Set { .. } => "ALTER ROLE",
+        Role::Drop { .. } => "DROP ROLE",
+        Role::SetRole { .. } => "SET ROLE",
+        Role::SetSessionAuthorization { .. } => "SET SESSION AUTHORIZATION",
+        Role::ReassignOwned { .. } => "REASSIGN OWNED",
+        Role::DropOwned { .. } => "DROP OWNED",
+    }
+}
+
+fn sequence_verb(sequence: &Sequence) -> &'static str {
+    match sequence {
+        Sequence::Create { .. } => "CREATE SEQUENCE",
+        Sequence::Alter { .. } | Sequence::Rename { .. } | Sequence::Owner { .. } => {
+            "ALTER SEQUENCE"
+        }
+    }
+}
+
+fn index_verb(index: &Index) -> &'static str {
+    match index {
+        Index::Drop { .. } => "DROP INDEX",
+        Index::Rename { .. } => "ALTER INDEX",
+        Index::Reindex { .. } => "REINDEX",
+    }
+}
+
+fn policy_verb(policy: &Policy) -> &'static str {
+    match policy {
+        Policy::Create { .. } => "CREATE POLICY",
+        Policy::Alter { .. } | Policy::Rename { .. } => "ALTER POLICY",
+        Policy::Drop { .. } => "DROP POLICY",
+    }
+}
+
+fn mask_verb(mask: &Mask) -> &'static str {
+    match mask {
+        Mask::Create { .. } => "CREATE MASKING POLICY",
+        Mask::Alter { .. } | Mask::Rename { .. } => "ALTER MASKING POLICY",
+        Mask::Drop { .. } => "DROP MASKING POLICY",
+        Mask::OnColumn { .. } => "ALTER TABLE",
     }
 }
 

@@ -46,7 +46,10 @@ pub(super) fn without_policies(
         let layers = [database.as_ref(), system.as_ref()];
         let layers = layers.map(|layer| layer.row_security.get(&found.relation.oid));
         let mut layers = layers.iter().flatten();
-        if layers.clone().any(|layer| layer.enabled && !layer.policies.is_empty()) {
+        if layers
+            .clone()
+            .any(|layer| layer.enabled && !layer.policies.is_empty())
+        {
             continue;
         }
         rows.push(vec![
@@ -220,7 +223,12 @@ fn through(caller: &Caller, found: &Found) -> Vec<String> {
         .filter(|((oid, _), _)| *oid == relation.oid)
         .map(|(_, acl)| acl);
     let reads = |role: Oid, acl: &Acl| acl.held_by(&[role]).contains(Privilege::Select);
-    let acls: Vec<&Acl> = relation.acl.iter().chain(of_columns).chain(borrowed).collect();
+    let acls: Vec<&Acl> = relation
+        .acl
+        .iter()
+        .chain(of_columns)
+        .chain(borrowed)
+        .collect();
     let owns = |role: Oid| found.home == caller.database.id && role == relation.owner;
     let name = |role: Oid| {
         let named = caller.database.roles.get(&role);
@@ -231,7 +239,12 @@ fn through(caller: &Caller, found: &Found) -> Vec<String> {
     if is_public {
         through.push("public".to_owned());
     }
-    for role in caller.roles.iter().copied().filter(|role| *role != Oid::PUBLIC) {
+    for role in caller
+        .roles
+        .iter()
+        .copied()
+        .filter(|role| *role != Oid::PUBLIC)
+    {
         let of_public = |acl: &&&Acl| reads(role, acl) && !reads(Oid::PUBLIC, acl);
         if owns(role) || acls.iter().any(|acl| of_public(&acl)) {
             through.push(name(role));

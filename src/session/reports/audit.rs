@@ -80,7 +80,11 @@ fn row(record: Record, viewer: Viewer) -> Row {
         false => Cell::from(name),
     };
     vec![
-        if inside { Cell::Null } else { Cell::Int(number) },
+        if inside {
+            Cell::Null
+        } else {
+            Cell::Int(number)
+        },
         Cell::Moment(event.at),
         event.tenant.into(),
         event.kind.name().into(),

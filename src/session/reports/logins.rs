@@ -55,16 +55,12 @@ pub(super) async fn unused(catalog: Catalog, viewer: Viewer) -> Result<Vec<Row>>
     let unused = roles
         .into_iter()
         .filter(|(_, _, logins)| logins.last.is_none_or(|last| last < since));
-    let rows = unused.map(|(tenant, role, logins)| {
-        vec![tenant.into(), role.into(), Cell::moment(logins.last)]
-    });
+    let rows = unused
+        .map(|(tenant, role, logins)| vec![tenant.into(), role.into(), Cell::moment(logins.last)]);
     Ok(rows.collect())
 }
 
-async fn roles(
-    catalog: &Catalog,
-    viewer: Viewer,
-) -> Result<Vec<(Option<String>, String, Logins)>> {
+async fn roles(catalog: &Catalog, viewer: Viewer) -> Result<Vec<(Option<String>, String, Logins)>> {
     let mut seen: HashMap<(DatabaseId, String), Logins> = HashMap::new();
     for summary in catalog.logins().await? {
         // An operator is the system's role wherever it went.

@@ -329,4 +329,3 @@ fn column(rows: &[Row], index: usize) -> datafusion::error::Result<ArrayRef> {
         }
     })
 }
-

@@ -56,7 +56,10 @@ async fn records_follow_each_other() {
     let mut bed = bed(5).await;
     let before = verdict(&bed).await;
     assert_eq!(before.problem, None);
-    assert_eq!((before.checked, before.first, before.last), (6, Some(1), Some(6)));
+    assert_eq!(
+        (before.checked, before.first, before.last),
+        (6, Some(1), Some(6))
+    );
     let records = bed.catalog.audit_after(None, 0, 100).await.unwrap();
     assert_eq!(records[0].event.kind, Kind::Audit);
     assert_eq!(records[3].event.login, "role2\n'\"é");
@@ -65,7 +68,10 @@ async fn records_follow_each_other() {
     assert_eq!(verdict(&bed).await, before);
     let bed = bed.kill().await;
     assert_eq!(verdict(&bed).await, before);
-    bed.catalog.audit(vec![event(Kind::Login, "b")]).await.unwrap();
+    bed.catalog
+        .audit(vec![event(Kind::Login, "b")])
+        .await
+        .unwrap();
     assert_eq!(verdict(&bed).await.last, Some(7));
 }
 
@@ -83,7 +89,10 @@ async fn a_record_is_there_with_its_change_and_not_without() {
     };
     bed.catalog.commit(commit(20_001, "first")).await.unwrap();
     let taken = bed.catalog.commit(commit(20_002, "first")).await;
-    assert!(matches!(taken, Err(Error::NameTaken { .. } | Error::Conflict)));
+    assert!(matches!(
+        taken,
+        Err(Error::NameTaken { .. } | Error::Conflict)
+    ));
     let records = bed.catalog.audit_after(None, 1, 100).await.unwrap();
     let logins: Vec<_> = records.iter().map(|r| r.event.login.as_str()).collect();
     assert_eq!(logins, ["first"]);
@@ -107,13 +116,37 @@ async fn whoever_touches_the_chain_is_found_out() {
             3,
             "changed",
         ),
-        ("UPDATE audit SET at = at + 1 WHERE number = 4", 4, "columns"),
-        ("DELETE FROM audit WHERE number = 3", 3, "record 3 is missing"),
-        ("DELETE FROM audit WHERE number IN (3, 4)", 3, "records 3 to 4 are missing"),
-        ("DELETE FROM audit WHERE number >= 5", 5, "records 5 to 6 are missing"),
-        ("DELETE FROM audit WHERE number = 1", 1, "record 1 is missing"),
+        (
+            "UPDATE audit SET at = at + 1 WHERE number = 4",
+            4,
+            "columns",
+        ),
+        (
+            "DELETE FROM audit WHERE number = 3",
+            3,
+            "record 3 is missing",
+        ),
+        (
+            "DELETE FROM audit WHERE number IN (3, 4)",
+            3,
+            "records 3 to 4 are missing",
+        ),
+        (
+            "DELETE FROM audit WHERE number >= 5",
+            5,
+            "records 5 to 6 are missing",
+        ),
+        (
+            "DELETE FROM audit WHERE number = 1",
+            1,
+            "record 1 is missing",
+        ),
         ("DELETE FROM audit", 1, "records 1 to 6 are missing"),
-        ("DELETE FROM audit_anchor WHERE name = 'head'", 7, "end is not known"),
+        (
+            "DELETE FROM audit_anchor WHERE name = 'head'",
+            7,
+            "end is not known",
+        ),
         (
             "UPDATE audit_anchor SET number = 5, hash = (SELECT hash FROM audit WHERE number = 5)",
             5,
@@ -143,7 +176,10 @@ async fn whoever_touches_the_chain_is_found_out() {
 #[tokio::test]
 async fn a_restart_and_more_records_do_not_hide_it() {
     for (sql, problem) in [
-        ("DELETE FROM audit WHERE number >= 5", "records 5 to 6 are missing"),
+        (
+            "DELETE FROM audit WHERE number >= 5",
+            "records 5 to 6 are missing",
+        ),
         ("DELETE FROM audit_anchor", "the end of the audit was gone"),
         (
             "UPDATE audit_anchor SET number = 5, hash = (SELECT hash FROM audit WHERE number = 5)",
@@ -157,7 +193,10 @@ async fn a_restart_and_more_records_do_not_hide_it() {
         }
         tamper(&bed, sql).await;
         bed.catalog = open(bed.folder.path(), limits()).await.unwrap();
-        bed.catalog.audit(vec![event(Kind::Login, "b")]).await.unwrap();
+        bed.catalog
+            .audit(vec![event(Kind::Login, "b")])
+            .await
+            .unwrap();
         let verdict = verdict(&bed).await;
         assert!(begins(&verdict).1.contains(problem), "{sql}: {verdict:?}");
     }
@@ -218,7 +257,14 @@ async fn logins_are_counted_by_name() {
     logins.sort_by(|a, b| a.login.cmp(&b.login));
     let counts: Vec<_> = logins
         .iter()
-        .map(|l| (l.login.as_str(), l.logins, l.failures, l.last_login.is_some()))
+        .map(|l| {
+            (
+                l.login.as_str(),
+                l.logins,
+                l.failures,
+                l.last_login.is_some(),
+            )
+        })
         .collect();
     assert_eq!(counts, [("a", 1, 2, true), ("b", 0, 1, false)]);
 }
