@@ -28,6 +28,7 @@ pub struct Config {
     pub resources: Resources,
     pub tenants: Tenants,
     pub storage: Storage,
+    pub audit: Audit,
     pub log: Log,
 }
 
@@ -153,6 +154,24 @@ pub struct Storage {
     pub url: Option<String>,
     /// Keys, endpoints and the like, as the object store names them.
     pub options: BTreeMap<String, String>,
+}
+
+/// What becomes of the audit's records.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Audit {
+    /// 0 for good.
+    pub retention_days: u32,
+    /// Where they go as lines of JSON; empty for nowhere.
+    pub file: PathBuf,
+}
+
+impl Audit {
+    /// How long records are kept; for good if `None`.
+    pub fn retention(&self) -> Option<std::time::Duration> {
+        const DAY: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
+        (self.retention_days > 0).then(|| DAY * self.retention_days)
+    }
 }
 
 /// What is logged, and how.

@@ -16,6 +16,7 @@ pub mod demo;
 pub mod error;
 pub mod execute;
 pub mod format;
+pub mod fuzz;
 pub mod planner;
 pub mod policy;
 pub mod run;

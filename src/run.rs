@@ -7,9 +7,11 @@ use std::sync::Arc;
 
 use tessera_catalog::id::Oid;
 use tessera_catalog::model::{Quota, Quotas, Role};
-use tessera_catalog::{Catalog, CatalogOptions};
+use tessera_catalog::{Catalog, CatalogLimits, CatalogOptions};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::auth::host_rules::RuleFiles;
@@ -18,7 +20,9 @@ use crate::auth::{Logins, PasswordPolicy};
 use crate::config::{Config, Tenants};
 use crate::error::{Error, Result};
 use crate::server::{Server, stop_signal};
-use crate::session::{CatalogDirectory, Engine, EngineLimits, Fair, give_way, go_first};
+use crate::session::{
+    CatalogDirectory, Engine, EngineLimits, Fair, give_way, go_first, write_lines,
+};
 
 /// The variable that names the first operator's password.
 pub const ADMIN_PASSWORD_VARIABLE: &str = "TESSERA_ADMIN_PASSWORD";
@@ -79,14 +83,20 @@ async fn serve(
         }
         None => None,
     };
-    let catalog = Catalog::open(CatalogOptions {
+    let options = CatalogOptions {
         data: start.data.clone(),
         storage_url: config.storage.url.clone(),
         storage_options: config.storage.options.clone().into_iter().collect(),
         admin_password_verifier,
-    })
-    .await
-    .map_err(start_error)?;
+    };
+    let catalog_limits = CatalogLimits {
+        audit_retention: config.audit.retention(),
+        ..CatalogLimits::default()
+    };
+    let catalog = Catalog::open_with(options, catalog_limits)
+        .await
+        .map_err(start_error)?;
+    let lines = AuditLines::start(config, &catalog)?;
     let limits = engine_limits(config, &start.data)?;
     let directory = CatalogDirectory::new(catalog.clone(), limits.quotas.clone());
     let engine = Engine::new(catalog.clone(), fair, limits).with_logins(Arc::clone(&logins));
@@ -124,6 +134,9 @@ async fn serve(
     reloading.abort();
     drop(keeping);
     kept.flush_usage().await;
+    if let Some(lines) = lines {
+        lines.finish().await;
+    }
     catalog.close().await;
     Ok(())
 }
@@ -183,6 +196,38 @@ fn reload_on_signal(logins: Arc<Logins>) -> Result<impl Future<Output = ()> + Se
             }
         }
     })
+}
+
+/// The task that writes the audit to a file, if there is to be one.
+struct AuditLines {
+    stop: CancellationToken,
+    task: JoinHandle<Result<()>>,
+}
+
+impl AuditLines {
+    fn start(config: &Config, catalog: &Catalog) -> Result<Option<Self>> {
+        let path = config.audit.file.clone();
+        if path.as_os_str().is_empty() {
+            return Ok(None);
+        }
+        // A server that was told to write it does not start without.
+        let mut options = std::fs::OpenOptions::new();
+        let opened = options.append(true).create(true).open(&path);
+        opened.map_err(|error| cannot("write the audit's file", &path, &error))?;
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(write_lines(catalog.clone(), path, stop.clone()));
+        Ok(Some(Self { stop, task }))
+    }
+
+    /// Writes what is left.
+    async fn finish(self) {
+        self.stop.cancel();
+        match self.task.await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "the audit was not written to its file"),
+            Err(error) => tracing::error!(%error, "the audit's file was given up"),
+        }
+    }
 }
 
 /// The one place that writes to standard output: what people and their scripts wait for.

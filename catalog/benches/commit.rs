@@ -154,6 +154,7 @@ fn table(oid: Oid) -> Relation {
     };
     let body = RelationBody::Table(Table {
         query: None,
+        sensitive: false,
         uuid: TableUuid::generate(),
         scope: Scope::Own,
         columns: vec![column],

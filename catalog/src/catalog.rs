@@ -16,6 +16,7 @@ mod group;
 mod log_writer;
 mod maintenance;
 mod references;
+mod reserve;
 mod sequences;
 mod shared;
 mod state;
@@ -34,6 +35,7 @@ use tokio::task::JoinHandle;
 use self::committer::Request;
 pub use self::sequences::SequenceValue;
 use self::shared::Shared;
+use crate::audit::{Event, LoginSummary, Record, Verdict};
 use crate::commit::Commit;
 use crate::error::{Error, Result};
 use crate::id::{DatabaseId, Oid, Part, Space, TableUuid};
@@ -81,6 +83,8 @@ pub struct CatalogLimits {
     pub orphan_age: Duration,
     /// How long the files of a dropped table or tenant stay for statements that still read them.
     pub erase_after: Duration,
+    /// How long records of the audit are kept; for good when `None`.
+    pub audit_retention: Option<Duration>,
     /// How often erasures and old files are looked for.
     pub maintenance_interval: Duration,
 }
@@ -98,6 +102,7 @@ impl Default for CatalogLimits {
             retention: Duration::from_secs(7 * 24 * 3600),
             orphan_age: Duration::from_secs(24 * 3600),
             erase_after: Duration::from_secs(600),
+            audit_retention: None,
             maintenance_interval: Duration::from_secs(10),
         }
     }
@@ -297,9 +302,9 @@ impl Catalog {
     /// Gives up the disk that is kept back, if there is hardly any other: a statement that frees space
     /// is about to write.
     pub async fn make_room(&self) {
-        let reserve = Arc::clone(&self.shared.reserve);
+        let headroom = Arc::clone(&self.shared.headroom);
         // A file that cannot be removed leaves the disk as full as it is.
-        let _ = tokio::task::spawn_blocking(move || reserve.make_room()).await;
+        let _ = tokio::task::spawn_blocking(move || headroom.make_room()).await;
     }
 
     /// Where the rows lie.
@@ -321,6 +326,60 @@ impl Catalog {
             .await
             .map_err(|_| closed())?;
         answer.await.map_err(|_| closed())?
+    }
+
+    /// Makes events durable in the audit. They share the disk's flushes with all other commits.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::DiskFull`] and [`Error::Database`] when the catalog's database fails.
+    pub async fn audit(&self, events: Vec<Event>) -> Result<()> {
+        let commit = |audit: Vec<Event>| {
+            self.commit(Commit {
+                audit,
+                ..Commit::default()
+            })
+        };
+        match commit(events.clone()).await {
+            Err(Error::DiskFull) if self.shared.reserve.give() => {
+                tracing::error!("the disk is full: the room kept for the audit is given up");
+                commit(events).await
+            }
+            done => done,
+        }
+    }
+
+    /// Records of the audit after a number, the oldest first, of one database or of all.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`] when the catalog's database fails, [`Error::Unreadable`] for a record of a
+    /// newer version.
+    pub async fn audit_after(
+        &self,
+        database: Option<DatabaseId>,
+        after: i64,
+        limit: i64,
+    ) -> Result<Vec<Record>> {
+        self.shared.store.audit_after(database, after, limit).await
+    }
+
+    /// Looks whether the audit's chain is whole.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`] when the catalog's database fails.
+    pub async fn audit_verify(&self) -> Result<Verdict> {
+        self.shared.store.audit_verify().await
+    }
+
+    /// Who logged in, or failed to, as far as the audit reaches back.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`] when the catalog's database fails.
+    pub async fn logins(&self) -> Result<Vec<LoginSummary>> {
+        self.shared.store.logins().await
     }
 
     /// The parts of a table: a common table has one for each tenant with rows.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use datafusion::common::ScalarValue;
 
+use crate::audit::Event;
 use crate::id::{DatabaseId, Oid, Part, TableUuid};
 use crate::key::{KeyColumns, KeySet};
 use crate::model::{Change, Database, Relation};
@@ -22,6 +23,8 @@ pub struct Commit {
     pub unmoved: Vec<TableVersions>,
     /// What the transaction relies on between tables.
     pub references: Vec<KeyReference>,
+    /// What is to be known of the transaction; as durable as the rest.
+    pub audit: Vec<Event>,
 }
 
 /// Keys that a foreign key needs to be there, or to be gone from all rows, when the transaction commits.

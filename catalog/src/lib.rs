@@ -3,16 +3,17 @@
 //! The server asks [`Catalog`] for a [`model::Database`], plans over it, and hands back a
 //! [`commit::Commit`]: catalog changes and file changes that become visible together or not at all.
 
+pub mod audit;
 pub mod catalog;
 pub mod commit;
 pub mod enum_type;
 pub mod error;
+mod headroom;
 pub mod id;
 pub mod key;
 pub mod locks;
 pub mod model;
 pub mod provider;
-mod reserve;
 pub mod sql_type;
 pub mod storage;
 mod store;

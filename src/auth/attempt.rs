@@ -74,6 +74,11 @@ impl Attempt {
         self.reason
     }
 
+    /// Whether the client proved who it is.
+    pub fn is_proved(&self) -> bool {
+        self.proved
+    }
+
     /// Whether a proof was found wrong, as a guess would be.
     pub fn was_disproved(&self) -> bool {
         self.disproved

@@ -43,6 +43,8 @@ const LOGINS: [(&str, &str); 3] = [
     ("view", "pg_hba_file_rules"),
     ("view", "pg_ident_file_mappings"),
 ];
+/// The schema of the audit and the reports.
+const REPORTS: &str = "tessera";
 
 /// The deepest nesting of views.
 const MAX_VIEW_DEPTH: usize = 32;
@@ -165,6 +167,7 @@ impl<'a> Names<'a> {
                 name: (*name).to_owned(),
             });
         }
+        self.check_report(schema, table)?;
         if let Some(source) = self.session_table(schema, table) {
             return Ok(source);
         }
@@ -176,6 +179,23 @@ impl<'a> Names<'a> {
         let table = TableRef::new(found, as_of, &self.scope.zone);
         let table = table.with_keys(self.scope.is_system());
         Ok(Arc::new(if locked { table.locked() } else { table }))
+    }
+
+    /// Checks that the session's role may see a report, if the name is one's.
+    fn check_report(&self, schema: Option<&str>, name: &str) -> Result<()> {
+        use tessera_catalog::system;
+        let path = &self.scope.search_path;
+        let named = match schema {
+            Some(schema) => schema == REPORTS,
+            None => path.iter().any(|schema| schema == REPORTS),
+        };
+        if !named || !system::is_report(name) || self.scope.session.shows_reports() {
+            return Ok(());
+        }
+        Err(Error::PermissionDenied {
+            kind: "view",
+            name: name.to_owned(),
+        })
     }
 
     /// Whether a name in FROM is that of a stored table.
@@ -297,6 +317,15 @@ impl ContextProvider for Names<'_> {
         use datafusion::optimizer::simplify_expressions::ExprSimplifier;
         let state = &self.scope.state;
         let short = name.strip_prefix("pg_catalog.").unwrap_or(name);
+        let is_verdict = short == tessera_catalog::system::AUDIT_VERIFY;
+        // The chain is of all tenants.
+        if is_verdict && !(self.scope.is_system() && self.scope.session.shows_reports()) {
+            return Err(Error::PermissionDenied {
+                kind: "function",
+                name: short.to_owned(),
+            }
+            .into());
+        }
         if args.is_empty()
             && let Some(provider) = self.scope.session.system_rows(short)
         {

@@ -2,6 +2,7 @@
 //!
 //! Length and nesting are bounded here, before anything recurses over the text.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use datafusion::sql::sqlparser::ast;
@@ -42,11 +43,13 @@ pub fn parse(text: &str) -> Result<Vec<Statement>> {
 fn statements(text: &str) -> Result<Vec<Statement>> {
     let tokens = tokenize(text)?;
     let mut statements = Vec::new();
+    let mut anchor = Anchor::START;
     for piece in tokens.split(|token| token.token == Token::SemiColon) {
         if piece.is_empty() {
             continue;
         }
-        statements.push(parse_one(text, piece)?);
+        anchor.go_on(text, piece[0].span.start);
+        statements.push(parse_one(text, piece, anchor)?);
     }
     if statements.is_empty() {
         statements.push(Statement {
@@ -90,23 +93,31 @@ fn tokenize(text: &str) -> Result<Vec<TokenWithSpan>> {
 /// Makes `(TABLE t)` what it is short for; the SQL parser knows it at the start of a statement alone.
 fn spell_out_tables(tokens: &mut Vec<TokenWithSpan>) {
     use datafusion::sql::sqlparser::tokenizer::Span;
-    let mut index = 1;
-    while index + 1 < tokens.len() {
-        let short = tokens[index - 1].token == Token::LParen
-            && matches!(&tokens[index].token, Token::Word(word)
+    let is_short = |place: &[TokenWithSpan]| {
+        place[0].token == Token::LParen
+            && matches!(&place[1].token, Token::Word(word)
                 if word.quote_style.is_none() && word.value.eq_ignore_ascii_case("TABLE"))
-            && matches!(tokens[index + 1].token, Token::Word(_));
-        if short {
-            let span: Span = tokens[index].span;
-            let spelled = [
-                Token::make_keyword("SELECT"),
-                Token::Mul,
-                Token::make_keyword("FROM"),
-            ];
-            let spelled = spelled.map(|token| TokenWithSpan { token, span });
-            tokens.splice(index..=index, spelled);
+            && matches!(place[2].token, Token::Word(_))
+    };
+    if !tokens.windows(3).any(is_short) {
+        return;
+    }
+    let before = std::mem::take(tokens);
+    for (index, token) in before.iter().enumerate() {
+        let place = index
+            .checked_sub(1)
+            .and_then(|from| before.get(from..from + 3));
+        if !place.is_some_and(is_short) {
+            tokens.push(token.clone());
+            continue;
         }
-        index += 1;
+        let span: Span = token.span;
+        let spelled = [
+            Token::make_keyword("SELECT"),
+            Token::Mul,
+            Token::make_keyword("FROM"),
+        ];
+        tokens.extend(spelled.map(|token| TokenWithSpan { token, span }));
     }
 }
 
@@ -117,34 +128,49 @@ fn name_expansions(tokens: &mut Vec<TokenWithSpan>) {
             if word.quote_style.is_none() && word.value.eq_ignore_ascii_case(keyword))
     };
     let mut opened: Vec<usize> = Vec::new();
-    let mut index = 0;
-    while index < tokens.len() {
-        match tokens[index].token {
+    // Before which brackets the call's name comes, and which tokens go.
+    let mut named: HashSet<usize> = HashSet::new();
+    let mut gone: HashSet<usize> = HashSet::new();
+    for (index, token) in tokens.iter().enumerate() {
+        match token.token {
             Token::LParen => opened.push(index),
             Token::RParen => {
-                let open = opened.pop();
-                let expands = tokens.len() > index + 2
-                    && tokens[index + 1].token == Token::Period
-                    && tokens[index + 2].token == Token::Mul;
-                if let (Some(open), true) = (open, expands) {
-                    let span = tokens[open].span;
-                    let token = Token::make_word(EXPANDED_RECORD, None);
-                    tokens.drain(index + 1..=index + 2);
-                    tokens.insert(open, TokenWithSpan { token, span });
-                    index += 1;
+                let after = tokens.get(index + 1..index + 3);
+                let expands = after.is_some_and(|after| {
+                    after[0].token == Token::Period && after[1].token == Token::Mul
+                });
+                if let (Some(open), true) = (opened.pop(), expands) {
+                    named.insert(open);
+                    gone.extend([index + 1, index + 2]);
                 }
             }
             _ => {}
         }
-        let rows_from = tokens.len() > index + 2
-            && is(&tokens[index], "ROWS")
-            && is(&tokens[index + 1], "FROM")
-            && tokens[index + 2].token == Token::LParen;
+        let place = tokens.get(index..index + 3);
+        let rows_from = place.is_some_and(|place| {
+            is(&place[0], "ROWS") && is(&place[1], "FROM") && place[2].token == Token::LParen
+        });
         if rows_from {
-            tokens.remove(index + 1);
-            tokens[index].token = Token::make_word(ROWS_FROM, None);
+            gone.insert(index + 1);
         }
-        index += 1;
+    }
+    if gone.is_empty() {
+        return;
+    }
+    let before = std::mem::take(tokens);
+    for (index, mut token) in before.into_iter().enumerate() {
+        if gone.contains(&index) {
+            continue;
+        }
+        if named.contains(&index) {
+            let span = token.span;
+            let token = Token::make_word(EXPANDED_RECORD, None);
+            tokens.push(TokenWithSpan { token, span });
+        }
+        if is(&token, "ROWS") && gone.contains(&(index + 1)) {
+            token.token = Token::make_word(ROWS_FROM, None);
+        }
+        tokens.push(token);
     }
 }
 
@@ -155,65 +181,120 @@ fn spell_plainly(tokens: &mut Vec<TokenWithSpan>) {
         matches!(token, Token::Word(word) if word.quote_style.is_none()
             && keywords.iter().any(|keyword| word.value.eq_ignore_ascii_case(keyword)))
     };
-    let mut index = 0;
-    while index + 1 < tokens.len() {
-        index += 1;
-        let (before, token) = (&tokens[index - 1].token, &tokens[index].token);
-        if let Token::DollarQuotedString(quoted) = token
+    let is_special = |token: &TokenWithSpan| {
+        matches!(token.token, Token::DollarQuotedString(_)) || is(&token.token, &["ARRAY"])
+    };
+    if !tokens.iter().any(is_special) {
+        return;
+    }
+    let mut rest = std::mem::take(tokens).into_iter().peekable();
+    while let Some(mut token) = rest.next() {
+        let Some(before) = tokens.last().map(|token| &token.token) else {
+            tokens.push(token);
+            continue;
+        };
+        if let Token::DollarQuotedString(quoted) = &token.token
             && !is(before, &["AS", "DO", "LANGUAGE"])
         {
-            tokens[index].token = Token::SingleQuotedString(quoted.value.clone());
-            continue;
+            token.token = Token::SingleQuotedString(quoted.value.clone());
         }
-        let after = tokens.get(index + 1).map(|token| &token.token);
+        let after = rest.peek().map(|token| &token.token);
         let follows_type = matches!(before, Token::Word(_) | Token::RParen)
             && !is(before, &["AS"])
             && !matches!(after, Some(Token::LBracket | Token::LParen));
-        if follows_type && is(token, &["ARRAY"]) {
-            let span = tokens[index].span;
-            tokens[index].token = Token::LBracket;
-            let token = Token::RBracket;
-            tokens.insert(index + 1, TokenWithSpan { token, span });
+        if follows_type && is(&token.token, &["ARRAY"]) {
+            let span = token.span;
+            let brackets = [Token::LBracket, Token::RBracket];
+            tokens.extend(brackets.map(|token| TokenWithSpan { token, span }));
+            continue;
         }
+        tokens.push(token);
     }
 }
 
 /// Makes `FOR VERSION AS OF` and `FOR TIMESTAMP AS OF` what the SQL parser calls them.
 fn join_time_travel(tokens: &mut Vec<TokenWithSpan>) {
-    let mut index = 0;
-    while index + 3 < tokens.len() {
-        let is = |ahead: usize, keyword: &str| {
-            matches!(&tokens[index + ahead].token, Token::Word(word)
-                if word.quote_style.is_none() && word.value.eq_ignore_ascii_case(keyword))
-        };
-        if is(0, "FOR") && (is(1, "VERSION") || is(1, "TIMESTAMP")) && is(2, "AS") && is(3, "OF") {
-            tokens.remove(index);
-        }
-        index += 1;
+    let is = |token: &TokenWithSpan, keyword: &str| {
+        matches!(&token.token, Token::Word(word)
+            if word.quote_style.is_none() && word.value.eq_ignore_ascii_case(keyword))
+    };
+    let is_long = |place: &[TokenWithSpan]| {
+        is(&place[0], "FOR")
+            && (is(&place[1], "VERSION") || is(&place[1], "TIMESTAMP"))
+            && is(&place[2], "AS")
+            && is(&place[3], "OF")
+    };
+    let long: HashSet<usize> = tokens
+        .windows(4)
+        .enumerate()
+        .filter(|(_, place)| is_long(place))
+        .map(|(index, _)| index)
+        .collect();
+    if !long.is_empty() {
+        let mut index = 0;
+        tokens.retain(|_| {
+            index += 1;
+            !long.contains(&(index - 1))
+        });
     }
 }
 
-fn parse_one(text: &str, tokens: &[TokenWithSpan]) -> Result<Statement> {
-    let start = byte_offset(text, tokens[0].span.start);
-    let end = tokens
-        .last()
-        .map_or(text.len(), |token| byte_offset(text, token.span.end));
-    let own = text.get(start..end).unwrap_or(text).trim_end();
+/// A place that is known in bytes. Those after it are found from there, so that a text of many statements
+/// is walked through once and not from its start for each.
+#[derive(Clone, Copy)]
+struct Anchor {
+    place: Location,
+    offset: usize,
+}
+
+impl Anchor {
+    /// The start of a text.
+    const START: Self = Self {
+        place: Location { line: 1, column: 1 },
+        offset: 0,
+    };
+
+    /// Goes on to a place of the text, which must not lie before.
+    fn go_on(&mut self, text: &str, place: Location) {
+        for letter in text.get(self.offset..).unwrap_or_default().chars() {
+            if self.place >= place {
+                return;
+            }
+            self.offset += letter.len_utf8();
+            match letter {
+                '\n' => {
+                    self.place.line += 1;
+                    self.place.column = 1;
+                }
+                _ => self.place.column += 1,
+            }
+        }
+    }
+}
+
+/// Reads one statement, which begins at or after the anchor.
+fn parse_one(text: &str, tokens: &[TokenWithSpan], mut anchor: Anchor) -> Result<Statement> {
+    anchor.go_on(text, tokens[0].span.start);
+    let mut end = anchor;
+    if let Some(last) = tokens.last() {
+        end.go_on(text, last.span.end);
+    }
+    let own = text.get(anchor.offset..end.offset).unwrap_or(text);
     Ok(Statement {
-        text: Arc::from(own),
-        body: body(text, tokens)?,
+        text: Arc::from(own.trim_end()),
+        body: body(text, tokens, anchor)?,
     })
 }
 
 /// Reads one statement; the first words decide who reads the rest.
-fn body(text: &str, tokens: &[TokenWithSpan]) -> Result<Body> {
+fn body(text: &str, tokens: &[TokenWithSpan], anchor: Anchor) -> Result<Body> {
     let mut cursor = Cursor::new(text, tokens);
     if let Some(body) = command::read(&mut cursor)? {
         cursor.expect_end()?;
         return Ok(body);
     }
     if cursor.accept(&["EXPLAIN"]) {
-        return explain(text, &mut cursor);
+        return explain(text, &mut cursor, anchor);
     }
     if cursor.accept(&["PREPARE"]) {
         let name = cursor.identifier()?;
@@ -223,7 +304,7 @@ fn body(text: &str, tokens: &[TokenWithSpan]) -> Result<Body> {
             Vec::new()
         };
         cursor.expect(&["AS"])?;
-        let statement = Box::new(inner(text, &cursor)?);
+        let statement = Box::new(inner(text, &cursor, anchor)?);
         return Ok(Body::Prepare {
             name,
             types,
@@ -231,7 +312,7 @@ fn body(text: &str, tokens: &[TokenWithSpan]) -> Result<Body> {
         });
     }
     if cursor.accept(&["COPY"]) {
-        let body = command::copy(&mut cursor, |tokens| parse_one(text, tokens))?;
+        let body = command::copy(&mut cursor, |tokens| parse_one(text, tokens, anchor))?;
         cursor.expect_end()?;
         return Ok(body);
     }
@@ -381,14 +462,16 @@ fn with_values(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
 }
 
 /// The statement that EXPLAIN, PREPARE or DECLARE wraps.
-fn inner(text: &str, cursor: &Cursor<'_>) -> Result<Statement> {
-    if cursor.is_done() {
+fn inner(text: &str, cursor: &Cursor<'_>, anchor: Anchor) -> Result<Statement> {
+    // Neither explains or prepares the other: no chain of them is deeper than one.
+    let wraps = cursor.starts_with(&["EXPLAIN"]) || cursor.starts_with(&["PREPARE"]);
+    if cursor.is_done() || wraps {
         return Err(cursor.unexpected());
     }
-    parse_one(text, cursor.rest())
+    parse_one(text, cursor.rest(), anchor)
 }
 
-fn explain(text: &str, cursor: &mut Cursor<'_>) -> Result<Body> {
+fn explain(text: &str, cursor: &mut Cursor<'_>, anchor: Anchor) -> Result<Body> {
     let mut explain = (false, false, None);
     if cursor.accept_token(&Token::LParen) {
         loop {
@@ -420,7 +503,7 @@ fn explain(text: &str, cursor: &mut Cursor<'_>) -> Result<Body> {
         explain.1 = cursor.accept(&["VERBOSE"]);
     }
     let (analyze, verbose, format) = explain;
-    let statement = Box::new(inner(text, cursor)?);
+    let statement = Box::new(inner(text, cursor, anchor)?);
     Ok(Body::Explain(Explain {
         analyze,
         verbose,

@@ -49,6 +49,8 @@ pub trait SessionNames: Send + Sync {
     ) -> Option<Arc<dyn TableProvider>>;
     /// Whether `pg_authid` is open to the session's role.
     fn shows_logins(&self) -> bool;
+    /// Whether the audit and the reports are open to the session's role.
+    fn shows_reports(&self) -> bool;
     /// The rows of a function of the catalogs that takes no arguments.
     fn system_rows(&self, function: &str) -> Option<Arc<dyn TableProvider>>;
     /// Whether planning has looked at what changes from one statement to the next.

@@ -16,10 +16,14 @@ use super::cursor::Cursors;
 use super::engine::Engine;
 use super::prepared::PreparedStatements;
 use super::registry::Activity;
+use super::reports;
 use super::settings::Settings;
 
 /// Rows and bytes of each relation, filled in before a plan runs.
 pub(super) type SizeCell = Arc<OnceLock<HashMap<Oid, (i64, i64)>>>;
+
+/// The schema of reports.
+const REPORTS: &str = "tessera";
 
 /// The number of the first function in `pg_proc`; those below are types' own functions.
 const FIRST_FUNCTION_OID: u32 = 12_000;
@@ -90,6 +94,19 @@ impl Catalogs {
         self.superuser
     }
 
+    /// Whether the audit and the reports are open to the session's role: to operators, and to a tenant's
+    /// admins.
+    pub(super) fn shows_reports(&self) -> bool {
+        let is_admin =
+            self.database.id != DatabaseId::System && self.roles.contains(&Oid::TENANT_ADMIN);
+        self.superuser || is_admin
+    }
+
+    fn report(&self, name: &str) -> Option<Arc<dyn TableProvider>> {
+        let viewer = reports::Viewer::of(self.database.id);
+        reports::provider(name, &self.engine.catalog, viewer, &self.zone)
+    }
+
     /// A function that reads the catalogs.
     pub(super) fn function(&self, name: &str) -> Option<Arc<ScalarUDF>> {
         if !FUNCTION_NAMES.contains(name) {
@@ -106,6 +123,11 @@ impl Catalogs {
         hidden: bool,
     ) -> Option<Arc<dyn TableProvider>> {
         let table = system::table(schema, name)?;
+        if let Some(report) = self.report(table.name).filter(|_| schema == REPORTS) {
+            // What it shows changes from one statement to the next.
+            self.made();
+            return Some(report);
+        }
         let scene = Arc::clone(&self.made().scene);
         Some(match hidden {
             true => system::provider_with_hidden(table, scene),
@@ -115,6 +137,10 @@ impl Catalogs {
 
     /// The rows of a function without arguments that returns a set.
     pub(super) fn table_function(&self, name: &str) -> Option<Arc<dyn TableProvider>> {
+        if name == system::AUDIT_VERIFY {
+            self.made();
+            return self.report(name);
+        }
         let table = system::table_function(name)?;
         Some(system::provider(table, Arc::clone(&self.made().scene)))
     }

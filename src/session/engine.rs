@@ -16,6 +16,7 @@ use tessera_catalog::model::{Allowance, Quotas};
 use tessera_catalog::provider::DecodedColumns;
 use tessera_catalog::storage::ALL_SPACES_URL;
 
+use super::audit::Throttle;
 use super::registry::Registry;
 use super::share::Share;
 use crate::auth::Logins;
@@ -49,6 +50,7 @@ pub struct Engine {
     pub fair: Arc<Fair>,
     pub limits: EngineLimits,
     pub registry: Registry,
+    pub(super) refusals: Throttle,
     pub started_at: i64,
     /// Who may log in and how, and what is asked of new passwords.
     pub logins: Arc<Logins>,
@@ -86,6 +88,7 @@ impl Engine {
             fair,
             limits,
             registry: Registry::default(),
+            refusals: Throttle::default(),
             started_at: chrono::Utc::now().timestamp_micros(),
             logins: Arc::default(),
             memory,

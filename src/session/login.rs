@@ -3,7 +3,11 @@
 use std::net::SocketAddr;
 
 use super::Engine;
+use super::audit::RefusedLogin;
 use crate::error::Result;
+
+/// The code of a client that left.
+const CONNECTION_LOST: &str = "08006";
 
 /// How an attempt ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,17 +28,19 @@ pub struct LoginEvent<'a> {
     /// The method of the host rule that decided; empty if none did.
     pub method: &'a str,
     /// What the client was told, and why in truth; empty if it was let in.
-    pub sqlstate: &'a str,
+    pub sqlstate: &'static str,
     pub reason: &'a str,
+    /// Whether the client proved who it is.
+    pub proved: bool,
 }
 
-/// Records an attempt. It is called before the client hears how it ended, and for one that is let in
-/// before its session can do anything.
+/// Records an attempt in the log, and a refused one in the audit. It is called before the client hears how it
+/// ended; that a session began is recorded by the session.
 ///
 /// # Errors
 ///
 /// When the attempt cannot be recorded; then nobody is let in.
-pub async fn record(_engine: &Engine, event: &LoginEvent<'_>) -> Result<()> {
+pub async fn record(engine: &Engine, event: &LoginEvent<'_>) -> Result<()> {
     let LoginEvent {
         outcome,
         tenant,
@@ -44,6 +50,7 @@ pub async fn record(_engine: &Engine, event: &LoginEvent<'_>) -> Result<()> {
         method,
         sqlstate,
         reason,
+        proved,
     } = *event;
     // The log writes texts with quotes and escapes, so that no name can look like another field or line.
     match outcome {
@@ -52,6 +59,17 @@ pub async fn record(_engine: &Engine, event: &LoginEvent<'_>) -> Result<()> {
         }
         LoginOutcome::Refused => {
             tracing::warn!(tenant, role, %address, tls, method, sqlstate, reason, "login refused");
+            // Who leaves has proved nothing wrong: clients look first how they are asked.
+            if sqlstate != CONNECTION_LOST {
+                let refused = RefusedLogin {
+                    user: role,
+                    database: tenant,
+                    address,
+                    sqlstate,
+                    proved,
+                };
+                engine.audit_refused_login(refused).await;
+            }
         }
     }
     Ok(())

@@ -3,6 +3,7 @@
 //! A statement is parsed, planned over the names that its transaction sees, guarded with the rights
 //! of the session's role, and run. The tenant is fixed when the session opens and nothing changes it.
 
+mod audit;
 mod catalogs;
 mod command;
 mod constant;
@@ -21,6 +22,7 @@ mod prepared;
 mod registry;
 mod reload;
 pub mod reply;
+mod reports;
 mod sequences;
 pub mod settings;
 mod share;
@@ -39,6 +41,7 @@ use parking_lot::Mutex;
 use tessera_catalog::id::{DatabaseId, Oid};
 use tessera_catalog::model::{Quota, in_force};
 
+pub use audit::write_lines;
 pub use directory::{CatalogDirectory, SYSTEM_DATABASE};
 pub use engine::{Engine, EngineLimits};
 pub use prepared::Prepared;
@@ -106,6 +109,7 @@ pub struct Session {
     interrupt: Interrupt,
     peer: Peer,
     entry: Option<Arc<Entry>>,
+    audit: audit::Trail,
     /// What it shares with the other sessions of its database; an operator's share is the system's.
     share: Arc<share::Share>,
     terms: Arc<share::Terms>,
@@ -201,6 +205,7 @@ impl Session {
                 tls: None,
             },
             entry: None,
+            audit: audit::Trail::default(),
             state: None,
             lent_enums: LentEnums::default(),
             observed: None,
@@ -273,6 +278,7 @@ impl Session {
         declared: &[u32],
     ) -> Result<Arc<Prepared>> {
         self.check_aborted(&statement.body)?;
+        self.audit_begin(&statement);
         self.start_statement();
         command::prepare(self, statement, declared)
             .await
@@ -526,7 +532,7 @@ impl Session {
         let arbitrated = self.transaction.is_arbitrated();
         let _locks = self.transaction.take_locks();
         let foreign = self.transaction.foreign_names();
-        let commit = self.transaction.take_commit();
+        let mut commit = self.transaction.take_commit();
         let checked = self.check_commit(&commit).await;
         let written = match checked {
             Ok(written) => written,
@@ -537,11 +543,13 @@ impl Session {
                 return Err(error);
             }
         };
+        self.audit_writes(&mut commit);
         let changes_system = commit
             .databases
             .iter()
             .any(|change| change.base.id == DatabaseId::System);
-        let done = if commit.databases.is_empty() && commit.parts.is_empty() {
+        let changes = !commit.databases.is_empty() || !commit.parts.is_empty();
+        let done = if !changes && commit.audit.is_empty() {
             Ok(())
         } else {
             let claimants = keys::Claimants::of(&commit, foreign);
@@ -834,6 +842,10 @@ impl planner::SessionNames for NoNames {
     }
 
     fn shows_logins(&self) -> bool {
+        false
+    }
+
+    fn shows_reports(&self) -> bool {
         false
     }
 

@@ -192,6 +192,10 @@ impl SessionNames for Names {
         self.catalogs.shows_logins()
     }
 
+    fn shows_reports(&self) -> bool {
+        self.catalogs.shows_reports()
+    }
+
     fn system_rows(&self, function: &str) -> Option<Arc<dyn TableProvider>> {
         self.catalogs.table_function(function)
     }

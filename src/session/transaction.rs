@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, RecordBatch};
 use tessera_catalog::Catalog;
+use tessera_catalog::audit::Event;
 use tessera_catalog::commit::{
     Claim, Commit, DatabaseChange, KeyReference, PartChange, TableVersions,
 };
@@ -236,6 +237,8 @@ struct Changes {
     deferred: Vec<Deferred>,
     /// What those that were checked rely on.
     relied: Vec<Referring>,
+    /// What the audit is told of the transaction.
+    audit: Vec<Event>,
 }
 
 /// What the parts of one statement see, when several of them change rows: all that was there before it.
@@ -801,6 +804,7 @@ impl Transaction {
                     temporary,
                     unmoved,
                     relied,
+                    audit,
                     ..
                 },
             temporary: former,
@@ -841,7 +845,13 @@ impl Transaction {
             parts,
             unmoved,
             references,
+            audit,
         }
+    }
+
+    /// Has the audit told of something once the transaction is committed.
+    pub(super) fn record(&mut self, event: Event) {
+        self.changes.audit.push(event);
     }
 
     /// Ends the transaction and forgets its changes.

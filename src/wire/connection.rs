@@ -14,7 +14,7 @@ use super::copy;
 use super::frontend::{self, Message};
 use super::link::Link;
 use super::portal::Portal;
-use super::sqlstate::is_fatal;
+use super::sqlstate::{SUCCESS, is_fatal, sqlstate};
 use crate::error::{Error, Result};
 use crate::session::{CopyIn, CopyOut, Interrupt, Session};
 
@@ -29,6 +29,14 @@ pub(super) struct Connection {
     skipping: bool,
     /// An error was sent since the last Sync.
     failed: bool,
+}
+
+/// What of a COPY has left.
+#[derive(Default)]
+struct Sent {
+    rows: u64,
+    /// Of the rows themselves.
+    bytes: u64,
 }
 
 /// Whether to read on.
@@ -116,7 +124,7 @@ impl Connection {
             _ if self.skipping => {}
             Message::Query(text) => {
                 if let Err(error) = self.query(&text).await {
-                    self.report(error)?;
+                    self.report(error).await?;
                     let _ = self.session.end_implicit(false).await;
                 }
                 self.failed = false;
@@ -142,7 +150,7 @@ impl Connection {
                     _ => Ok(()),
                 };
                 if let Err(error) = done {
-                    self.report(error)?;
+                    self.report(error).await?;
                     self.skipping = true;
                     // The client may wait for the answer before it sends Sync.
                     self.link.flush().await?;
@@ -156,7 +164,7 @@ impl Connection {
         if self.skipping && tag != b'S' {
             return Ok(Next::Continue);
         }
-        self.report(error)?;
+        self.report(error).await?;
         if tag == b'Q' || tag == b'F' {
             let _ = self.session.end_implicit(false).await;
             self.ready().await?;
@@ -175,7 +183,7 @@ impl Connection {
             self.portals.clear();
         }
         if let Err(error) = self.session.end_implicit(ok).await {
-            self.report(error)?;
+            self.report(error).await?;
             self.failed = false;
         }
         self.drop_finished_portals();
@@ -198,11 +206,12 @@ impl Connection {
     /// # Errors
     ///
     /// The error itself if it ends the connection.
-    pub(super) fn report(&mut self, error: Error) -> Result<()> {
+    pub(super) async fn report(&mut self, error: Error) -> Result<()> {
         if is_fatal(&error) {
             return Err(error);
         }
         log(&error);
+        self.session.audit_refusal(&error).await;
         self.session.fail(&error);
         self.failed = true;
         self.send_notices();
@@ -225,8 +234,23 @@ impl Connection {
         }
     }
 
-    /// Sends the rows of a COPY and gives its command tag.
+    /// Sends the rows of a COPY and gives its command tag. How much left is recorded, also when an
+    /// error or the client's leave ended it.
     pub(super) async fn copy_out(&mut self, copy: CopyOut) -> Result<String> {
+        let mut sent = Sent::default();
+        let done = self.send_copy(copy, &mut sent).await;
+        let code = done.as_ref().err().map_or(SUCCESS, sqlstate);
+        let recorded = self
+            .session
+            .audit_exported(sent.rows, sent.bytes, code)
+            .await;
+        done?;
+        recorded?;
+        backend::bare(&mut self.link.out, b'c');
+        Ok(format!("COPY {}", sent.rows))
+    }
+
+    async fn send_copy(&mut self, copy: CopyOut, sent: &mut Sent) -> Result<()> {
         let display = self.session.display();
         let encoder = copy::Output::new(&copy, display)?;
         let binary = encoder.is_binary();
@@ -238,19 +262,19 @@ impl Connection {
             self.session.cpu()
         ));
         let pace = self.session.copy_pace();
-        let mut sent = 0;
         while let Some(chunk) = self.watch.next(&self.link, &mut chunks).await {
             let (mut bytes, rows) = chunk?;
-            if sent == 0 {
+            if sent.rows == 0 {
                 encoder.put_header_before_first_row(&mut bytes);
             }
-            sent += rows;
+            let frames = copy::MESSAGE_HEAD * rows;
+            sent.rows += rows;
+            sent.bytes += (bytes.len() as u64).saturating_sub(frames);
             copy::pause(pace.pause(bytes.len()), &self.watch).await?;
             self.link.write(bytes).await?;
         }
-        encoder.end(sent == 0, &mut self.link.out);
-        backend::bare(&mut self.link.out, b'c');
-        Ok(format!("COPY {sent}"))
+        encoder.end(sent.rows == 0, &mut self.link.out);
+        Ok(())
     }
 
     /// Takes the rows of a COPY and gives its command tag.

@@ -6,6 +6,7 @@
 
 pub mod cancel;
 pub mod copy;
+pub mod fuzz;
 pub mod sqlstate;
 pub mod startup;
 
@@ -73,6 +74,8 @@ struct Asked {
     database: String,
     method: &'static str,
     tls: bool,
+    /// The client proved who it is.
+    proved: bool,
     /// How the attempt ended was recorded.
     recorded: bool,
     /// How long to wait before the client is told.
@@ -153,6 +156,7 @@ async fn open(
         address: Some(address),
         tls: describe_tls(link),
     });
+    session.audit_login().await?;
     startup::accept(link);
     for (name, value) in session.initial_parameters() {
         backend::parameter_status(&mut link.out, &name, &value);
@@ -175,6 +179,7 @@ async fn log_in(
     asked.method = attempt.method_name();
     let proof = startup::prove(link, &mut attempt, &gate.authenticator).await;
     let admitted = proof.and_then(|()| attempt.admit(&gate.limits));
+    asked.proved = attempt.is_proved();
     // Counted before anything is told, so that who leaves early has guessed as well.
     let guess = Guess {
         address: address.ip(),
@@ -223,6 +228,7 @@ async fn record(
         method: asked.method,
         sqlstate: refusal.map_or("", sqlstate::sqlstate),
         reason,
+        proved: asked.proved,
     };
     login::record(&gate.engine, &event).await
 }

@@ -6,6 +6,9 @@ use tessera_catalog::model::Quota;
 
 use crate::error::Error;
 
+/// The SQLSTATE of what went well.
+pub(super) const SUCCESS: &str = "00000";
+
 /// The SQLSTATE of an error.
 pub fn sqlstate(error: &Error) -> &'static str {
     match error {

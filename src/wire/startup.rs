@@ -129,7 +129,7 @@ pub(super) async fn start(link: &mut Link, tls: Option<&Tls>, tls_required: bool
     }
 }
 
-fn read_startup(version: u32, mut reader: Reader) -> Result<Startup> {
+pub(super) fn read_startup(version: u32, mut reader: Reader) -> Result<Startup> {
     let (major, minor) = ((version >> 16) as u16, version as u16);
     if major != 3 {
         let message = format!(

@@ -230,6 +230,18 @@ impl Tessera {
         self.data.path()
     }
 
+    /// The memory that the process holds.
+    pub(crate) fn resident_bytes(&self) -> u64 {
+        let pid = self.process.as_ref().expect("the server runs").id();
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("its status");
+        let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+        let kilobytes = line.and_then(|line| line.split_whitespace().nth(1));
+        kilobytes
+            .and_then(|number| number.parse::<u64>().ok())
+            .expect("a number")
+            << 10
+    }
+
     /// Whether the process lives.
     pub(crate) fn lives(&mut self) -> bool {
         self.process

@@ -80,6 +80,8 @@ const RULES: &[(&str, &[&str], &[&str])] = &[
         &["planner"],
         &["tessera_catalog", "tessera_udfs", "datafusion"],
     ),
+    // The layers that read bytes, for tests that throw bytes at them.
+    ("fuzz", &["wire", "planner"], &[]),
     ("config", &["auth", "error"], &[]),
     (
         "format",

@@ -14,6 +14,7 @@
 mod client;
 mod harness;
 
+mod audit;
 mod auth;
 mod clients;
 mod concurrency;
@@ -23,15 +24,19 @@ mod crash;
 mod ddl;
 mod demo;
 mod disk;
+mod floods;
 mod forecast;
 mod foreign_keys;
+mod fuzz;
 mod grafana;
 mod isolation;
 mod keys;
 mod layers;
 mod limits;
 mod login;
+mod mutations;
 mod object_store;
+mod property;
 mod quotas;
 mod reference;
 mod serve;

@@ -18,6 +18,7 @@ use super::claims::Claimed;
 use super::references::Referred;
 use super::shared::{PARALLEL_PARTS, Pin, Shared};
 use super::state::{Advance, Head, PartState, PendingEntry};
+use crate::audit::Event;
 use crate::commit::{Commit, DatabaseChange, PartChange};
 use crate::error::{Error, Result};
 use crate::id::{DatabaseId, Part, Space, TableUuid, TenantId};
@@ -40,6 +41,7 @@ pub(super) struct Group<'a> {
     pub(super) parts: BTreeMap<Part, PartWork<'a>>,
     pub(super) claimed: Claimed,
     pub(super) referred: Referred,
+    audit: Vec<Event>,
 }
 
 /// What a group does to one part.
@@ -76,6 +78,7 @@ impl<'a> Group<'a> {
             parts: BTreeMap::new(),
             claimed: Claimed::new(),
             referred: Referred::default(),
+            audit: Vec::new(),
         }
     }
 
@@ -99,6 +102,7 @@ impl<'a> Group<'a> {
                 .extend_from_slice(changes);
         }
         self.note_key_references(&commit.references);
+        self.audit.extend_from_slice(&commit.audit);
         for (change, (pin, head)) in commit.parts.iter().zip(heads) {
             self.claim(change);
             self.take_part(change, pin, head);
@@ -364,7 +368,7 @@ impl<'a> Group<'a> {
 
     /// Makes the group durable and visible.
     pub(super) async fn finish(mut self) -> Result<()> {
-        if self.changes.is_empty() && self.parts.is_empty() {
+        if self.changes.is_empty() && self.parts.is_empty() && self.audit.is_empty() {
             return Ok(());
         }
         self.write_rows().await?;
@@ -484,6 +488,7 @@ impl<'a> Group<'a> {
         let now = chrono::Utc::now().timestamp_millis();
         let mut batch = Batch {
             redone: self.shared.take_redone(),
+            audit: self.audit.clone(),
             due_at: now.saturating_add(milliseconds(self.shared.limits.erase_after)),
             ..Batch::default()
         };

@@ -96,8 +96,8 @@ pub(super) async fn run(shared: Arc<Shared>, commits: mpsc::WeakSender<Request>)
         let interval = shared.limits.maintenance_interval;
         if last_round.is_none_or(|last| last.elapsed() >= interval) {
             last_round = Some(Instant::now());
-            let reserve = Arc::clone(&shared.reserve);
-            let _ = tokio::task::spawn_blocking(move || reserve.keep()).await;
+            let headroom = Arc::clone(&shared.headroom);
+            let _ = tokio::task::spawn_blocking(move || headroom.keep()).await;
             round(&shared).await;
             if let Err(error) = sweep.step(&shared).await {
                 tracing::warn!(%error, "a space could not be searched for lost files yet");
@@ -234,6 +234,25 @@ pub(super) async fn round(shared: &Shared) {
     if let Err(error) = vacuum(shared).await {
         tracing::warn!(%error, "old files could not be erased yet");
     }
+    let reserve = shared.reserve.clone();
+    let _ = tokio::task::spawn_blocking(move || reserve.take()).await;
+    if let Err(error) = prune_audit(shared).await {
+        tracing::warn!(%error, "old records of the audit could not be pruned yet");
+    }
+}
+
+/// Takes away records of the audit that are older than they are to be kept.
+async fn prune_audit(shared: &Shared) -> Result<()> {
+    let Some(retention) = shared.limits.audit_retention else {
+        return Ok(());
+    };
+    let age = i64::try_from(retention.as_micros()).unwrap_or(i64::MAX);
+    let before = chrono::Utc::now().timestamp_micros().saturating_sub(age);
+    let pruned = shared.store.audit_prune(before).await?;
+    if pruned > 0 {
+        tracing::info!(pruned, "pruned old records of the audit");
+    }
+    Ok(())
 }
 
 /// Erases what dropped tables and tenants left.

@@ -15,15 +15,16 @@ use url::Url;
 
 use super::group::FaultPoint;
 use super::maintenance::Needs;
+use super::reserve::Reserve;
 use super::sequences::Sequences;
 use super::state::{Head, PartState, PendingEntry, State};
 use super::usage::StoredBytes;
 use super::{AsOf, CATALOG_FILE, CatalogLimits, CatalogOptions};
 use crate::error::{Error, Result};
+use crate::headroom::Headroom;
 use crate::id::{DatabaseId, Oid, Part};
 use crate::locks::Locks;
 use crate::model::Database;
-use crate::reserve::Reserve;
 use crate::storage::{Snapshot, Storage};
 use crate::store::{Batch, CounterRow, DatabaseBatch, Store};
 
@@ -56,8 +57,9 @@ pub(super) struct Shared {
     pub(super) needs: Needs,
     pub(super) sequences: Sequences,
     pub(super) locks: Locks,
-    pub(super) reserve: Arc<Reserve>,
+    pub(super) headroom: Arc<Headroom>,
     pub(super) stored_bytes: StoredBytes,
+    pub(super) reserve: Reserve,
     /// Held as long as anything may write.
     lock: Mutex<Option<File>>,
     #[cfg(test)]
@@ -114,8 +116,9 @@ impl Shared {
             needs: Needs::default(),
             sequences: Sequences::default(),
             locks: Locks::default(),
-            reserve: Arc::new(Reserve::of(&options.data)),
+            headroom: Arc::new(Headroom::of(&options.data)),
             stored_bytes: StoredBytes::default(),
+            reserve: Reserve::new(&options.data),
             lock: Mutex::new(Some(lock)),
             #[cfg(test)]
             fault: Mutex::default(),

@@ -52,6 +52,9 @@ pub struct Table {
     /// Of a materialised view, the query whose rows it holds.
     #[serde(default)]
     pub query: Option<Materialized>,
+    /// Whether the audit records who reads its rows.
+    #[serde(default)]
+    pub sensitive: bool,
 }
 
 /// The query of a materialised view, bound as a view's is.

@@ -70,6 +70,7 @@ fn relation(columns: Vec<Column>) -> Relation {
             keys: Vec::new(),
             schema_version: 1,
             query: None,
+            sensitive: false,
         }),
     }
 }

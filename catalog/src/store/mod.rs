@@ -3,6 +3,7 @@
 //! What is written goes in as one [`Batch`], in one transaction. Conflicts between transactions are
 //! settled before, in memory, by [`crate::Catalog`]; this module only refuses what would break a key.
 
+mod audit;
 mod key;
 mod load;
 mod login;

@@ -4,9 +4,11 @@ use serde::Serialize;
 use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
 
+use super::audit;
 use super::key;
 use super::query::{ErasureRow, PartRow, RedoRow, RemovedFileRow};
 use super::sqlite::Store;
+use crate::audit::Event;
 use crate::error::{Error, Result};
 use crate::id::{DatabaseId, Oid, Part, Space, TableUuid, TenantId};
 use crate::model::{Change, DefaultAclKind, Relation, RelationBody, RowSecurity, UserType};
@@ -18,6 +20,8 @@ pub(crate) struct Batch {
     pub(crate) parts: Vec<PartRow>,
     pub(crate) redo: Vec<RedoRow>,
     pub(crate) removed_files: Vec<RemovedFileRow>,
+    /// What is to be known of it; in the audit as soon as the batch is durable.
+    pub(crate) audit: Vec<Event>,
     /// Numbers of redo records whose entries are durable: first and last of each run.
     pub(crate) redone: Vec<(i64, i64)>,
     /// When the files of dropped tables and tenants may be erased.
@@ -71,7 +75,14 @@ impl Store {
                 .execute(&mut *transaction)
                 .await?;
         }
+        if batch.audit.is_empty() {
+            transaction.commit().await?;
+            return Ok(());
+        }
+        let mut chain = self.chain().lock().await;
+        let tip = audit::append(&mut transaction, &chain, &batch.audit).await?;
         transaction.commit().await?;
+        chain.tip = tip;
         Ok(())
     }
 

@@ -11,6 +11,8 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions, Connection};
 use tokio::sync::Mutex;
 
+use super::audit;
+use crate::audit::Chain;
 use crate::error::{Error, Result};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
@@ -25,6 +27,8 @@ pub(crate) struct Store {
     /// `None` once closed.
     writer: Mutex<Option<SqliteConnection>>,
     readers: SqlitePool,
+    /// The audit's end; changed by who holds the writer.
+    chain: Mutex<Chain>,
 }
 
 impl Store {
@@ -32,7 +36,8 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`Error::Database`] when the file cannot be opened, or was made by a newer version.
+    /// [`Error::Database`] when the file cannot be opened, or was made by a newer version,
+    /// [`Error::Unusable`] when the audit's key beside it cannot be read.
     pub(crate) async fn open(path: &Path) -> Result<Self> {
         let options = SqliteConnectOptions::new()
             .filename(path)
@@ -48,6 +53,8 @@ impl Store {
             .run(&mut writer)
             .await
             .map_err(|error| Error::Database(error.into()))?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let chain = audit::open(&mut writer, folder).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(MAX_READERS)
             .connect_with(options.create_if_missing(false).pragma("query_only", "on"))
@@ -55,6 +62,7 @@ impl Store {
         Ok(Self {
             writer: Mutex::new(Some(writer)),
             readers,
+            chain: Mutex::new(chain),
         })
     }
 
@@ -70,6 +78,10 @@ impl Store {
 
     pub(super) fn readers(&self) -> &SqlitePool {
         &self.readers
+    }
+
+    pub(super) fn chain(&self) -> &Mutex<Chain> {
+        &self.chain
     }
 
     pub(super) fn writer(&self) -> &Mutex<Option<SqliteConnection>> {

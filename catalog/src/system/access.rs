@@ -60,7 +60,7 @@ impl Scene {
             }
             Class::Index(relation, _) => who.held(None, self.owner_of(relation), all),
             Class::System(table) => {
-                let public = !SECRET.contains(&table.name);
+                let public = is_public(table.name);
                 let acl = system_acl(self.bootstrap_role(), public);
                 who.held(Some(&acl), self.bootstrap_role(), all)
             }
@@ -257,6 +257,11 @@ impl Who<'_> {
     }
 }
 
+/// Whether everybody may read a system relation.
+fn is_public(name: &str) -> bool {
+    !SECRET.contains(&name) && !super::is_report(name)
+}
+
 /// System relations that only superusers may read.
 const SECRET: [&str; 3] = ["pg_authid", "pg_shadow", "pg_statistic"];
 
@@ -271,7 +276,7 @@ pub(super) fn system_acl(owner: Oid, public: bool) -> Acl {
 
 /// The list of a system relation by its name.
 pub(super) fn acl_of_system_table(owner: Oid, name: &str) -> Acl {
-    system_acl(owner, !SECRET.contains(&name))
+    system_acl(owner, is_public(name))
 }
 
 /// What `GRANT`-less functions have.

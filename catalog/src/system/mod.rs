@@ -109,6 +109,23 @@ pub fn table_function(name: &str) -> Option<&'static SystemTable> {
     }
 }
 
+/// The name of the function that walks the audit's chain.
+pub const AUDIT_VERIFY: &str = "audit_verify";
+
+/// Whether a table of the schema `tessera` is a report: for operators, and of a tenant for its admins.
+pub fn is_report(name: &str) -> bool {
+    tessera::reports::VIEWS.iter().any(|view| view.name == name)
+}
+
+/// A report's shape, or that of [`AUDIT_VERIFY`]'s answer; the rows are the session's to make.
+pub fn report(name: &str) -> Option<&'static SystemTable> {
+    if name == AUDIT_VERIFY {
+        return Some(&tessera::reports::AUDIT_VERIFY);
+    }
+    let mut views = tessera::reports::VIEWS.into_iter();
+    views.find(|view| view.name == name)
+}
+
 /// A system table as `scene` shows it; its rows are made when it is scanned.
 pub fn provider(table: &'static SystemTable, scene: Arc<Scene>) -> Arc<dyn TableProvider> {
     Arc::new(provider::Provider::new(table, scene, false))

@@ -81,6 +81,7 @@ fn table_of(
             keys: Vec::new(),
             schema_version: 1,
             query: None,
+            sensitive: false,
         }),
     }
 }

@@ -91,8 +91,18 @@ pub(in crate::planner) fn called(name: &str, arguments: Vec<Expr>) -> Expr {
 pub(in crate::planner) fn strip_schema(name: &mut ObjectName) {
     if name.0.len() == 2
         && let Some(ObjectNamePart::Identifier(schema)) = name.0.first()
-        && schema.value.eq_ignore_ascii_case("pg_catalog")
+        && (schema.value.eq_ignore_ascii_case("pg_catalog")
+            || schema.value.eq_ignore_ascii_case("tessera") && is_own(name.0.last()))
     {
         name.0.remove(0);
     }
+}
+
+/// Whether a name is that of a function of the schema `tessera`.
+fn is_own(name: Option<&ObjectNamePart>) -> bool {
+    let name = name.and_then(ObjectNamePart::as_ident);
+    name.is_some_and(|name| {
+        name.value
+            .eq_ignore_ascii_case(tessera_catalog::system::AUDIT_VERIFY)
+    })
 }

@@ -106,6 +106,10 @@ impl SessionNames for WithGiven {
         self.session.shows_logins()
     }
 
+    fn shows_reports(&self) -> bool {
+        self.session.shows_reports()
+    }
+
     fn system_rows(&self, function: &str) -> Option<Arc<dyn TableProvider>> {
         self.session.system_rows(function)
     }

@@ -64,6 +64,19 @@ async fn dispatch(
     parameters: Vec<ScalarValue>,
     limits: Limits,
 ) -> Result<Reply> {
+    session.audit_begin(&prepared.statement);
+    let reply = perform(session, prepared, parameters, limits).await?;
+    let exports = matches!(reply, Reply::CopyOut(_));
+    session.audit_done(&prepared.statement, exports).await?;
+    Ok(reply)
+}
+
+async fn perform(
+    session: &mut Session,
+    prepared: &Arc<Prepared>,
+    parameters: Vec<ScalarValue>,
+    limits: Limits,
+) -> Result<Reply> {
     let body = &prepared.statement.body;
     check_read_only(session, body)?;
     if frees_space(body) {

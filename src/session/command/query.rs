@@ -8,6 +8,7 @@ use datafusion::common::{ParamValues, ScalarValue};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::sqlparser::ast;
 use tessera_catalog::id::{DatabaseId, Space};
+use tessera_catalog::model::Reader;
 use tessera_catalog::sql_type::SqlType;
 
 use super::lock;
@@ -188,6 +189,8 @@ pub(super) async fn load<'a>(
     caller: &Caller,
     scope: &Scope,
 ) -> Result<Opened> {
+    let tables: Vec<&TableRef> = tables.into_iter().collect();
+    session.audit_reads(&tables, caller).await?;
     let engine = Arc::clone(&session.engine);
     Opened::load(
         &engine,
@@ -213,16 +216,26 @@ pub(super) async fn row_checks(
     rules.open(&opened)
 }
 
-/// Rows and bytes of all relations that the caller's database reads.
+/// Rows and bytes of all relations that the caller's database reads. Of a table behind policies that bind
+/// the caller nothing is told: the numbers count hidden rows.
 async fn sizes(engine: &Engine, caller: &Caller) -> Result<RelationSizes> {
     let mut spaces = vec![Space::Shared];
     match caller.database.id {
         DatabaseId::Tenant(tenant) => spaces.push(Space::Tenant(tenant)),
         DatabaseId::System => spaces.push(Space::System),
     }
+    let reader = Reader {
+        system: &caller.system,
+        database: &caller.database,
+        role: caller.role,
+        roles: &caller.roles,
+        superuser: caller.superuser,
+    };
     let mut numbers = HashMap::new();
     for database in [&caller.system, &caller.database] {
+        let lent = database.id != caller.database.id;
         let tables = database.relations.values();
+        let tables = tables.filter(|relation| reader.bound_by(relation, lent).is_empty());
         numbers.extend(tables.filter_map(|r| Some((r.table()?.uuid, r.oid))));
     }
     let mut sizes = RelationSizes::new();

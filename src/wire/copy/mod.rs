@@ -10,12 +10,14 @@ mod output;
 mod receive;
 mod rows;
 mod split;
+mod whole;
 
 #[cfg(test)]
 mod tests;
 
-pub(super) use output::{Output, encode};
+pub(super) use output::{MESSAGE_HEAD, Output, encode};
 pub(super) use receive::{pause, receive};
+pub(super) use whole::read_whole;
 
 use crate::error::Error;
 use crate::format::encode::Display;

@@ -12,6 +12,9 @@ use crate::session::{
     BatchStream, Columns, CopyFormat, CopyHeader, CopyOptions, CopyOut, Cpu, ForceColumns,
 };
 
+/// Bytes of a CopyData message before its data.
+pub(in crate::wire) const MESSAGE_HEAD: u64 = 5;
+
 /// How many batches are encoded at once.
 const ENCODED_AHEAD: usize = 2;
 

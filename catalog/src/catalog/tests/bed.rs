@@ -175,6 +175,7 @@ pub(super) fn table(oid: Oid, name: &str, scope: Scope) -> Relation {
         keys: Vec::new(),
         schema_version: 1,
         query: None,
+        sensitive: false,
     });
     Relation {
         oid,

@@ -1,5 +1,6 @@
 //! The catalog over a real folder.
 
+mod audit;
 mod bed;
 mod border;
 mod conflict;

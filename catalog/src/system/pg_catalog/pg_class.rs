@@ -144,13 +144,17 @@ fn acl(scene: &Scene, class: Class<'_>) -> Option<Vec<String>> {
     }
 }
 
-/// What `WITH (…)` said of a view.
+/// What `WITH (…)` said of a view or table.
 fn options(class: Class<'_>) -> Value<'static> {
     let Class::Relation(relation) = class else {
         return Value::Null;
     };
-    let RelationBody::View(view) = &relation.body else {
-        return Value::Null;
+    let view = match &relation.body {
+        RelationBody::View(view) => view,
+        RelationBody::Table(table) if table.sensitive => {
+            return Value::from(Some(vec!["sensitive=true"]));
+        }
+        RelationBody::Table(_) | RelationBody::Sequence(_) => return Value::Null,
     };
     let all = [
         (view.security_barrier, "security_barrier=true"),

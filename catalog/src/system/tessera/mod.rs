@@ -1,6 +1,7 @@
 //! `tessera`: what PostgreSQL's catalogs have no place for, one file each.
 
 pub(in crate::system) mod masks;
+pub(in crate::system) mod reports;
 pub(in crate::system) mod usage;
 
 use super::table::SystemTable;
@@ -15,5 +16,5 @@ static FILLED: [&SystemTable; 5] = [
 
 /// All of them.
 pub(super) fn tables() -> impl Iterator<Item = &'static SystemTable> {
-    FILLED.into_iter()
+    FILLED.into_iter().chain(reports::VIEWS)
 }

@@ -18,7 +18,7 @@ use super::super::{default, sequence};
 use super::add_column::add_column;
 use super::column;
 use super::constraint::{add_foreign_key, check_new_key, no_constraint, release_keys};
-use super::create::add_constraint;
+use super::create::{add_constraint, sensitive};
 use super::retype::{self, Retyping};
 use super::{anew, existing};
 use crate::error::{Error, Result};
@@ -318,6 +318,11 @@ async fn change(
                         relation,
                     });
                 }
+            }
+        }
+        AlterTableOperation::SetOptionsParens { options } => {
+            if let Some(sensitive) = sensitive(options)? {
+                table.sensitive = sensitive;
             }
         }
         AlterTableOperation::ValidateConstraint { name } => {

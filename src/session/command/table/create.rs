@@ -77,6 +77,7 @@ pub(in crate::session::command) async fn create(
         keys: Vec::new(),
         schema_version: 1,
         query: None,
+        sensitive: is_sensitive(create)?,
     };
     if let Some((plan, _, _)) = &source {
         let named: Vec<String> = create.columns.iter().map(|c| folded(&c.name)).collect();
@@ -130,6 +131,42 @@ pub(in crate::session::command) async fn create(
     }
 }
 
+/// What WITH (…) says of who reads the table.
+fn is_sensitive(create: &CreateTable) -> Result<bool> {
+    match &create.table_options {
+        ast::CreateTableOptions::None => Ok(false),
+        ast::CreateTableOptions::With(options) => Ok(sensitive(options)?.unwrap_or_default()),
+        _ => Err(Error::Unsupported("options of a table".to_owned())),
+    }
+}
+
+/// The one storage parameter that tables have, if it is named.
+///
+/// # Errors
+/// 0A000 for PostgreSQL's others, 22023 for a value that is no truth value.
+pub(super) fn sensitive(options: &[ast::SqlOption]) -> Result<Option<bool>> {
+    let mut sensitive = None;
+    for option in options {
+        let (key, value) = match option {
+            ast::SqlOption::KeyValue { key, value } => (folded(key), value.to_string()),
+            ast::SqlOption::Ident(key) => (folded(key), "true".to_owned()),
+            other => return Err(Error::Unsupported(format!("option {other} of a table"))),
+        };
+        if key != "sensitive" {
+            return Err(Error::Unsupported(format!("storage parameter \"{key}\"")));
+        }
+        sensitive = Some(match value.trim_matches('\'').to_lowercase().as_str() {
+            "true" | "on" | "yes" | "1" => true,
+            "false" | "off" | "no" | "0" => false,
+            _ => {
+                let message = format!("invalid value for boolean option \"{key}\": {value}");
+                return Err(Error::InvalidParameterValue(message));
+            }
+        });
+    }
+    Ok(sensitive)
+}
+
 fn refuse(create: &CreateTable) -> Result<()> {
     let refused = [
         (create.or_replace, "CREATE OR REPLACE TABLE"),
@@ -145,10 +182,6 @@ fn refuse(create: &CreateTable) -> Result<()> {
             "ON COMMIT DROP or DELETE ROWS",
         ),
         (create.clone.is_some(), "CLONE"),
-        (
-            !matches!(create.table_options, ast::CreateTableOptions::None),
-            "WITH (…) of a table",
-        ),
     ];
     match refused.iter().find(|(found, _)| *found) {
         Some((_, what)) => Err(Error::Unsupported((*what).to_owned())),

@@ -87,6 +87,7 @@ pub(in crate::session::command) async fn create(
             references,
             populated: !create.with_no_schema_binding,
         }),
+        sensitive: false,
     };
     let named: Vec<String> = create.columns.iter().map(|c| folded(&c.name)).collect();
     add_query_columns(&mut table, &plan, &named, Reach::Own)?;

@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use rustix::fs::{FallocateFlags, fallocate, statvfs};
 
 /// The file's name in the data folder.
-const RESERVE_FILE: &str = "reserve";
+const HEADROOM_FILE: &str = "headroom";
 /// The most that is kept back.
 const MAX_BYTES: u64 = 64 << 20;
 /// The part of the disk that is at most kept back: one in so many bytes.
@@ -22,17 +22,17 @@ const ROOM_FOR: u64 = 4;
 
 /// The reserve of a data folder.
 #[derive(Debug)]
-pub(crate) struct Reserve {
+pub(crate) struct Headroom {
     path: PathBuf,
     /// One change of the file at a time.
     changing: Mutex<()>,
 }
 
-impl Reserve {
+impl Headroom {
     /// The reserve of a folder, which is not looked at yet.
     pub(crate) fn of(data: &Path) -> Self {
         Self {
-            path: data.join(RESERVE_FILE),
+            path: data.join(HEADROOM_FILE),
             changing: Mutex::new(()),
         }
     }
@@ -44,7 +44,7 @@ impl Reserve {
             return;
         }
         let kept = self.disk().and_then(|disk| {
-            let bytes = disk.reserve();
+            let bytes = disk.headroom();
             if disk.free / ROOM_FOR < bytes || bytes == 0 {
                 return Ok(());
             }
@@ -59,7 +59,7 @@ impl Reserve {
     pub(crate) fn make_room(&self) {
         let _changing = self.changing.lock();
         let short = match self.disk() {
-            Ok(disk) => disk.free < disk.reserve(),
+            Ok(disk) => disk.free < disk.headroom(),
             Err(_) => false,
         };
         if short && std::fs::remove_file(&self.path).is_ok() {
@@ -86,7 +86,7 @@ struct Disk {
 }
 
 impl Disk {
-    fn reserve(&self) -> u64 {
+    fn headroom(&self) -> u64 {
         MAX_BYTES.min(self.bytes / PART_OF_DISK)
     }
 }

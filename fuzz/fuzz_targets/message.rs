@@ -1,0 +1,4 @@
+//! See `tessera::fuzz`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| tessera::fuzz::message(data));
