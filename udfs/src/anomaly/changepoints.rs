@@ -66,11 +66,7 @@ static SIGNATURE: Signature = Signature {
         )
         .or(Constant::Number(250.0)),
         Argument::option("lag", ValueType::Integer { min: 0, max: 1000 }).or(Constant::Integer(5)),
-        Argument::option(
-            "threshold",
-            ValueType::PROBABILITY,
-        )
-        .or(Constant::Number(0.5)),
+        Argument::option("threshold", ValueType::PROBABILITY).or(Constant::Number(0.5)),
     ],
 };
 

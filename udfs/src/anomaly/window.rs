@@ -54,11 +54,7 @@ static ALL: &[WindowSpec] = &[
         "anomaly_score_iqr",
         &[
             X,
-            Parameter::option(
-                "k",
-                ValueType::POSITIVE,
-            )
-            .or(Constant::Number(USUAL_FACTOR)),
+            Parameter::option("k", ValueType::POSITIVE).or(Constant::Number(USUAL_FACTOR)),
         ],
         |options| {
             Box::new(Quartiles {

@@ -129,14 +129,7 @@ pub(super) const MARKET_RISK_AVERSION: Argument =
 pub(super) const TAU: Argument = number("tau", 1e-9, 1e3).or(Constant::Number(0.05));
 
 /// The rows of assets and times.
-pub(super) const PANEL: &[Argument] = &[
-    DATA,
-    ASSET_COL,
-    TIMESTAMP_COL,
-    RETURN_COL,
-    PRICE_COL,
-    IDS,
-];
+pub(super) const PANEL: &[Argument] = &[DATA, ASSET_COL, TIMESTAMP_COL, RETURN_COL, PRICE_COL, IDS];
 /// Which rows of them count.
 pub(super) const COMPLETE: &[Argument] = &[MISSING, MIN_OBSERVATIONS];
 /// What is best.

@@ -23,7 +23,8 @@ use crate::math::portfolio::problem::{Assets, Mandate, optimise};
 use crate::math::portfolio::simulation::{Period, simulate};
 use crate::relation::{
     Argument, Bound, Constant, Failure, Group, Layout, Options, Output, Signature, TableFunction,
-    ValueType, joined};
+    ValueType, joined,
+};
 
 use super::arguments::*;
 use super::goal;

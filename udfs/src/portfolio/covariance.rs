@@ -12,7 +12,9 @@ use datafusion::arrow::datatypes::{DataType, Field};
 
 use crate::error::Result;
 use crate::math::portfolio::estimate::{Covariance, covariance};
-use crate::relation::{Bound, Failure, Group, Layout, Options, Output, Signature, TableFunction, joined};
+use crate::relation::{
+    Bound, Failure, Group, Layout, Options, Output, Signature, TableFunction, joined,
+};
 
 use super::arguments::*;
 use super::model::{correlation, covariance_method};

@@ -11,25 +11,20 @@ use crate::math::matrix::dot;
 use crate::math::portfolio::problem::{Assets, Objective, frontier};
 use crate::relation::{
     Argument, Bound, Constant, Failure, Group, Layout, Options, Output, Signature, TableFunction,
-    ValueType, joined};
+    ValueType, joined,
+};
 
 use super::arguments::*;
 use super::model::volatility;
 use super::panel::value_column;
 use super::plan::{Plan, repeated, status};
 
-const POINTS: Argument = Argument::option("points", ValueType::Integer { min: 2, max: 1_000 })
-    .or(Constant::Integer(50));
+const POINTS: Argument =
+    Argument::option("points", ValueType::Integer { min: 2, max: 1_000 }).or(Constant::Integer(50));
 
 static SIGNATURE: Signature = Signature {
     name: "efficient_frontier",
-    arguments: &joined::<{ OF_OPTIMISERS + 1 }>(&[
-        PANEL,
-        &[POINTS],
-        ESTIMATES,
-        MANDATE,
-        COMPLETE,
-    ]),
+    arguments: &joined::<{ OF_OPTIMISERS + 1 }>(&[PANEL, &[POINTS], ESTIMATES, MANDATE, COMPLETE]),
 };
 
 /// The table function `efficient_frontier`.

@@ -43,7 +43,9 @@ use datafusion::arrow::datatypes::{DataType, Field};
 
 use crate::error::Result;
 use crate::math::matrix::dot;
-use crate::relation::{Bound, Failure, Group, Layout, Options, Output, Signature, TableFunction, joined};
+use crate::relation::{
+    Bound, Failure, Group, Layout, Options, Output, Signature, TableFunction, joined,
+};
 
 use super::arguments::*;
 use super::goal;

@@ -42,16 +42,8 @@ static SIGNATURE: Signature = Signature {
             ]),
         ),
         Argument::CONFIDENCE_LEVEL,
-        Argument::option(
-            "risk_free_rate",
-            ValueType::ANY_NUMBER,
-        )
-        .or(Constant::Number(0.0)),
-        Argument::option(
-            "periods_per_year",
-            ValueType::POSITIVE,
-        )
-        .or(Constant::Number(252.0)),
+        Argument::option("risk_free_rate", ValueType::ANY_NUMBER).or(Constant::Number(0.0)),
+        Argument::option("periods_per_year", ValueType::POSITIVE).or(Constant::Number(252.0)),
     ],
 };
 

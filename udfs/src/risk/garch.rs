@@ -14,8 +14,8 @@ use super::dated::{DATA, Dated, TIME};
 use crate::error::Result;
 use crate::math::risk::garch::{Fit, Innovations, Model, Parameters, Variant, fit, forecast};
 use crate::relation::{
-    Argument, Bound, Constant, Failure, Group, Layout, Options, Output,
-    Signature, TableFunction, ValueType,
+    Argument, Bound, Constant, Failure, Group, Layout, Options, Output, Signature, TableFunction,
+    ValueType,
 };
 
 /// The most lags, and the furthest step.

@@ -69,12 +69,8 @@ const RET: Parameter = Parameter::number("ret");
 const BENCHMARK: Parameter = Parameter::number("benchmark");
 const RISK_FREE_RATE: Parameter =
     Parameter::option("risk_free_rate", ValueType::ANY_NUMBER).or(Constant::Number(0.0));
-const PERIODS_PER_YEAR: Parameter = Parameter::option(
-    "periods_per_year",
-    ValueType::POSITIVE,
-)
-.or(Constant::Number(252.0));
-
+const PERIODS_PER_YEAR: Parameter =
+    Parameter::option("periods_per_year", ValueType::POSITIVE).or(Constant::Number(252.0));
 
 fn float8() -> DataType {
     DataType::Float64

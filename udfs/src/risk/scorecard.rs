@@ -59,11 +59,7 @@ static SCORE: Signature = Signature {
         TARGET,
         X,
         Argument::ids(),
-        Argument::option(
-            "base_score",
-            ValueType::ANY_NUMBER,
-        )
-        .or(Constant::Number(600.0)),
+        Argument::option("base_score", ValueType::ANY_NUMBER).or(Constant::Number(600.0)),
         // Good to one bad at the base score.
         Argument::option("base_odds", ValueType::POSITIVE).or(Constant::Number(50.0)),
         Argument::option("points_to_double_odds", ValueType::POSITIVE).or(Constant::Number(20.0)),

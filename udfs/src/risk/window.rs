@@ -32,11 +32,7 @@ pub(super) static ALL: &[WindowSpec] = &[
         "ewma_volatility",
         &[
             Parameter::number("ret"),
-            Parameter::option(
-                "lambda",
-                ValueType::PROBABILITY,
-            )
-            .or(Constant::Number(0.94)),
+            Parameter::option("lambda", ValueType::PROBABILITY).or(Constant::Number(0.94)),
             Parameter::option(
                 "warm_up",
                 ValueType::Integer {

@@ -9,7 +9,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Float64Type};
 
 use super::answers::over_rows;
-use super::{level};
+use super::level;
 use crate::function::{AggregateSpec, Answer, Parameter, Rows, Shape};
 use crate::math::stats::distribution::{f_tail, t_quantile, t_tail};
 use crate::math::stats::linear::{Covariance, centred_squares, least_squares};

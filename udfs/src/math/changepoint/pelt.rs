@@ -65,11 +65,7 @@ pub fn pelt(values: &[f64], cost: Cost, penalty: f64, least: usize) -> Option<Pa
         Cost::L1 | Cost::Normal => last_starts(values, &sums, cost, penalty, least),
     };
     let mut ends = vec![n];
-    while let Some(start) = ends
-        .last()
-        .map(|end| from[*end])
-        .filter(|start| *start > 0)
-    {
+    while let Some(start) = ends.last().map(|end| from[*end]).filter(|start| *start > 0) {
         ends.push(start);
     }
     ends.reverse();

@@ -146,7 +146,8 @@ impl<'a> Past<'a> {
         let of_all = |parts: &Weights| parts.iter().sum::<f64>();
         let trust = count / (count + EVEN_ORIGINS);
         std::array::from_fn(|i| {
-            trust * squares[i] / of_all(&squares) + (1.0 - trust) * closeness[i] / of_all(&closeness)
+            trust * squares[i] / of_all(&squares)
+                + (1.0 - trust) * closeness[i] / of_all(&closeness)
         })
     }
 }

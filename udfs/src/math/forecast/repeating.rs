@@ -45,7 +45,10 @@ fn exact(values: &[f64], periods: &[usize]) -> Option<(usize, f64)> {
     let largest = values.iter().fold(0.0f64, |most, y| most.max(y.abs()));
     let repeats = |length: usize| {
         let first = values[length] - values[0];
-        let steps = values[length..].iter().zip(values).map(|(y, before)| y - before);
+        let steps = values[length..]
+            .iter()
+            .zip(values)
+            .map(|(y, before)| y - before);
         let is_same = |step: f64| (step - first).abs() <= ROUNDING * largest;
         (n >= length + LEAST_CHANGES && steps.into_iter().all(is_same)).then_some((length, first))
     };
@@ -75,7 +78,9 @@ mod tests {
     #[test]
     fn patterns_go_on_with_their_line() {
         let week = [1300.0, 1310.0, 1320.0, 1330.0, 1340.0, 850.0, 860.0];
-        let values: Vec<f64> = (0..21).map(|t| week[t % 7] + (t / 7) as f64 * 2.0).collect();
+        let values: Vec<f64> = (0..21)
+            .map(|t| week[t % 7] + (t / 7) as f64 * 2.0)
+            .collect();
         let found = of(&values, &[]).unwrap();
         assert_eq!(found.model, "pattern[7] on a line");
         assert_eq!(found.mean, [1306.0, 1316.0, 1326.0, 1336.0, 1346.0]);

@@ -240,7 +240,9 @@ fn reason(assets: &Assets<'_>, mean: &[f64], objective: &Objective, mandate: &Ma
 
 /// Whether any weights fulfil the constraints that are not left out.
 fn feasible(mandate: &Mandate, left_out: &[bool]) -> bool {
-    Programme::new(mandate, false, left_out, &Rest::none(mandate)).solve().is_ok()
+    Programme::new(mandate, false, left_out, &Rest::none(mandate))
+        .solve()
+        .is_ok()
 }
 
 /// The names of the constraints, in the order in which [`Programme::new`] counts them.
@@ -483,7 +485,11 @@ impl<'a> Programme<'a> {
         );
         // The premium of the scaled portfolio: the one right side that κ does not touch.
         let rest = part.rest.mean - offset * part.rest.sum;
-        entries.extend(self.scale.filter(|_| rest != 0.0).map(|scale| (scale, rest)));
+        entries.extend(
+            self.scale
+                .filter(|_| rest != 0.0)
+                .map(|scale| (scale, rest)),
+        );
         self.rows.premium = Some(self.equal.len());
         self.equal.push((entries, 1.0));
         if let Some(scale) = self.scale {
@@ -584,13 +590,11 @@ impl<'a> Programme<'a> {
             DefaultSolver::new(&quadratic, &self.cost, &matrix, &right, &cones, settings);
         solver.solve();
         match solver.solution.status {
-            SolverStatus::Solved | SolverStatus::AlmostSolved => {
-                Ok(Solved {
-                    variables: solver.solution.x.clone(),
-                    multipliers: solver.solution.z.clone(),
-                    value: solver.solution.obj_val,
-                })
-            }
+            SolverStatus::Solved | SolverStatus::AlmostSolved => Ok(Solved {
+                variables: solver.solution.x.clone(),
+                multipliers: solver.solution.z.clone(),
+                value: solver.solution.obj_val,
+            }),
             other => Err(other),
         }
     }

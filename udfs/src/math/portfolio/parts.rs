@@ -64,7 +64,11 @@ pub(super) fn solve(
         }
         wanted.sort_by(|a, b| gains[*b].total_cmp(&gains[*a]));
         wanted.truncate(NEXT_ASSETS);
-        wanted.extend(active.into_iter().filter(|i| !problem.settle(&mut weights, *i)));
+        wanted.extend(
+            active
+                .into_iter()
+                .filter(|i| !problem.settle(&mut weights, *i)),
+        );
         wanted.sort_unstable();
         wanted.dedup();
         active = wanted;

@@ -192,7 +192,8 @@ impl Tail<'_> {
             add_scaled(&mut returns, *weight, column);
         }
         let mut order: Vec<usize> = (0..returns.len()).collect();
-        let most = FIRST_SCENARIOS * (self.counted().ceil() as usize + 1) + SCENARIOS_PER_ASSET * assets;
+        let most =
+            FIRST_SCENARIOS * (self.counted().ceil() as usize + 1) + SCENARIOS_PER_ASSET * assets;
         if most < order.len() {
             order.select_nth_unstable_by(most, |a, b| {
                 returns[*a].total_cmp(&returns[*b]).then(a.cmp(b))
@@ -233,9 +234,7 @@ impl Tail<'_> {
         let size = rows.iter().map(|row| dot(row, row)).sum::<f64>();
         let size = (size / (active.len() * periods) as f64).sqrt();
         let scale = if size > 0.0 { share / size } else { share };
-        rows.iter_mut()
-            .flatten()
-            .for_each(|value| *value *= scale);
+        rows.iter_mut().flatten().for_each(|value| *value *= scale);
         rows.push(vec![share; periods]);
         let mut cost = vec![0.0; periods];
         let mut upper = vec![1.0; periods];

@@ -87,11 +87,7 @@ impl Path {
 impl Path {
     /// Fills what EGARCH with one lag of each needs, whose every step waits for the one before: the less it does the better.
     fn fill_logs(&mut self, parameters: &Parameters, shocks: &[f64], start: f64) -> bool {
-        let (alpha, gamma, beta) = (
-            parameters.alpha[0],
-            parameters.gamma[0],
-            parameters.beta[0],
-        );
+        let (alpha, gamma, beta) = (parameters.alpha[0], parameters.gamma[0], parameters.beta[0]);
         let base = parameters.omega - alpha * MEAN_SIZE;
         // Shocks before the first return are left out.
         let mut log = parameters.omega + beta * start;
@@ -311,11 +307,7 @@ fn of_log_with_one_lag(
     total: &mut [f64],
     slopes: &mut Slopes,
 ) {
-    let (alpha, gamma, beta) = (
-        parameters.alpha[0],
-        parameters.gamma[0],
-        parameters.beta[0],
-    );
+    let (alpha, gamma, beta) = (parameters.alpha[0], parameters.gamma[0], parameters.beta[0]);
     let (mut by_alpha, mut by_gamma, mut by_beta) = (0.0, 0.0, 0.0);
     let (mut by_mu, mut by_omega, mut later) = (0.0, 0.0, 0.0);
     let rows = shocks.iter().zip(&path.inverses).zip(&path.variances);
