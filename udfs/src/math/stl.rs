@@ -36,13 +36,29 @@ pub fn decompose(values: &[f64], period: usize, window: usize, robust: bool) -> 
         .inner_loops(if robust { 2 } else { 5 })
         .outer_loops(if robust { 15 } else { 0 })
         .robust(robust);
-    let found = params.fit(values, period).ok()?;
+    let unit = unit(values);
+    let scaled: Vec<f64> = values.iter().map(|y| y / unit).collect();
+    let found = params.fit(&scaled, period).ok()?;
     let (seasonal, trend, remainder, _) = found.into_parts();
+    let [trend, seasonal, remainder] = [trend, seasonal, remainder].map(|mut part| {
+        part.iter_mut().for_each(|y| *y *= unit);
+        part
+    });
     Some(Parts {
         trend,
         seasonal,
         remainder,
     })
+}
+
+/// A power of two near the largest value: in this unit squares of huge and of tiny values stay in range, and no digit changes.
+pub fn unit(values: &[f64]) -> f64 {
+    let largest = values.iter().fold(0.0f64, |most, y| most.max(y.abs()));
+    if largest > 0.0 && largest.is_finite() {
+        2f64.powi(largest.log2().floor().clamp(-1000.0, 1000.0) as i32)
+    } else {
+        1.0
+    }
 }
 
 /// The least odd number above x.

@@ -22,6 +22,7 @@ pub mod theta;
 pub use model::Model;
 pub use refusal::Refusal;
 
+use super::stl::unit;
 use ets::{ErrorKind, Form, SeasonKind, TrendKind};
 use theta::Kind;
 
@@ -84,15 +85,10 @@ pub struct Forecast {
 /// models that do not suit the data.
 pub fn forecast(request: &Request<'_>) -> Result<Forecast, Refusal> {
     check(request)?;
-    let largest = request
-        .values
-        .iter()
-        .fold(0.0f64, |largest, y| largest.max(y.abs()));
     if request.values.iter().all(|y| *y == request.values[0]) {
         return Ok(constant(request));
     }
-    // A power of two changes no digit, and keeps squares of very large and very small values in range.
-    let scale = 2f64.powi(largest.log2().floor().clamp(-1000.0, 1000.0) as i32);
+    let scale = unit(request.values);
     let skipped = if request.model.is_fitted() {
         request.values.len().saturating_sub(MAX_OBSERVATIONS)
     } else {

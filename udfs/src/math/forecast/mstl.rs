@@ -4,6 +4,7 @@
 //!
 //! Source: Cleveland, Cleveland, McRae and Terpenning (1990); Bandara, Hyndman and Bergmeir (2021), "MSTL".
 
+use super::super::stl::unit;
 use super::ets;
 
 /// A series taken apart.
@@ -35,12 +36,16 @@ pub fn decompose(values: &[f64], periods: &[usize]) -> Option<Decomposition> {
         return None;
     }
     let windows: Vec<usize> = (1..=periods.len()).map(|i| 7 + 4 * i).collect();
+    let unit = unit(values);
+    let scaled: Vec<f64> = values.iter().map(|y| y / unit).collect();
     let parts = stlrs::Mstl::params()
         .iterations(2)
         .seasonal_lengths(&windows)
-        .fit(values, &periods)
+        .fit(&scaled, &periods)
         .ok()?;
-    let (seasons, trend, remainder) = parts.into_parts();
+    let (mut seasons, mut trend, mut remainder) = parts.into_parts();
+    let whole = seasons.iter_mut().chain([&mut trend, &mut remainder]);
+    whole.flatten().for_each(|y| *y *= unit);
     Some(Decomposition {
         periods,
         seasons,

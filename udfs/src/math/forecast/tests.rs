@@ -281,8 +281,10 @@ fn seasons_are_continued() {
 
 #[test]
 fn several_seasons_are_decomposed() {
+    let mut rng = Rng::new(5);
     let values: Vec<f64> = (0..1008)
         .map(|t| 50.0 + (t % 24) as f64 + if t % 168 < 48 { 20.0 } else { 0.0 })
+        .map(|y| y + 0.1 * rng.normal())
         .collect();
     let found = forecast(&Request {
         periods: &[24, 168],

@@ -12,7 +12,7 @@ const LEAST_NU: f64 = 2.05;
 const MOST_NU: f64 = 500.0;
 const STOP: Stop = Stop {
     max_iterations: 200,
-    tolerance: 1e-9,
+    tolerance: 1e-12,
 };
 /// Series of at least so many returns are searched on their last part first, one in so many, which is cheap and comes near.
 const LONG: usize = 1000;
@@ -58,7 +58,8 @@ pub fn fit(returns: &[f64], model: Model) -> Result<Fit, Refusal> {
     let map = Coordinates { model };
     let mut x = map.start(&mut likelihood).ok_or(Refusal::NotConverged)?;
     let mut curvature = Vec::new();
-    if n >= LONG {
+    // EGARCH has several peaks, and the highest of a part need not be that of the whole.
+    if n >= LONG && model.variant != Variant::Egarch {
         map.approach(&mut x, &mut curvature, &scaled[n - n / PART..]);
     }
     map.search(&mut x, &mut curvature, &mut likelihood, STOP);
@@ -285,7 +286,7 @@ impl Coordinates {
         })
     }
 
-    /// Moves to the likeliest point of a part of the returns, unless there is none.
+    /// Moves to the likeliest point of a part of the returns, unless there is none, and learns the curvature there.
     fn approach(&self, x: &mut Vec<f64>, curvature: &mut Vec<f64>, part: &[f64]) {
         let mut likelihood = Likelihood::new(self.model.variant, part, backcast(part));
         let mut near = x.clone();
