@@ -2,6 +2,10 @@
 
 use std::process::Command;
 
+use rcgen::{
+    CertificateRevocationListParams, KeyIdMethod, RevokedCertParams, SerialNumber, date_time_ymd,
+};
+
 use super::{Bed, authority, params, sign, told};
 use crate::harness::{PASSWORD, Tessera};
 
@@ -90,6 +94,42 @@ fn without_a_good_certificate_nobody_gets_far() {
     let _ = client.try_send_bytes(startup);
     assert_eq!(client.read_to_close(), b"");
     assert_eq!(server.operator().value("SELECT 1"), "1");
+}
+
+#[test]
+fn a_revoked_certificate_is_none() {
+    let bed = Bed::new();
+    let of_number = |number: u64| {
+        let mut params = params("x", &["alice@acme.example"]);
+        params.serial_number = Some(SerialNumber::from(number));
+        sign(params, &bed.authority)
+    };
+    let (revoked, good) = (of_number(77), of_number(78));
+    let list = CertificateRevocationListParams {
+        this_update: date_time_ymd(2026, 1, 1),
+        next_update: date_time_ymd(2126, 1, 1),
+        crl_number: SerialNumber::from(1),
+        issuing_distribution_point: None,
+        revoked_certs: vec![RevokedCertParams {
+            serial_number: SerialNumber::from(77),
+            revocation_time: date_time_ymd(2026, 1, 1),
+            reason_code: None,
+            invalidity_date: None,
+        }],
+        key_identifier_method: KeyIdMethod::Sha256,
+    };
+    let list = list.signed_by(&bed.authority).expect("a list");
+    bed.write("revoked.pem", &list.pem().expect("a text"));
+    let Some(server) = serve(&bed) else { return };
+    let mut client = bed
+        .login(&server, Some(&good), ("acme", "alice", "none"))
+        .expect("gets in");
+    let sql = "SELECT client_serial FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
+    assert_eq!(client.value(sql), "78");
+    let mut client = bed.dial(&server, Some(&revoked));
+    let startup = b"\0\0\0\x22\0\x03\0\0user\0alice\0database\0acme\0\0";
+    let _ = client.try_send_bytes(startup);
+    assert_eq!(client.read_to_close(), b"");
 }
 
 #[test]

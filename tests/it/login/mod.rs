@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose,
 };
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use rustls_pki_types::pem::PemObject;
@@ -78,11 +79,17 @@ impl Bed {
         );
         let config = format!(
             "[listen]\ntls_certificate_file = {:?}\ntls_key_file = {:?}\ntls_client_ca_file = {:?}\n\
+             tls_client_crl_file = {revoked:?}\n\
              [logins]\nhba_file = {rules:?}\nident_file = {maps:?}\nmax_refusal_wait_ms = 0\n{config}",
             self.path("server.pem"),
             self.path("server.key"),
             self.path("ca.pem"),
+            revoked = self.path("revoked.pem"),
         );
+        let config = match self.path("revoked.pem").exists() {
+            true => config,
+            false => config.replace("tls_client_crl_file", "# "),
+        };
         let config = self.write("tessera.toml", &config);
         let server = Server::tessera_with(&["--config", &config])?;
         server.two_tenants();
@@ -139,6 +146,7 @@ impl Bed {
 fn authority(name: &str) -> (Issuer<'static, KeyPair>, CertificateDer<'static>, String) {
     let mut params = params(name, &[]);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     let key = KeyPair::generate().expect("a key");
     let certificate = params.self_signed(&key).expect("a certificate");
     let (der, pem) = (certificate.der().clone(), certificate.pem());
