@@ -10,6 +10,7 @@ use std::any::Any;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::joins::{CrossJoinExec, NestedLoopJoinExec};
 use datafusion::physical_plan::sorts::sort::SortExec;
+use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
 use datafusion::physical_plan::windows::{BoundedWindowAggExec, WindowAggExec};
 
 /// Pairs that a nested loop goes through in a short time.
@@ -38,7 +39,8 @@ pub(super) fn works_long(plan: &dyn ExecutionPlan) -> bool {
 fn rows(plan: &dyn ExecutionPlan) -> Option<u64> {
     let children = plan.children();
     if children.is_empty() {
-        let statistics = plan.partition_statistics(None).ok()?;
+        let whole = StatisticsArgs::new();
+        let statistics = StatisticsContext::new().compute(plan, &whole).ok()?;
         return statistics.num_rows.get_value().map(|rows| *rows as u64);
     }
     let here: &dyn Any = plan;
