@@ -79,17 +79,18 @@ fn unknown_users_and_tenants_look_like_a_wrong_password() {
             "{user} of {database}"
         );
     }
-    // Nor does the right password open what is asleep or has no login.
-    for (database, user) in [
-        ("acme", "group_only"),
-        ("acme", "without_password"),
-        ("asleep", "boss"),
+    // Nor does the right password open what has no login; who has proved to be of a suspended tenant is
+    // told so.
+    for (database, user, code) in [
+        ("acme", "group_only", "28P01"),
+        ("acme", "without_password", "28P01"),
+        ("asleep", "boss", "55000"),
     ] {
         let error = server
             .login(database, user, PASSWORD)
             .err()
             .expect("refused");
-        assert_eq!(error.code(), "28P01", "{user} of {database}");
+        assert_eq!(error.code(), code, "{user} of {database}");
     }
 }
 

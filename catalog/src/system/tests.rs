@@ -544,6 +544,9 @@ async fn a_tenant_sees_its_own_and_what_it_is_lent() {
             "sales|visits|r|alice",
             "tessera|column_masks|v|tessera",
             "tessera|masking_policies|v|tessera",
+            "tessera|plans|v|tessera",
+            "tessera|quotas|v|tessera",
+            "tessera|tenant_usage|v|tessera",
         ]
     );
     assert_eq!(
@@ -776,6 +779,9 @@ async fn information_schema_shows_what_the_role_may_use() {
             "sales|visits|BASE TABLE",
             "tessera|column_masks|VIEW",
             "tessera|masking_policies|VIEW",
+            "tessera|plans|VIEW",
+            "tessera|quotas|VIEW",
+            "tessera|tenant_usage|VIEW",
         ]
     );
     assert_eq!(

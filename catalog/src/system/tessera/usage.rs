@@ -61,7 +61,7 @@ fn plans(scene: &Scene, rows: &mut Rows) {
             rows,
             planname: &plan.name,
             quotas: written(plan),
-            without: plan.without.iter().map(|feature| Value::from(feature)).collect::<Vec<_>>(),
+            without: plan.without.iter().map(Value::from).collect::<Vec<_>>(),
             tenants: (!scene.in_tenant()).then_some(count as i64),
         );
     }
