@@ -202,7 +202,9 @@ fn alter(cursor: &mut Cursor<'_>, domain: bool) -> Result<TypeAction> {
 
 fn alter_domain(cursor: &mut Cursor<'_>) -> Result<DomainAction> {
     if cursor.accept(&["SET", "DEFAULT"]) {
-        return Ok(DomainAction::SetDefault(Some(Box::new(cursor.expression()?))));
+        return Ok(DomainAction::SetDefault(Some(Box::new(
+            cursor.expression()?,
+        ))));
     }
     if cursor.accept(&["DROP", "DEFAULT"]) {
         return Ok(DomainAction::SetDefault(None));
