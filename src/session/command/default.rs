@@ -59,8 +59,8 @@ pub(super) fn text_of(column: &Column, scope: &Scope) -> Option<String> {
     if column.default.is_some() || column.generated.is_some() {
         return column.default.clone();
     }
+    let mut next = Some(column.domain?);
     let types = scope.user_types();
-    let mut next = column.domain;
     while let Some(oid) = next {
         let domain = types.by_oid(oid)?.domain()?;
         if domain.default.is_some() {

@@ -253,6 +253,7 @@ pub(super) fn shaped(plan: LogicalPlan, new: &Table, scope: &Scope) -> Result<Lo
 /// The error of a rule that rows which are there break.
 fn existing(error: Error) -> Error {
     match error {
+        Error::InSchema { source, .. } => existing(*source),
         Error::Check {
             relation,
             constraint,

@@ -273,7 +273,7 @@ pub(in crate::session::command) fn check_storable(sql_type: &SqlType, column: &s
         SqlType::Record | SqlType::Unknown | SqlType::Void => Err(Error::InvalidDefinition(
             format!("column \"{column}\" has pseudo-type {sql_type}"),
         )),
-        SqlType::Int2Vector | SqlType::OidVector | SqlType::InternalChar => {
+        SqlType::Reg(_) | SqlType::Int2Vector | SqlType::OidVector | SqlType::InternalChar => {
             Err(Error::Unsupported(format!("a column of type {sql_type}")))
         }
         SqlType::Array(element) => check_storable(element, column),
