@@ -22,6 +22,11 @@ pub struct Commit {
     pub unmoved: Vec<TableVersions>,
     /// What the transaction relies on between tables.
     pub references: Vec<KeyReference>,
+    /// Parts that must be so: what a serializable transaction read; no version for one that was not
+    /// there.
+    pub read: Vec<(Part, Option<i64>)>,
+    /// The same of tables whose parts it read all.
+    pub read_tables: Vec<TableVersions>,
 }
 
 /// Keys that a foreign key needs to be there, or to be gone from all rows, when the transaction commits.

@@ -10,6 +10,7 @@ pub mod condition;
 mod cursor;
 mod dialect;
 mod failure;
+mod locking_words;
 mod names;
 pub mod origin;
 pub mod params;

@@ -142,8 +142,8 @@ impl<'a> Names<'a> {
             return Ok(Arc::new(target.with_row_ids()));
         }
         let (table, locked) = match locks::unmark(name.table()) {
-            Some(table) => (table, true),
-            None => (name.table(), false),
+            Some((table, how)) => (table, Some(how)),
+            None => (name.table(), None),
         };
         let (table, as_of) = time_travel::unmark(table)?;
         let logins = table == LOGINS && schema.is_none_or(|schema| schema == "pg_catalog");
@@ -158,12 +158,15 @@ impl<'a> Names<'a> {
         }
         let found = self.scope.relation(schema, table)?;
         if found.relation.view().is_some() {
-            return view::source(self, found);
+            return view::source(self, found, locked);
         }
         view::check_populated(&found)?;
         let table = TableRef::new(found, as_of, &self.scope.zone);
         let table = table.with_keys(self.scope.is_system());
-        Ok(Arc::new(if locked { table.locked() } else { table }))
+        Ok(Arc::new(match locked {
+            Some(how) => table.locked(how),
+            None => table,
+        }))
     }
 
     /// Whether a name in FROM is that of a stored table.

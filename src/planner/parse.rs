@@ -13,6 +13,7 @@ use super::ast::{Body, Discard, Explain, Fetch, Statement};
 use super::command;
 use super::cursor::Cursor;
 use super::dialect::Tessera;
+use super::locking_words;
 use super::rewrite::from_functions::ROWS_FROM;
 use super::rewrite::whole_rows::EXPANDED_RECORD;
 use super::rewrite::{create_table, do_nothing};
@@ -89,6 +90,7 @@ fn tokenize(text: &str) -> Result<Vec<TokenWithSpan>> {
     name_expansions(&mut kept);
     join_time_travel(&mut kept);
     spell_plainly(&mut kept);
+    locking_words::spell(&mut kept);
     Ok(kept)
 }
 

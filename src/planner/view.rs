@@ -18,7 +18,7 @@ use super::ast::Body;
 use super::names::Names;
 use super::query::plan_with;
 use super::scope::{SYSTEM_SCHEMAS, Scope};
-use super::source::{AsOf, Found, TableRef, ViewRef};
+use super::source::{AsOf, Found, RowLock, TableRef, ViewRef};
 use crate::error::{Error, Result};
 
 /// The schema of the names that stand in a bound query; no identifier of a client reaches it, since
@@ -231,7 +231,11 @@ pub(super) fn check_populated(found: &Found) -> Result<()> {
 }
 
 /// A view's source: its query planned over the objects it was bound to.
-pub(super) fn source(names: &Names<'_>, found: Found) -> Result<Arc<dyn TableSource>> {
+pub(super) fn source(
+    names: &Names<'_>,
+    found: Found,
+    locked: Option<RowLock>,
+) -> Result<Arc<dyn TableSource>> {
     let Some(view) = found.relation.view() else {
         return Err(Error::internal("not a view"));
     };
@@ -250,6 +254,7 @@ pub(super) fn source(names: &Names<'_>, found: Found) -> Result<Arc<dyn TableSou
     let schema = Arc::new(Schema::new(fields));
     Ok(Arc::new(ViewRef {
         plan: Arc::new(planned),
+        locked,
         schema,
         found,
     }))

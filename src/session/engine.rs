@@ -16,6 +16,7 @@ use tessera_catalog::provider::DecodedColumns;
 use tessera_catalog::storage::ALL_SPACES_URL;
 use tokio::runtime::Handle;
 
+use super::channels::Channels;
 use super::registry::Registry;
 use crate::error::{Error, Result};
 use crate::execute::TenantPool;
@@ -47,6 +48,7 @@ pub struct Engine {
     pub cpu: Handle,
     pub limits: EngineLimits,
     pub registry: Registry,
+    pub channels: Channels,
     pub started_at: i64,
     memory: Arc<dyn MemoryPool>,
     decoded: Arc<DecodedColumns>,
@@ -79,6 +81,7 @@ impl Engine {
             cpu,
             limits,
             registry: Registry::default(),
+            channels: Channels::default(),
             started_at: chrono::Utc::now().timestamp_micros(),
             memory,
             decoded,

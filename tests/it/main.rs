@@ -30,6 +30,8 @@ mod isolation;
 mod keys;
 mod layers;
 mod limits;
+mod locks;
+mod notifications;
 mod object_store;
 mod reference;
 mod serve;

@@ -32,9 +32,9 @@ pub use functions::{function_names, functions};
 pub use names::{quote_ident, split_name};
 pub use provider::HIDDEN;
 pub use scene::{
-    ActivityRow, Attribute, Class, Constraint, CursorRow, FunctionRow, Namespace, OPERATOR_NAME,
-    PreparedRow, Scene, SequenceValues, SettingRow, Sizes, TENANT_ADMIN_NAME, attributes,
-    index_keys,
+    ActivityRow, Attribute, Class, Constraint, CursorRow, FunctionRow, LockRow, Namespace,
+    OPERATOR_NAME, PreparedRow, Scene, SequenceValues, SettingRow, Sizes, TENANT_ADMIN_NAME,
+    attributes, index_keys,
 };
 pub use table::{Column, SystemTable};
 
@@ -100,7 +100,8 @@ pub fn table_function(name: &str) -> Option<&'static SystemTable> {
         "pg_timezone_abbrevs" => Some(&pg_catalog::pg_timezone_abbrevs::TABLE),
         "pg_prepared_statement" => Some(&pg_catalog::pg_prepared_statements::TABLE),
         "pg_cursor" => Some(&pg_catalog::pg_cursors::TABLE),
-        "pg_lock_status" => table("pg_catalog", "pg_locks"),
+        "pg_lock_status" => Some(&pg_catalog::pg_locks::TABLE),
+        "pg_listening_channels" => Some(&pg_catalog::pg_listening_channels::TABLE),
         "pg_prepared_xact" => table("pg_catalog", "pg_prepared_xacts"),
         "pg_available_extensions" => table("pg_catalog", "pg_available_extensions"),
         _ => None,

@@ -22,6 +22,8 @@ pub(in crate::system) mod pg_group;
 pub(in crate::system) mod pg_index;
 pub(in crate::system) mod pg_indexes;
 pub(in crate::system) mod pg_language;
+pub(in crate::system) mod pg_listening_channels;
+pub(in crate::system) mod pg_locks;
 pub(in crate::system) mod pg_matviews;
 pub(in crate::system) mod pg_namespace;
 pub(in crate::system) mod pg_opclass;
@@ -53,7 +55,7 @@ pub(in crate::system) mod pg_views;
 use super::table::SystemTable;
 
 /// Those with rows.
-static FILLED: [&SystemTable; 55] = [
+static FILLED: [&SystemTable; 56] = [
     &pg_aggregate::TABLE,
     &pg_am::TABLE,
     &pg_attrdef::TABLE,
@@ -74,6 +76,7 @@ static FILLED: [&SystemTable; 55] = [
     &pg_index::TABLE,
     &pg_indexes::TABLE,
     &pg_language::TABLE,
+    &pg_locks::TABLE,
     &pg_matviews::TABLE,
     &pg_namespace::TABLE,
     &pg_opclass::TABLE,
