@@ -531,6 +531,9 @@ fn explain(text: &str, cursor: &mut Cursor<'_>) -> Result<Body> {
 
 fn sql(text: &str, tokens: &[TokenWithSpan], shared: bool) -> Result<Body> {
     use ast::Statement as S;
+    if let Some(misplaced) = misplaced_word(tokens) {
+        return Err(syntax_at(text, Some(misplaced)));
+    }
     let dialect = Tessera;
     let mut parser = Parser::new(&dialect)
         .with_recursion_limit(MAX_DEPTH)
@@ -568,6 +571,38 @@ fn sql(text: &str, tokens: &[TokenWithSpan], shared: bool) -> Result<Body> {
             Body::Unsupported(words.join(" "))
         }
     })
+}
+
+/// Words that the SQL parser would take for a table's name after FROM.
+const NO_TABLE_NAMES: [&str; 9] = [
+    "WHERE",
+    "GROUP",
+    "ORDER",
+    "HAVING",
+    "LIMIT",
+    "OFFSET",
+    "UNION",
+    "INTERSECT",
+    "EXCEPT",
+];
+
+/// A word that the SQL parser reads and PostgreSQL does not.
+fn misplaced_word(tokens: &[TokenWithSpan]) -> Option<&TokenWithSpan> {
+    let word = |token: &TokenWithSpan, wanted: &str| {
+        matches!(&token.token, Token::Word(word)
+            if word.quote_style.is_none() && word.value.eq_ignore_ascii_case(wanted))
+    };
+    if let [insert, next, ..] = tokens
+        && word(insert, "INSERT")
+        && !word(next, "INTO")
+    {
+        return Some(next);
+    }
+    let pairs = tokens.windows(2);
+    let named_so = |pair: &&[TokenWithSpan]| {
+        word(&pair[0], "FROM") && NO_TABLE_NAMES.iter().any(|name| word(&pair[1], name))
+    };
+    pairs.into_iter().find(named_so).map(|pair| &pair[1])
 }
 
 /// Whether a query or anything in its WITH is a statement that changes rows.

@@ -188,7 +188,7 @@ pub(super) fn reference(names: &Names<'_>, number: &str) -> Result<Arc<dyn Table
         .relation_by_oid(reference.relation)
         .ok_or_else(|| Error::NoSuchRelation(reference.relation.to_string()))?;
     if found.relation.view().is_some() {
-        return source(names, found);
+        return source(names, found, None);
     }
     check_populated(&found)?;
     let columns = reference.columns.clone();

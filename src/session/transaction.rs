@@ -214,6 +214,37 @@ struct Temporary {
     home: Option<DatabaseId>,
     relations: HashMap<Oid, Arc<Relation>>,
     parts: HashMap<Part, PendingPart>,
+    /// What becomes of tables when a transaction is committed, if it is anything.
+    at_commit: HashMap<Oid, AtCommit>,
+}
+
+/// ON COMMIT of a temporary table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AtCommit {
+    Drop,
+    Empty,
+}
+
+impl Temporary {
+    /// Does what tables asked for at the end of a transaction.
+    fn end_transaction(&mut self) {
+        let Self {
+            relations,
+            parts,
+            at_commit,
+            ..
+        } = self;
+        at_commit.retain(|oid, what| {
+            let table = relations.get(oid).and_then(|relation| relation.table());
+            if let Some(table) = table.map(|table| table.uuid) {
+                parts.retain(|part, _| part.table != table);
+            }
+            if *what == AtCommit::Drop {
+                relations.remove(oid);
+            }
+            relations.contains_key(oid)
+        });
+    }
 }
 
 /// The schema of temporary tables, which every role of the session may use.
@@ -382,6 +413,11 @@ impl Transaction {
         self.changes
             .temporary
             .get_or_insert_with(|| committed.clone())
+    }
+
+    /// Says what becomes of a temporary table when a transaction is committed.
+    pub(super) fn at_commit(&mut self, table: Oid, what: AtCommit) {
+        self.temporary_mut().at_commit.insert(table, what);
     }
 
     /// Whether the session has temporary tables.
@@ -899,6 +935,7 @@ impl Transaction {
             ..
         } = std::mem::take(self);
         self.temporary = temporary.unwrap_or_else(|| former.clone());
+        self.temporary.end_transaction();
         self.former_temporary = former;
         let databases = overlays
             .into_values()
