@@ -196,7 +196,8 @@ pub(super) fn function(locking: &Locking, name: &str) -> Option<ScalarUDF> {
         Call::Lock(..) | Call::Try(..) | Call::Unlock(_) => Signature::one_of(
             vec![
                 TypeSignature::Exact(vec![DataType::Int64]),
-                TypeSignature::Exact(vec![DataType::Int32, DataType::Int32]),
+                // Of `integer`s; literals are whole numbers of any size here still.
+                TypeSignature::Exact(vec![DataType::Int64, DataType::Int64]),
             ],
             Volatility::Volatile,
         ),
@@ -270,7 +271,7 @@ impl ScalarUDFImpl for AdvisoryFunction {
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> EngineResult<ColumnarValue> {
         let rows = args.number_rows;
         let mut answers = Vec::with_capacity(rows);
-        for key in keys(args)? {
+        for key in keys(self.name, args)? {
             answers.push(key.map(|key| self.answer(key)).transpose()?);
         }
         Ok(ColumnarValue::Array(self.answered(answers)))
@@ -284,7 +285,7 @@ impl AsyncScalarUDFImpl for AdvisoryFunction {
         args: ScalarFunctionArgs,
     ) -> EngineResult<ColumnarValue> {
         let mut answers = Vec::with_capacity(args.number_rows);
-        for key in keys(args)? {
+        for key in keys(self.name, args)? {
             answers.push(match key {
                 Some(key) => Some(self.wait(key).await?),
                 None => None,
@@ -378,26 +379,32 @@ impl AdvisoryFunction {
 type Key = Option<AdvisoryKey>;
 
 /// The numbers of all rows; `None` for a row with a NULL.
-fn keys(args: ScalarFunctionArgs) -> EngineResult<Vec<Option<Key>>> {
+fn keys(name: &str, args: ScalarFunctionArgs) -> EngineResult<Vec<Option<Key>>> {
     let rows = args.number_rows;
     let columns = args.args.into_iter();
     let columns = columns
         .map(|value| Ok(cast(&value.into_array(rows)?, &DataType::Int64)?))
         .collect::<EngineResult<Vec<_>>>()?;
     let columns: Vec<&Int64Array> = columns.iter().map(|c| c.as_primitive::<Int64Type>()).collect();
-    let key = |row: usize| {
-        if columns.iter().any(|column| column.is_null(row)) {
-            return None;
-        }
-        Some(match columns.as_slice() {
-            [one] => Some(AdvisoryKey::One(one.value(row))),
-            // Both came as `integer`.
-            [class, object] => Some(AdvisoryKey::Two(
-                i32::try_from(class.value(row)).ok()?,
-                i32::try_from(object.value(row)).ok()?,
-            )),
-            _ => None,
+    let small = |value: i64| {
+        i32::try_from(value).map_err(|_| {
+            Error::NoSuchFunction(format!("function {name}(bigint, bigint) does not exist"))
         })
     };
-    Ok((0..rows).map(key).collect())
+    let mut keys = Vec::with_capacity(rows);
+    for row in 0..rows {
+        if columns.iter().any(|column| column.is_null(row)) {
+            keys.push(None);
+            continue;
+        }
+        keys.push(Some(match columns.as_slice() {
+            [one] => Some(AdvisoryKey::One(one.value(row))),
+            [class, object] => Some(AdvisoryKey::Two(
+                small(class.value(row))?,
+                small(object.value(row))?,
+            )),
+            _ => None,
+        }));
+    }
+    Ok(keys)
 }

@@ -279,7 +279,8 @@ fn serializable_counters_lose_nothing() {
             });
         }
     });
-    let numbers = "SELECT count(*), count(DISTINCT n), max(n) FROM (TABLE a UNION ALL TABLE b) AS s WHERE n > 0";
+    let numbers = "SELECT count(*), count(DISTINCT n), max(n) \
+                   FROM (SELECT n FROM a UNION ALL SELECT n FROM b) AS s WHERE n > 0";
     assert_eq!(tenant.connect().rows(numbers), [["20", "20", "20"]]);
 }
 

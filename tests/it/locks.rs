@@ -208,9 +208,9 @@ fn advisory_locks_are_held_by_sessions_and_transactions() {
 
     // Of a transaction: they end with it, or with the savepoint's rollback.
     first.run("BEGIN");
-    first.run("SELECT pg_advisory_xact_lock_shared(1), pg_advisory_xact_lock(2, 3)");
-    assert_eq!(second.value("SELECT pg_try_advisory_xact_lock_shared(1)"), "t");
-    assert_eq!(second.value("SELECT pg_try_advisory_xact_lock(1)"), "f");
+    first.run("SELECT pg_advisory_xact_lock_shared(66001), pg_advisory_xact_lock(2, 3)");
+    assert_eq!(second.value("SELECT pg_try_advisory_xact_lock_shared(66001)"), "t");
+    assert_eq!(second.value("SELECT pg_try_advisory_xact_lock(66001)"), "f");
     assert_eq!(second.value("SELECT pg_try_advisory_lock(2, 3)"), "f");
     assert_eq!(first.value("SELECT pg_advisory_unlock(2, 3)"), "f");
     first.run("SAVEPOINT a");
@@ -241,19 +241,19 @@ fn waiting_for_an_advisory_lock_ends_as_any_wait() {
     let server = Server::start();
     let tenant = server.tenant();
     let (mut first, mut second) = (tenant.connect(), tenant.connect());
-    first.run("SELECT pg_advisory_lock(1)");
+    first.run("SELECT pg_advisory_lock(88001)");
     second.run("SET lock_timeout = '200ms'");
-    assert_eq!(second.fail("SELECT pg_advisory_lock(1)").code(), "55P03");
+    assert_eq!(second.fail("SELECT pg_advisory_lock(88001)").code(), "55P03");
     second.run("RESET lock_timeout; SET statement_timeout = '200ms'");
-    assert_eq!(second.fail("SELECT pg_advisory_lock(1)").code(), "57014");
+    assert_eq!(second.fail("SELECT pg_advisory_lock(88001)").code(), "57014");
     second.run("RESET statement_timeout");
-    second.run("SELECT pg_advisory_lock(2)");
-    let waiting = send(second, "SELECT pg_advisory_lock(1)");
+    second.run("SELECT pg_advisory_lock(88002)");
+    let waiting = send(second, "SELECT pg_advisory_lock(88001)");
     assert!(waiting.recv_timeout(A_WHILE).is_err(), "it waits");
     // Each would wait for the other; PostgreSQL refuses whichever looks first.
-    let refused = first.simple("SELECT pg_advisory_lock(2)").code().to_owned();
+    let refused = first.simple("SELECT pg_advisory_lock(88002)").code().to_owned();
     if refused == "40P01" {
-        first.run("SELECT pg_advisory_unlock(1)");
+        first.run("SELECT pg_advisory_unlock(88001)");
     }
     let (_second, code) = waiting.recv().expect("an answer");
     let mut codes = [refused.as_str(), code.as_str()];
@@ -266,16 +266,16 @@ fn many_that_wait_keep_nobody_from_working() {
     let server = Server::start();
     let tenant = server.tenant();
     let mut holder = tenant.connect();
-    holder.run("SELECT pg_advisory_lock(1)");
+    holder.run("SELECT pg_advisory_lock(77001)");
     let waiting: Vec<_> = (0..40)
-        .map(|_| send(tenant.connect(), "SELECT pg_advisory_xact_lock(1)"))
+        .map(|_| send(tenant.connect(), "SELECT pg_advisory_xact_lock(77001)"))
         .collect();
-    let queued = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted";
+    let queued = "SELECT count(*) FROM pg_locks WHERE objid = 77001 AND NOT granted";
     while holder.value(queued) != "40" {
         std::thread::sleep(Duration::from_millis(20));
     }
     assert_eq!(tenant.connect().value("SELECT sum(i) FROM generate_series(1, 1000) AS s(i)"), "500500");
-    holder.run("SELECT pg_advisory_unlock(1)");
+    holder.run("SELECT pg_advisory_unlock(77001)");
     for waiting in waiting {
         assert_eq!(waiting.recv().expect("it goes on").1, "");
     }
@@ -288,7 +288,7 @@ fn locks_are_listed() {
     let mut first = tenant.connect();
     first.run("SELECT pg_advisory_lock(4294967298), pg_advisory_lock_shared(5, 6)");
     let listed = "SELECT classid, objid, objsubid, mode, granted, pid = pg_backend_pid() FROM pg_locks \
-                  WHERE locktype = 'advisory' ORDER BY 1, 2";
+                  WHERE locktype = 'advisory' AND pid = pg_backend_pid() ORDER BY 1, 2";
     assert_eq!(
         first.rows(listed),
         [
