@@ -102,7 +102,11 @@ impl Mode {
     /// Whether two sessions cannot hold the two modes at once: PostgreSQL's table of conflicts.
     pub fn conflicts(self, other: Self) -> bool {
         use Mode as M;
-        let (weak, strong) = if self <= other { (self, other) } else { (other, self) };
+        let (weak, strong) = if self <= other {
+            (self, other)
+        } else {
+            (other, self)
+        };
         match weak {
             M::AccessShare => strong == M::AccessExclusive,
             M::RowShare => strong >= M::Exclusive,
@@ -249,7 +253,10 @@ impl Locks {
         let table = self.shared.table.lock();
         let mut listed = Vec::new();
         for (target, entry) in &table.entries {
-            let held = entry.held.iter().map(|(owner, mode, _)| (owner, mode, true));
+            let held = entry
+                .held
+                .iter()
+                .map(|(owner, mode, _)| (owner, mode, true));
             let waiting = entry.queue.iter().map(|w| (&w.owner, &w.mode, false));
             let shown = held.chain(waiting).map(|(owner, mode, granted)| Listed {
                 target: *target,

@@ -11,7 +11,10 @@ pub(super) fn spell(tokens: &mut Vec<TokenWithSpan>) {
         if is(tokens, at, "FOR") {
             for weak in [&["NO", "KEY", "UPDATE"][..], &["KEY", "SHARE"]] {
                 let all = weak.iter().enumerate();
-                if all.into_iter().all(|(place, word)| is(tokens, at + 1 + place, word)) {
+                if all
+                    .into_iter()
+                    .all(|(place, word)| is(tokens, at + 1 + place, word))
+                {
                     tokens.drain(at + 1..at + weak.len());
                 }
             }
@@ -34,10 +37,16 @@ fn spell_each(tokens: &mut Vec<TokenWithSpan>, at: usize) {
     let first = at + 3;
     let mut end = first;
     let mut names = Vec::new();
-    while matches!(tokens.get(end).map(|token| &token.token), Some(Token::Word(_))) {
+    while matches!(
+        tokens.get(end).map(|token| &token.token),
+        Some(Token::Word(_))
+    ) {
         names.push(tokens[end].clone());
         end += 1;
-        if !matches!(tokens.get(end).map(|token| &token.token), Some(Token::Comma)) {
+        if !matches!(
+            tokens.get(end).map(|token| &token.token),
+            Some(Token::Comma)
+        ) {
             break;
         }
         end += 1;

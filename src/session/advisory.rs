@@ -385,7 +385,10 @@ fn keys(name: &str, args: ScalarFunctionArgs) -> EngineResult<Vec<Option<Key>>> 
     let columns = columns
         .map(|value| Ok(cast(&value.into_array(rows)?, &DataType::Int64)?))
         .collect::<EngineResult<Vec<_>>>()?;
-    let columns: Vec<&Int64Array> = columns.iter().map(|c| c.as_primitive::<Int64Type>()).collect();
+    let columns: Vec<&Int64Array> = columns
+        .iter()
+        .map(|c| c.as_primitive::<Int64Type>())
+        .collect();
     let small = |value: i64| {
         i32::try_from(value).map_err(|_| {
             Error::NoSuchFunction(format!("function {name}(bigint, bigint) does not exist"))

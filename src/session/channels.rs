@@ -285,3 +285,53 @@ impl Channels {
         fullest.max().unwrap_or_default() as f64 / MAX_WAITING_NOTIFICATIONS as f64
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HERE: DatabaseId = DatabaseId::System;
+
+    fn saying(payloads: impl Iterator<Item = String>) -> Outgoing {
+        let mut outgoing = Outgoing::default();
+        for payload in payloads {
+            outgoing.notify("c", &payload).unwrap();
+        }
+        outgoing
+    }
+
+    #[test]
+    fn who_does_not_read_holds_up_no_more_than_is_bounded() {
+        let channels = Channels::default();
+        let mailbox = Arc::new(Mailbox::default());
+        let mut listens = Outgoing::default();
+        listens.listen(Listen::To("c".to_owned()));
+        channels.deliver(HERE, 1, &mailbox, listens);
+        let speaker = Arc::new(Mailbox::default());
+        let all = || (0..MAX_NOTIFICATIONS_OF_TRANSACTION).map(|i| i.to_string());
+        let mut first = saying(all());
+        assert!(first.notify("c", "one more").is_err());
+        assert!(first.notify("c", "7").is_ok(), "that is said already");
+        channels.check_room(HERE, &first).unwrap();
+        channels.deliver(HERE, 2, &speaker, first);
+        assert!((channels.usage(HERE) - 1.0).abs() < f64::EPSILON);
+        let more = saying(std::iter::once("x".to_owned()));
+        assert!(channels.check_room(HERE, &more).is_err());
+        assert_eq!(mailbox.take().len(), MAX_WAITING_NOTIFICATIONS);
+        channels.check_room(HERE, &more).unwrap();
+        channels.leave(HERE, &mailbox);
+        assert!(channels.listeners.lock().is_empty());
+    }
+
+    #[test]
+    fn channels_of_a_session_are_bounded_by_what_is_left_of_them() {
+        let mailbox = Mailbox::default();
+        let mut outgoing = Outgoing::default();
+        for i in 0..=MAX_CHANNELS {
+            outgoing.listen(Listen::To(i.to_string()));
+        }
+        assert!(Channels::check_listens(&mailbox, &outgoing).is_err());
+        outgoing.listen(Listen::NotTo("0".to_owned()));
+        Channels::check_listens(&mailbox, &outgoing).unwrap();
+    }
+}

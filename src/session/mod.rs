@@ -803,7 +803,9 @@ impl Session {
 impl Drop for Session {
     fn drop(&mut self) {
         self.advisory.close();
-        self.engine.channels.leave(self.login.database, &self.mailbox);
+        self.engine
+            .channels
+            .leave(self.login.database, &self.mailbox);
         if self.entry.is_some() {
             self.engine.registry.remove(self.peer.pid);
         }

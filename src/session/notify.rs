@@ -5,9 +5,7 @@
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, Float64Array, StringViewArray,
-};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, Float64Array, StringViewArray};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::Result as EngineResult;

@@ -4,7 +4,7 @@ use tessera_catalog::sql_type::SqlType;
 
 use super::sqlstate::{is_fatal, sqlstate};
 use crate::error::Error;
-use crate::session::{Notification, Notice, OutColumn};
+use crate::session::{Notice, Notification, OutColumn};
 
 /// Writes one message: its tag, its length, and the body that `body` appends.
 pub(super) fn message(out: &mut Vec<u8>, tag: u8, body: impl FnOnce(&mut Vec<u8>)) {

@@ -202,7 +202,10 @@ fn serializable_transactions_do_not_skew_what_they_read() {
             ],
         ),
         (
-            ["SELECT count(*) FROM other", "SELECT count(*) FROM accounts"],
+            [
+                "SELECT count(*) FROM other",
+                "SELECT count(*) FROM accounts",
+            ],
             [
                 "INSERT INTO accounts VALUES (3, 1)",
                 "INSERT INTO other VALUES (2)",
@@ -238,7 +241,10 @@ fn serializable_transactions_do_not_skew_what_they_read() {
     first.run("BEGIN ISOLATION LEVEL SERIALIZABLE");
     first.run("SELECT * FROM accounts");
     second.run("UPDATE accounts SET balance = 5");
-    assert_eq!(first.value("SELECT count(*) FROM accounts WHERE balance = 5"), "0");
+    assert_eq!(
+        first.value("SELECT count(*) FROM accounts WHERE balance = 5"),
+        "0"
+    );
     first.run("COMMIT");
     first.run("SET default_transaction_isolation = 'serializable'");
     first.run("BEGIN");

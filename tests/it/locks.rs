@@ -67,7 +67,10 @@ fn modes_keep_out_what_postgresql_keeps_out() {
     first.run("LOCK jobs");
     second.run("BEGIN");
     let error = second.fail("LOCK jobs NOWAIT");
-    assert_eq!(error.message(), "could not obtain lock on relation \"jobs\"");
+    assert_eq!(
+        error.message(),
+        "could not obtain lock on relation \"jobs\""
+    );
     second.run("ROLLBACK");
 }
 
@@ -154,9 +157,18 @@ fn locked_rows_are_skipped_or_refused() {
         ("SELECT id FROM jobs FOR UPDATE SKIP LOCKED", "0"),
         ("SELECT id FROM jobs FOR NO KEY UPDATE SKIP LOCKED", "0"),
         ("SELECT id FROM jobs", "2"),
-        ("SELECT l.id FROM logs l LEFT JOIN jobs j ON true FOR UPDATE OF l SKIP LOCKED", "2"),
-        ("SELECT l.id FROM logs l, jobs j FOR UPDATE OF l, j SKIP LOCKED", "0"),
-        ("SELECT id FROM logs WHERE id IN (SELECT id FROM jobs) FOR UPDATE SKIP LOCKED", "1"),
+        (
+            "SELECT l.id FROM logs l LEFT JOIN jobs j ON true FOR UPDATE OF l SKIP LOCKED",
+            "2",
+        ),
+        (
+            "SELECT l.id FROM logs l, jobs j FOR UPDATE OF l, j SKIP LOCKED",
+            "0",
+        ),
+        (
+            "SELECT id FROM logs WHERE id IN (SELECT id FROM jobs) FOR UPDATE SKIP LOCKED",
+            "1",
+        ),
     ] {
         assert_eq!(second.rows(sql).len().to_string(), rows, "{sql}");
     }
@@ -172,7 +184,12 @@ fn locked_rows_are_skipped_or_refused() {
     // Those who only share do not keep each other out.
     first.run("BEGIN");
     first.run("SELECT * FROM jobs FOR SHARE");
-    assert_eq!(second.rows("SELECT id FROM jobs FOR KEY SHARE NOWAIT").len(), 2);
+    assert_eq!(
+        second
+            .rows("SELECT id FROM jobs FOR KEY SHARE NOWAIT")
+            .len(),
+        2
+    );
     assert_eq!(
         second.fail("SELECT id FROM jobs FOR UPDATE NOWAIT").code(),
         "55P03"
@@ -209,7 +226,10 @@ fn advisory_locks_are_held_by_sessions_and_transactions() {
     // Of a transaction: they end with it, or with the savepoint's rollback.
     first.run("BEGIN");
     first.run("SELECT pg_advisory_xact_lock_shared(66001), pg_advisory_xact_lock(2, 3)");
-    assert_eq!(second.value("SELECT pg_try_advisory_xact_lock_shared(66001)"), "t");
+    assert_eq!(
+        second.value("SELECT pg_try_advisory_xact_lock_shared(66001)"),
+        "t"
+    );
     assert_eq!(second.value("SELECT pg_try_advisory_xact_lock(66001)"), "f");
     assert_eq!(second.value("SELECT pg_try_advisory_lock(2, 3)"), "f");
     assert_eq!(first.value("SELECT pg_advisory_unlock(2, 3)"), "f");
@@ -243,15 +263,24 @@ fn waiting_for_an_advisory_lock_ends_as_any_wait() {
     let (mut first, mut second) = (tenant.connect(), tenant.connect());
     first.run("SELECT pg_advisory_lock(88001)");
     second.run("SET lock_timeout = '200ms'");
-    assert_eq!(second.fail("SELECT pg_advisory_lock(88001)").code(), "55P03");
+    assert_eq!(
+        second.fail("SELECT pg_advisory_lock(88001)").code(),
+        "55P03"
+    );
     second.run("RESET lock_timeout; SET statement_timeout = '200ms'");
-    assert_eq!(second.fail("SELECT pg_advisory_lock(88001)").code(), "57014");
+    assert_eq!(
+        second.fail("SELECT pg_advisory_lock(88001)").code(),
+        "57014"
+    );
     second.run("RESET statement_timeout");
     second.run("SELECT pg_advisory_lock(88002)");
     let waiting = send(second, "SELECT pg_advisory_lock(88001)");
     assert!(waiting.recv_timeout(A_WHILE).is_err(), "it waits");
     // Each would wait for the other; PostgreSQL refuses whichever looks first.
-    let refused = first.simple("SELECT pg_advisory_lock(88002)").code().to_owned();
+    let refused = first
+        .simple("SELECT pg_advisory_lock(88002)")
+        .code()
+        .to_owned();
     if refused == "40P01" {
         first.run("SELECT pg_advisory_unlock(88001)");
     }
@@ -274,7 +303,12 @@ fn many_that_wait_keep_nobody_from_working() {
     while holder.value(queued) != "40" {
         std::thread::sleep(Duration::from_millis(20));
     }
-    assert_eq!(tenant.connect().value("SELECT sum(i) FROM generate_series(1, 1000) AS s(i)"), "500500");
+    assert_eq!(
+        tenant
+            .connect()
+            .value("SELECT sum(i) FROM generate_series(1, 1000) AS s(i)"),
+        "500500"
+    );
     holder.run("SELECT pg_advisory_unlock(77001)");
     for waiting in waiting {
         assert_eq!(waiting.recv().expect("it goes on").1, "");

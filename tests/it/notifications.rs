@@ -75,7 +75,10 @@ fn an_idle_session_hears_when_another_commits() {
     speaker.run("COMMIT");
     for (channel, payload) in [("news", ""), ("Other News", "ab"), ("news", "last")] {
         let (heard, what, from) = notification(&listener.read());
-        assert_eq!((heard.as_str(), what.as_str(), from), (channel, payload, pid));
+        assert_eq!(
+            (heard.as_str(), what.as_str(), from),
+            (channel, payload, pid)
+        );
     }
     speaker.run("BEGIN");
     speaker.run("NOTIFY news, 'never'");
@@ -100,7 +103,10 @@ fn a_session_hears_between_its_transactions() {
     assert_eq!(hear(&mut listener, "SELECT 1"), []);
     assert_eq!(hear(&mut listener, "COMMIT"), said(&[("a", "while busy")]));
     // Its own, before it is ready for more.
-    let heard = hear(&mut listener, "SELECT pg_notify('a', i::text) FROM generate_series(1, 3) AS s(i)");
+    let heard = hear(
+        &mut listener,
+        "SELECT pg_notify('a', i::text) FROM generate_series(1, 3) AS s(i)",
+    );
     assert_eq!(heard, said(&[("a", "1"), ("a", "2"), ("a", "3")]));
     let channels = "SELECT * FROM pg_listening_channels() ORDER BY 1";
     listener.run("LISTEN b");
@@ -129,9 +135,18 @@ fn names_and_payloads_have_limits() {
     let mut client = server.tenant().connect();
     for (sql, message) in [
         ("SELECT pg_notify('', 'x')", "channel name cannot be empty"),
-        ("SELECT pg_notify(NULL, 'x')", "channel name cannot be empty"),
-        ("SELECT pg_notify(repeat('c', 64), 'x')", "channel name too long"),
-        ("SELECT pg_notify('c', repeat('x', 8000))", "payload string too long"),
+        (
+            "SELECT pg_notify(NULL, 'x')",
+            "channel name cannot be empty",
+        ),
+        (
+            "SELECT pg_notify(repeat('c', 64), 'x')",
+            "channel name too long",
+        ),
+        (
+            "SELECT pg_notify('c', repeat('x', 8000))",
+            "payload string too long",
+        ),
     ] {
         let error = client.fail(sql);
         assert_eq!((error.code(), error.message()), ("22023", message), "{sql}");

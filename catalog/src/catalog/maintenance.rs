@@ -147,7 +147,10 @@ async fn compact(
     relation: &Arc<Relation>,
 ) -> Result<()> {
     let owner = shared.locks.owner(DatabaseId::System, 0);
-    let Some(_lock) = shared.locks.try_lock(Target::Rows(part), Mode::Exclusive, owner) else {
+    let Some(_lock) = shared
+        .locks
+        .try_lock(Target::Rows(part), Mode::Exclusive, owner)
+    else {
         return Ok(());
     };
     let mut least_bytes = 0;

@@ -2,8 +2,8 @@
 
 use crate::error::Result;
 use crate::planner::ast::Discard;
-use crate::session::channels::Listen;
 use crate::session::Session;
+use crate::session::channels::Listen;
 use crate::session::reply::Reply;
 
 pub(super) fn run(session: &mut Session, what: Discard) -> Result<Reply> {

@@ -142,10 +142,7 @@ async fn within_limit<T>(session: &Session, work: impl Future<Output = Result<T>
     limited(lock_timeout(session), work).await
 }
 
-async fn limited<T>(
-    limit: Option<Duration>,
-    work: impl Future<Output = Result<T>>,
-) -> Result<T> {
+async fn limited<T>(limit: Option<Duration>, work: impl Future<Output = Result<T>>) -> Result<T> {
     match limit {
         Some(limit) => tokio::time::timeout(limit, work)
             .await
@@ -271,9 +268,9 @@ pub(super) async fn rows_of_query(
         return Ok(plan);
     }
     without_rows_of(plan, &|found| {
-        skipped.iter().any(|skipped| {
-            skipped.relation.oid == found.relation.oid && skipped.home == found.home
-        })
+        skipped
+            .iter()
+            .any(|skipped| skipped.relation.oid == found.relation.oid && skipped.home == found.home)
     })
 }
 

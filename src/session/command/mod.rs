@@ -153,7 +153,15 @@ async fn dispatch(
             nowait,
         } => {
             let (mode, nowait) = (*mode, *nowait);
-            lock::table(session, lock::LockTable { names, mode, nowait }).await
+            lock::table(
+                session,
+                lock::LockTable {
+                    names,
+                    mode,
+                    nowait,
+                },
+            )
+            .await
         }
         Body::Notify { channel, payload } => {
             let payload = payload.as_deref().unwrap_or_default();

@@ -103,7 +103,8 @@ pub(super) fn aggregates() -> Vec<Arc<AggregateUDF>> {
 /// exact: the engine knows it and is quick with it.
 pub fn plain_aggregate(function: &AggregateUDF, argument: &DataType) -> Option<Arc<AggregateUDF>> {
     let exact = function.inner().downcast_ref::<Exact>()?;
-    (!exact.is_own(argument) && !exact.averages_intervals(argument)).then(|| Arc::clone(&exact.engine))
+    (!exact.is_own(argument) && !exact.averages_intervals(argument))
+        .then(|| Arc::clone(&exact.engine))
 }
 
 /// Whether a function is one of these.

@@ -40,7 +40,9 @@ pub(super) struct IntervalAverage {
 impl IntervalAverage {
     fn add(&mut self, parts: [i64; 4], sign: i64) -> Result<()> {
         for (own, part) in self.parts.iter_mut().zip(parts) {
-            let sum = part.checked_mul(sign).and_then(|part| own.checked_add(part));
+            let sum = part
+                .checked_mul(sign)
+                .and_then(|part| own.checked_add(part));
             *own = sum.ok_or_else(PgError::interval_range)?;
         }
         Ok(())
@@ -108,7 +110,11 @@ impl Accumulator for IntervalAverage {
             let mut parts = [0; 4];
             for (part, state) in parts.iter_mut().zip(states) {
                 let state = state.as_primitive::<Int64Type>();
-                *part = if state.is_null(row) { 0 } else { state.value(row) };
+                *part = if state.is_null(row) {
+                    0
+                } else {
+                    state.value(row)
+                };
             }
             self.add(parts, 1)?;
         }
