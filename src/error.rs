@@ -224,12 +224,14 @@ pub enum Error {
     NoSuchSavepoint(String),
     #[error("could not serialize access due to concurrent update")]
     Serialization,
+    #[error("could not serialize access due to read/write dependencies among transactions")]
+    ReadMoved,
     #[error("deadlock detected")]
     Deadlock,
     #[error("canceling statement due to lock timeout")]
     LockTimeout,
-    #[error("could not obtain lock on relation \"{0}\"")]
-    LockNotAvailable(String),
+    #[error("could not obtain lock on {kind} \"{name}\"")]
+    LockNotAvailable { kind: &'static str, name: String },
     #[error("could not determine data type of parameter ${0}")]
     UndeterminedParameter(usize),
     #[error("prepared statement \"{0}\" does not exist")]
@@ -382,7 +384,7 @@ impl Error {
             Self::OutOfMemory { .. } => {
                 Some("Read fewer rows at once, or ask for a greater memory quota.".to_owned())
             }
-            Self::Serialization | Self::Deadlock => {
+            Self::Serialization | Self::ReadMoved | Self::Deadlock => {
                 Some("Run the transaction again from its beginning.".to_owned())
             }
             _ => None,
@@ -437,6 +439,7 @@ impl From<tessera_catalog::error::Error> for Error {
             Catalog::Conflict | Catalog::KeyTaken { .. } | Catalog::ReferenceBroken { .. } => {
                 Self::Serialization
             }
+            Catalog::ReadMoved => Self::ReadMoved,
             Catalog::Deadlock => Self::Deadlock,
             Catalog::NameTaken { kind, name } => Self::AlreadyExists { kind, name },
             Catalog::NameUsedByTenants { name, tenants } => {

@@ -403,7 +403,20 @@ impl Catalog {
     ///
     /// [`Error::Database`] when the catalog's database fails.
     pub async fn versions_of(&self, tables: &[TableUuid]) -> Result<Vec<PartVersion>> {
-        let rows = self.shared.store.parts_of_all(tables).await?;
+        self.versions_at_once(&[], tables).await
+    }
+
+    /// The visible versions of all parts in spaces and of all parts of tables, all at one moment.
+    ///
+    /// # Errors
+    ///
+    /// As [`Catalog::versions_of`].
+    pub async fn versions_at_once(
+        &self,
+        spaces: &[Space],
+        tables: &[TableUuid],
+    ) -> Result<Vec<PartVersion>> {
+        let rows = self.shared.store.parts_at_once(spaces, tables).await?;
         let version = |row: crate::store::PartRow| PartVersion {
             part: row.part,
             version: row.version,

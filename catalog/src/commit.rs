@@ -25,6 +25,11 @@ pub struct Commit {
     pub references: Vec<KeyReference>,
     /// What is to be known of the transaction; as durable as the rest.
     pub audit: Vec<Event>,
+    /// Parts that must be so: what a serializable transaction read; no version for one that was not
+    /// there.
+    pub read: Vec<(Part, Option<i64>)>,
+    /// The same of tables whose parts it read all.
+    pub read_tables: Vec<TableVersions>,
 }
 
 /// Keys that a foreign key needs to be there, or to be gone from all rows, when the transaction commits.

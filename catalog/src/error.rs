@@ -11,6 +11,9 @@ pub enum Error {
     /// Another transaction changed the same object or the same files first.
     #[error("could not serialize access due to concurrent update")]
     Conflict,
+    /// What a serializable transaction read has changed before it could commit its own changes.
+    #[error("what the transaction read has changed")]
+    ReadMoved,
     /// Another transaction added the same key first.
     #[error("a key of table \"{table}\" is taken")]
     KeyTaken {

@@ -397,7 +397,7 @@ impl SqlType {
             Self::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
             Self::Timestamptz => DataType::Timestamp(TimeUnit::Microsecond, Some(Arc::clone(zone))),
             Self::Interval => DataType::Interval(IntervalUnit::MonthDayNano),
-            Self::Unknown | Self::Void => DataType::Null,
+            Self::Unknown => DataType::Null,
             // No other type lies in this one, so that nothing else has to tell it.
             Self::Numeric(None) => DataType::LargeUtf8,
             Self::Text
@@ -409,6 +409,7 @@ impl SqlType {
             | Self::Json
             | Self::Jsonb
             | Self::Enum(_)
+            | Self::Void
             | Self::Record => DataType::Utf8View,
             Self::Int2Vector => DataType::new_list(DataType::Int16, true),
             Self::OidVector => DataType::new_list(DataType::UInt32, true),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use datafusion::sql::sqlparser::ast;
+use tessera_catalog::locks::Mode;
 use tessera_catalog::model::PolicyCommand;
 
 /// One parsed statement of a client's text.
@@ -82,6 +83,19 @@ pub enum Body {
         discard: bool,
     },
     CloseCursor(Option<String>),
+    /// LOCK TABLE.
+    Lock {
+        names: Vec<ast::ObjectName>,
+        mode: Mode,
+        nowait: bool,
+    },
+    Notify {
+        channel: String,
+        payload: Option<String>,
+    },
+    Listen(String),
+    /// `None` for all channels.
+    Unlisten(Option<String>),
     Discard(Discard),
     Comment(Box<ast::Statement>),
     /// UNLISTEN, ANALYZE, VACUUM, CHECKPOINT …: done as soon as said; the tag.

@@ -152,8 +152,8 @@ impl<'a> Names<'a> {
             return Ok(Arc::new(target.with_row_ids()));
         }
         let (table, locked) = match locks::unmark(name.table()) {
-            Some(table) => (table, true),
-            None => (name.table(), false),
+            Some((table, how)) => (table, Some(how)),
+            None => (name.table(), None),
         };
         let (table, as_of) = time_travel::unmark(table)?;
         let logins = LOGINS
@@ -173,12 +173,15 @@ impl<'a> Names<'a> {
         }
         let found = self.scope.relation(schema, table)?;
         if found.relation.view().is_some() {
-            return view::source(self, found);
+            return view::source(self, found, locked);
         }
         view::check_populated(&found)?;
         let table = TableRef::new(found, as_of, &self.scope.zone);
         let table = table.with_keys(self.scope.is_system());
-        Ok(Arc::new(if locked { table.locked() } else { table }))
+        Ok(Arc::new(match locked {
+            Some(how) => table.locked(how),
+            None => table,
+        }))
     }
 
     /// Checks that the session's role may see a report, if the name is one's.

@@ -167,11 +167,12 @@ fn first_uses(plan: &LogicalPlan) -> Result<HashMap<usize, FieldRef>> {
     Ok(found)
 }
 
-/// A parameter beside a decimal of the engine's is any number.
+/// A parameter beside a decimal of the engine's is any number, and beside `varchar`, which is compared as
+/// text, it is text.
 fn wide(sql_type: SqlType) -> SqlType {
     match sql_type {
         SqlType::Numeric(Some(_)) => SqlType::Numeric(None),
-        SqlType::Unknown => SqlType::Text,
+        SqlType::Unknown | SqlType::Varchar(_) => SqlType::Text,
         other => other,
     }
 }

@@ -15,6 +15,7 @@ use super::command;
 use super::cursor::Cursor;
 use super::depth;
 use super::dialect::Tessera;
+use super::locking_words;
 use super::rewrite::from_functions::ROWS_FROM;
 use super::rewrite::whole_rows::EXPANDED_RECORD;
 use super::rewrite::{create_table, do_nothing};
@@ -87,6 +88,7 @@ fn tokenize(text: &str) -> Result<Vec<TokenWithSpan>> {
     name_expansions(&mut kept);
     join_time_travel(&mut kept);
     spell_plainly(&mut kept);
+    locking_words::spell(&mut kept);
     Ok(kept)
 }
 
@@ -514,6 +516,9 @@ fn explain(text: &str, cursor: &mut Cursor<'_>, anchor: Anchor) -> Result<Body> 
 
 fn sql(text: &str, tokens: &[TokenWithSpan], shared: bool) -> Result<Body> {
     use ast::Statement as S;
+    if let Some(misplaced) = misplaced_word(tokens) {
+        return Err(syntax_at(text, Some(misplaced)));
+    }
     let dialect = Tessera;
     let mut parser = Parser::new(&dialect)
         .with_recursion_limit(depth::MAX_BRACKETS)
@@ -552,6 +557,38 @@ fn sql(text: &str, tokens: &[TokenWithSpan], shared: bool) -> Result<Body> {
             Body::Unsupported(words.join(" "))
         }
     })
+}
+
+/// Words that the SQL parser would take for a table's name after FROM.
+const NO_TABLE_NAMES: [&str; 9] = [
+    "WHERE",
+    "GROUP",
+    "ORDER",
+    "HAVING",
+    "LIMIT",
+    "OFFSET",
+    "UNION",
+    "INTERSECT",
+    "EXCEPT",
+];
+
+/// A word that the SQL parser reads and PostgreSQL does not.
+fn misplaced_word(tokens: &[TokenWithSpan]) -> Option<&TokenWithSpan> {
+    let word = |token: &TokenWithSpan, wanted: &str| {
+        matches!(&token.token, Token::Word(word)
+            if word.quote_style.is_none() && word.value.eq_ignore_ascii_case(wanted))
+    };
+    if let [insert, next, ..] = tokens
+        && word(insert, "INSERT")
+        && !word(next, "INTO")
+    {
+        return Some(next);
+    }
+    let pairs = tokens.windows(2);
+    let named_so = |pair: &&[TokenWithSpan]| {
+        word(&pair[0], "FROM") && NO_TABLE_NAMES.iter().any(|name| word(&pair[1], name))
+    };
+    pairs.into_iter().find(named_so).map(|pair| &pair[1])
 }
 
 /// Whether a query or anything in its WITH is a statement that changes rows.

@@ -19,9 +19,12 @@ struct Wanted {
 
 /// The error with its place in the client's text, of which the statement is a part.
 pub fn placed(error: Error, text: &str, statement: &str) -> Error {
-    let position = Wanted::of(&error).and_then(|wanted| {
+    let place = match Wanted::of(&error) {
+        Some(wanted) => wanted.find(statement),
+        None => unreadable(&error).and_then(|value| place_of_text(&value, statement)),
+    };
+    let position = place.and_then(|place| {
         let start = text.find(statement)?;
-        let place = wanted.find(statement)?;
         Some(text[..start].chars().count() + place)
     });
     match position {
@@ -31,6 +34,31 @@ pub fn placed(error: Error, text: &str, statement: &str) -> Error {
         },
         None => error,
     }
+}
+
+/// The text that a type could not read.
+fn unreadable(error: &Error) -> Option<String> {
+    let Error::InvalidText(message) = error else {
+        return None;
+    };
+    let rest = message.strip_prefix("invalid input syntax for type ")?;
+    let (_, value) = rest.split_once(": \"")?;
+    Some(value.strip_suffix('"')?.to_owned())
+}
+
+/// The place of a literal, if the statement holds it once.
+fn place_of_text(value: &str, statement: &str) -> Option<usize> {
+    let tokens = Tokenizer::new(&Tessera, statement)
+        .tokenize_with_location()
+        .ok()?;
+    let is_it =
+        |token: &&TokenWithSpan| matches!(&token.token, Token::SingleQuotedString(s) if s == value);
+    let mut found = tokens.iter().filter(is_it);
+    let first = found.next()?;
+    found
+        .next()
+        .is_none()
+        .then(|| char_position(statement, first.span.start))
 }
 
 impl Wanted {

@@ -9,6 +9,7 @@ use datafusion::catalog::TableProvider;
 use datafusion::common::{Constraint, Constraints};
 use datafusion::logical_expr::{LogicalPlan, TableSource, TableType};
 use tessera_catalog::id::DatabaseId;
+use tessera_catalog::locks::Mode;
 use tessera_catalog::model::{Key, KeyKind, Relation, RelationBody};
 
 use super::size::Size;
@@ -31,6 +32,24 @@ pub enum AsOf {
     Timestamp(i64),
 }
 
+/// How a locking clause locks rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RowLock {
+    /// [`Mode::Share`] or [`Mode::Exclusive`].
+    pub mode: Mode,
+    pub wait: LockWait,
+}
+
+/// What is done when others have the rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LockWait {
+    Wait,
+    /// NOWAIT.
+    Refuse,
+    /// SKIP LOCKED.
+    Skip,
+}
+
 /// A stored table.
 #[derive(Debug, Clone)]
 pub struct TableRef {
@@ -41,7 +60,7 @@ pub struct TableRef {
     /// Whether the scan also gives each row's file and place, for UPDATE, DELETE and MERGE.
     pub row_ids: bool,
     /// Whether the query locks the rows, as one that is to change them does.
-    pub locked: bool,
+    pub locked: Option<RowLock>,
     pub(super) schema: SchemaRef,
     /// Keys by which a row's other columns are known.
     keys: Constraints,
@@ -84,7 +103,7 @@ impl TableRef {
             as_of,
             columns,
             row_ids: false,
-            locked: false,
+            locked: None,
             schema,
             keys: Constraints::default(),
         }
@@ -117,8 +136,8 @@ impl TableRef {
     }
 
     /// The same reference in a locking clause.
-    pub fn locked(mut self) -> Self {
-        self.locked = true;
+    pub fn locked(mut self, how: RowLock) -> Self {
+        self.locked = Some(how);
         self
     }
 
@@ -159,6 +178,8 @@ pub struct ViewRef {
     pub(super) size: Size,
     pub found: Found,
     pub plan: Arc<LogicalPlan>,
+    /// Whether the query locks the rows of the view's tables.
+    pub locked: Option<RowLock>,
     pub(super) schema: SchemaRef,
 }
 

@@ -19,7 +19,7 @@ use super::query::plan_with;
 use super::rewrite::domains::bind_types;
 use super::scope::{SYSTEM_SCHEMAS, Scope};
 use super::size::Size;
-use super::source::{AsOf, Found, TableRef, ViewRef};
+use super::source::{AsOf, Found, RowLock, TableRef, ViewRef};
 use crate::error::{Error, Result};
 use tessera_udfs::walk::walk_mut;
 
@@ -191,7 +191,7 @@ pub(super) fn reference(names: &Names<'_>, number: &str) -> Result<Arc<dyn Table
         .relation_by_oid(reference.relation)
         .ok_or_else(|| Error::NoSuchRelation(reference.relation.to_string()))?;
     if found.relation.view().is_some() {
-        return source(names, found);
+        return source(names, found, None);
     }
     check_populated(&found)?;
     let columns = reference.columns.clone();
@@ -234,7 +234,11 @@ pub(super) fn check_populated(found: &Found) -> Result<()> {
 }
 
 /// A view's source: its query planned over the objects it was bound to.
-pub(super) fn source(names: &Names<'_>, found: Found) -> Result<Arc<dyn TableSource>> {
+pub(super) fn source(
+    names: &Names<'_>,
+    found: Found,
+    locked: Option<RowLock>,
+) -> Result<Arc<dyn TableSource>> {
     let Some(view) = found.relation.view() else {
         return Err(Error::internal("not a view"));
     };
@@ -254,6 +258,7 @@ pub(super) fn source(names: &Names<'_>, found: Found) -> Result<Arc<dyn TableSou
     Ok(Arc::new(ViewRef {
         size: Size::of(&planned)?,
         plan: Arc::new(planned),
+        locked,
         schema,
         found,
     }))

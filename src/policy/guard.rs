@@ -350,7 +350,7 @@ impl Guard<'_> {
     fn scan(&self, scan: &TableScan, asked: &Positions) -> Result<LogicalPlan> {
         if let Some(table) = scan.source.downcast_ref::<TableRef>() {
             let columns = asked_columns(asked, scan, |index| table.columns.get(index).map(|c| c.0));
-            if table.locked {
+            if table.locked.is_some() {
                 check(
                     self.caller,
                     Privilege::Update,
@@ -374,6 +374,10 @@ impl Guard<'_> {
         if let Some(view) = scan.source.downcast_ref::<ViewRef>() {
             let columns = asked_columns(asked, scan, |index| i16::try_from(index + 1).ok());
             check_columns(self.caller, Privilege::Select, &view.found, &columns)?;
+            if view.locked.is_some() {
+                let view = Object::Relation(&view.found);
+                check(self.caller, Privilege::Update, view)?;
+            }
             return self.open_view(scan, view);
         }
         if let Some(provided) = scan.source.downcast_ref::<ProvidedRef>() {
@@ -434,7 +438,7 @@ impl Guard<'_> {
 
     /// The commands whose policies narrow the rows of a scan.
     fn commands(&self, table: &TableRef, reads: bool) -> Vec<PolicyCommand> {
-        if table.locked {
+        if table.locked.is_some() {
             return vec![PolicyCommand::Select, PolicyCommand::Update];
         }
         let Purpose::Change { verb, returns } = self.purpose else {

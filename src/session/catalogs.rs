@@ -7,11 +7,13 @@ use datafusion::catalog::TableProvider;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::{ScalarUDF, Signature, TypeSignature, Volatility};
 use parking_lot::Mutex;
-use tessera_catalog::id::{DatabaseId, Oid};
+use tessera_catalog::id::{DatabaseId, Oid, Part};
+use tessera_catalog::locks::{AdvisoryKey, Listed, Target};
 use tessera_catalog::model::Database;
 use tessera_catalog::sql_type::SqlType;
-use tessera_catalog::system::{self, ActivityRow, FunctionRow, Scene, SettingRow};
+use tessera_catalog::system::{self, ActivityRow, FunctionRow, LockRow, Scene, SettingRow};
 
+use super::channels::Mailbox;
 use super::cursor::Cursors;
 use super::engine::Engine;
 use super::prepared::PreparedStatements;
@@ -44,7 +46,7 @@ pub(super) struct Catalogs {
     pub(super) engine: Arc<Engine>,
     pub(super) state: Arc<SessionState>,
     /// The session's own statements and cursors.
-    pub(super) own: (PreparedStatements, Cursors),
+    pub(super) own: (PreparedStatements, Cursors, Arc<Mailbox>),
     made: OnceLock<Made>,
 }
 
@@ -71,7 +73,7 @@ impl Catalogs {
         settings: Arc<Mutex<Settings>>,
         engine: Arc<Engine>,
         state: Arc<SessionState>,
-        own: (PreparedStatements, Cursors),
+        own: (PreparedStatements, Cursors, Arc<Mailbox>),
     ) -> Self {
         Self {
             system: viewer.system,
@@ -186,6 +188,8 @@ impl Catalogs {
         scene.activity = self.activity();
         scene.prepared = self.own.0.rows();
         scene.cursors = self.own.1.rows();
+        scene.listening = self.own.2.channels();
+        scene.locks = self.locks();
         scene.functions = function_rows(&self.state);
         let (catalog, database) = (self.engine.catalog.clone(), self.database.id);
         scene.sequence_values = Some(Arc::new(move |sequence| {
@@ -234,6 +238,45 @@ impl Catalogs {
                 }
             })
             .collect()
+    }
+
+    /// Locks of the database's sessions; an operator's in the system's database are of all.
+    fn locks(&self) -> Vec<LockRow> {
+        let own = match self.database.id {
+            DatabaseId::System => None,
+            tenant => Some(tenant),
+        };
+        let listed = self.engine.catalog.locks().list(own);
+        let tables = [&self.system, &self.database];
+        let number = |part: Part| {
+            let mut relations = tables.iter().flat_map(|db| db.relations.values());
+            let found = relations.find(|r| r.table().is_some_and(|t| t.uuid == part.table));
+            found.map(|relation| relation.oid.0)
+        };
+        let row = |lock: Listed| {
+            let (kind, relation, advisory) = match lock.target {
+                Target::Table(part) => ("relation", number(part), None),
+                Target::Rows(part) => ("tuple", number(part), None),
+                Target::Advisory(_, AdvisoryKey::One(key)) => {
+                    let key = key.cast_unsigned();
+                    ("advisory", None, Some(((key >> 32) as u32, key as u32, 1)))
+                }
+                Target::Advisory(_, AdvisoryKey::Two(class, object)) => {
+                    let parts = (class.cast_unsigned(), object.cast_unsigned(), 2);
+                    ("advisory", None, Some(parts))
+                }
+            };
+            LockRow {
+                kind,
+                database: system::oid::database(lock.owner.database).0,
+                relation,
+                advisory,
+                pid: lock.owner.pid,
+                mode: lock.mode.name(),
+                granted: lock.granted,
+            }
+        };
+        listed.into_iter().map(row).collect()
     }
 
     fn activity(&self) -> Vec<ActivityRow> {

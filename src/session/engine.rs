@@ -17,6 +17,7 @@ use tessera_catalog::provider::DecodedColumns;
 use tessera_catalog::storage::ALL_SPACES_URL;
 
 use super::audit::Throttle;
+use super::channels::Channels;
 use super::registry::Registry;
 use super::share::Share;
 use crate::auth::Logins;
@@ -51,6 +52,7 @@ pub struct Engine {
     pub limits: EngineLimits,
     pub registry: Registry,
     pub(super) refusals: Throttle,
+    pub channels: Channels,
     pub started_at: i64,
     /// Who may log in and how, and what is asked of new passwords.
     pub logins: Arc<Logins>,
@@ -89,6 +91,7 @@ impl Engine {
             limits,
             registry: Registry::default(),
             refusals: Throttle::default(),
+            channels: Channels::default(),
             started_at: chrono::Utc::now().timestamp_micros(),
             logins: Arc::default(),
             memory,

@@ -3,8 +3,10 @@
 //! A statement is parsed, planned over the names that its transaction sees, guarded with the rights
 //! of the session's role, and run. The tenant is fixed when the session opens and nothing changes it.
 
+mod advisory;
 mod audit;
 mod catalogs;
+mod channels;
 mod command;
 mod constant;
 mod copy_sink;
@@ -17,6 +19,7 @@ mod keys;
 mod lent_enums;
 pub mod login;
 mod names;
+mod notify;
 mod opener;
 mod prepared;
 mod registry;
@@ -39,9 +42,11 @@ use datafusion::execution::SessionState;
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
 use tessera_catalog::id::{DatabaseId, Oid};
+use tessera_catalog::locks::Owner;
 use tessera_catalog::model::{Quota, in_force};
 
 pub use audit::write_lines;
+pub use channels::{Channels, Mailbox, Notification};
 pub use directory::{CatalogDirectory, SYSTEM_DATABASE};
 pub use engine::{Engine, EngineLimits};
 pub use prepared::Prepared;
@@ -63,9 +68,12 @@ use crate::format::Display;
 use crate::planner::ast::{Body, Transaction as TransactionStatement};
 use crate::planner::{self, Scope};
 use crate::policy::Caller;
+use advisory::{Advisory, Locking};
 use catalogs::{Catalogs, Viewer};
+use channels::Outgoing;
 use lent_enums::LentEnums;
 use names::{Answers, Names, Signals};
+use notify::Notifying;
 use prepared::PreparedStatements;
 use settings::Settings;
 use transaction::{Isolation, PendingPart, Transaction};
@@ -106,6 +114,12 @@ pub struct Session {
     sequences: Arc<Mutex<sequences::Memory>>,
     notices: Vec<Notice>,
     reported: Vec<(String, String)>,
+    /// Who the session is to those who wait for its locks.
+    owner: Option<Owner>,
+    advisory: Advisory,
+    /// What queries have sent since the session last looked.
+    outbox: Arc<Mutex<Outgoing>>,
+    mailbox: Arc<Mailbox>,
     interrupt: Interrupt,
     peer: Peer,
     entry: Option<Arc<Entry>>,
@@ -197,6 +211,10 @@ impl Session {
             cursors: cursor::Cursors::default(),
             sequences: Arc::default(),
             notices: Vec::new(),
+            owner: None,
+            advisory: Advisory::default(),
+            outbox: Arc::default(),
+            mailbox: Arc::default(),
             reported,
             interrupt: Interrupt::default(),
             peer: Peer {
@@ -316,6 +334,26 @@ impl Session {
         self.prepared.get(name)
     }
 
+    /// Refuses to take values for a statement that cannot run now.
+    ///
+    /// # Errors
+    /// 25P02 in a transaction that failed.
+    pub fn check_bound(&self, prepared: &Prepared) -> Result<()> {
+        self.check_aborted(&prepared.statement.body)
+    }
+
+    /// The statement as it is planned now.
+    ///
+    /// # Errors
+    /// 0A000 when its columns are no longer those that the client was told, and whatever planning meets.
+    pub async fn current(&mut self, prepared: Arc<Prepared>) -> Result<Arc<Prepared>> {
+        if prepared.plan.is_none() {
+            return Ok(prepared);
+        }
+        self.start_statement();
+        command::current(self, prepared).await
+    }
+
     /// Forgets a statement; none of that name is no error.
     pub fn close_prepared(&mut self, name: &str) {
         self.prepared.remove(name);
@@ -389,6 +427,8 @@ impl Session {
     /// An error was sent: an explicit transaction is aborted by it.
     pub fn fail(&mut self, _error: &Error) {
         self.inbox.lock().clear();
+        self.advisory.end_waits();
+        *self.outbox.lock() = Outgoing::default();
         if self.transaction.status == Status::Open {
             self.transaction.status = Status::Failed;
         }
@@ -417,11 +457,17 @@ impl Session {
             "notice" => 1,
             _ => 0,
         };
+        self.notices.extend(self.advisory.take_notices());
         let notices = std::mem::take(&mut self.notices);
         notices
             .into_iter()
             .filter(|notice| level(notice.severity) >= least)
             .collect()
+    }
+
+    /// Where messages of NOTIFY arrive.
+    pub fn mailbox(&self) -> Arc<Mailbox> {
+        Arc::clone(&self.mailbox)
     }
 
     /// Reported settings that changed since the last call.
@@ -502,6 +548,22 @@ impl Session {
         }
     }
 
+    /// Takes what queries have sent into the transaction.
+    fn absorb_outbox(&mut self) -> Result<()> {
+        let sent = std::mem::take(&mut *self.outbox.lock());
+        if sent.is_empty() {
+            return Ok(());
+        }
+        self.transaction.outgoing().extend(sent)
+    }
+
+    /// Who the session is to those who wait for its locks.
+    fn owner(&mut self) -> Owner {
+        let (database, pid) = (self.login.database, self.peer.pid);
+        let locks = self.engine.catalog.locks();
+        *self.owner.get_or_insert_with(|| locks.owner(database, pid))
+    }
+
     fn check_aborted(&self, body: &Body) -> Result<()> {
         let ends = matches!(
             body,
@@ -520,14 +582,11 @@ impl Session {
 
     async fn commit(&mut self) -> Result<()> {
         self.absorb();
-        if let Err(error) = self.check_deferred(None).await {
+        if let Err(error) = self.before_commit().await {
             self.roll_back();
             return Err(error);
         }
-        if let Err(error) = self.cursors.hold().await {
-            self.roll_back();
-            return Err(error);
-        }
+        let outgoing = std::mem::take(self.transaction.outgoing());
         let changed_names = self.transaction.is_dirty();
         let arbitrated = self.transaction.is_arbitrated();
         let _locks = self.transaction.take_locks();
@@ -563,20 +622,25 @@ impl Session {
                 Err(error) => Err(claimants.explain(&catalog, error).await),
             }
         };
-        if done.is_ok() {
-            let counters = &self.share.counters;
-            counters
-                .rows_written
-                .fetch_add(written.rows, Ordering::Relaxed);
-            counters
-                .bytes_written
-                .fetch_add(written.bytes, Ordering::Relaxed);
-            if changes_system {
-                self.engine.refresh_shares();
+        match &done {
+            Ok(()) => {
+                let counters = &self.share.counters;
+                counters
+                    .rows_written
+                    .fetch_add(written.rows, Ordering::Relaxed);
+                counters
+                    .bytes_written
+                    .fetch_add(written.bytes, Ordering::Relaxed);
+                if changes_system {
+                    self.engine.refresh_shares();
+                }
+                let (database, pid) = (self.login.database, self.peer.pid);
+                let channels = &self.engine.channels;
+                channels.deliver(database, pid, &self.mailbox, outgoing);
             }
-        } else {
-            self.transaction.restore_temporary();
+            Err(_) => self.transaction.restore_temporary(),
         }
+        self.advisory.roll_back_to(0);
         self.settings.lock().end(done.is_ok());
         self.end_role(done.is_ok());
         self.cursors.end_transaction(done.is_ok());
@@ -586,8 +650,28 @@ impl Session {
         done
     }
 
+    /// Keeps a message until the transaction is committed, after what queries have sent.
+    fn notify(&mut self, channel: &str, payload: &str) -> Result<()> {
+        self.absorb_outbox()?;
+        self.transaction.outgoing().notify(channel, payload)
+    }
+
+    /// What may still stop a commit on the session's side.
+    async fn before_commit(&mut self) -> Result<()> {
+        self.check_deferred(None).await?;
+        self.cursors.hold().await?;
+        self.absorb_outbox()?;
+        let outgoing = self.transaction.outgoing();
+        let channels = &self.engine.channels;
+        channels.check_room(self.login.database, outgoing)?;
+        Channels::check_listens(&self.mailbox, outgoing)
+    }
+
     fn roll_back(&mut self) {
         self.inbox.lock().clear();
+        *self.outbox.lock() = Outgoing::default();
+        self.advisory.end_waits();
+        self.advisory.roll_back_to(0);
         if self.transaction.is_dirty() {
             self.version += 1;
         }
@@ -729,6 +813,19 @@ impl Session {
             },
         };
         let catalogs = self.catalogs(caller, &scope);
+        let locking = Locking {
+            advisory: self.advisory.clone(),
+            locks: self.engine.catalog.locks().clone(),
+            owner: self.owner(),
+            settings: Arc::clone(&self.settings),
+            zone: Arc::clone(&scope.zone),
+        };
+        let notifying = Notifying {
+            outbox: Arc::clone(&self.outbox),
+            engine: Arc::clone(&self.engine),
+            database: self.login.database,
+            zone: Arc::clone(&scope.zone),
+        };
         let drawing = sequences::Drawing {
             catalog: self.engine.catalog.clone(),
             caller: caller.clone(),
@@ -736,7 +833,12 @@ impl Session {
             memory: Arc::clone(&self.sequences),
             read_only: self.transaction.read_only,
         };
-        scope.session = Arc::new(Names::new(&answers, drawing, catalogs));
+        scope.session = Arc::new(Names::new(
+            &answers,
+            drawing,
+            catalogs,
+            (locking, notifying),
+        ));
         Ok(scope)
     }
 
@@ -755,7 +857,11 @@ impl Session {
             Arc::clone(&self.settings),
             Arc::clone(&self.engine),
             Arc::clone(&scope.state),
-            (self.prepared.clone(), self.cursors.clone()),
+            (
+                self.prepared.clone(),
+                self.cursors.clone(),
+                Arc::clone(&self.mailbox),
+            ),
         )
     }
 
@@ -790,6 +896,10 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
+        self.advisory.close();
+        self.engine
+            .channels
+            .leave(self.login.database, &self.mailbox);
         if self.entry.is_some() {
             self.engine.registry.remove(self.peer.pid);
         }
@@ -799,7 +909,8 @@ impl Drop for Session {
 /// The isolation that a level's name stands for.
 fn isolation(level: &str) -> Isolation {
     match level {
-        "repeatable read" | "serializable" => Isolation::RepeatableRead,
+        "serializable" => Isolation::Serializable,
+        "repeatable read" => Isolation::RepeatableRead,
         _ => Isolation::ReadCommitted,
     }
 }

@@ -16,8 +16,10 @@ use parking_lot::Mutex;
 use tessera_catalog::id::{DatabaseId, Oid};
 use tessera_catalog::sql_type::SqlType;
 
+use super::advisory::Locking;
 use super::catalogs::{Catalogs, SizeCell};
 use super::engine::Engine;
+use super::notify::Notifying;
 use super::sequences::Drawing;
 use super::settings::Settings;
 use crate::error::Error;
@@ -27,6 +29,8 @@ use crate::planner::SessionNames;
 pub(super) struct Names {
     functions: HashMap<&'static str, Arc<ScalarUDF>>,
     catalogs: Catalogs,
+    locking: Locking,
+    notifying: Notifying,
 }
 
 /// What the functions answer.
@@ -62,7 +66,12 @@ pub(super) struct Signals {
 }
 
 impl Names {
-    pub(super) fn new(answers: &Answers, drawing: Drawing, catalogs: Catalogs) -> Self {
+    pub(super) fn new(
+        answers: &Answers,
+        drawing: Drawing,
+        catalogs: Catalogs,
+        (locking, notifying): (Locking, Notifying),
+    ) -> Self {
         let text = |value: &str| Some(ScalarValue::Utf8View(Some(value.to_owned())));
         let mut functions = HashMap::new();
         let mut add = |name: &'static str, sql_type: SqlType, value: Option<ScalarValue>| {
@@ -162,6 +171,8 @@ impl Names {
         Self {
             functions,
             catalogs,
+            locking,
+            notifying,
         }
     }
 }
@@ -169,12 +180,19 @@ impl Names {
 impl SessionNames for Names {
     fn function(&self, name: &str) -> Option<Arc<ScalarUDF>> {
         let own = self.functions.get(name).map(Arc::clone);
-        own.or_else(|| self.catalogs.function(name))
+        own.or_else(|| self.catalogs.function(name)).or_else(|| {
+            // Rarely called, and so made when they are.
+            let function = super::advisory::function(&self.locking, name);
+            let function = function.or_else(|| super::notify::function(&self.notifying, name));
+            function.map(Arc::new)
+        })
     }
 
     fn function_names(&self) -> Vec<String> {
         let own = self.functions.keys().copied();
-        own.chain(tessera_catalog::system::function_names())
+        own.chain(super::advisory::names())
+            .chain(super::notify::NAMES)
+            .chain(tessera_catalog::system::function_names())
             .map(str::to_owned)
             .collect()
     }

@@ -7,9 +7,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use datafusion::catalog::TableProvider;
-use datafusion::common::ScalarValue;
-use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
+use datafusion::common::{Result as EngineResult, ScalarValue};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use tessera_catalog::PartVersion;
 use tessera_catalog::id::{DatabaseId, Part, Space};
 use tessera_catalog::key::{KeyColumns, KeySearch};
@@ -24,7 +24,7 @@ use super::engine::Engine;
 use super::transaction::{PendingPart, Transaction};
 use crate::error::{Error, Result};
 use crate::planner::row_ids::row_id_fields;
-use crate::planner::source::{AsOf, Found, TableRef, ViewRef};
+use crate::planner::source::{AsOf, Found, LockWait, RowLock, TableRef, ViewRef};
 use crate::policy::{Caller, Opener};
 
 /// Where a session's rows of a table lie.
@@ -74,13 +74,6 @@ pub(super) struct Opened {
     missing: HashMap<(tessera_catalog::id::TableUuid, i16), ScalarValue>,
 }
 
-/// A table that a plan reads.
-struct Wanted {
-    table: TableRef,
-    /// Read by way of a view, with its owner's rights.
-    by_view: bool,
-}
-
 impl Opened {
     /// Loads the states of all parts that tables have, at one moment.
     ///
@@ -107,6 +100,9 @@ impl Opened {
             missing: HashMap::new(),
         };
         let tables: Vec<&TableRef> = tables.into_iter().collect();
+        if !tables.is_empty() {
+            fix_moment(engine, transaction, caller).await?;
+        }
         opened.versions = opened.versions_of(&tables, transaction).await?;
         let mut now: Vec<(Part, String)> = Vec::new();
         let mut target: Vec<(Part, Option<Arc<str>>)> = Vec::new();
@@ -426,6 +422,26 @@ impl Opener for Opened {
     }
 }
 
+/// Keeps a repeatable-read transaction to what there is now of all that it may read.
+async fn fix_moment(engine: &Engine, transaction: &mut Transaction, caller: &Caller) -> Result<()> {
+    if transaction.has_moment() {
+        return Ok(());
+    }
+    let (own, common) = match caller.database.id {
+        DatabaseId::Tenant(tenant) => (Space::Tenant(tenant), Vec::new()),
+        DatabaseId::System => {
+            let tables = caller.system.relations.values();
+            let tables = tables.filter_map(|relation| relation.table());
+            let common = tables.filter(|table| table.scope == Reach::Common);
+            (Space::System, common.map(|table| table.uuid).collect())
+        }
+    };
+    let spaces = [own, Space::Shared];
+    transaction
+        .fix_moment(&engine.catalog, &spaces, &common)
+        .await
+}
+
 fn tenant_of(space: Space) -> Option<tessera_catalog::id::TenantId> {
     match space {
         Space::Tenant(tenant) => Some(tenant),
@@ -433,38 +449,89 @@ fn tenant_of(space: Space) -> Option<tessera_catalog::id::TenantId> {
     }
 }
 
-/// The tables whose newest rows a plan reads, those of its sub-queries too, and whether it does so by
-/// way of a view.
+/// The tables whose rows a plan locks: each with the relation that the query names, the table itself or a
+/// view of it.
 ///
 /// # Errors
 /// What walking the plan meets.
-pub(super) fn tables(plan: &LogicalPlan) -> Result<Vec<(Found, bool)>> {
+pub(super) fn locked(plan: &LogicalPlan) -> Result<Vec<Locked>> {
     let mut wanted = Vec::new();
-    collect(plan, false, &mut wanted)?;
-    let now = wanted.into_iter().filter(|w| w.table.as_of == AsOf::Now);
-    Ok(now.map(|w| (w.table.found, w.by_view)).collect())
-}
-
-/// The tables that a plan reads, those of its views and sub-queries too.
-fn collect(plan: &LogicalPlan, by_view: bool, wanted: &mut Vec<Wanted>) -> Result<()> {
-    let mut views = Vec::new();
     plan.apply_with_subqueries(|node| {
         if let LogicalPlan::TableScan(scan) = node {
             if let Some(table) = scan.source.downcast_ref::<TableRef>() {
-                wanted.push(Wanted {
-                    table: table.clone(),
-                    by_view,
-                });
-            } else if let Some(view) = scan.source.downcast_ref::<ViewRef>() {
-                views.push(Arc::clone(&view.plan));
+                let locked = table.locked.filter(|_| table.as_of == AsOf::Now);
+                wanted.extend(locked.map(|how| Locked {
+                    how,
+                    found: table.found.clone(),
+                    named: table.found.clone(),
+                }));
+            } else if let Some(view) = scan.source.downcast_ref::<ViewRef>()
+                && let Some(how) = view.locked
+            {
+                let mut tables = Vec::new();
+                read_by_view(&view.plan, &mut tables)?;
+                wanted.extend(tables.into_iter().map(|found| Locked {
+                    how,
+                    found,
+                    named: view.found.clone(),
+                }));
             }
         }
         Ok(TreeNodeRecursion::Continue)
     })?;
-    for view in views {
-        collect(&view, true, wanted)?;
-    }
+    Ok(wanted)
+}
+
+/// A table whose rows a query locks.
+pub(super) struct Locked {
+    pub(super) how: RowLock,
+    pub(super) found: Found,
+    /// What the query names.
+    pub(super) named: Found,
+}
+
+/// The tables that a view reads, by way of other views too.
+fn read_by_view(plan: &LogicalPlan, tables: &mut Vec<Found>) -> EngineResult<()> {
+    plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::TableScan(scan) = node {
+            if let Some(table) = scan.source.downcast_ref::<TableRef>() {
+                tables.extend((table.as_of == AsOf::Now).then(|| table.found.clone()));
+            } else if let Some(view) = scan.source.downcast_ref::<ViewRef>() {
+                read_by_view(&view.plan, tables)?;
+            }
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
     Ok(())
+}
+
+/// The plan with no rows of the relations that `is_skipped` tells.
+///
+/// # Errors
+/// What rebuilding the plan meets.
+pub(super) fn without_rows_of(
+    plan: LogicalPlan,
+    is_skipped: &dyn Fn(&Found) -> bool,
+) -> Result<LogicalPlan> {
+    let skips = |how: Option<RowLock>, found: &Found| {
+        how.is_some_and(|how| how.wait == LockWait::Skip) && is_skipped(found)
+    };
+    let emptied = plan.transform_down_with_subqueries(|node| {
+        let LogicalPlan::TableScan(scan) = &node else {
+            return Ok(Transformed::no(node));
+        };
+        let table = scan.source.downcast_ref::<TableRef>();
+        let view = scan.source.downcast_ref::<ViewRef>();
+        let is_empty = table.is_some_and(|table| skips(table.locked, &table.found))
+            || view.is_some_and(|view| skips(view.locked, &view.found));
+        if !is_empty {
+            return Ok(Transformed::no(node));
+        }
+        let nothing = Expr::Literal(ScalarValue::Boolean(Some(false)), None);
+        let kept = LogicalPlanBuilder::from(node).filter(nothing)?.build()?;
+        Ok(Transformed::new(kept, true, TreeNodeRecursion::Jump))
+    })?;
+    Ok(emptied.data)
 }
 
 /// The values that older files lack, by column.

@@ -46,6 +46,15 @@ pub enum Reply {
     CopyIn(Box<CopyIn>),
 }
 
+impl Reply {
+    /// Of a command that has no number in its tag.
+    pub fn done(tag: &str) -> Self {
+        Self::Done {
+            tag: tag.to_owned(),
+        }
+    }
+}
+
 /// Rows and how their tag is made.
 pub struct Rows {
     pub columns: Columns,

@@ -3,23 +3,24 @@
 //! Objects are changed in copies of the databases' models, rows are kept as new files, rows not yet
 //! written, and files that are replaced. The commit hands all of it to the catalog at once.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, RecordBatch};
-use tessera_catalog::Catalog;
 use tessera_catalog::audit::Event;
 use tessera_catalog::commit::{
     Claim, Commit, DatabaseChange, KeyReference, PartChange, TableVersions,
 };
-use tessera_catalog::id::{DatabaseId, Oid, Part, TableUuid};
+use tessera_catalog::id::{DatabaseId, Oid, Part, Space, TableUuid};
 use tessera_catalog::key::{KeyColumns, KeySet};
-use tessera_catalog::locks::{Owner, PartLock};
+use tessera_catalog::locks::{Lock, Mode, Owner, Target};
 use tessera_catalog::model::{
     Acl, AclItem, Change, Database, Privilege, Privileges, Relation, Schema,
 };
 use tessera_catalog::storage::{DataFile, Snapshot};
+use tessera_catalog::{Catalog, PartVersion};
 
+use super::channels::Outgoing;
 use super::deferred::{Deferred, Modes};
 use super::keys::ForeignName;
 use crate::error::{Error, Result};
@@ -44,6 +45,15 @@ pub(super) enum Isolation {
     ReadCommitted,
     /// All statements see what was committed when the first began.
     RepeatableRead,
+    /// The same, and what was read must not have changed when the transaction commits changes.
+    Serializable,
+}
+
+impl Isolation {
+    /// Whether all statements see the same.
+    fn keeps_moment(self) -> bool {
+        self != Self::ReadCommitted
+    }
 }
 
 /// A part's rows as the transaction has changed them.
@@ -205,6 +215,37 @@ struct Temporary {
     home: Option<DatabaseId>,
     relations: HashMap<Oid, Arc<Relation>>,
     parts: HashMap<Part, PendingPart>,
+    /// What becomes of tables when a transaction is committed, if it is anything.
+    at_commit: HashMap<Oid, AtCommit>,
+}
+
+/// ON COMMIT of a temporary table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AtCommit {
+    Drop,
+    Empty,
+}
+
+impl Temporary {
+    /// Does what tables asked for at the end of a transaction.
+    fn end_transaction(&mut self) {
+        let Self {
+            relations,
+            parts,
+            at_commit,
+            ..
+        } = self;
+        at_commit.retain(|oid, what| {
+            let table = relations.get(oid).and_then(|relation| relation.table());
+            if let Some(table) = table.map(|table| table.uuid) {
+                parts.retain(|part, _| part.table != table);
+            }
+            if *what == AtCommit::Drop {
+                relations.remove(oid);
+            }
+            relations.contains_key(oid)
+        });
+    }
 }
 
 /// The schema of temporary tables, which every role of the session may use.
@@ -231,6 +272,8 @@ struct Changes {
     parts: HashMap<Part, PendingPart>,
     /// The temporary tables, once the transaction has changed them.
     temporary: Option<Temporary>,
+    /// What is said and listened to once the transaction is committed.
+    outgoing: Outgoing,
     /// Tables that the transaction needs to stay as it saw them.
     unmoved: Vec<TableVersions>,
     /// What foreign keys are to be checked for when the transaction ends.
@@ -250,8 +293,18 @@ struct Before {
 /// The locks of one transaction.
 #[derive(Debug, Default)]
 pub(super) struct Locked {
-    owner: Option<Owner>,
-    held: Vec<PartLock>,
+    held: Vec<Lock>,
+}
+
+/// What ROLLBACK TO goes back to.
+#[derive(Debug)]
+struct Savepoint {
+    name: String,
+    changes: Changes,
+    /// How many locks the transaction had.
+    locks: usize,
+    /// How many of them were advisory ones, which the session counts.
+    advisory: usize,
 }
 
 /// One session's transaction.
@@ -261,17 +314,21 @@ pub(super) struct Transaction {
     pub isolation: Isolation,
     pub read_only: bool,
     changes: Changes,
-    savepoints: Vec<(String, Changes)>,
+    savepoints: Vec<Savepoint>,
     /// The temporary tables as the last commit left them, and as they were before it.
     temporary: Temporary,
     former_temporary: Temporary,
-    /// What a repeatable-read transaction saw first.
+    /// The versions of all that a repeatable-read transaction may read, when it first read a table.
+    moment: Option<HashMap<Part, i64>>,
+    /// What it has read so far.
     snapshots: HashMap<Part, Arc<Snapshot>>,
     databases: HashMap<DatabaseId, Arc<Database>>,
     /// What SET CONSTRAINTS said.
     pub constraints: Modes,
     /// Versions of all parts of the common tables that an operator's transaction has seen.
     unions: HashMap<TableUuid, HashMap<Part, i64>>,
+    /// Those of which it has read rows.
+    read_unions: HashSet<TableUuid>,
     /// The parts whose rows nobody else changes until the transaction ends.
     locks: Locked,
     /// There while several parts of one statement change rows.
@@ -292,10 +349,12 @@ impl Default for Transaction {
             savepoints: Vec::new(),
             temporary: Temporary::default(),
             former_temporary: Temporary::default(),
+            moment: None,
             snapshots: HashMap::new(),
             databases: HashMap::new(),
             constraints: Modes::default(),
             unions: HashMap::new(),
+            read_unions: HashSet::new(),
             locks: Locked::default(),
             before: None,
             number: 0,
@@ -333,7 +392,7 @@ impl Transaction {
             return Ok(self.with_temporary(seen));
         }
         let newest = catalog.database(id).await?;
-        if self.isolation == Isolation::RepeatableRead {
+        if self.isolation.keeps_moment() {
             self.databases.insert(id, Arc::clone(&newest));
         }
         Ok(self.with_temporary(&newest))
@@ -357,6 +416,11 @@ impl Transaction {
         self.changes
             .temporary
             .get_or_insert_with(|| committed.clone())
+    }
+
+    /// Says what becomes of a temporary table when a transaction is committed.
+    pub(super) fn at_commit(&mut self, table: Oid, what: AtCommit) {
+        self.temporary_mut().at_commit.insert(table, what);
     }
 
     /// Whether the session has temporary tables.
@@ -514,7 +578,7 @@ impl Transaction {
 
     /// Whether all that is read now is of one moment.
     fn keeps_moment(&self) -> bool {
-        self.isolation == Isolation::RepeatableRead || self.is_together()
+        self.isolation.keeps_moment() || self.is_together()
     }
 
     /// The parts of one table that the transaction has changed.
@@ -693,13 +757,69 @@ impl Transaction {
             .copied()
             .collect();
         let loaded = catalog.snapshots(&missing).await?;
-        for ((part, _), snapshot) in missing.into_iter().zip(loaded) {
+        for ((part, name), snapshot) in missing.into_iter().zip(loaded) {
+            let snapshot = self.of_moment(catalog, (part, name), snapshot).await?;
             self.snapshots.insert(part, snapshot);
         }
         Ok(parts
             .iter()
             .filter_map(|(part, _)| self.snapshots.get(part).map(Arc::clone))
             .collect())
+    }
+
+    /// Whether what the transaction reads is settled already, or for each statement anew.
+    pub(super) fn has_moment(&self) -> bool {
+        !self.isolation.keeps_moment() || self.moment.is_some()
+    }
+
+    /// Keeps a repeatable-read transaction to what there is now in some spaces and tables, unless it has
+    /// read before.
+    ///
+    /// # Errors
+    /// When the catalog cannot be read.
+    pub(super) async fn fix_moment(
+        &mut self,
+        catalog: &Catalog,
+        spaces: &[Space],
+        common: &[TableUuid],
+    ) -> Result<()> {
+        self.unions
+            .extend(common.iter().map(|table| (*table, HashMap::new())));
+        let mut moment = HashMap::new();
+        for told in catalog.versions_at_once(spaces, common).await? {
+            match self.unions.get_mut(&told.part.table) {
+                Some(union) => union.insert(told.part, told.version),
+                None => moment.insert(told.part, told.version),
+            };
+        }
+        self.moment = Some(moment);
+        Ok(())
+    }
+
+    /// A part as it was at the moment that the transaction keeps to.
+    async fn of_moment(
+        &self,
+        catalog: &Catalog,
+        (part, name): (Part, &str),
+        newest: Arc<Snapshot>,
+    ) -> Result<Arc<Snapshot>> {
+        let Some(moment) = &self.moment else {
+            return Ok(newest);
+        };
+        // The parts of unions are told by their tables.
+        let union = self.unions.get(&part.table);
+        match union.unwrap_or(moment).get(&part) {
+            Some(version) if newest.version == Some(*version) => Ok(newest),
+            Some(version) => {
+                let told = PartVersion {
+                    part,
+                    version: *version,
+                };
+                Ok(catalog.snapshot_at(told, name).await?)
+            }
+            None if newest.version.is_none() => Ok(newest),
+            None => Ok(Arc::new(Snapshot::empty())),
+        }
     }
 
     /// Whether a statement did something else for a key that it found.
@@ -721,6 +841,7 @@ impl Transaction {
         tables: &[TableUuid],
     ) -> Result<HashMap<Part, i64>> {
         let is_kept = self.keeps_moment();
+        self.read_unions.extend(tables);
         let new: Vec<TableUuid> = tables
             .iter()
             .filter(|table| !is_kept || !self.unions.contains_key(table))
@@ -741,34 +862,35 @@ impl Transaction {
             .collect())
     }
 
-    /// Keeps others from changing a part's rows until the transaction ends; waits for who does so now.
+    /// Keeps others from what conflicts with a lock until the transaction ends; waits for who does so
+    /// now.
     ///
     /// # Errors
-    /// 40P01 when that one waits for this transaction.
-    pub(super) async fn lock(&mut self, catalog: &Catalog, part: Part) -> Result<()> {
-        if self.holds(part) {
-            return Ok(());
+    /// 40P01 when that one waits for this session.
+    pub(super) async fn lock(
+        &mut self,
+        catalog: &Catalog,
+        owner: Owner,
+        (target, mode): (Target, Mode),
+    ) -> Result<()> {
+        if !self.holds(target, mode) {
+            let lock = catalog.locks().lock(target, mode, owner).await?;
+            self.locks.held.push(lock);
         }
-        let owner = *self
-            .locks
-            .owner
-            .get_or_insert_with(|| catalog.locks().owner());
-        self.locks
-            .held
-            .push(catalog.locks().lock(part, owner).await?);
         Ok(())
     }
 
-    /// The same without waiting: whether the part could be locked.
-    pub(super) fn try_lock(&mut self, catalog: &Catalog, part: Part) -> bool {
-        if self.holds(part) {
+    /// The same without waiting: whether the lock could be taken.
+    pub(super) fn try_lock(
+        &mut self,
+        catalog: &Catalog,
+        owner: Owner,
+        (target, mode): (Target, Mode),
+    ) -> bool {
+        if self.holds(target, mode) {
             return true;
         }
-        let owner = *self
-            .locks
-            .owner
-            .get_or_insert_with(|| catalog.locks().owner());
-        let lock = catalog.locks().try_lock(part, owner);
+        let lock = catalog.locks().try_lock(target, mode, owner);
         let is_free = lock.is_some();
         self.locks.held.extend(lock);
         is_free
@@ -779,8 +901,14 @@ impl Transaction {
         !self.locks.held.is_empty()
     }
 
-    fn holds(&self, part: Part) -> bool {
-        self.locks.held.iter().any(|lock| lock.part() == part)
+    fn holds(&self, target: Target, mode: Mode) -> bool {
+        let mut held = self.locks.held.iter();
+        held.any(|lock| lock.target() == target && lock.mode() == mode)
+    }
+
+    /// What is said and listened to once the transaction is committed.
+    pub(super) fn outgoing(&mut self) -> &mut Outgoing {
+        &mut self.changes.outgoing
     }
 
     /// Takes the locks, which a commit holds until it is done.
@@ -802,15 +930,21 @@ impl Transaction {
                     overlays,
                     mut parts,
                     temporary,
+                    outgoing: _,
                     unmoved,
                     relied,
                     audit,
                     ..
                 },
             temporary: former,
+            isolation,
+            snapshots,
+            mut unions,
+            read_unions,
             ..
         } = std::mem::take(self);
         self.temporary = temporary.unwrap_or_else(|| former.clone());
+        self.temporary.end_transaction();
         self.former_temporary = former;
         let databases = overlays
             .into_values()
@@ -825,7 +959,7 @@ impl Transaction {
             .chain(relied)
             .map(|referring| referring.reference)
             .collect();
-        let parts = parts
+        let parts: Vec<PartChange> = parts
             .into_values()
             .filter(|p| !(p.added.is_empty() && p.rows.is_empty() && p.removed.is_empty()))
             .map(|pending| PartChange {
@@ -840,12 +974,21 @@ impl Transaction {
                 operation: pending.operation,
             })
             .collect();
+        let (read, read_tables) = match isolation {
+            Isolation::Serializable => {
+                unions.retain(|table, _| read_unions.contains(table));
+                read(&snapshots, unions)
+            }
+            Isolation::ReadCommitted | Isolation::RepeatableRead => Default::default(),
+        };
         Commit {
             databases,
             parts,
             unmoved,
             references,
             audit,
+            read,
+            read_tables,
         }
     }
 
@@ -863,8 +1006,13 @@ impl Transaction {
     }
 
     /// SAVEPOINT.
-    pub(super) fn savepoint(&mut self, name: String) {
-        self.savepoints.push((name, self.changes.clone()));
+    pub(super) fn savepoint(&mut self, name: String, advisory: usize) {
+        self.savepoints.push(Savepoint {
+            name,
+            changes: self.changes.clone(),
+            locks: self.locks.held.len(),
+            advisory,
+        });
     }
 
     /// RELEASE SAVEPOINT.
@@ -877,27 +1025,42 @@ impl Transaction {
         Ok(())
     }
 
-    /// ROLLBACK TO SAVEPOINT.
+    /// ROLLBACK TO SAVEPOINT: how many advisory locks the transaction had then.
     ///
     /// # Errors
     /// 3B001 for an unknown name.
-    pub(super) fn roll_back_to(&mut self, name: &str) -> Result<()> {
+    pub(super) fn roll_back_to(&mut self, name: &str) -> Result<usize> {
         let index = self.savepoint_index(name)?;
         self.savepoints.truncate(index + 1);
-        self.changes = self.savepoints[index].1.clone();
+        let savepoint = &self.savepoints[index];
+        self.changes = savepoint.changes.clone();
+        self.locks.held.truncate(savepoint.locks);
         self.before = None;
         if self.status == Status::Failed {
             self.status = Status::Open;
         }
-        Ok(())
+        Ok(savepoint.advisory)
     }
 
     fn savepoint_index(&self, name: &str) -> Result<usize> {
         self.savepoints
             .iter()
-            .rposition(|(own, _)| own == name)
+            .rposition(|savepoint| savepoint.name == name)
             .ok_or_else(|| Error::NoSuchSavepoint(name.to_owned()))
     }
+}
+
+/// The versions of all that a transaction has read, of parts and of whole unions.
+fn read(
+    snapshots: &HashMap<Part, Arc<Snapshot>>,
+    unions: HashMap<TableUuid, HashMap<Part, i64>>,
+) -> (Vec<(Part, Option<i64>)>, Vec<TableVersions>) {
+    let parts = snapshots.iter().map(|(part, seen)| (*part, seen.version));
+    let tables = unions.into_iter().map(|(table, parts)| TableVersions {
+        table,
+        parts: parts.into_iter().collect(),
+    });
+    (parts.collect(), tables.collect())
 }
 
 /// A database without the session's temporary tables, as the catalog knows it.

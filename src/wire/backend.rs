@@ -4,7 +4,7 @@ use tessera_catalog::sql_type::SqlType;
 
 use super::sqlstate::{is_fatal, sqlstate};
 use crate::error::Error;
-use crate::session::{Notice, OutColumn};
+use crate::session::{Notice, Notification, OutColumn};
 
 /// Writes one message: its tag, its length, and the body that `body` appends.
 pub(super) fn message(out: &mut Vec<u8>, tag: u8, body: impl FnOnce(&mut Vec<u8>)) {
@@ -202,6 +202,15 @@ fn objects(error: &Error) -> Vec<(u8, String)> {
         }
         _ => Vec::new(),
     }
+}
+
+/// A message of NOTIFY.
+pub(super) fn notification_response(out: &mut Vec<u8>, notification: &Notification) {
+    message(out, b'A', |out| {
+        out.extend_from_slice(&notification.pid.to_be_bytes());
+        cstring(out, &notification.channel);
+        cstring(out, &notification.payload);
+    });
 }
 
 pub(super) fn notice_response(out: &mut Vec<u8>, notice: &Notice) {

@@ -29,6 +29,8 @@ pub(super) struct Connection {
     skipping: bool,
     /// An error was sent since the last Sync.
     failed: bool,
+    /// Messages of the extended protocol have come since the last ReadyForQuery.
+    in_series: bool,
 }
 
 /// What of a COPY has left.
@@ -59,6 +61,7 @@ impl Connection {
             stopping: gate.stopping.clone(),
             skipping: false,
             failed: false,
+            in_series: false,
         }
     }
 
@@ -108,16 +111,33 @@ impl Connection {
                 None => std::future::pending().await,
             }
         };
-        tokio::select! {
-            biased;
-            message = self.link.read_message() => message,
-            () = interrupt.terminated() => Err(Error::Terminated),
-            () = self.stopping.cancelled() => Err(Error::Terminated),
-            error = limited => Err(error),
+        let mut limited = pin!(limited);
+        let mailbox = self.session.mailbox();
+        let idle = self.session.status() == b'I';
+        loop {
+            tokio::select! {
+                biased;
+                message = self.link.read_message() => return message,
+                () = interrupt.terminated() => return Err(Error::Terminated),
+                () = self.stopping.cancelled() => return Err(Error::Terminated),
+                error = &mut limited => return Err(error),
+                // Between transactions, and not while the client is amid a series of messages.
+                () = mailbox.arrived(), if idle && !self.in_series => {}
+            }
+            self.send_notifications();
+            self.link.flush().await?;
+        }
+    }
+
+    /// Sends what others have notified the session of.
+    fn send_notifications(&mut self) {
+        for notification in self.session.mailbox().take() {
+            backend::notification_response(&mut self.link.out, &notification);
         }
     }
 
     async fn handle(&mut self, message: Message) -> Result<Next> {
+        self.in_series = true;
         match message {
             Message::Terminate => return Ok(Next::End),
             Message::Sync => self.sync().await?,
@@ -142,7 +162,7 @@ impl Connection {
             other => {
                 let done = match other {
                     Message::Parse { name, text, types } => self.parse(&name, &text, &types).await,
-                    Message::Bind(bind) => self.bind(bind),
+                    Message::Bind(bind) => self.bind(bind).await,
                     Message::Describe(target) => self.describe(&target),
                     Message::Execute { portal, max_rows } => self.execute(&portal, max_rows).await,
                     Message::Close(target) => self.close(&target),
@@ -223,6 +243,10 @@ impl Connection {
         self.send_notices();
         for (name, value) in self.session.take_parameter_changes() {
             backend::parameter_status(&mut self.link.out, &name, &value);
+        }
+        self.in_series = false;
+        if self.session.status() == b'I' {
+            self.send_notifications();
         }
         backend::ready_for_query(&mut self.link.out, self.session.status());
         self.link.flush().await

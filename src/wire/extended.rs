@@ -45,8 +45,10 @@ impl Connection {
         Ok(())
     }
 
-    pub(super) fn bind(&mut self, bind: Bind) -> Result<()> {
+    pub(super) async fn bind(&mut self, bind: Bind) -> Result<()> {
         let prepared = self.session.prepared(&bind.statement)?;
+        check_counts(&bind, &prepared)?;
+        self.session.check_bound(&prepared)?;
         if !bind.portal.is_empty() && self.portals.contains_key(&bind.portal) {
             return Err(Error::DuplicateCursor(bind.portal));
         }
@@ -56,6 +58,8 @@ impl Connection {
             )));
         }
         let parameters = self.values(&bind, &prepared)?;
+        let current = self.session.current(prepared);
+        let prepared = self.watch.run(&self.link, current).await?;
         let columns = prepared.columns().map_or(0, |columns| columns.len());
         let formats = bind.result_formats.len();
         if formats > 1 && formats != columns {
@@ -75,23 +79,8 @@ impl Connection {
     }
 
     fn values(&self, bind: &Bind, prepared: &Prepared) -> Result<Vec<ScalarValue>> {
-        let types = prepared.parameters();
-        let (given, wanted) = (bind.values.len(), types.len());
-        if bind.formats.len() > 1 && bind.formats.len() != given {
-            let formats = bind.formats.len();
-            let message =
-                format!("bind message has {formats} parameter formats but {given} parameters");
-            return Err(Error::Protocol(message));
-        }
-        if given != wanted {
-            let message = format!(
-                "bind message supplies {given} parameters, but prepared statement \"{}\" requires {wanted}",
-                bind.statement
-            );
-            return Err(Error::Protocol(message));
-        }
         let display = self.session.display();
-        let values = bind.values.iter().zip(types).enumerate();
+        let values = bind.values.iter().zip(prepared.parameters()).enumerate();
         values
             .map(|(index, (value, sql_type))| match value {
                 None => decode::null(sql_type, &display),
@@ -268,4 +257,23 @@ impl Connection {
             portal.state = State::Finished(tag);
         }
     }
+}
+
+/// Whether a Bind brings as many values as its statement has parameters.
+fn check_counts(bind: &Bind, prepared: &Prepared) -> Result<()> {
+    let (given, wanted) = (bind.values.len(), prepared.parameters().len());
+    if bind.formats.len() > 1 && bind.formats.len() != given {
+        let formats = bind.formats.len();
+        let message =
+            format!("bind message has {formats} parameter formats but {given} parameters");
+        return Err(Error::Protocol(message));
+    }
+    if given != wanted {
+        let message = format!(
+            "bind message supplies {given} parameters, but prepared statement \"{}\" requires {wanted}",
+            bind.statement
+        );
+        return Err(Error::Protocol(message));
+    }
+    Ok(())
 }

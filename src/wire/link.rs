@@ -140,9 +140,9 @@ impl Link {
         }
         let length = (&self.input[..4]).get_u32() as usize;
         if !(8..=MAX_STARTUP_BYTES).contains(&length) {
-            return Err(Error::Protocol(
-                "invalid length of startup packet".to_owned(),
-            ));
+            // Whoever that is does not speak the protocol, and is told nothing, as by PostgreSQL.
+            tracing::info!(length, "invalid length of startup packet");
+            return Err(Error::ConnectionLost);
         }
         while self.input.len() < length {
             if !self.fill(READ_BYTES).await? {

@@ -162,6 +162,135 @@ fn who_stops_waiting_leaves_the_line() {
 }
 
 #[test]
+fn a_repeatable_read_is_of_one_moment_for_all_tables() {
+    let server = Server::start();
+    let tenant = accounts(&server);
+    let (mut reader, mut writer) = (tenant.connect(), tenant.connect());
+    reader.run("BEGIN ISOLATION LEVEL REPEATABLE READ");
+    assert_eq!(reader.value("SELECT sum(balance) FROM accounts"), "200");
+    writer.run("BEGIN; UPDATE accounts SET balance = 0; UPDATE other SET id = 9; COMMIT");
+    writer.run("CREATE TABLE later (id int); INSERT INTO later VALUES (1)");
+    assert_eq!(reader.value("SELECT id FROM other"), "1");
+    assert_eq!(reader.value("SELECT sum(balance) FROM accounts"), "200");
+    reader.run("COMMIT");
+    assert_eq!(reader.value("SELECT id FROM other"), "9");
+}
+
+/// The codes of two statements of which one at most may fail.
+fn first_failure(client: &mut Client, statements: [&str; 2]) -> String {
+    for statement in statements {
+        let code = client.simple(statement).code().to_owned();
+        if !code.is_empty() {
+            return code;
+        }
+    }
+    String::new()
+}
+
+#[test]
+fn serializable_transactions_do_not_skew_what_they_read() {
+    let server = Server::start();
+    let tenant = accounts(&server);
+    let (mut first, mut second) = (tenant.connect(), tenant.connect());
+    // Each reads what the other writes, in one table and in two.
+    for (reads, writes) in [
+        (
+            ["SELECT sum(balance) FROM accounts"; 2],
+            [
+                "UPDATE accounts SET balance = balance - 150 WHERE id = 1",
+                "UPDATE accounts SET balance = balance - 150 WHERE id = 2",
+            ],
+        ),
+        (
+            [
+                "SELECT count(*) FROM other",
+                "SELECT count(*) FROM accounts",
+            ],
+            [
+                "INSERT INTO accounts VALUES (3, 1)",
+                "INSERT INTO other VALUES (2)",
+            ],
+        ),
+        (
+            [
+                "SELECT count(*) FROM other WHERE id > 100",
+                "SELECT count(*) FROM accounts WHERE id > 100",
+            ],
+            [
+                "INSERT INTO accounts VALUES (101, 1)",
+                "INSERT INTO other VALUES (101)",
+            ],
+        ),
+    ] {
+        first.run("BEGIN ISOLATION LEVEL SERIALIZABLE");
+        second.run("BEGIN TRANSACTION ISOLATION LEVEL SERIALIZABLE");
+        first.run(reads[0]);
+        second.run(reads[1]);
+        first.run(writes[0]);
+        first.run("COMMIT");
+        let code = first_failure(&mut second, [writes[1], "COMMIT"]);
+        assert_eq!(code, "40001", "{writes:?}");
+        second.run("ROLLBACK");
+        // Again from its beginning, it is done.
+        second.run("BEGIN ISOLATION LEVEL SERIALIZABLE");
+        second.run(reads[1]);
+        second.run(writes[1]);
+        second.run("COMMIT");
+    }
+    // Who reads alone, or what nobody changes, goes on.
+    first.run("BEGIN ISOLATION LEVEL SERIALIZABLE");
+    first.run("SELECT * FROM accounts");
+    second.run("UPDATE accounts SET balance = 5");
+    assert_eq!(
+        first.value("SELECT count(*) FROM accounts WHERE balance = 5"),
+        "0"
+    );
+    first.run("COMMIT");
+    first.run("SET default_transaction_isolation = 'serializable'");
+    first.run("BEGIN");
+    assert_eq!(first.value("SHOW transaction_isolation"), "serializable");
+    first.run("INSERT INTO other SELECT count(*) FROM accounts");
+    second.run("INSERT INTO other VALUES (7)");
+    first.run("COMMIT");
+}
+
+#[test]
+fn serializable_counters_lose_nothing() {
+    let server = Server::start();
+    let tenant = server.tenant();
+    tenant.connect().run(
+        "CREATE TABLE a (n int); CREATE TABLE b (n int);
+         INSERT INTO a VALUES (0); INSERT INTO b VALUES (0)",
+    );
+    // Each writes one more than the sum of what it sees: done one after another, no number comes twice.
+    let step = |client: &mut Client, table: &str| loop {
+        client.run("BEGIN ISOLATION LEVEL SERIALIZABLE");
+        let insert = format!(
+            "INSERT INTO {table} SELECT 1 + greatest((SELECT max(n) FROM a), (SELECT max(n) FROM b))"
+        );
+        match first_failure(client, [&insert, "COMMIT"]).as_str() {
+            "" => return,
+            "40001" => client.run("ROLLBACK"),
+            other => panic!("{other}"),
+        }
+    };
+    std::thread::scope(|scope| {
+        for worker in 0..4 {
+            let mut client = tenant.connect();
+            let table = if worker % 2 == 0 { "a" } else { "b" };
+            scope.spawn(move || {
+                for _ in 0..5 {
+                    step(&mut client, table);
+                }
+            });
+        }
+    });
+    let numbers = "SELECT count(*), count(DISTINCT n), max(n) \
+                   FROM (SELECT n FROM a UNION ALL SELECT n FROM b) AS s WHERE n > 0";
+    assert_eq!(tenant.connect().rows(numbers), [["20", "20", "20"]]);
+}
+
+#[test]
 fn an_operators_union_over_tenants_is_of_one_moment() {
     let Some(server) = Server::tessera() else {
         return;

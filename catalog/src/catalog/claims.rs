@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::group::Group;
-use crate::commit::{Claim, PartChange, TableVersions};
+use crate::commit::{Claim, Commit, PartChange, TableVersions};
 use crate::error::{Error, Result};
 use crate::id::{Oid, Part};
 use crate::key::{KeySearch, KeySet};
@@ -90,6 +90,21 @@ impl Group<'_> {
                 .entry(place)
                 .or_default()
                 .extend(claim.hashes.iter());
+        }
+    }
+
+    /// Checks that all is as a serializable transaction read it.
+    pub(super) async fn check_read(&self, commit: &Commit) -> Result<()> {
+        for (part, version) in &commit.read {
+            let _pin = self.shared.pin(*part).await?;
+            let head = self.shared.visible(*part, "")?;
+            if self.parts.contains_key(part) || head.version != *version {
+                return Err(Error::ReadMoved);
+            }
+        }
+        match self.check_unmoved(&commit.read_tables).await {
+            Err(Error::Conflict) => Err(Error::ReadMoved),
+            other => other,
         }
     }
 

@@ -88,6 +88,7 @@ impl<'a> Group<'a> {
         let heads = self.check_parts(commit, &trial).await?;
         self.check_unmoved(&commit.unmoved).await?;
         self.check_key_references(&commit.references).await?;
+        self.check_read(commit).await?;
         for (id, database) in trial {
             self.changes.entry(id).or_default();
             self.databases.insert(id, database);

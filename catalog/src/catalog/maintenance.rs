@@ -17,6 +17,7 @@ use super::shared::Shared;
 use crate::commit::{Commit, PartChange};
 use crate::error::{Error, Result};
 use crate::id::{DatabaseId, Part, Space, TableUuid};
+use crate::locks::{Mode, Target};
 use crate::model::{Relation, Scope};
 use crate::storage::{Compaction, Erase, Snapshot};
 
@@ -147,8 +148,11 @@ async fn compact(
     part: Part,
     relation: &Arc<Relation>,
 ) -> Result<()> {
-    let owner = shared.locks.owner();
-    let Some(_lock) = shared.locks.try_lock(part, owner) else {
+    let owner = shared.locks.owner(DatabaseId::System, 0);
+    let Some(_lock) = shared
+        .locks
+        .try_lock(Target::Rows(part), Mode::Exclusive, owner)
+    else {
         return Ok(());
     };
     let mut least_bytes = 0;

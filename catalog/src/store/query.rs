@@ -9,6 +9,13 @@ use super::sqlite::Store;
 use crate::error::Result;
 use crate::id::{DatabaseId, Oid, Part, Space, TableUuid};
 
+const PARTS_OF_TABLE: &str =
+    "SELECT space, table_uuid, version, schema_version, row_count, byte_count, updated_at
+     FROM part WHERE table_uuid = $1";
+const PARTS_OF_SPACE: &str =
+    "SELECT space, table_uuid, version, schema_version, row_count, byte_count, updated_at
+     FROM part WHERE space = $1";
+
 /// The visible version of a part.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PartRow {
@@ -91,47 +98,45 @@ impl Store {
 
     /// All parts of a table.
     pub(crate) async fn parts_of(&self, table: TableUuid) -> Result<Vec<PartRow>> {
-        let sql = "SELECT space, table_uuid, version, schema_version, row_count, byte_count,
-                       updated_at
-                   FROM part WHERE table_uuid = $1";
-        let rows = sqlx::query(sql)
+        let rows = sqlx::query(PARTS_OF_TABLE)
             .bind(key::table(table))
             .fetch_all(self.readers())
             .await?;
         rows.iter().map(read_part).collect()
     }
 
-    /// All parts of several tables, at one moment.
-    pub(crate) async fn parts_of_all(&self, tables: &[TableUuid]) -> Result<Vec<PartRow>> {
-        let sql = "SELECT space, table_uuid, version, schema_version, row_count, byte_count,
-                       updated_at
-                   FROM part WHERE table_uuid = $1";
+    /// All parts in a space.
+    pub(crate) async fn parts_in(&self, space: Space) -> Result<Vec<PartRow>> {
+        let rows = sqlx::query(PARTS_OF_SPACE)
+            .bind(space.prefix())
+            .fetch_all(self.readers())
+            .await?;
+        rows.iter().map(read_part).collect()
+    }
+
+    /// All parts in spaces and all parts of tables, at one moment.
+    pub(crate) async fn parts_at_once(
+        &self,
+        spaces: &[Space],
+        tables: &[TableUuid],
+    ) -> Result<Vec<PartRow>> {
         // A reading transaction keeps to what was there at its first statement.
         let mut reading = self.readers().begin().await?;
         let mut parts = Vec::new();
+        for space in spaces {
+            let query = sqlx::query(PARTS_OF_SPACE).bind(space.prefix());
+            for row in &query.fetch_all(&mut *reading).await? {
+                parts.push(read_part(row)?);
+            }
+        }
         for table in tables {
-            let rows = sqlx::query(sql)
-                .bind(key::table(*table))
-                .fetch_all(&mut *reading)
-                .await?;
-            for row in &rows {
+            let query = sqlx::query(PARTS_OF_TABLE).bind(key::table(*table));
+            for row in &query.fetch_all(&mut *reading).await? {
                 parts.push(read_part(row)?);
             }
         }
         reading.rollback().await?;
         Ok(parts)
-    }
-
-    /// All parts in a space.
-    pub(crate) async fn parts_in(&self, space: Space) -> Result<Vec<PartRow>> {
-        let sql = "SELECT space, table_uuid, version, schema_version, row_count, byte_count,
-                       updated_at
-                   FROM part WHERE space = $1";
-        let rows = sqlx::query(sql)
-            .bind(space.prefix())
-            .fetch_all(self.readers())
-            .await?;
-        rows.iter().map(read_part).collect()
     }
 
     /// Redo records above a number, the oldest first, at most `limit`.

@@ -34,7 +34,7 @@ pub use names::{quote_ident, split_name};
 pub use provider::HIDDEN;
 pub use scene::{
     ActivityRow, Attribute, Class, Constraint, CursorRow, FunctionRow, HostRuleRow,
-    IdentityMappingRow, InUse, LoginFiles, Namespace, OPERATOR_NAME, PreparedRow, Scene,
+    IdentityMappingRow, InUse, LockRow, LoginFiles, Namespace, OPERATOR_NAME, PreparedRow, Scene,
     SequenceValues, SettingRow, Sizes, TENANT_ADMIN_NAME, Uses, attributes, index_keys,
 };
 pub use table::{Column, SystemTable};
@@ -102,7 +102,8 @@ pub fn table_function(name: &str) -> Option<&'static SystemTable> {
         "pg_timezone_abbrevs" => Some(&pg_catalog::pg_timezone_abbrevs::TABLE),
         "pg_prepared_statement" => Some(&pg_catalog::pg_prepared_statements::TABLE),
         "pg_cursor" => Some(&pg_catalog::pg_cursors::TABLE),
-        "pg_lock_status" => table("pg_catalog", "pg_locks"),
+        "pg_lock_status" => Some(&pg_catalog::pg_locks::TABLE),
+        "pg_listening_channels" => Some(&pg_catalog::pg_listening_channels::TABLE),
         "pg_prepared_xact" => table("pg_catalog", "pg_prepared_xacts"),
         "pg_available_extensions" => table("pg_catalog", "pg_available_extensions"),
         _ => None,

@@ -49,6 +49,9 @@ pub struct Scene {
     /// The sessions that this one may know of: those of its own database, all for an operator.
     pub activity: Vec<ActivityRow>,
     pub prepared: Vec<PreparedRow>,
+    pub locks: Vec<LockRow>,
+    /// The channels that the session listens to.
+    pub listening: Vec<String>,
     pub cursors: Vec<CursorRow>,
     /// The functions that SQL can call.
     pub functions: Arc<Vec<FunctionRow>>,
@@ -184,6 +187,20 @@ pub struct CursorRow {
     pub creation_time: i64,
 }
 
+/// A row of `pg_locks`.
+#[derive(Debug, Clone)]
+pub struct LockRow {
+    /// `relation`, `tuple` or `advisory`.
+    pub kind: &'static str,
+    pub database: u32,
+    pub relation: Option<u32>,
+    /// An advisory lock's number in three parts.
+    pub advisory: Option<(u32, u32, i16)>,
+    pub pid: i32,
+    pub mode: &'static str,
+    pub granted: bool,
+}
+
 /// A function that SQL can call.
 #[derive(Debug, Clone)]
 pub struct FunctionRow {
@@ -258,6 +275,8 @@ impl Scene {
             settings: Vec::new(),
             activity: Vec::new(),
             prepared: Vec::new(),
+            locks: Vec::new(),
+            listening: Vec::new(),
             cursors: Vec::new(),
             functions: Arc::default(),
             sizes: Arc::new(|_| (0, 0)),

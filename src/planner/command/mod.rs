@@ -14,6 +14,7 @@ mod transaction;
 mod user_type;
 
 use datafusion::sql::sqlparser::tokenizer::Token;
+use tessera_catalog::locks::{MODES, Mode};
 
 use super::ast::{Body, Set};
 use super::cursor::Cursor;
@@ -208,7 +209,24 @@ fn cursor_statement(cursor: &mut Cursor<'_>) -> Result<Option<Body>> {
     if cursor.accept(&["DISCARD"]) {
         return discard(cursor).map(|target| Some(Body::Discard(target)));
     }
-    for tag in ["UNLISTEN", "ANALYZE", "VACUUM", "CHECKPOINT"] {
+    if cursor.accept(&["LISTEN"]) {
+        return Ok(Some(Body::Listen(cursor.identifier()?)));
+    }
+    if cursor.accept(&["UNLISTEN"]) {
+        let all = cursor.accept_token(&Token::Mul);
+        let channel = (!all).then(|| cursor.identifier()).transpose()?;
+        return Ok(Some(Body::Unlisten(channel)));
+    }
+    if cursor.accept(&["NOTIFY"]) {
+        let channel = cursor.identifier()?;
+        let has_payload = cursor.accept_token(&Token::Comma);
+        let payload = has_payload.then(|| cursor.string()).transpose()?;
+        return Ok(Some(Body::Notify { channel, payload }));
+    }
+    if cursor.accept(&["LOCK"]) {
+        return lock(cursor).map(Some);
+    }
+    for tag in ["ANALYZE", "VACUUM", "CHECKPOINT"] {
         if cursor.accept(&[tag]) {
             while !cursor.is_done() {
                 cursor.advance();
@@ -217,10 +235,7 @@ fn cursor_statement(cursor: &mut Cursor<'_>) -> Result<Option<Body>> {
         }
     }
     for words in [
-        &["LISTEN"][..],
-        &["NOTIFY"],
-        &["LOCK"],
-        &["DO"],
+        &["DO"][..],
         &["CALL"],
         &["CLUSTER"],
         &["CREATE", "FUNCTION"],
@@ -241,6 +256,36 @@ fn cursor_statement(cursor: &mut Cursor<'_>) -> Result<Option<Body>> {
         }
     }
     Ok(None)
+}
+
+/// Reads LOCK TABLE after its first word.
+fn lock(cursor: &mut Cursor<'_>) -> Result<Body> {
+    cursor.accept(&["TABLE"]);
+    let name = |cursor: &mut Cursor<'_>| {
+        cursor.accept(&["ONLY"]);
+        let name = cursor.object_name()?;
+        cursor.accept_token(&Token::Mul);
+        Ok(name)
+    };
+    let names = cursor.list(name)?;
+    let mut mode = Mode::AccessExclusive;
+    if cursor.accept(&["IN"]) {
+        // The longest first: one mode's words may begin another's.
+        let mut modes = MODES;
+        modes.sort_by_key(|mode| std::cmp::Reverse(mode.words().len()));
+        let named = modes.into_iter().find(|mode| {
+            let words: Vec<&str> = mode.words().split(' ').collect();
+            cursor.accept(&words)
+        });
+        mode = named.ok_or_else(|| cursor.unexpected())?;
+        cursor.expect(&["MODE"])?;
+    }
+    let nowait = cursor.accept(&["NOWAIT"]);
+    Ok(Body::Lock {
+        names,
+        mode,
+        nowait,
+    })
 }
 
 fn declare(cursor: &mut Cursor<'_>) -> Result<Body> {

@@ -7,6 +7,7 @@
 //! literals   whole numbers are `integer` where they fit, long ones are exact
 //! common     the one type of several values
 //! choice     CASE, COALESCE, GREATEST, LEAST and NULLIF, which are calls until their types are known
+//! guarded    conditions that are a CASE
 //! unions     columns of UNION
 //! moments    comparisons of dates with timestamps
 //! numbers    arithmetic, comparisons and aggregates of `numeric`
@@ -21,6 +22,7 @@ mod common;
 mod decimals;
 mod enum_calls;
 mod enums;
+mod guarded;
 mod keys;
 mod literals;
 mod moments;
@@ -106,5 +108,6 @@ fn settled(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         .transform_data(|expr| Ok(parameters::settle(expr, schema)))?
         .transform_data(|expr| Ok(moments::settle(expr, schema)))?
         .transform_data(|expr| enums::settle(expr, schema))?
-        .transform_data(|expr| numbers::settle(expr, schema))
+        .transform_data(|expr| numbers::settle(expr, schema))?
+        .transform_data(|expr| guarded::keep(expr, schema))
 }

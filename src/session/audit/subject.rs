@@ -56,6 +56,10 @@ pub(super) fn of(body: &Body) -> Option<Subject> {
         | Body::Fetch { .. }
         | Body::CloseCursor(_)
         | Body::Discard(_)
+        | Body::Lock { .. }
+        | Body::Listen(_)
+        | Body::Unlisten(_)
+        | Body::Notify { .. }
         | Body::NoOp(_)
         | Body::Unsupported(_) => return None,
     };
@@ -108,6 +112,10 @@ pub(super) fn verb(body: &Body) -> &'static str {
         Body::Fetch { .. } => "FETCH",
         Body::CloseCursor(_) => "CLOSE CURSOR",
         Body::Discard(_) => "DISCARD",
+        Body::Lock { .. } => "LOCK TABLE",
+        Body::Listen(_) => "LISTEN",
+        Body::Unlisten(_) => "UNLISTEN",
+        Body::Notify { .. } => "NOTIFY",
         Body::Comment(_) => "COMMENT",
         Body::NoOp(tag) => tag,
         Body::Empty | Body::Unsupported(_) => "",

@@ -64,7 +64,7 @@ struct Part {
 
 /// What a part does.
 enum Work {
-    Query(Box<Query>, LogicalPlan, Columns),
+    Query(LogicalPlan, Columns),
     Insert(Box<insert::Planned>),
     Change(Box<modify::Planned>),
 }
@@ -91,8 +91,8 @@ pub(super) async fn run(
     let scope = session.scope(&caller).await?;
     let declared: Vec<u32> = prepared.parameters.iter().map(SqlType::oid).collect();
     let Combined {
-        parts,
-        main,
+        mut parts,
+        mut main,
         main_scope,
         ..
     } = plan(query, scope, &declared)?;
@@ -100,7 +100,8 @@ pub(super) async fn run(
         work.check(&caller)?;
     }
     // What is waited for comes before the one moment that all parts see.
-    for work in parts.iter().map(|part| &part.work).chain([&main]) {
+    let works = parts.iter_mut().map(|part| &mut part.work);
+    for work in works.chain([&mut main]) {
         work.lock(session, &caller).await?;
     }
     session.transaction.begin_together();
@@ -204,7 +205,7 @@ fn renamed(batch: &RecordBatch, given: &Given) -> Result<RecordBatch> {
 impl Work {
     fn columns(&self) -> Option<Columns> {
         match self {
-            Self::Query(_, _, columns) => Some(Arc::clone(columns)),
+            Self::Query(_, columns) => Some(Arc::clone(columns)),
             Self::Insert(planned) => planned.returning.as_ref().map(|r| Arc::clone(&r.columns)),
             Self::Change(planned) => planned.returning.as_ref().map(|r| Arc::clone(&r.columns)),
         }
@@ -234,7 +235,7 @@ impl Work {
         parameters: Vec<ScalarValue>,
     ) -> Result<GuardedPlan> {
         let (plan, purpose) = match self {
-            Self::Query(_, plan, _) => (plan, Purpose::Read),
+            Self::Query(plan, _) => (plan, Purpose::Read),
             Self::Insert(planned) => (&planned.plan, Purpose::Read),
             Self::Change(planned) => (&planned.plan, planned.purpose()),
         };
@@ -258,10 +259,15 @@ impl Work {
         }
     }
 
-    async fn lock(&self, session: &mut Session, caller: &Caller) -> Result<()> {
+    async fn lock(&mut self, session: &mut Session, caller: &Caller) -> Result<()> {
         match self {
-            Self::Query(query, plan, _) => lock::rows_of_query(session, query, plan, caller).await,
-            Self::Insert(planned) if !planned.looks_for_keys() => Ok(()),
+            Self::Query(plan, _) => {
+                *plan = lock::rows_of_query(session, plan.clone(), caller).await?;
+                Ok(())
+            }
+            Self::Insert(planned) if !planned.looks_for_keys() => {
+                lock::adds_to(session, &planned.found, caller).await
+            }
             Self::Insert(planned) => lock::rows_of(session, &planned.found, caller).await,
             Self::Change(planned) => lock::rows_of(session, &planned.found, caller).await,
         }
@@ -275,7 +281,7 @@ impl Work {
         limits: Limits,
     ) -> Result<Reply> {
         match self {
-            Self::Query(_, plan, columns) => {
+            Self::Query(plan, columns) => {
                 let (caller, scope) = asked;
                 let plan = query::bind(plan, parameters)?;
                 let guarded = query::guard(session, plan, caller, scope).await?;
@@ -298,7 +304,7 @@ impl Work {
     /// The columns of its rows, under the names that the rest of the statement calls them.
     fn given(&self, cte: &Cte) -> Result<Option<Given>> {
         let output = match self {
-            Self::Query(_, plan, _) => Arc::clone(plan.schema()),
+            Self::Query(plan, _) => Arc::clone(plan.schema()),
             Self::Insert(planned) => match &planned.returning {
                 Some(returning) => returning.output()?,
                 None => return Ok(None),
@@ -488,7 +494,7 @@ impl Planner<'_> {
             _ => {
                 let query = around.before(query.clone())?;
                 let (plan, types, columns) = query::answer(&query, &self.scope, &declared)?;
-                (Work::Query(Box::new(query), plan, columns), types)
+                (Work::Query(plan, columns), types)
             }
         };
         self.learn(&mentioned, types);

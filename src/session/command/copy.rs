@@ -166,6 +166,7 @@ async fn copy_in(
         return Err(Error::CopyNarrowed);
     }
     session.transaction.check_room(&found.relation)?;
+    super::lock::adds_to(session, &found, caller).await?;
     let columns: Columns = targets
         .iter()
         .map(|column| OutColumn {

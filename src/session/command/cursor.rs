@@ -61,7 +61,7 @@ pub(super) async fn declare(session: &mut Session, declaration: Declaration<'_>)
     let caller = session.caller().await?;
     let scope = session.scope(&caller).await?;
     let (plan, _, columns) = query::answer(written, &scope, &[])?;
-    lock::rows_of_query(session, written, &plan, &caller).await?;
+    let plan = lock::rows_of_query(session, plan, &caller).await?;
     let guarded = query::guard(session, plan, &caller, &scope).await?;
     // A cursor outlives the statement's own time limit; each FETCH has one.
     let batches = query::stream(session, guarded, &scope, Limits::default());

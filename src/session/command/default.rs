@@ -124,9 +124,12 @@ pub(super) fn check(expr: &ast::Expr, column: &Column, scope: &Scope) -> Result<
     let planned =
         planner::expression(expr.clone(), &DFSchema::empty(), scope, &[]).map_err(|error| {
             match error {
-                Error::NoSuchColumn(_) => Error::InvalidDefinition(
-                    "cannot use column reference in DEFAULT expression".into(),
-                ),
+                Error::NoSuchColumn(_) => Error::Function {
+                    sqlstate: "0A000",
+                    message: "cannot use column reference in DEFAULT expression".to_owned(),
+                    hint: None,
+                    detail: None,
+                },
                 other => other,
             }
         })?;

@@ -3,6 +3,7 @@
 use crate::error::Result;
 use crate::planner::ast::Discard;
 use crate::session::Session;
+use crate::session::channels::Listen;
 use crate::session::reply::Reply;
 
 pub(super) fn run(session: &mut Session, what: Discard) -> Result<Reply> {
@@ -21,6 +22,8 @@ pub(super) fn run(session: &mut Session, what: Discard) -> Result<Reply> {
                 settings.reset(None, operator)?;
                 settings.set("role", Some("none"), false, true)?;
             }
+            session.advisory.unlock_all();
+            session.transaction.outgoing().listen(Listen::ToNothing);
             session.version += 1;
             "DISCARD ALL"
         }

@@ -121,6 +121,7 @@ pub(super) async fn perform(
 ) -> Result<Reply> {
     let granted = planned.check(caller)?;
     session.transaction.check_room(&planned.found.relation)?;
+    lock::adds_to(session, &planned.found, caller).await?;
     let reads = |returning: &Returning| !returning.reads().is_empty();
     let reads = planned.returning.as_ref().is_some_and(reads) || !planned.arbiters.is_empty();
     let (found, judged) = (&planned.found, [Judged::Inserted]);
@@ -130,6 +131,7 @@ pub(super) async fn perform(
     let conflict = match conflict {
         Some(Conflict::Update(upsert)) => {
             let plan = query::bind(planned.plan, parameters.clone())?;
+            let plan = lock::rows_of_query(session, plan, caller).await?;
             let guarded = query::guard(session, plan, caller, scope).await?;
             let schema = table_schema(table(&planned.found.relation)?, &scope.zone);
             let mut batches = query::stream(session, guarded, scope, limits);
@@ -158,6 +160,7 @@ pub(super) async fn perform(
         None => Vec::new(),
     };
     let plan = query::bind(planned.plan, parameters)?;
+    let plan = lock::rows_of_query(session, plan, caller).await?;
     let guarded = query::guard(session, plan, caller, scope).await?;
     let mut batches = query::stream(session, guarded, scope, limits);
     let relation = &planned.found.relation;

@@ -39,6 +39,7 @@ use datafusion::sql::sqlparser::ast;
 use futures::future::BoxFuture;
 
 use super::Session;
+use super::channels::Listen;
 use super::prepared::Prepared;
 use super::reply::Reply;
 use crate::error::{Error, Result};
@@ -46,6 +47,7 @@ use crate::execute::Limits;
 use crate::planner::ast::{Body, Index, Policy, Role, Sequence, TypeAction, UserTypeStatement};
 
 pub(super) use describe::prepare;
+pub(super) use query::current;
 
 /// Runs a statement.
 pub(super) fn run<'a>(
@@ -166,6 +168,37 @@ async fn perform(
             direction,
             discard,
         } => cursor::fetch(session, cursor, *direction, *discard, limits).await,
+        Body::Lock {
+            names,
+            mode,
+            nowait,
+        } => {
+            let (mode, nowait) = (*mode, *nowait);
+            lock::table(
+                session,
+                lock::LockTable {
+                    names,
+                    mode,
+                    nowait,
+                },
+            )
+            .await
+        }
+        Body::Notify { channel, payload } => {
+            let payload = payload.as_deref().unwrap_or_default();
+            session.notify(channel, payload)?;
+            Ok(Reply::done("NOTIFY"))
+        }
+        Body::Listen(channel) => {
+            let listen = Listen::To(channel.clone());
+            session.transaction.outgoing().listen(listen);
+            Ok(Reply::done("LISTEN"))
+        }
+        Body::Unlisten(channel) => {
+            let listen = channel.clone().map_or(Listen::ToNothing, Listen::NotTo);
+            session.transaction.outgoing().listen(listen);
+            Ok(Reply::done("UNLISTEN"))
+        }
         Body::CloseCursor(name) => cursor::close(session, name.as_deref()),
         Body::Discard(what) => discard::run(session, *what),
         Body::Comment(statement) => comment::run(session, statement).await,

@@ -117,6 +117,7 @@ pub(super) async fn perform(
     let granted = planned.check(caller)?;
     let plan = query::bind(planned.plan.clone(), parameters)?;
     lock::rows_of(session, &planned.found, caller).await?;
+    let plan = lock::rows_of_query(session, plan, caller).await?;
     let checked = policy::guard(plan, caller, scope, planned.purpose())?;
     let reads = planned.reads(&checked);
     let judged = planned.judged();

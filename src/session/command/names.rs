@@ -116,6 +116,7 @@ pub(super) async fn drop(session: &mut Session, statement: &ast::Statement) -> R
         }
         other => return Err(Error::Unsupported(format!("DROP {other}"))),
     };
+    super::lock::definitions(session, names).await?;
     let caller = session.caller().await?;
     let scope = session.scope(&caller).await?;
     let mut targets: Vec<Found> = Vec::new();

@@ -14,6 +14,7 @@ use tessera_catalog::sql_type::SqlType;
 use super::lock;
 use crate::error::Result;
 use crate::execute::{self, BatchStream, Execution, Limits};
+use crate::planner::ast::Body;
 use crate::planner::source::{Found, TableRef};
 use crate::planner::{self, Parameters, RelationSizes, Scope, origin};
 use crate::policy::{self, Caller, GuardedPlan, Judged, Purpose, RowChecks};
@@ -99,13 +100,44 @@ pub(super) async fn run(
         }
     };
     let plan = bind(plan, parameters)?;
-    lock::rows_of_query(session, query, &plan, &caller).await?;
+    let plan = lock::rows_of_query(session, plan, &caller).await?;
     let guarded = guard(session, plan, &caller, &scope).await?;
     let batches = execute::run(guarded, &session.execution(&scope.state, limits));
     Ok(Reply::Rows(Rows {
         columns,
         batches,
         tag: RowsTag::Counted("SELECT"),
+    }))
+}
+
+/// A prepared query with a plan that is made for the present state of the world.
+///
+/// # Errors
+/// 0A000 when its columns are no longer the same, and whatever planning meets.
+pub(in crate::session) async fn current(
+    session: &mut Session,
+    prepared: Arc<Prepared>,
+) -> Result<Arc<Prepared>> {
+    let caller = session.caller().await?;
+    let now = planned_for(session, &caller);
+    let (Some((_, made_for)), Body::Query(query), Some(told)) =
+        (&prepared.plan, &prepared.statement.body, &prepared.columns)
+    else {
+        return Ok(prepared);
+    };
+    if *made_for == now {
+        return Ok(prepared);
+    }
+    let scope = session.scope(&caller).await?;
+    let declared: Vec<u32> = prepared.parameters.iter().map(SqlType::oid).collect();
+    let (plan, _, columns) = answer(query, &scope, &declared)?;
+    check_same(told, &columns)?;
+    // What the catalogs show is a new one each time.
+    let plan = (!scope.session.is_momentary()).then_some((plan, now));
+    Ok(Arc::new(Prepared {
+        plan,
+        columns: Some(columns),
+        ..prepared.as_ref().clone()
     }))
 }
 
@@ -192,6 +224,8 @@ pub(super) async fn load<'a>(
     let tables: Vec<&TableRef> = tables.into_iter().collect();
     session.audit_reads(&tables, caller).await?;
     let engine = Arc::clone(&session.engine);
+    let tables: Vec<&TableRef> = tables.into_iter().collect();
+    lock::reads(session, &tables, caller).await?;
     Opened::load(
         &engine,
         &mut session.transaction,

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::planner::ast::{Transaction, TransactionModes};
+use crate::session::channels::Outgoing;
 use crate::session::reply::{Notice, Reply};
 use crate::session::transaction::{Isolation, Status};
 use crate::session::{Session, isolation};
@@ -21,7 +22,9 @@ pub(super) async fn run(session: &mut Session, statement: &Transaction) -> Resul
         }
         Transaction::Savepoint(name) => {
             in_block(session, "SAVEPOINT")?;
-            session.transaction.savepoint(name.clone());
+            session.absorb_outbox()?;
+            let advisory = session.advisory.of_transaction();
+            session.transaction.savepoint(name.clone(), advisory);
             "SAVEPOINT"
         }
         Transaction::Release(name) => {
@@ -33,7 +36,9 @@ pub(super) async fn run(session: &mut Session, statement: &Transaction) -> Resul
             if session.transaction.status != Status::Failed {
                 in_block(session, "ROLLBACK TO SAVEPOINT")?;
             }
-            session.transaction.roll_back_to(name)?;
+            *session.outbox.lock() = Outgoing::default();
+            let advisory = session.transaction.roll_back_to(name)?;
+            session.advisory.roll_back_to(advisory);
             session.version += 1;
             "ROLLBACK"
         }

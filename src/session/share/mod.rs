@@ -433,6 +433,9 @@ fn takes_a_slot(body: &Body) -> bool {
         | Body::Prepare { .. }
         | Body::CloseCursor(_)
         | Body::Discard(_)
+        | Body::Listen(_)
+        | Body::Unlisten(_)
+        | Body::Notify { .. }
         | Body::NoOp(_)
         | Body::Unsupported(_) => false,
         Body::Query(_)
@@ -456,6 +459,7 @@ fn takes_a_slot(body: &Body) -> bool {
         | Body::Execute { .. }
         | Body::Declare { .. }
         | Body::Fetch { .. }
+        | Body::Lock { .. }
         | Body::Comment(_) => true,
     }
 }

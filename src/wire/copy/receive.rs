@@ -41,25 +41,28 @@ pub(in crate::wire) async fn receive(
     loop {
         let event = tokio::select! {
             biased;
-            event = link.read_copy() => event?,
+            event = link.read_copy() => event,
             () = watch.interrupt.terminated() => return Err(Error::Terminated),
         };
-        match event {
-            CopyEvent::Data(data) => {
+        let error = match event {
+            Ok(CopyEvent::Data(data)) => {
                 pause(pace.pause(data.len()), watch).await?;
                 input.push(&data, link, watch).await?;
+                continue;
             }
-            CopyEvent::Done => break,
-            CopyEvent::Fail(why) => {
-                return Err(Error::Function {
-                    sqlstate: "57014",
-                    message: format!("COPY from stdin failed: {why}"),
-                    detail: None,
-                    hint: None,
-                }
-                .at(input.place()));
-            }
-        }
+            Ok(CopyEvent::Done) => break,
+            Ok(CopyEvent::Fail(why)) => Error::Function {
+                sqlstate: "57014",
+                message: format!("COPY from stdin failed: {why}"),
+                detail: None,
+                hint: None,
+            },
+            Err(error @ Error::Protocol(_)) => error,
+            Err(other) => return Err(other),
+        };
+        // A line that came whole and is wrong was wrong before that.
+        input.take_whole_lines(link, watch).await?;
+        return Err(error.at(input.place()));
     }
     input.finish(link, watch).await
 }
@@ -156,6 +159,18 @@ impl Input {
         }
         // A record longer than a block: look again when there is twice as much.
         self.wanted = self.pending.len() * 2;
+        Ok(())
+    }
+
+    /// Takes all records that have come whole.
+    async fn take_whole_lines(&mut self, link: &Link, watch: &Watch) -> Result<()> {
+        let length = self.whole(false).map_err(|error| error.at(self.place()))?;
+        if length > 0 {
+            self.start_block(length, link, watch).await?;
+        }
+        while !self.blocks.is_empty() {
+            self.take_block(link, watch).await?;
+        }
         Ok(())
     }
 

@@ -1,17 +1,22 @@
 //! `pg_sleep` and `pg_sleep_for`: wait without holding a thread, so that a cancel or a time-out ends them.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::array::{Array, ArrayRef, AsArray, StringViewArray};
-use arrow::datatypes::{DataType, Float64Type, IntervalMonthDayNanoType, IntervalUnit};
+use arrow::datatypes::{
+    DataType, Field, FieldRef, Float64Type, IntervalMonthDayNanoType, IntervalUnit,
+};
 use async_trait::async_trait;
 use datafusion::common::{Result, internal_err};
 use datafusion::logical_expr::async_udf::{AsyncScalarUDF, AsyncScalarUDFImpl};
 use datafusion::logical_expr::{
-    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+    Volatility,
 };
 
+use super::types::SQL_TYPE;
 use super::value::Interval;
 
 const MICROS_PER_SECOND: f64 = 1_000_000.0;
@@ -45,6 +50,12 @@ impl ScalarUDFImpl for Sleep {
     fn return_type(&self, _types: &[DataType]) -> Result<DataType> {
         // PostgreSQL's void is shown as an empty text.
         Ok(DataType::Utf8View)
+    }
+
+    fn return_field_from_args(&self, _args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        let metadata = HashMap::from([(SQL_TYPE.to_owned(), "void".to_owned())]);
+        let field = Field::new(self.name, DataType::Utf8View, true);
+        Ok(Arc::new(field.with_metadata(metadata)))
     }
 
     fn invoke_with_args(&self, _args: ScalarFunctionArgs) -> Result<ColumnarValue> {

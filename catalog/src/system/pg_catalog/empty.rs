@@ -3,7 +3,7 @@
 
 use crate::system::table::{SystemTable, no_rows};
 
-pub(in crate::system) static TABLES: [SystemTable; 81] = [
+pub(in crate::system) static TABLES: [SystemTable; 80] = [
     SystemTable::table(
         "pg_catalog",
         "pg_amop",
@@ -148,16 +148,6 @@ pub(in crate::system) static TABLES: [SystemTable; 81] = [
         2995,
         "
         oid oid, lomowner oid, lomacl text[]",
-        no_rows,
-    ),
-    SystemTable::view(
-        "pg_catalog",
-        "pg_locks",
-        12073,
-        "
-        locktype text, database oid, relation oid, page int4, tuple int2, virtualxid text,
-        transactionid int8, classid oid, objid oid, objsubid int2, virtualtransaction text,
-        pid int4, mode text, granted bool, fastpath bool, waitstart timestamptz",
         no_rows,
     ),
     SystemTable::table(

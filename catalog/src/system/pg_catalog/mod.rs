@@ -24,6 +24,8 @@ pub(in crate::system) mod pg_hba_file_rules;
 pub(in crate::system) mod pg_index;
 pub(in crate::system) mod pg_indexes;
 pub(in crate::system) mod pg_language;
+pub(in crate::system) mod pg_listening_channels;
+pub(in crate::system) mod pg_locks;
 pub(in crate::system) mod pg_matviews;
 pub(in crate::system) mod pg_namespace;
 pub(in crate::system) mod pg_opclass;
@@ -55,7 +57,7 @@ pub(in crate::system) mod pg_views;
 use super::table::SystemTable;
 
 /// Those with rows.
-static FILLED: [&SystemTable; 58] = [
+static FILLED: [&SystemTable; 59] = [
     &pg_aggregate::TABLE,
     &pg_am::TABLE,
     &pg_attrdef::TABLE,
@@ -79,6 +81,7 @@ static FILLED: [&SystemTable; 58] = [
     &pg_index::TABLE,
     &pg_indexes::TABLE,
     &pg_language::TABLE,
+    &pg_locks::TABLE,
     &pg_matviews::TABLE,
     &pg_namespace::TABLE,
     &pg_opclass::TABLE,

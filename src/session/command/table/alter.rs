@@ -14,7 +14,7 @@ use tessera_catalog::model::{
 
 use super::super::names::{check_new_name, check_owner, folded, qualified};
 use super::super::user_type::usage;
-use super::super::{default, sequence};
+use super::super::{default, lock, sequence};
 use super::add_column::add_column;
 use super::column;
 use super::constraint::{add_foreign_key, check_new_key, no_constraint, release_keys};
@@ -37,6 +37,7 @@ pub(in crate::session::command) async fn alter(
             tag: "ALTER TABLE".to_owned(),
         })
     };
+    lock::definitions(session, std::slice::from_ref(&alter.name)).await?;
     for operation in &alter.operations {
         let caller = session.caller().await?;
         let scope = session.scope(&caller).await?;

@@ -26,6 +26,7 @@ use crate::planner::source::Found;
 use crate::policy::{Caller, Judged, RowChecks, check_columns};
 use crate::session::Session;
 use crate::session::reply::{Notice, Reply};
+use crate::session::transaction::AtCommit;
 use crate::session::write::{RowWriter, Writing};
 
 pub(in crate::session::command) async fn create(
@@ -119,6 +120,11 @@ pub(in crate::session::command) async fn create(
         Change::NextOid(next_oid().0 + 1),
     ]);
     session.transaction.change(&scope.database, changes);
+    match create.on_commit {
+        Some(ast::OnCommit::Drop) => session.transaction.at_commit(oid, AtCommit::Drop),
+        Some(ast::OnCommit::DeleteRows) => session.transaction.at_commit(oid, AtCommit::Empty),
+        Some(ast::OnCommit::PreserveRows) | None => {}
+    }
     session.version += 1;
     match source {
         None => Ok(Reply::Done {
@@ -177,12 +183,13 @@ fn refuse(create: &CreateTable) -> Result<()> {
             create.partition_by.is_some() || create.partition_of.is_some(),
             "PARTITION BY",
         ),
-        (
-            !matches!(create.on_commit, None | Some(ast::OnCommit::PreserveRows)),
-            "ON COMMIT DROP or DELETE ROWS",
-        ),
         (create.clone.is_some(), "CLONE"),
     ];
+    if create.on_commit.is_some() && !create.temporary {
+        return Err(Error::InvalidDefinition(
+            "ON COMMIT can only be used on temporary tables".to_owned(),
+        ));
+    }
     match refused.iter().find(|(found, _)| *found) {
         Some((_, what)) => Err(Error::Unsupported((*what).to_owned())),
         None => Ok(()),

@@ -42,7 +42,7 @@ pub(in crate::session::command) async fn truncate(
         }
         check(&caller, Privilege::Truncate, Object::Relation(found))?;
         super::super::insert::check_lent(&caller, found)?;
-        super::super::lock::rows_of(session, found, &caller).await?;
+        super::super::lock::alone(session, found, &caller).await?;
         let stored = table(&found.relation)?;
         if truncate.identity == Some(TruncateIdentityOption::Restart) {
             restart_identity(session, &caller.database, found);

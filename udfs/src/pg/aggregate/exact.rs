@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, LargeStringArray};
 use arrow::datatypes::{DataType, Decimal128Type, Field, FieldRef, Int64Type};
-use datafusion::common::{Result, ScalarValue, internal_datafusion_err, internal_err};
+use datafusion::common::{
+    Result, ScalarValue, internal_datafusion_err, internal_err, not_impl_err,
+};
 use datafusion::functions_aggregate as engine;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{
@@ -19,6 +21,7 @@ use super::super::error::PgError;
 use super::super::numeric::{Decimal, Numeric, key_of_text};
 use super::super::types::EXACT;
 use super::decimal_sums::{self, Asked, DecimalSum, DecimalSums};
+use super::interval_average::{self, INTERVAL, IntervalAverage};
 
 /// Digits that a `bigint` has.
 const BIGINT_DIGITS: u8 = 19;
@@ -100,7 +103,8 @@ pub(super) fn aggregates() -> Vec<Arc<AggregateUDF>> {
 /// exact: the engine knows it and is quick with it.
 pub fn plain_aggregate(function: &AggregateUDF, argument: &DataType) -> Option<Arc<AggregateUDF>> {
     let exact = function.inner().downcast_ref::<Exact>()?;
-    (!exact.is_own(argument)).then(|| Arc::clone(&exact.engine))
+    (!exact.is_own(argument) && !exact.averages_intervals(argument))
+        .then(|| Arc::clone(&exact.engine))
 }
 
 /// Whether a function is one of these.
@@ -109,6 +113,10 @@ pub fn is_numeric_aggregate(function: &AggregateUDF) -> bool {
 }
 
 impl Exact {
+    fn averages_intervals(&self, argument: &DataType) -> bool {
+        self.which == Which::Average && matches!(argument, DataType::Interval(_))
+    }
+
     /// Whether arguments of this type are this aggregate's own affair.
     fn is_own(&self, argument: &DataType) -> bool {
         let whole = argument.is_integer();
@@ -140,6 +148,7 @@ impl AggregateUDFImpl for Exact {
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
         match types {
+            [DataType::Interval(_)] if self.which == Which::Average => Ok(vec![INTERVAL]),
             [argument] if self.is_own(argument) => Ok(vec![match argument {
                 whole if whole.is_integer() => DataType::Decimal128(BIGINT_DIGITS, 0),
                 other => other.clone(),
@@ -153,6 +162,7 @@ impl AggregateUDFImpl for Exact {
 
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {
         match types {
+            [DataType::Interval(_)] if self.which == Which::Average => Ok(INTERVAL),
             [argument] if self.is_own(argument) => Ok(EXACT),
             _ => self.engine.return_type(types),
         }
@@ -160,6 +170,9 @@ impl AggregateUDFImpl for Exact {
 
     fn return_field(&self, fields: &[FieldRef]) -> Result<FieldRef> {
         match fields {
+            [field] if self.averages_intervals(field.data_type()) => {
+                Ok(Arc::new(Field::new(self.name, INTERVAL, true)))
+            }
             [field] if self.is_own(field.data_type()) => {
                 Ok(Arc::new(Field::new(self.name, EXACT, true)))
             }
@@ -171,6 +184,9 @@ impl AggregateUDFImpl for Exact {
         let Some(argument) = args.input_fields.first().map(|field| field.data_type()) else {
             return internal_err!("{} of nothing", self.name);
         };
+        if self.averages_intervals(argument) {
+            return Ok(interval_average::state_fields(args.name));
+        }
         if !self.is_own(argument) {
             return self.engine.state_fields(args);
         }
@@ -204,6 +220,12 @@ impl AggregateUDFImpl for Exact {
 
     fn accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
         let argument = argument(&args)?;
+        if self.averages_intervals(&argument) {
+            if args.is_distinct {
+                return not_impl_err!("avg(DISTINCT interval)");
+            }
+            return Ok(Box::new(IntervalAverage::default()));
+        }
         if !self.is_own(&argument) {
             return self.engine.accumulator(args);
         }
@@ -227,6 +249,7 @@ impl AggregateUDFImpl for Exact {
 
     fn groups_accumulator_supported(&self, args: AccumulatorArgs<'_>) -> bool {
         match argument(&args) {
+            Ok(argument) if self.averages_intervals(&argument) => false,
             Ok(argument) if self.is_own(&argument) => {
                 !args.is_distinct
                     && self.asked().is_some()

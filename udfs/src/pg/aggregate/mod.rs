@@ -4,6 +4,7 @@
 mod array_agg;
 mod decimal_sums;
 mod exact;
+mod interval_average;
 mod ordered_set;
 mod string_agg;
 

@@ -141,7 +141,7 @@ pub(crate) const DIVIDE: Spec = Spec::immutable(
                 if by == 0.0 {
                     Err(PgError::DivisionByZero)
                 } else {
-                    apply(span, |value| value / by)
+                    divided(span, by)
                 }
             })
         },
@@ -231,6 +231,11 @@ fn sum(left: Interval, right: Interval) -> PgResult<Interval> {
         }),
         _ => Err(PgError::interval_range()),
     }
+}
+
+/// What `interval / double` gives.
+pub(crate) fn divided(span: Interval, by: f64) -> PgResult<Interval> {
+    apply(span, |value| value / by)
 }
 
 fn scale(span: Interval, factor: f64) -> PgResult<Interval> {
