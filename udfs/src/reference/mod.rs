@@ -74,15 +74,15 @@ pub const EXAMPLE_TABLES: &[&str] = &[
     "INSERT INTO flows VALUES (0, '2020-01-01', -1000), (1, '2021-01-01', 300), (2, '2022-01-01', 420), (3, '2023-01-01', 680)",
     "CREATE TABLE returns (day date, fund double precision, market double precision)",
     "INSERT INTO returns SELECT (date '2024-01-01' + i * interval '1 day')::date,
-       round((0.0006 + (1 + 0.6 * sin(i / 20.0)) * (0.009 * sin(i * i) + 0.004 * sin(i * 7)))::numeric, 4)::double precision,
-       round((0.0004 + (1 + 0.6 * sin(i / 20.0)) * 0.01 * sin(i * i))::numeric, 4)::double precision
-  FROM generate_series(1, 250) AS s(i)",
+       round((0.0006 + (1 + 0.6 * sin(x / 20)) * (0.009 * sin(x * x) + 0.004 * sin(x * 7)))::numeric, 4)::double precision,
+       round((0.0004 + (1 + 0.6 * sin(x / 20)) * 0.01 * sin(x * x))::numeric, 4)::double precision
+  FROM (SELECT i, i::double precision AS x FROM generate_series(1, 250) AS g(i)) AS s",
     "CREATE TABLE prices (asset text, day date, price double precision)",
     "INSERT INTO prices SELECT asset, (date '2024-01-01' + i * interval '1 day')::date,
-       round((start * exp(drift * i + swing * sin(i * i + start) + swing * cos(i / 9.0 + start)))::numeric, 2)::double precision
-  FROM generate_series(0, 119) AS s(i), (VALUES ('bonds', 100, 0.0001, 0.002), ('gold', 60, 0.0004, 0.01), ('tech', 150, 0.0008, 0.02)) AS b(asset, start, drift, swing)",
+       round((start * exp(drift * x + swing * sin(x * x + start) + swing * cos(x / 9 + start)))::numeric, 2)::double precision
+  FROM (SELECT i, i::double precision AS x FROM generate_series(0, 119) AS g(i)) AS s, (VALUES ('bonds', 100, 0.0001, 0.002), ('gold', 60, 0.0004, 0.01), ('tech', 150, 0.0008, 0.02)) AS b(asset, start, drift, swing)",
     "CREATE TABLE loans (id int, income double precision, debt_ratio double precision, defaulted boolean)",
-    "INSERT INTO loans SELECT i, 20 + (i * 37) % 60, (i * 53) % 100 / 100.0, (i * 53) % 100 + (i * 29) % 70 - (i * 37) % 60 / 2 > 80
+    "INSERT INTO loans SELECT i, 20 + (i * 37) % 60, ((i * 53) % 100)::double precision / 100, (i * 53) % 100 + (i * 29) % 70 - (i * 37) % 60 / 2 > 80
   FROM generate_series(1, 80) AS s(i)",
     "CREATE TABLE news (at timestamp, ticker text, headline text)",
     "INSERT INTO news VALUES ('2024-05-01 08:00', 'NRD', 'Nordan beats forecasts as margins widen'), ('2024-05-01 15:30', 'NRD', 'Nordan cuts debt, raises its dividend'),

@@ -120,7 +120,11 @@ impl Bound for Decomposer {
             (parts.trend, parts.seasonal, parts.remainder)
         };
         let times = series.times(n, 0)?;
-        let column = |values: Vec<f64>| Arc::new(Float64Array::from(values));
+        // Parts of the largest numbers may be larger still.
+        let column = |values: Vec<f64>| {
+            let finite = values.into_iter().map(|x| x.is_finite().then_some(x));
+            Arc::new(finite.collect::<Float64Array>())
+        };
         Ok(Output::new(vec![
             times,
             column(series.values),

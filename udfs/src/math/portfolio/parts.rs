@@ -28,14 +28,14 @@ pub(super) fn solve(
     objective: &Objective,
     mandate: &Mandate,
 ) -> Option<Vec<f64>> {
-    let has_part = match objective {
+    let has_part = matches!(
+        objective,
         Objective::MaxSharpe { .. }
-        | Objective::MinVolatility
-        | Objective::MaxUtility { .. }
-        | Objective::EfficientReturn { .. }
-        | Objective::MaxDiversification => true,
-        _ => false,
-    };
+            | Objective::MinVolatility
+            | Objective::MaxUtility { .. }
+            | Objective::EfficientReturn { .. }
+            | Objective::MaxDiversification
+    );
     if !has_part || mandate.lower.len() <= LARGE || mandate.is_simple() {
         return None;
     }
