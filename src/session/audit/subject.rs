@@ -156,9 +156,10 @@ fn type_verb(statement: &UserTypeStatement) -> &'static str {
     match statement {
         UserTypeStatement::CreateEnum { .. } => "CREATE TYPE",
         UserTypeStatement::CreateDomain { .. } => "CREATE DOMAIN",
-        UserTypeStatement::Alter { action, .. } if matches!(action, TypeAction::Comment(_)) => {
-            "COMMENT"
-        }
+        UserTypeStatement::Alter {
+            action: TypeAction::Comment(_),
+            ..
+        } => "COMMENT",
         UserTypeStatement::Alter { domain: true, .. } => "ALTER DOMAIN",
         UserTypeStatement::Alter { .. } => "ALTER TYPE",
         UserTypeStatement::Drop { domain: true, .. } => "DROP DOMAIN",

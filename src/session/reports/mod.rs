@@ -198,11 +198,14 @@ fn once(rows: impl Future<Output = Result<Vec<Row>>> + Send + 'static) -> Pages 
     stream::once(rows).boxed()
 }
 
+/// Makes the rows of one database: of the system's, its own, and the tenant's name.
+type RowsOf = fn(&Arc<Database>, &Arc<Database>, Option<&str>) -> Vec<Row>;
+
 /// The rows of one database after the other.
 fn each(
     catalog: Catalog,
     viewer: Viewer,
-    rows: fn(&Arc<Database>, &Arc<Database>, Option<&str>) -> Vec<Row>,
+    rows: RowsOf,
 ) -> Pages {
     let system = catalog.system();
     let databases = viewer.databases(&system);
