@@ -283,6 +283,9 @@ fn by_text(text: &str) -> Error {
     if first.contains("ivide by zero") {
         return Error::DivisionByZero;
     }
+    if let Some(start) = first.find("invalid input syntax for type ") {
+        return Error::InvalidText(first[start..].to_owned());
+    }
     if first.contains("verflow") {
         return Error::OutOfRange("value out of range".to_owned());
     }
@@ -334,7 +337,7 @@ fn known(text: &str) -> Option<Error> {
             "SELECT DISTINCT ON expressions must match initial ORDER BY expressions",
         ),
         (
-            "for SELECT DISTINCT, ORDER BY",
+            "or SELECT DISTINCT, ORDER BY",
             "42P10",
             "for SELECT DISTINCT, ORDER BY expressions must appear in select list",
         ),

@@ -10,11 +10,8 @@ pub(super) fn spell(tokens: &mut Vec<TokenWithSpan>) {
     while at < tokens.len() {
         if is(tokens, at, "FOR") {
             for weak in [&["NO", "KEY", "UPDATE"][..], &["KEY", "SHARE"]] {
-                let all = weak.iter().enumerate();
-                if all
-                    .into_iter()
-                    .all(|(place, word)| is(tokens, at + 1 + place, word))
-                {
+                let mut words = weak.iter().enumerate();
+                if words.all(|(place, word)| is(tokens, at + 1 + place, word)) {
                     tokens.drain(at + 1..at + weak.len());
                 }
             }
@@ -51,10 +48,12 @@ fn spell_each(tokens: &mut Vec<TokenWithSpan>, at: usize) {
         }
         end += 1;
     }
-    let waiting = match () {
-        () if is(tokens, end, "NOWAIT") => 1,
-        () if is(tokens, end, "SKIP") && is(tokens, end + 1, "LOCKED") => 2,
-        () => 0,
+    let waiting = if is(tokens, end, "NOWAIT") {
+        1
+    } else if is(tokens, end, "SKIP") && is(tokens, end + 1, "LOCKED") {
+        2
+    } else {
+        0
     };
     if names.len() < 2 {
         return;

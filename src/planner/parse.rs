@@ -584,11 +584,11 @@ fn misplaced_word(tokens: &[TokenWithSpan]) -> Option<&TokenWithSpan> {
     {
         return Some(next);
     }
-    let pairs = tokens.windows(2);
+    let mut pairs = tokens.windows(2);
     let named_so = |pair: &&[TokenWithSpan]| {
         word(&pair[0], "FROM") && NO_TABLE_NAMES.iter().any(|name| word(&pair[1], name))
     };
-    pairs.into_iter().find(named_so).map(|pair| &pair[1])
+    pairs.find(named_so).map(|pair| &pair[1])
 }
 
 /// Whether a query or anything in its WITH is a statement that changes rows.

@@ -58,8 +58,10 @@ impl Connection {
             )));
         }
         let parameters = self.values(&bind, &prepared)?;
+        let text = Arc::clone(&prepared.statement.text);
         let current = self.session.current(prepared);
-        let prepared = self.watch.run(&self.link, current).await?;
+        let prepared = self.watch.run(&self.link, current).await;
+        let prepared = prepared.map_err(|error| placed(error, &text, &text))?;
         let columns = prepared.columns().map_or(0, |columns| columns.len());
         let formats = bind.result_formats.len();
         if formats > 1 && formats != columns {
@@ -85,9 +87,12 @@ impl Connection {
             .map(|(index, (value, sql_type))| match value {
                 None => decode::null(sql_type, &display),
                 Some(bytes) if format_of(&bind.formats, index) == 1 => {
-                    decode::parse_binary(bytes, sql_type, &display)
+                    let value = decode::parse_binary(bytes, sql_type, &display);
+                    value.map_err(|error| error.at(place_of(bind, index)))
                 }
-                Some(bytes) => decode::parse_text(bytes, sql_type, &display),
+                // The value itself is not told, as PostgreSQL does not by default.
+                Some(bytes) => decode::parse_text(bytes, sql_type, &display)
+                    .map_err(|error| error.at(format!("{} = '...'", place_of(bind, index)))),
             })
             .collect()
     }
@@ -256,6 +261,15 @@ impl Connection {
         if let (Some(portal), true) = (self.portals.get_mut(name), repeatable) {
             portal.state = State::Finished(tag);
         }
+    }
+}
+
+/// What PostgreSQL calls a parameter that is being read.
+fn place_of(bind: &Bind, index: usize) -> String {
+    let number = index + 1;
+    match bind.portal.as_str() {
+        "" => format!("unnamed portal parameter ${number}"),
+        portal => format!("portal \"{portal}\" parameter ${number}"),
     }
 }
 

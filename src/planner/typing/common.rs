@@ -198,5 +198,7 @@ pub(super) fn become_type(
     if is_exact(field.data_type()) && number {
         return Ok(NumericOperator::Exactly.call(vec![expr]));
     }
+    // A field without a name would let the former type's name stand beside the new type.
+    let field = target.field(&target.typname(), from.is_nullable(), zone);
     Ok(Expr::Cast(Cast::new_from_field(Box::new(expr), field)))
 }

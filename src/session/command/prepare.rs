@@ -50,9 +50,14 @@ pub(super) async fn execute(
     let prepared = session.prepared(name)?;
     let expected = prepared.parameters().len();
     if written.len() != expected {
-        return Err(Error::Syntax {
+        return Err(Error::Function {
+            sqlstate: "42601",
             message: format!("wrong number of parameters for prepared statement \"{name}\""),
-            position: None,
+            hint: None,
+            detail: Some(format!(
+                "Expected {expected} parameters but got {}.",
+                written.len()
+            )),
         });
     }
     let caller = session.caller().await?;
