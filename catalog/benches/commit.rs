@@ -104,6 +104,8 @@ async fn prepare(catalog: &Catalog) -> (Space, Arc<Relation>) {
         suspended: false,
         created_at: 0,
         settings: BTreeMap::new(),
+        quotas: tessera_catalog::model::Quotas::default(),
+        plan: None,
         acl: None,
         comment: None,
     };
