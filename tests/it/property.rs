@@ -337,12 +337,11 @@ struct Said {
 /// sessions have planned.
 fn without_numbers(body: Vec<u8>) -> Vec<u8> {
     const NUMBERED: &str = "__common_expr_";
-    let text = String::from_utf8_lossy(&body);
-    if !text.contains(NUMBERED) {
+    // What tells a row's length goes with them.
+    let line = String::from_utf8_lossy(body.get(6..).unwrap_or_default());
+    if !line.contains(NUMBERED) {
         return body;
     }
-    // Without what tells the row's length, too.
-    let line = text.get(6..).unwrap_or_default();
     let mut pieces = line.split(NUMBERED);
     let mut kept = pieces.next().unwrap_or_default().to_owned();
     for piece in pieces {
