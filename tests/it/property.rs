@@ -18,7 +18,7 @@ use crate::harness::{PASSWORD, Server, Tessera, quoted};
 /// What stands in every text of globex, and in every number, one after the other in two worlds.
 const SECRETS: [(&str, &str); 2] = [("zqxglobexzqx", "48151623"), ("wvkglobexwvk", "42108151")];
 /// Statements of each kept seed in an ordinary run.
-const STATEMENTS: usize = 60;
+const STATEMENTS: usize = 40;
 
 /// A generator that gives the same statements for the same seed.
 struct Dice(u64);
@@ -333,6 +333,24 @@ struct Said {
     sorted: Vec<(char, Vec<u8>)>,
 }
 
+/// A message without the numbers that the engine gives to expressions: they count what the tenant's own
+/// sessions have planned.
+fn without_numbers(body: Vec<u8>) -> Vec<u8> {
+    const NUMBERED: &str = "__common_expr_";
+    // What tells a row's length goes with them.
+    let line = String::from_utf8_lossy(body.get(6..).unwrap_or_default());
+    if !line.contains(NUMBERED) {
+        return body;
+    }
+    let mut pieces = line.split(NUMBERED);
+    let mut kept = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        kept.push_str(NUMBERED);
+        kept.push_str(piece.trim_start_matches(|c: char| c.is_ascii_digit()));
+    }
+    kept.into_bytes()
+}
+
 fn ask(client: &mut Client, sql: &str) -> Said {
     client.send(|buf| frontend::query(sql, buf));
     let mut said = Said {
@@ -347,7 +365,8 @@ fn ask(client: &mut Client, sql: &str) -> Said {
         said.raw.extend_from_slice(&message.body);
         said.raw.push(0);
         let is_last = message.tag == 'Z';
-        said.sorted.push((message.tag, message.body));
+        said.sorted
+            .push((message.tag, without_numbers(message.body)));
         if is_last {
             break;
         }
