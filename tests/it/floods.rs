@@ -305,7 +305,7 @@ fn depth_without_end_is_refused_in_every_clause() {
         ),
         format!(
             "CREATE VIEW v AS SELECT {}1",
-            "-".repeat(1).repeat(deep).replace("--", "- -")
+            "-".repeat(deep).replace("--", "- -")
         ),
         format!(
             "SELECT * FROM {}t{}",

@@ -202,11 +202,7 @@ fn once(rows: impl Future<Output = Result<Vec<Row>>> + Send + 'static) -> Pages 
 type RowsOf = fn(&Arc<Database>, &Arc<Database>, Option<&str>) -> Vec<Row>;
 
 /// The rows of one database after the other.
-fn each(
-    catalog: Catalog,
-    viewer: Viewer,
-    rows: RowsOf,
-) -> Pages {
+fn each(catalog: Catalog, viewer: Viewer, rows: RowsOf) -> Pages {
     let system = catalog.system();
     let databases = viewer.databases(&system);
     stream::iter(databases)

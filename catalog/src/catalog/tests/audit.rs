@@ -1,5 +1,6 @@
 //! The audit's chain: whole after commits, kills and pruning, and found out when somebody touches it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::{Connection, SqliteConnection};
@@ -81,7 +82,7 @@ async fn a_record_is_there_with_its_change_and_not_without() {
     let base = bed.catalog.system();
     let commit = |oid: u32, name: &str| Commit {
         databases: vec![DatabaseChange {
-            base: base.clone(),
+            base: Arc::clone(&base),
             changes: vec![Change::PutRole(role(Oid(oid), name))],
         }],
         audit: vec![event(Kind::Role, name)],
