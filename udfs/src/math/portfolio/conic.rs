@@ -14,7 +14,6 @@ use crate::math::cholesky::Cholesky;
 use crate::math::matrix::{Symmetric, add_scaled};
 
 use super::frontier::RIDGE;
-use super::parts;
 use super::problem::{Assets, Mandate, Objective, deviations};
 use super::refusal::{Refusal, Short};
 
@@ -37,9 +36,6 @@ pub(super) fn solve(
         Objective::MaxDiversification => &deviations,
         _ => assets.expected,
     };
-    if let Some(weights) = parts::solve(assets.covariance, mean, objective, mandate) {
-        return Ok(tidy(weights, mandate));
-    }
     match attempt(assets, mean, objective, mandate) {
         Ok(weights) => Ok(tidy(weights, mandate)),
         Err(SolverStatus::DualInfeasible | SolverStatus::AlmostDualInfeasible) => {
@@ -78,114 +74,40 @@ fn attempt(
     objective: &Objective,
     mandate: &Mandate,
 ) -> Result<Vec<f64>, SolverStatus> {
-    let ridged = ridged(assets.covariance);
-    let whole = Part {
-        covariance: &ridged,
-        mean,
-        columns: assets.columns,
-        mandate,
-        rest: Rest::none(mandate),
-    };
-    whole.programme(objective).solve()
-}
-
-/// Some of the assets, and what the others add whose weights stay as they are.
-pub(super) struct Part<'a> {
-    /// Of the assets that take part, then one row of the others together.
-    pub(super) covariance: &'a Symmetric,
-    pub(super) mean: &'a [f64],
-    pub(super) columns: &'a [Vec<f64>],
-    pub(super) mandate: &'a Mandate,
-    pub(super) rest: Rest,
-}
-
-/// What the weights of assets that do not take part sum to.
-#[derive(Debug, Clone)]
-pub(super) struct Rest {
-    pub(super) sum: f64,
-    /// In each group.
-    pub(super) groups: Vec<f64>,
-    /// Σ |w − current|.
-    pub(super) traded: f64,
-    /// Their return, net of costs.
-    pub(super) mean: f64,
-}
-
-/// What the constraints of a solution are worth.
-#[derive(Debug, Clone)]
-pub(super) struct Multipliers {
-    /// κ; 1 where nothing is homogenised.
-    pub(super) scale: f64,
-    pub(super) sum: f64,
-    pub(super) groups: Vec<f64>,
-    pub(super) turnover: f64,
-    /// Of the premium, or of the least return.
-    pub(super) mean: f64,
-}
-
-impl Rest {
-    fn none(mandate: &Mandate) -> Self {
-        Self {
-            sum: 0.0,
-            groups: vec![0.0; mandate.groups.len()],
-            traded: 0.0,
-            mean: 0.0,
-        }
-    }
-}
-
-impl Part<'_> {
-    /// The weights of the part and the multipliers.
-    ///
-    /// # Errors
-    /// When the solver finds none.
-    pub(super) fn solve(
-        &self,
-        objective: &Objective,
-    ) -> Result<(Vec<f64>, Multipliers), SolverStatus> {
-        self.programme(objective).solve_with_multipliers()
-    }
-
-    fn programme(&self, objective: &Objective) -> Programme<'_> {
-        programme(self, objective)
-    }
-}
-
-fn programme<'a>(part: &'a Part<'a>, objective: &Objective) -> Programme<'a> {
-    let Part { mean, mandate, .. } = *part;
     let homogeneous = matches!(
         objective,
         Objective::MaxSharpe { .. } | Objective::MaxDiversification
     );
-    let mut programme = Programme::new(mandate, homogeneous, &[], &part.rest);
+    let mut programme = Programme::new(mandate, homogeneous, &[]);
+    let ridged = ridged(assets.covariance);
     match objective {
-        Objective::MaxSharpe { risk_free_rate } => programme.ratio(part, *risk_free_rate),
-        Objective::MaxDiversification => programme.ratio(part, 0.0),
+        Objective::MaxSharpe { risk_free_rate } => programme.ratio(&ridged, mean, *risk_free_rate),
+        Objective::MaxDiversification => programme.ratio(&ridged, mean, 0.0),
         Objective::MaxUtility { aversion } => {
-            programme.variance(part.covariance, *aversion);
+            programme.quadratic = Some((&ridged, *aversion));
             programme.earn(mean);
         }
         Objective::EfficientReturn { target } => {
-            programme.variance(part.covariance, 2.0);
-            programme.at_least(mean, *target - part.rest.mean);
+            programme.quadratic = Some((&ridged, 2.0));
+            programme.at_least(mean, *target);
         }
         Objective::EfficientRisk { target } => {
             programme.earn(mean);
-            programme.risk(part.covariance, *target);
+            programme.risk(&ridged, *target);
         }
         Objective::MinCvar { level, target } => {
-            programme.tail(part.columns, *level);
+            programme.tail(assets.columns, *level);
             programme.pay();
             if let Some(target) = target {
                 programme.at_least(mean, *target);
             }
         }
         _ => {
-            programme.variance(part.covariance, 2.0);
+            programme.quadratic = Some((&ridged, 2.0));
             programme.pay();
         }
     }
-    programme
+    programme.solve()
 }
 
 /// Why there is no portfolio: constraints alone, or the target above them.
@@ -195,7 +117,7 @@ fn reason(assets: &Assets<'_>, mean: &[f64], objective: &Objective, mandate: &Ma
         return conflict(mandate);
     }
     let highest = || {
-        let mut programme = Programme::new(mandate, false, &[], &Rest::none(mandate));
+        let mut programme = Programme::new(mandate, false, &[]);
         programme.earn(mean);
         programme.solve_value().map(|value| -value)
     };
@@ -240,9 +162,7 @@ fn reason(assets: &Assets<'_>, mean: &[f64], objective: &Objective, mandate: &Ma
 
 /// Whether any weights fulfil the constraints that are not left out.
 fn feasible(mandate: &Mandate, left_out: &[bool]) -> bool {
-    Programme::new(mandate, false, left_out, &Rest::none(mandate))
-        .solve()
-        .is_ok()
+    Programme::new(mandate, false, left_out).solve().is_ok()
 }
 
 /// The names of the constraints, in the order in which [`Programme::new`] counts them.
@@ -259,7 +179,7 @@ fn labels(mandate: &Mandate) -> Vec<String> {
         .collect()
 }
 
-pub(super) fn ridged(covariance: &Symmetric) -> Symmetric {
+fn ridged(covariance: &Symmetric) -> Symmetric {
     let mut ridged = covariance.clone();
     ridged.add_to_diagonal(RIDGE * covariance.trace() / covariance.order().max(1) as f64);
     ridged
@@ -303,16 +223,6 @@ struct Programme<'a> {
     cone: Vec<Line>,
     /// The price of a trade, where there are trades.
     trades: Option<f64>,
-    rows: Rows,
-}
-
-/// Where the constraints are among the inequalities, and that of the return among them or, as a premium, the equations.
-#[derive(Default)]
-struct Rows {
-    groups: Vec<usize>,
-    turnover: Option<usize>,
-    least_return: Option<usize>,
-    premium: Option<usize>,
 }
 
 /// Entries by variable, and the right side.
@@ -320,7 +230,7 @@ type Line = (Vec<(usize, f64)>, f64);
 
 impl<'a> Programme<'a> {
     /// The constraints of a mandate, except those left out by their place among its labels.
-    fn new(mandate: &Mandate, homogeneous: bool, left_out: &[bool], rest: &Rest) -> Self {
+    fn new(mandate: &Mandate, homogeneous: bool, left_out: &[bool]) -> Self {
         let assets = mandate.lower.len();
         let mut programme = Self {
             assets,
@@ -332,12 +242,11 @@ impl<'a> Programme<'a> {
             less: Vec::new(),
             cone: Vec::new(),
             trades: None,
-            rows: Rows::default(),
         };
         if homogeneous {
             programme.scale = Some(programme.variable());
         }
-        programme.equation((0..assets).map(|i| (i, 1.0)).collect(), 1.0 - rest.sum);
+        programme.equation((0..assets).map(|i| (i, 1.0)).collect(), 1.0);
         let out = |label: usize| left_out.get(label).copied().unwrap_or(false);
         programme.bounds(mandate, &out);
         let first = 1 + mandate.own.len();
@@ -345,8 +254,7 @@ impl<'a> Programme<'a> {
             if !out(first + place) {
                 let sign = if group.lower { -1.0 } else { 1.0 };
                 let entries = group.members.iter().map(|i| (*i, sign)).collect();
-                programme.rows.groups.push(programme.less.len());
-                programme.inequality(entries, sign * (group.bound - rest.groups[place]));
+                programme.inequality(entries, sign * group.bound);
             }
         }
         let turnover = mandate
@@ -355,7 +263,6 @@ impl<'a> Programme<'a> {
         if let Some(current) = &mandate.current
             && (turnover.is_some() || mandate.cost != 0.0)
         {
-            let turnover = turnover.map(|most| most - rest.traded);
             programme.trades(current, turnover, mandate.cost);
         }
         programme
@@ -397,7 +304,6 @@ impl<'a> Programme<'a> {
         }
         if let Some(most) = turnover {
             let all = (bought..bought + 2 * self.assets).map(|trade| (trade, 1.0));
-            self.rows.turnover = Some(self.less.len());
             self.inequality(all.collect(), most);
         }
         self.trades = Some(price);
@@ -457,23 +363,12 @@ impl<'a> Programme<'a> {
     fn at_least(&mut self, mean: &[f64], target: f64) {
         let mut entries: Vec<(usize, f64)> = mean.iter().map(|value| -value).enumerate().collect();
         entries.extend(self.prices());
-        self.rows.least_return = Some(self.less.len());
         self.inequality(entries, -target);
     }
 
-    /// The objective has ½ factor w'Sw. The last row of a matrix with one more than the assets is that of the weights that stay.
-    fn variance(&mut self, covariance: &'a Symmetric, factor: f64) {
-        self.quadratic = Some((covariance, factor));
-        if covariance.order() > self.assets && self.scale.is_none() {
-            let row = &covariance.row(self.assets)[..self.assets];
-            add_scaled(&mut self.cost[..self.assets], factor, row);
-        }
-    }
-
-    fn ratio(&mut self, part: &Part<'a>, offset: f64) {
-        self.variance(part.covariance, 2.0);
-        let mut entries: Vec<(usize, f64)> = part
-            .mean
+    fn ratio(&mut self, covariance: &'a Symmetric, mean: &[f64], offset: f64) {
+        self.quadratic = Some((covariance, 2.0));
+        let mut entries: Vec<(usize, f64)> = mean
             .iter()
             .map(|value| value - offset)
             .enumerate()
@@ -484,13 +379,6 @@ impl<'a> Programme<'a> {
                 .map(|(trade, price)| (trade, -price)),
         );
         // The premium of the scaled portfolio: the one right side that κ does not touch.
-        let rest = part.rest.mean - offset * part.rest.sum;
-        entries.extend(
-            self.scale
-                .filter(|_| rest != 0.0)
-                .map(|scale| (scale, rest)),
-        );
-        self.rows.premium = Some(self.equal.len());
         self.equal.push((entries, 1.0));
         if let Some(scale) = self.scale {
             self.less.push((vec![(scale, -1.0)], 0.0));
@@ -531,39 +419,22 @@ impl<'a> Programme<'a> {
     }
 
     fn solve(&self) -> Result<Vec<f64>, SolverStatus> {
-        Ok(self.solve_with_multipliers()?.0)
-    }
-
-    fn solve_with_multipliers(&self) -> Result<(Vec<f64>, Multipliers), SolverStatus> {
-        let Solved {
-            variables: solution,
-            multipliers,
-            ..
-        } = self.run()?;
+        let solution = self.run()?.0;
         let scale = self.scale.map_or(1.0, |scale| solution[scale]);
         if scale <= 0.0 {
             return Err(SolverStatus::NumericalError);
         }
-        let of_less = |row: usize| multipliers[self.equal.len() + row];
-        let premium = self.rows.premium.map(|row| multipliers[row]);
-        let found = Multipliers {
-            scale,
-            sum: multipliers[0],
-            groups: self.rows.groups.iter().map(|row| of_less(*row)).collect(),
-            turnover: self.rows.turnover.map_or(0.0, of_less),
-            mean: premium
-                .or(self.rows.least_return.map(of_less))
-                .unwrap_or(0.0),
-        };
-        let weights = solution[..self.assets].iter().map(|value| value / scale);
-        Ok((weights.collect(), found))
+        Ok(solution[..self.assets]
+            .iter()
+            .map(|value| value / scale)
+            .collect())
     }
 
     fn solve_value(&self) -> Result<f64, SolverStatus> {
-        Ok(self.run()?.value)
+        Ok(self.run()?.1)
     }
 
-    fn run(&self) -> Result<Solved, SolverStatus> {
+    fn run(&self) -> Result<(Vec<f64>, f64), SolverStatus> {
         let lines: Vec<&Line> = self
             .equal
             .iter()
@@ -590,11 +461,9 @@ impl<'a> Programme<'a> {
             DefaultSolver::new(&quadratic, &self.cost, &matrix, &right, &cones, settings);
         solver.solve();
         match solver.solution.status {
-            SolverStatus::Solved | SolverStatus::AlmostSolved => Ok(Solved {
-                variables: solver.solution.x.clone(),
-                multipliers: solver.solution.z.clone(),
-                value: solver.solution.obj_val,
-            }),
+            SolverStatus::Solved | SolverStatus::AlmostSolved => {
+                Ok((solver.solution.x.clone(), solver.solution.obj_val))
+            }
             other => Err(other),
         }
     }
@@ -602,10 +471,8 @@ impl<'a> Programme<'a> {
     fn upper_triangle(&self) -> CscMatrix<f64> {
         let (mut starts, mut rows, mut values) = (vec![0], Vec::new(), Vec::new());
         for j in 0..self.variables {
-            // κ comes first after the weights, and its row is that of the weights that stay.
-            let order = self.assets + usize::from(self.scale.is_some());
             if let Some((matrix, factor)) = self.quadratic
-                && j < order.min(matrix.order())
+                && j < self.assets
             {
                 rows.extend(0..=j);
                 values.extend(matrix.row(j)[..=j].iter().map(|value| factor * value));
@@ -614,13 +481,6 @@ impl<'a> Programme<'a> {
         }
         CscMatrix::new(self.variables, self.variables, starts, rows, values)
     }
-}
-
-/// What the solver found.
-struct Solved {
-    variables: Vec<f64>,
-    multipliers: Vec<f64>,
-    value: f64,
 }
 
 /// Lines as a matrix by columns.

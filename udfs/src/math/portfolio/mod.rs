@@ -5,7 +5,6 @@
 //! views       …corrected by opinions (Black and Litterman)
 //! frontier    objectives of mean and variance under bounds
 //! conic       …under any constraints
-//! parts       …of many assets, few of which matter at a time
 //! parity, hierarchy, tail    the other objectives
 //! cardinality at most so many assets
 //! problem     which of them it takes
@@ -19,7 +18,6 @@ pub mod estimate;
 pub mod frontier;
 pub mod hierarchy;
 pub mod parity;
-mod parts;
 pub mod problem;
 pub mod refusal;
 pub mod shares;
