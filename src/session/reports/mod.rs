@@ -120,6 +120,8 @@ impl Kind {
 type Pages = BoxStream<'static, Result<Vec<Row>>>;
 /// A row, in the order of the report's columns.
 type Row = Vec<Cell>;
+/// The rows of one database, told the system's and the tenant's name.
+type OfDatabase = fn(&Arc<Database>, &Arc<Database>, Option<&str>) -> Vec<Row>;
 
 /// A value of a report.
 #[derive(Debug, Clone, PartialEq)]
@@ -199,11 +201,7 @@ fn once(rows: impl Future<Output = Result<Vec<Row>>> + Send + 'static) -> Pages 
 }
 
 /// The rows of one database after the other.
-fn each(
-    catalog: Catalog,
-    viewer: Viewer,
-    rows: fn(&Arc<Database>, &Arc<Database>, Option<&str>) -> Vec<Row>,
-) -> Pages {
+fn each(catalog: Catalog, viewer: Viewer, rows: OfDatabase) -> Pages {
     let system = catalog.system();
     let databases = viewer.databases(&system);
     stream::iter(databases)
