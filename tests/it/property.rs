@@ -337,11 +337,11 @@ struct Said {
 /// sessions have planned.
 fn without_numbers(body: Vec<u8>) -> Vec<u8> {
     const NUMBERED: &str = "__common_expr_";
-    // What tells a row's length goes with them.
-    let line = String::from_utf8_lossy(body.get(6..).unwrap_or_default());
-    if !line.contains(NUMBERED) {
+    if !holds(&body, NUMBERED) {
         return body;
     }
+    // What tells a row's length goes with them.
+    let line = String::from_utf8_lossy(body.get(6..).unwrap_or_default());
     let mut pieces = line.split(NUMBERED);
     let mut kept = pieces.next().unwrap_or_default().to_owned();
     for piece in pieces {

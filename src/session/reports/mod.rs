@@ -120,6 +120,8 @@ impl Kind {
 type Pages = BoxStream<'static, Result<Vec<Row>>>;
 /// A row, in the order of the report's columns.
 type Row = Vec<Cell>;
+/// The rows of one database, told the system's and the tenant's name.
+type OfDatabase = fn(&Arc<Database>, &Arc<Database>, Option<&str>) -> Vec<Row>;
 
 /// A value of a report.
 #[derive(Debug, Clone, PartialEq)]
@@ -198,11 +200,8 @@ fn once(rows: impl Future<Output = Result<Vec<Row>>> + Send + 'static) -> Pages 
     stream::once(rows).boxed()
 }
 
-/// Makes the rows of one database: of the system's, its own, and the tenant's name.
-type RowsOf = fn(&Arc<Database>, &Arc<Database>, Option<&str>) -> Vec<Row>;
-
 /// The rows of one database after the other.
-fn each(catalog: Catalog, viewer: Viewer, rows: RowsOf) -> Pages {
+fn each(catalog: Catalog, viewer: Viewer, rows: OfDatabase) -> Pages {
     let system = catalog.system();
     let databases = viewer.databases(&system);
     stream::iter(databases)
