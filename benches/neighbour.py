@@ -45,7 +45,7 @@ def start(binary, folder):
     config.write_text("[tenants]\nmax_connections = 300\nstatement_timeout_ms = 0\n")
     process = subprocess.Popen(
         [binary, "serve", "--data", folder / "data", "--listen", "127.0.0.1:0", "--config", config],
-        stdout=subprocess.PIPE, text=True, env=os.environ | {"TESSERA_ADMIN_PASSWORD": PASSWORD},
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=os.environ | {"TESSERA_ADMIN_PASSWORD": PASSWORD},
     )
     for line in process.stdout:
         ready = re.match(r"tessera is ready on (.*):(\d+)", line)
