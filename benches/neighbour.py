@@ -34,7 +34,7 @@ HOSTILE = {
     "joins": (8, "SELECT count(*) FROM big AS a, big AS b WHERE a.n * 7919 + b.n = -1"),
     "sorts": (8, "SELECT count(*) FROM (SELECT row_number() OVER (ORDER BY md5(n::text), n) AS r FROM big) AS s WHERE r < 0"),
     "connections": (200, "SELECT count(DISTINCT n % 1000) FROM big"),
-    "forecasts": (8, "SELECT count(*) FROM forecast(series, timestamp_col => at, data_col => value, id_cols => id, model => 'auto_arima', horizon => 30)"),
+    "forecasts": (8, "SELECT count(*) FROM forecast(series, timestamp_col => at, data_col => value, id_cols => id, horizon => 30)"),
     "flood": (32, "SELECT count(*) FROM big WHERE n % 17 = 3"),
 }
 
@@ -45,7 +45,7 @@ def start(binary, folder):
     config.write_text("[tenants]\nmax_connections = 300\nstatement_timeout_ms = 0\n")
     process = subprocess.Popen(
         [binary, "serve", "--data", folder / "data", "--listen", "127.0.0.1:0", "--config", config],
-        stdout=subprocess.PIPE, text=True, env=os.environ | {"TESSERA_ADMIN_PASSWORD": PASSWORD},
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=os.environ | {"TESSERA_ADMIN_PASSWORD": PASSWORD},
     )
     for line in process.stdout:
         ready = re.match(r"tessera is ready on (.*):(\d+)", line)
