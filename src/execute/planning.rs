@@ -10,12 +10,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DataFusionError, Result as EngineResult};
 use datafusion::config::ConfigOptions;
-use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
+use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::optimizer::analyzer::AnalyzerRule;
-use datafusion::optimizer::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
+use datafusion::optimizer::analyzer::{Analyzer as Analyzers, AnalyzerRule};
+use datafusion::optimizer::optimizer::{
+    ApplyOrder, Optimizer as Optimizers, OptimizerConfig, OptimizerRule,
+};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
-use datafusion::physical_optimizer::optimizer::PhysicalOptimizerContext;
+use datafusion::physical_optimizer::optimizer::{
+    PhysicalOptimizer as PhysicalOptimizers, PhysicalOptimizerContext,
+};
 use datafusion::physical_plan::ExecutionPlan;
 
 use crate::error::Error;
@@ -52,18 +56,15 @@ fn still_wanted() -> EngineResult<()> {
     }
 }
 
-/// The same state, whose rules stop when nobody waits for the plan.
-pub fn interruptible(state: SessionState) -> SessionState {
-    let logical = state.optimizers().iter().map(watched_optimizer).collect();
-    let analyzers = state.analyzer().rules.iter().map(watched_analyzer);
-    let analyzers = analyzers.collect();
-    let physical = state.physical_optimizers().iter().map(watched_physical);
-    let physical = physical.collect();
-    SessionStateBuilder::new_from_existing(state)
-        .with_analyzer_rules(analyzers)
-        .with_optimizer_rules(logical)
-        .with_physical_optimizer_rules(physical)
-        .build()
+/// The engine's own rules, which stop when nobody waits for the plan.
+pub fn interruptible(builder: SessionStateBuilder) -> SessionStateBuilder {
+    let analyzers = Analyzers::new().rules;
+    let logical = Optimizers::new().rules;
+    let physical = PhysicalOptimizers::new().rules;
+    builder
+        .with_analyzer_rules(analyzers.iter().map(watched_analyzer).collect())
+        .with_optimizer_rules(logical.iter().map(watched_optimizer).collect())
+        .with_physical_optimizer_rules(physical.iter().map(watched_physical).collect())
 }
 
 type Optimizer = Arc<dyn OptimizerRule + Send + Sync>;

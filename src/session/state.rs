@@ -65,12 +65,13 @@ pub(super) fn build(
         .with_runtime_env(runtime)
         .with_query_planner(Arc::new(Planner))
         .with_default_features();
+    let builder = crate::execute::interruptible(builder);
     let mut state = tessera_udfs::register_all(builder).build();
     datafusion_functions_json::register_all(&mut state)?;
     // The functions of JSON that give rows have PostgreSQL's meaning.
     tessera_udfs::register_set_functions(&mut state)?;
     crate::planner::register_rules(&mut state, display);
-    Ok(Arc::new(crate::execute::interruptible(state)))
+    Ok(Arc::new(state))
 }
 
 /// Makes operators of our own plan nodes too.

@@ -159,15 +159,20 @@ fn a_new_key_and_new_rows_do_not_pass_each_other() {
     one.run("INSERT INTO t VALUES (1)");
     one.run("BEGIN");
     one.run("ALTER TABLE t ADD PRIMARY KEY (id)");
-    two.run("INSERT INTO t VALUES (1)");
-    assert_eq!(one.fail("COMMIT").code(), "40001");
-    two.run("DELETE FROM t");
-    two.run("INSERT INTO t VALUES (2)");
+    two.run("SET lock_timeout = '200ms'");
+    assert_eq!(two.fail("INSERT INTO t VALUES (1)").code(), "55P03");
+    one.run("COMMIT");
+    assert_eq!(two.fail("INSERT INTO t VALUES (1)").code(), "23505");
+    one.run("ALTER TABLE t DROP CONSTRAINT t_pkey");
     two.run("BEGIN");
-    two.run("INSERT INTO t VALUES (2)");
-    one.run("ALTER TABLE t ADD PRIMARY KEY (id)");
-    assert_eq!(two.fail("COMMIT").code(), "40001");
-    assert_eq!(one.fail("INSERT INTO t VALUES (2)").code(), "23505");
+    two.run("INSERT INTO t VALUES (1)");
+    one.run("SET lock_timeout = '200ms'");
+    let added = "ALTER TABLE t ADD PRIMARY KEY (id)";
+    assert_eq!(one.fail(added).code(), "55P03");
+    two.run("COMMIT");
+    assert_eq!(one.fail(added).code(), "23505");
+    two.run("DELETE FROM t");
+    one.run(added);
 }
 
 #[test]

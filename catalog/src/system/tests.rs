@@ -542,11 +542,17 @@ async fn a_tenant_sees_its_own_and_what_it_is_lent() {
             "sales|customers_name|i|alice",
             "sales|customers_pkey|i|alice",
             "sales|visits|r|alice",
+            "tessera|audit_log|v|tessera",
             "tessera|column_masks|v|tessera",
+            "tessera|failed_logins|v|tessera",
+            "tessera|last_logins|v|tessera",
             "tessera|masking_policies|v|tessera",
             "tessera|plans|v|tessera",
             "tessera|quotas|v|tessera",
+            "tessera|tables_without_policies|v|tessera",
             "tessera|tenant_usage|v|tessera",
+            "tessera|unused_roles|v|tessera",
+            "tessera|who_can_read|v|tessera",
         ]
     );
     assert_eq!(
@@ -556,8 +562,17 @@ async fn a_tenant_sees_its_own_and_what_it_is_lent() {
             "market|rates|r|admin",
             "public|orders|r|analyst",
             "public|orders_pkey|i|analyst",
+            "tessera|audit_log|v|admin",
             "tessera|column_masks|v|admin",
+            "tessera|failed_logins|v|admin",
+            "tessera|last_logins|v|admin",
             "tessera|masking_policies|v|admin",
+            "tessera|plans|v|admin",
+            "tessera|quotas|v|admin",
+            "tessera|tables_without_policies|v|admin",
+            "tessera|tenant_usage|v|admin",
+            "tessera|unused_roles|v|admin",
+            "tessera|who_can_read|v|admin",
         ]
     );
 }
@@ -792,6 +807,9 @@ async fn information_schema_shows_what_the_role_may_use() {
             "sales|customers|BASE TABLE",
             "tessera|column_masks|VIEW",
             "tessera|masking_policies|VIEW",
+            "tessera|plans|VIEW",
+            "tessera|quotas|VIEW",
+            "tessera|tenant_usage|VIEW",
         ]
     );
     let sql = "SELECT column_name, ordinal_position, is_nullable, data_type, character_maximum_length, \

@@ -16,7 +16,7 @@ pub struct Parts {
 /// The seasonal window where none is given.
 pub const SEASONAL_WINDOW: usize = 7;
 
-/// Takes a series apart; `None` unless it holds two periods of two or more steps.
+/// Takes a series apart; `None` unless it holds two periods of two or more steps and finite values alone.
 pub fn decompose(values: &[f64], period: usize, window: usize, robust: bool) -> Option<Parts> {
     if period < 2 || values.len() < 2 * period {
         return None;
@@ -36,6 +36,9 @@ pub fn decompose(values: &[f64], period: usize, window: usize, robust: bool) -> 
         .inner_loops(if robust { 2 } else { 5 })
         .outer_loops(if robust { 15 } else { 0 })
         .robust(robust);
+    if values.iter().any(|y| !y.is_finite()) {
+        return None;
+    }
     let unit = unit(values);
     let scaled: Vec<f64> = values.iter().map(|y| y / unit).collect();
     let found = params.fit(&scaled, period).ok()?;

@@ -6,7 +6,7 @@ use crate::system::table::{SystemTable, no_rows};
 pub(in crate::system) static AUDIT_LOG: SystemTable = SystemTable::view(
     "tessera",
     "audit_log",
-    13_110,
+    13_120,
     "
     number int8, at timestamptz, tenant text, kind text, tag text, object text, login text, role text,
     operator bool, session text, client_addr text, sqlstate text, fingerprint text, statement text,
@@ -18,7 +18,7 @@ pub(in crate::system) static AUDIT_LOG: SystemTable = SystemTable::view(
 pub(in crate::system) static AUDIT_VERIFY: SystemTable = SystemTable::view(
     "tessera",
     "audit_verify",
-    13_111,
+    13_121,
     "
     valid bool, checked int8, first_number int8, last_number int8, pruned_to int8, head text,
     broken_at int8, problem text",
@@ -28,7 +28,7 @@ pub(in crate::system) static AUDIT_VERIFY: SystemTable = SystemTable::view(
 pub(in crate::system) static WHO_CAN_READ: SystemTable = SystemTable::view(
     "tessera",
     "who_can_read",
-    13_112,
+    13_122,
     "
     tenant text, role text, can_login bool, schemaname text, relation text, kind text, through text[],
     columns text[], policies text[], masked_columns text[]",
@@ -38,7 +38,7 @@ pub(in crate::system) static WHO_CAN_READ: SystemTable = SystemTable::view(
 pub(in crate::system) static UNUSED_ROLES: SystemTable = SystemTable::view(
     "tessera",
     "unused_roles",
-    13_113,
+    13_123,
     "
     tenant text, role text, last_login timestamptz",
     no_rows,
@@ -47,7 +47,7 @@ pub(in crate::system) static UNUSED_ROLES: SystemTable = SystemTable::view(
 pub(in crate::system) static LAST_LOGINS: SystemTable = SystemTable::view(
     "tessera",
     "last_logins",
-    13_114,
+    13_124,
     "
     tenant text, role text, last_login timestamptz, logins int8, last_failure timestamptz,
     failures int8",
@@ -57,7 +57,7 @@ pub(in crate::system) static LAST_LOGINS: SystemTable = SystemTable::view(
 pub(in crate::system) static FAILED_LOGINS: SystemTable = SystemTable::view(
     "tessera",
     "failed_logins",
-    13_115,
+    13_125,
     "
     at timestamptz, tenant text, login text, client_addr text, sqlstate text, repeats int8",
     no_rows,
@@ -66,7 +66,7 @@ pub(in crate::system) static FAILED_LOGINS: SystemTable = SystemTable::view(
 pub(in crate::system) static TABLES_WITHOUT_POLICIES: SystemTable = SystemTable::view(
     "tessera",
     "tables_without_policies",
-    13_116,
+    13_126,
     "
     tenant text, schemaname text, tablename text, scope text, row_security bool, sensitive bool",
     no_rows,

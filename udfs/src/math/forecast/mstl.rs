@@ -32,7 +32,7 @@ pub fn decompose(values: &[f64], periods: &[usize]) -> Option<Decomposition> {
         .collect();
     periods.sort_unstable();
     periods.dedup();
-    if periods.is_empty() {
+    if periods.is_empty() || values.iter().any(|y| !y.is_finite()) {
         return None;
     }
     let windows: Vec<usize> = (1..=periods.len()).map(|i| 7 + 4 * i).collect();
