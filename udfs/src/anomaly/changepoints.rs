@@ -20,12 +20,15 @@ use datafusion::arrow::datatypes::{DataType, Field};
 use crate::error::Result;
 use crate::math::changepoint::{Cost, MAX_L1_OBSERVATIONS, Prior, noise, online, pelt};
 use crate::math::stats::describe::median_and_deviation;
+use crate::math::stl;
 use crate::relation::{
     Argument, Bound, ColumnRef, Constant, Failure, Group, Layout, Options, Output, Signature,
     TableFunction, ValueType,
 };
 use crate::series;
 
+/// Beyond this, squares of values and their sums leave the range of numbers.
+const HUGE: f64 = 1e150;
 /// How many values the expected mean of a segment is worth, and half that of its variance.
 const PRIOR_WEIGHT: f64 = 0.1;
 const PRIOR_SHAPE: f64 = 1.0;
@@ -170,13 +173,23 @@ impl Bound for Detector {
 impl Detector {
     /// Whether each value begins a segment, and how sure that is.
     fn scores(&self, values: &[f64]) -> Result<Vec<(bool, f64)>, Failure> {
+        let unit = unit(values);
+        let scaled: Vec<f64> = values.iter().map(|y| y / unit).collect();
+        let values = scaled.as_slice();
         let spread = noise(values);
         match self.method {
             Method::Pelt {
                 cost,
                 penalty,
                 least,
-            } => by_partition(values, cost, penalty, least, spread),
+            } => {
+                let penalty = penalty.map(|penalty| match cost {
+                    Cost::L2 => penalty / unit / unit,
+                    Cost::L1 => penalty / unit,
+                    Cost::Normal => penalty,
+                });
+                by_partition(values, cost, penalty, least, spread)
+            }
             Method::Online {
                 run_length,
                 lag,
@@ -206,6 +219,16 @@ impl Detector {
                 Ok(begins.into_iter().map(|p| (p > threshold, p)).collect())
             }
         }
+    }
+}
+
+/// The unit in which squares of the values stay in range: 1 but for huge ones.
+fn unit(values: &[f64]) -> f64 {
+    let largest = values.iter().fold(0.0f64, |most, y| most.max(y.abs()));
+    if largest > HUGE {
+        stl::unit(values)
+    } else {
+        1.0
     }
 }
 

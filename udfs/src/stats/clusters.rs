@@ -113,6 +113,11 @@ impl Clustering {
         }
         let clusters = kmeans(&points.rows(), &self.plan)
             .ok_or_else(|| Failure::refused("fewer distinct points than clusters"))?;
+        if !clusters.inertia.is_finite() {
+            return Err(Failure::refused(
+                "the values are too large: squares of their distances leave the range of numbers",
+            ));
+        }
         Ok(Found {
             points,
             clusters,
