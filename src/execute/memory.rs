@@ -14,6 +14,12 @@ use parking_lot::Mutex;
 
 use super::Counters;
 
+/// How the engine calls those who merge what a sort has spilled. They take memory for as many files at
+/// once as they can get, and make do with two; each gets an even part.
+const MERGE: &str = "ExternalSorterMerge";
+/// What merges leave to sorts that still read: one part in so many.
+const MERGES_LEAVE: usize = 2;
+
 /// A tenant's share of the server's pool: what it takes counts against both.
 ///
 /// Within the share, operators that can spill get an even part each of what the others leave. Without
@@ -30,6 +36,8 @@ pub struct TenantPool {
 struct Taken {
     /// Operators that can spill.
     spillers: usize,
+    /// Merges of what sorts have spilled.
+    merges: usize,
     /// Bytes that can be spilled.
     spillable: usize,
     /// Bytes that cannot.
@@ -51,12 +59,20 @@ impl Taken {
         if all.saturating_add(additional) > limit {
             return false;
         }
+        if is_merge(reservation.consumer()) {
+            let part = (limit - limit / MERGES_LEAVE) / self.merges.max(1);
+            return reservation.size().saturating_add(additional) <= part;
+        }
         if !reservation.consumer().can_spill() {
             return true;
         }
         let part = limit.saturating_sub(self.fixed) / self.spillers.max(1);
         reservation.size().saturating_add(additional) <= part
     }
+}
+
+fn is_merge(consumer: &MemoryConsumer) -> bool {
+    consumer.name().starts_with(MERGE)
 }
 
 impl TenantPool {
@@ -97,17 +113,19 @@ impl MemoryPool for TenantPool {
     }
 
     fn register(&self, consumer: &MemoryConsumer) {
-        if consumer.can_spill() {
-            self.taken.lock().spillers += 1;
-        }
+        let mut taken = self.taken.lock();
+        taken.spillers += usize::from(consumer.can_spill());
+        taken.merges += usize::from(is_merge(consumer));
+        drop(taken);
         self.server.register(consumer);
     }
 
     fn unregister(&self, consumer: &MemoryConsumer) {
-        if consumer.can_spill() {
-            let mut taken = self.taken.lock();
-            taken.spillers = taken.spillers.saturating_sub(1);
-        }
+        let mut taken = self.taken.lock();
+        let (spills, merges) = (consumer.can_spill(), is_merge(consumer));
+        taken.spillers = taken.spillers.saturating_sub(usize::from(spills));
+        taken.merges = taken.merges.saturating_sub(usize::from(merges));
+        drop(taken);
         self.server.unregister(consumer);
     }
 

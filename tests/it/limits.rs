@@ -64,20 +64,20 @@ fn sorts_windows_and_groups_beyond_memory_spill_and_answer() {
         return;
     };
     let mut operator = server.two_tenants();
-    operator.run("ALTER TENANT acme SET (memory_limit = '48MB', statement_timeout = '300s')");
+    operator.run("ALTER TENANT acme SET (memory_limit = '80MB', statement_timeout = '300s')");
     let mut client = server.session("acme", "alice");
-    // 1,000,000 texts of 96 bytes: twice the memory.
+    // 2,000,000 texts of 96 bytes: more than twice the memory.
     let texts = "SELECT md5(n::text) || md5((n + 1)::text) || md5((n * 7)::text) AS noise \
-                 FROM generate_series(1, 1000000) AS n";
+                 FROM generate_series(1, 2000000) AS n";
     let sorted = format!(
         "SELECT count(*) FROM (SELECT noise, lag(noise) OVER (ORDER BY noise) AS before FROM ({texts}) AS t) AS s \
          WHERE before <= noise"
     );
-    assert_eq!(client.value(&sorted), "999999");
+    assert_eq!(client.value(&sorted), "1999999");
     let grouped = format!(
         "SELECT count(*) FROM (SELECT noise, count(*) FROM ({texts}) AS t GROUP BY noise) AS g"
     );
-    assert_eq!(client.value(&grouped), "1000000");
+    assert_eq!(client.value(&grouped), "2000000");
     let spilled =
         std::fs::read_dir(server.data().join("spill")).expect("the folder for what spills");
     let left: Vec<_> = spilled
