@@ -833,12 +833,7 @@ impl Session {
             memory: Arc::clone(&self.sequences),
             read_only: self.transaction.read_only,
         };
-        scope.session = Arc::new(Names::new(
-            &answers,
-            drawing,
-            catalogs,
-            (locking, notifying),
-        ));
+        scope.session = Arc::new(Names::new(answers, drawing, catalogs, (locking, notifying)));
         Ok(scope)
     }
 

@@ -1,7 +1,7 @@
 //! Names that a session adds: functions that answer for it, catalogs, temporary tables.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use datafusion::arrow::array::{ListArray, StringViewArray};
 use datafusion::arrow::buffer::OffsetBuffer;
@@ -25,9 +25,39 @@ use super::settings::Settings;
 use crate::error::Error;
 use crate::planner::SessionNames;
 
+/// The functions that answer for the session, beside those of sequences.
+const OWN: [&str; 23] = [
+    "current_user",
+    "current_role",
+    "user",
+    "session_user",
+    "current_database",
+    "current_catalog",
+    "current_tenant",
+    "current_schema",
+    "current_schemas",
+    "current_setting",
+    "set_config",
+    "pg_backend_pid",
+    "pg_cancel_backend",
+    "pg_terminate_backend",
+    super::reload::NAME,
+    "version",
+    "inet_client_addr",
+    "inet_client_port",
+    "pg_postmaster_start_time",
+    "pg_conf_load_time",
+    "pg_is_in_recovery",
+    "pg_my_temp_schema",
+    "txid_current",
+];
+
 /// One statement's view of its session.
 pub(super) struct Names {
-    functions: HashMap<&'static str, Arc<ScalarUDF>>,
+    answers: Answers,
+    drawing: Arc<Drawing>,
+    /// Made when the statement calls one of [`OWN`]: most call none.
+    functions: OnceLock<HashMap<&'static str, Arc<ScalarUDF>>>,
     catalogs: Catalogs,
     locking: Locking,
     notifying: Notifying,
@@ -67,11 +97,30 @@ pub(super) struct Signals {
 
 impl Names {
     pub(super) fn new(
-        answers: &Answers,
+        answers: Answers,
         drawing: Drawing,
         catalogs: Catalogs,
         (locking, notifying): (Locking, Notifying),
     ) -> Self {
+        Self {
+            answers,
+            drawing: Arc::new(drawing),
+            functions: OnceLock::new(),
+            catalogs,
+            locking,
+            notifying,
+        }
+    }
+
+    /// A function that answers for the session.
+    fn own(&self, name: &str) -> Option<Arc<ScalarUDF>> {
+        let is_own = OWN.contains(&name) || super::sequences::FUNCTIONS.contains(&name);
+        let functions = || self.functions.get_or_init(|| self.make());
+        is_own.then(|| functions().get(name).map(Arc::clone))?
+    }
+
+    fn make(&self) -> HashMap<&'static str, Arc<ScalarUDF>> {
+        let answers = &self.answers;
         let text = |value: &str| Some(ScalarValue::Utf8View(Some(value.to_owned())));
         let mut functions = HashMap::new();
         let mut add = |name: &'static str, sql_type: SqlType, value: Option<ScalarValue>| {
@@ -164,22 +213,20 @@ impl Names {
         let logins = Arc::clone(&signals.engine.logins);
         let reload = super::reload::function(logins, signals.everywhere);
         functions.insert(super::reload::NAME, Arc::new(reload));
-        let drawing = Arc::new(drawing);
         for name in super::sequences::FUNCTIONS {
-            functions.insert(name, Arc::new(drawing.function(name)));
+            functions.insert(name, Arc::new(self.drawing.function(name)));
         }
-        Self {
-            functions,
-            catalogs,
-            locking,
-            notifying,
-        }
+        debug_assert_eq!(
+            functions.len(),
+            OWN.len() + super::sequences::FUNCTIONS.len()
+        );
+        functions
     }
 }
 
 impl SessionNames for Names {
     fn function(&self, name: &str) -> Option<Arc<ScalarUDF>> {
-        let own = self.functions.get(name).map(Arc::clone);
+        let own = self.own(name);
         own.or_else(|| self.catalogs.function(name)).or_else(|| {
             // Rarely called, and so made when they are.
             let function = super::advisory::function(&self.locking, name);
@@ -189,8 +236,9 @@ impl SessionNames for Names {
     }
 
     fn function_names(&self) -> Vec<String> {
-        let own = self.functions.keys().copied();
-        own.chain(super::advisory::names())
+        OWN.into_iter()
+            .chain(super::sequences::FUNCTIONS)
+            .chain(super::advisory::names())
             .chain(super::notify::NAMES)
             .chain(tessera_catalog::system::function_names())
             .map(str::to_owned)
