@@ -152,5 +152,9 @@ fn names_and_payloads_have_limits() {
         assert_eq!((error.code(), error.message()), ("22023", message), "{sql}");
     }
     client.run("SELECT pg_notify(repeat('c', 63), repeat('x', 7999))");
-    assert_eq!(client.value("SELECT pg_notification_queue_usage()"), "0");
+    // What other tests say at this moment may be in it.
+    assert_eq!(
+        client.value("SELECT pg_notification_queue_usage() < 0.01"),
+        "t"
+    );
 }
