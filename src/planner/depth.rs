@@ -23,10 +23,14 @@ const MAX_CONDITIONS: usize = 20_000;
 const SHORT_CHAIN: usize = 16;
 
 /// Keywords that make an expression one level deeper.
-const OPERATORS: [&str; 12] = [
-    "NOT", "CASE", "IS", "IN", "LIKE", "ILIKE", "SIMILAR", "BETWEEN", "COLLATE", "AT", "ISNULL",
-    "NOTNULL",
+const OPERATORS: [&str; 18] = [
+    "NOT", "IS", "IN", "LIKE", "ILIKE", "SIMILAR", "COLLATE", "AT", "ISNULL", "NOTNULL",
+    "OPERATOR", "OVERLAPS", "RLIKE", "REGEXP", "GLOB", "MATCH", "MEMBER", "DIV",
 ];
+
+/// Keywords of expressions that may have AND and OR inside or below them: from here on a condition does
+/// not end a row of operators.
+const FENCES: [&str; 3] = ["CASE", "BETWEEN", "XOR"];
 
 /// Keywords that make a query one level deeper.
 const COMBINERS: [&str; 4] = ["UNION", "INTERSECT", "EXCEPT", "JOIN"];
@@ -34,8 +38,10 @@ const COMBINERS: [&str; 4] = ["UNION", "INTERSECT", "EXCEPT", "JOIN"];
 /// One level of brackets.
 #[derive(Default)]
 struct Chain {
-    /// Operators since the last comma or condition.
+    /// Operators since the last comma, or the last condition that stands for itself.
     operators: usize,
+    /// One of [`FENCES`] came since the last comma.
+    is_fenced: bool,
     /// Relations that are put together.
     relations: usize,
     /// Conditions since the last comma.
@@ -56,7 +62,13 @@ impl Chain {
         let among = |words: &[&str]| words.iter().any(|other| word.eq_ignore_ascii_case(other));
         if among(&["AND", "OR"]) {
             self.conditions += 1;
-            self.operators = 0;
+            self.operators = match self.is_fenced {
+                true => self.operators + 1,
+                false => 0,
+            };
+        } else if among(&FENCES) {
+            self.is_fenced = true;
+            self.operators += 1;
         } else if among(&OPERATORS) {
             self.operators += 1;
         } else if among(&COMBINERS) {
@@ -107,6 +119,7 @@ pub(super) fn check(tokens: &[TokenWithSpan]) -> Result<()> {
             Token::Comma if !chain.in_from => {
                 chain.operators = 0;
                 chain.conditions = 0;
+                chain.is_fenced = false;
             }
             Token::Comma => chain.relations += 1,
             Token::Word(word) if word.quote_style.is_none() => chain.take_word(&word.value),

@@ -142,6 +142,14 @@ fn deep_and_long_statements_are_refused_and_the_server_lives() {
         format!("SELECT {}1", "- ".repeat(50_000)),
         format!("SELECT {}1", "NOT ".repeat(50_000)),
         format!("SELECT 1{}", " UNION ALL SELECT 1".repeat(5_000)),
+        format!("SELECT 1{}", " BETWEEN 1 AND 1".repeat(19_000)),
+        format!("SELECT 1{}", " XOR 1".repeat(50_000)),
+        format!("SELECT 1{}", " AND 1 XOR 1".repeat(19_000)),
+        format!("SELECT 1{}", " OPERATOR(+) 1".repeat(50_000)),
+        format!(
+            "SELECT 1{}",
+            " + CASE WHEN true AND true THEN 1 END".repeat(19_000)
+        ),
         format!("SELECT {}1{}", "abs(".repeat(20_000), ")".repeat(20_000)),
         format!("SELECT {}", "CASE WHEN true THEN ".repeat(10_000)),
         format!("SELECT '{}'::jsonb", "[".repeat(100_000)),
