@@ -5,6 +5,7 @@
 //! query at once.
 
 mod checked;
+mod constant;
 mod fair;
 mod limits;
 mod long;
@@ -14,6 +15,7 @@ mod moments;
 mod planning;
 mod usage;
 
+use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -75,6 +77,9 @@ impl Runner for Execution {
 
 /// Starts a plan and gives its batches as they come.
 pub fn run(plan: GuardedPlan, execution: &Execution) -> BatchStream {
+    if let Some(row) = constant::row(plan.plan()) {
+        return Box::pin(futures::stream::once(async { Ok(row) }));
+    }
     let (sender, receiver) = mpsc::channel(WAITING_BATCHES);
     let inner = execution.clone();
     let wanted = Wanted::default();
@@ -146,11 +151,21 @@ async fn forward(
     Ok(())
 }
 
-/// What operators find: the session's functions, and memory that is the statement's.
+/// What operators find: the session's settings, and memory that is the statement's. A physical plan
+/// holds its functions itself, so none are copied for each statement.
 fn context(execution: &Execution) -> Arc<TaskContext> {
     let state = execution.state.as_ref();
     let runtime = execution.meter.runtime(state.runtime_env());
-    Arc::new(TaskContext::from(state).with_runtime(runtime))
+    Arc::new(TaskContext::new(
+        None,
+        state.session_id().to_owned(),
+        state.config().clone(),
+        HashMap::new(),
+        HashMap::new(),
+        HashMap::new(),
+        HashMap::new(),
+        runtime,
+    ))
 }
 
 /// The receiving end, which ends the query when it is dropped.

@@ -8,10 +8,12 @@
 //! record by the catalog's transaction) → [`Storage::write_log_entry`] → [`Snapshot::advance`].
 
 pub mod data_file;
+mod encode;
 mod local;
 pub mod log;
 pub mod maintain;
 pub mod root;
+mod sample;
 pub mod snapshot;
 pub mod stored;
 pub mod write;

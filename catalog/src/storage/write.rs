@@ -6,17 +6,18 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::array::{ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Float32Type, Float64Type, SchemaRef};
 use object_store::path::Path;
 use object_store::{MultipartUpload, ObjectStoreExt, PutPayload};
-use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 use uuid::Uuid;
 
 use super::data_file::MAX_STATISTICS_BYTES;
+use super::encode::{FileEncoder, GroupLimits};
+use super::sample::is_mostly_distinct;
 use super::stored::{file_schema, stored_columns, to_file};
 use super::{DataFile, FileStats, Storage, StoreRef, file_path};
 use crate::error::{Error, Result};
@@ -27,8 +28,6 @@ use crate::sql_type::SqlType;
 
 /// Encoded bytes are handed to the store in parts of this size.
 const UPLOAD_PART_BYTES: usize = 8 << 20;
-/// Batches of fewer values than this are encoded where they are.
-const MIN_VALUES_OFF_THE_RUNTIME: usize = 1 << 14;
 
 /// How data files are written.
 #[derive(Debug, Clone)]
@@ -77,7 +76,7 @@ pub struct PartWriter {
 struct OpenFile {
     name: String,
     path: Path,
-    writer: ArrowWriter<Vec<u8>>,
+    encoder: FileEncoder,
     upload: Option<Box<dyn MultipartUpload>>,
     uploaded: usize,
     rows: u64,
@@ -181,7 +180,7 @@ impl PartWriter {
         }
         let mut file = match self.open.take() {
             Some(file) => file,
-            None => self.new_file(nans)?,
+            None => self.new_file(nans, &batch)?,
         };
         file.rows += batch.num_rows() as u64;
         for (known, more) in file.keys.iter_mut().zip(keys) {
@@ -190,17 +189,9 @@ impl PartWriter {
         for (nulls, column) in file.nulls.iter_mut().zip(batch.columns()) {
             *nulls += column.null_count() as u64;
         }
-        if batch.num_rows() * batch.num_columns() < MIN_VALUES_OFF_THE_RUNTIME {
-            file.writer.write(&batch)?;
-        } else {
-            file = blocking(move || {
-                file.writer.write(&batch)?;
-                Ok(file)
-            })
-            .await?;
-        }
-        let encoded = file.writer.inner().len();
-        let size = file.uploaded + encoded + file.writer.in_progress_size();
+        file.encoder.write(&batch).await?;
+        let encoded = file.encoder.encoded_bytes();
+        let size = file.uploaded + encoded + file.encoder.open_bytes();
         let file = self.open.insert(file);
         if encoded >= UPLOAD_PART_BYTES {
             file.send(&self.store).await?;
@@ -215,7 +206,7 @@ impl PartWriter {
     pub fn bytes(&self) -> u64 {
         let done: u64 = self.done.iter().map(|file| file.size).sum();
         let open = self.open.as_ref();
-        let open = open.map_or(0, |file| file.uploaded + file.writer.inner().len());
+        let open = open.map_or(0, |file| file.uploaded + file.encoder.encoded_bytes());
         done + open as u64
     }
 
@@ -267,25 +258,33 @@ impl PartWriter {
         self.keys.iter().map(of_key).collect()
     }
 
-    fn new_file(&self, nans: HashSet<usize>) -> Result<OpenFile> {
+    /// A file that will begin with the rows of `batch`.
+    fn new_file(&self, nans: HashSet<usize>, batch: &RecordBatch) -> Result<OpenFile> {
         let mut properties = WriterProperties::builder()
             .set_compression(self.options.compression)
-            .set_max_row_group_row_count(Some(self.options.group_rows))
-            .set_max_row_group_bytes(Some(self.options.group_bytes))
             .set_statistics_truncate_length(Some(MAX_STATISTICS_BYTES))
             .set_column_index_truncate_length(Some(MAX_STATISTICS_BYTES));
+        let path = |column: usize| ColumnPath::new(vec![self.schema.field(column).name().clone()]);
         for column in &nans {
-            let name = self.schema.field(*column).name().clone();
-            let path = ColumnPath::new(vec![name]);
+            let path = path(*column);
             properties = properties.set_column_statistics_enabled(path, EnabledStatistics::None);
         }
+        for (index, column) in batch.columns().iter().enumerate() {
+            if is_mostly_distinct(column) {
+                properties = properties.set_column_dictionary_enabled(path(index), false);
+            }
+        }
+        let limits = GroupLimits {
+            rows: self.options.group_rows,
+            bytes: self.options.group_bytes,
+        };
         let schema = Arc::clone(&self.schema);
-        let writer = ArrowWriter::try_new(Vec::new(), schema, Some(properties.build()))?;
+        let encoder = FileEncoder::new(schema, properties.build(), limits)?;
         let name = format!("{}.parquet", Uuid::new_v4());
         Ok(OpenFile {
             path: file_path(self.part, &name),
             name,
-            writer,
+            encoder,
             upload: None,
             uploaded: 0,
             rows: 0,
@@ -301,11 +300,7 @@ impl PartWriter {
         };
         let mut file = file;
         let keys = std::mem::take(&mut file.keys);
-        let (file, metadata) = if file.rows < MIN_VALUES_OFF_THE_RUNTIME as u64 {
-            file.encode_rest()?
-        } else {
-            blocking(move || file.encode_rest()).await?
-        };
+        let metadata = file.encoder.finish().await?;
         let stats = FileStats::of_parquet(&self.schema, &metadata, &file.nulls)?;
         let (name, rows) = (file.name.clone(), file.rows);
         let size = file.store(&self.store).await?;
@@ -325,14 +320,9 @@ impl PartWriter {
 }
 
 impl OpenFile {
-    fn encode_rest(mut self) -> Result<(Self, parquet::file::metadata::ParquetMetaData)> {
-        let metadata = self.writer.finish()?;
-        Ok((self, metadata))
-    }
-
     /// Hands the encoded bytes to the store as one part of the upload.
     async fn send(&mut self, store: &StoreRef) -> Result<()> {
-        let bytes = std::mem::take(self.writer.inner_mut());
+        let bytes = self.encoder.take();
         let upload = match &mut self.upload {
             Some(upload) => upload,
             none => none.insert(store.put_multipart(&self.path).await?),
@@ -345,7 +335,7 @@ impl OpenFile {
     /// Makes the file durable under its name; tells its size.
     async fn store(mut self, store: &StoreRef) -> Result<usize> {
         if self.upload.is_none() {
-            let bytes = std::mem::take(self.writer.inner_mut());
+            let bytes = self.encoder.take();
             let size = bytes.len();
             // The name is new, so that a put whose answer was lost may be repeated.
             store.put(&self.path, PutPayload::from(bytes)).await?;
@@ -363,14 +353,6 @@ impl OpenFile {
         }
         result.map(|()| self.uploaded)
     }
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T> + Send + 'static,
-) -> Result<T> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|error| Error::Store(object_store::Error::JoinError { source: error }))?
 }
 
 /// The float columns that hold a NaN.
