@@ -1,58 +1,33 @@
 //! Rows on their way into a table: every constraint is checked here, whatever statement they come
 //! from, and rows of a common table go to the tenant that they name.
 
+mod checks;
+mod complete;
+mod sink;
+mod tenants;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, UInt32Array};
+use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::compute;
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
-use datafusion::physical_expr::PhysicalExpr;
 use tessera_catalog::id::{DatabaseId, Oid, Part, Space};
 use tessera_catalog::model::{Column, Database, Privilege, Relation, Scope as Reach, Table};
-use tessera_catalog::sql_type::SqlType;
 use tessera_catalog::storage::{DataFile, PartWriter, Storage};
+
+pub use checks::FailedRow;
+pub(super) use checks::{CompiledCheck, Rule};
+pub(super) use complete::CompiledGenerated;
 
 use super::foreign::ForeignGuard;
 use super::keys::KeyGuard;
-use super::transaction::{Fresh, PendingPart, TEMPORARY_SCHEMA};
+use super::transaction::{Fresh, PendingPart};
 use crate::error::{Error, Result};
-use crate::format::fraction;
 use crate::policy::{Allowed, Granted};
-
-/// Rows that wait in memory for the commit; more go to a file of their own.
-const MAX_ROWS_IN_MEMORY: usize = 4_096;
-/// The same in bytes.
-const MAX_BYTES_IN_MEMORY: usize = 4 << 20;
-
-/// The most bytes that one statement writes to a temporary table.
-const MAX_TEMPORARY_BYTES: usize = 64 << 20;
-
-/// A CHECK constraint, ready to be evaluated over the table's columns.
-#[derive(Debug, Clone)]
-pub(super) struct CompiledCheck {
-    pub(super) name: String,
-    pub(super) condition: Arc<dyn PhysicalExpr>,
-    pub(super) rule: Rule,
-}
-
-/// Whose condition a check is.
-#[derive(Debug, Clone)]
-pub(super) enum Rule {
-    OfTable,
-    /// Of a column's domain.
-    OfDomain(String),
-    /// That a column's domain takes no NULL.
-    NotNullOfDomain(String),
-}
-
-/// A generated column's expression, ready to be evaluated over the table's columns.
-#[derive(Debug, Clone)]
-pub(super) struct CompiledGenerated {
-    /// The column's place among the live ones.
-    pub(super) place: usize,
-    pub(super) value: Arc<dyn PhysicalExpr>,
-}
+use checks::told;
+use sink::PartSink;
+use tenants::by_tenant;
 
 /// Where a writer's rows go.
 #[derive(Debug, Clone)]
@@ -89,37 +64,6 @@ pub(super) struct RowWriter {
     /// Keys at which rows are left out when they are there.
     skipping: Vec<Oid>,
     failed: Option<FailedRow>,
-}
-
-/// The row of a batch that a constraint refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FailedRow {
-    pub row: usize,
-    /// Whether it was refused for its own values, and not for other rows.
-    pub alone: bool,
-}
-
-#[derive(Default)]
-struct PartSink {
-    rows: Vec<RecordBatch>,
-    row_count: usize,
-    byte_count: usize,
-    writer: Option<PartWriter>,
-    removed: Vec<Arc<DataFile>>,
-}
-
-impl PartSink {
-    /// Closes the file, if there is one, and gives what was written.
-    async fn close(self) -> Result<Fresh> {
-        let files = match self.writer {
-            Some(writer) => writer.finish().await?,
-            None => Vec::new(),
-        };
-        Ok(Fresh {
-            files,
-            rows: self.rows,
-        })
-    }
 }
 
 /// What a writer needs to know of the one who writes.
@@ -281,45 +225,6 @@ impl RowWriter {
         Ok(batch)
     }
 
-    /// Computes generated columns from the others.
-    fn with_generated(&self, batch: RecordBatch) -> Result<RecordBatch> {
-        if self.generated.is_empty() {
-            return Ok(batch);
-        }
-        let mut columns = batch.columns().to_vec();
-        for generated in self.generated.iter() {
-            let value = generated.value.evaluate(&batch)?;
-            let value = value.into_array(batch.num_rows())?;
-            columns[generated.place] = compute::cast(&value, columns[generated.place].data_type())
-                .map_err(|e| Error::from(datafusion::error::DataFusionError::from(e)))?;
-        }
-        RecordBatch::try_new(batch.schema(), columns)
-            .map_err(|e| Error::from(datafusion::error::DataFusionError::from(e)))
-    }
-
-    /// Moments and spans with as many digits as their columns keep.
-    fn rounded(&self, batch: RecordBatch) -> Result<RecordBatch> {
-        let table = table(&self.relation)?;
-        if table.live_columns().all(|column| column.fraction.is_none()) {
-            return Ok(batch);
-        }
-        let columns = table.live_columns().zip(batch.columns());
-        let columns = columns.map(|(column, values)| match column.fraction {
-            Some(digits) => fraction::rounded(values, digits),
-            None => Arc::clone(values),
-        });
-        RecordBatch::try_new(batch.schema(), columns.collect())
-            .map_err(|e| Error::from(datafusion::error::DataFusionError::from(e)))
-    }
-
-    /// Rows as they will be stored: with the tenant's name and what the table generates.
-    ///
-    /// # Errors
-    /// 42501 for another tenant's rows, and what generating meets.
-    pub(super) fn completed(&self, batch: &RecordBatch) -> Result<RecordBatch> {
-        self.rounded(self.with_generated(self.with_tenant(batch)?)?)
-    }
-
     /// Notes that a file is replaced by what is written.
     pub(super) fn remove(&mut self, space: Space, file: Arc<DataFile>) {
         if let Some(keys) = &mut self.keys {
@@ -421,186 +326,6 @@ impl RowWriter {
         }
         Ok(pending)
     }
-
-    /// Fills `tenant_id` where a tenant left it out, and refuses any other tenant's name.
-    fn with_tenant(&self, batch: &RecordBatch) -> Result<RecordBatch> {
-        let Target::One {
-            tenant_name: Some(name),
-            ..
-        } = &self.target
-        else {
-            return Ok(batch.clone());
-        };
-        let Some(index) = tenant_index(table(&self.relation)?) else {
-            return Ok(batch.clone());
-        };
-        let named = text_values(batch.column(index))?;
-        let named = named.as_string_view();
-        if named.iter().flatten().any(|value| value != name) {
-            return Err(Error::RowSecurity(self.relation.name.clone()));
-        }
-        Ok(batch.clone())
-    }
-
-    fn check_nulls(&mut self, batch: &RecordBatch, tells: bool) -> Result<()> {
-        let relation = Arc::clone(&self.relation);
-        let table = table(&relation)?;
-        for (column, values) in table.live_columns().zip(batch.columns()) {
-            if !column.nullable && values.logical_null_count() > 0 {
-                let row = (0..values.len()).find(|row| values.is_null(*row));
-                self.failed = row.map(|row| FailedRow { row, alone: true });
-                return Err(Error::NotNull {
-                    column: column.name.clone(),
-                    relation: self.relation.name.clone(),
-                    detail: tells
-                        .then(|| self.failing_row(batch, |row| values.is_null(row)))
-                        .flatten(),
-                });
-            }
-        }
-        Ok(())
-    }
-
-    fn check_conditions(
-        &mut self,
-        batch: &RecordBatch,
-        tells: bool,
-        of_domains: bool,
-    ) -> Result<()> {
-        let checks = Arc::clone(&self.checks);
-        let checks = checks.iter();
-        for check in checks.filter(|c| of_domains != matches!(c.rule, Rule::OfTable)) {
-            let result = check
-                .condition
-                .evaluate(batch)?
-                .into_array(batch.num_rows())?;
-            let result: &BooleanArray = result.as_boolean();
-            // NULL passes, as in PostgreSQL.
-            if let Some(row) = result.iter().position(|passed| passed == Some(false)) {
-                self.failed = Some(FailedRow { row, alone: true });
-                match &check.rule {
-                    Rule::OfTable => {}
-                    Rule::OfDomain(domain) => {
-                        return Err(Error::DomainCheck {
-                            domain: domain.clone(),
-                            constraint: check.name.clone(),
-                        });
-                    }
-                    Rule::NotNullOfDomain(domain) => {
-                        return Err(Error::DomainNotNull(domain.clone()));
-                    }
-                }
-                return Err(Error::Check {
-                    relation: self.relation.name.clone(),
-                    constraint: check.name.clone(),
-                    detail: tells
-                        .then(|| {
-                            let fails = |row| result.is_valid(row) && !result.value(row);
-                            self.failing_row(batch, fails)
-                        })
-                        .flatten(),
-                });
-            }
-        }
-        Ok(())
-    }
-
-    /// PostgreSQL's detail: the first row that fails, as text.
-    fn failing_row(&self, batch: &RecordBatch, fails: impl Fn(usize) -> bool) -> Option<String> {
-        let row = (0..batch.num_rows()).find(|row| fails(*row))?;
-        let table = table(&self.relation).ok()?;
-        let values: Option<Vec<String>> = table
-            .live_columns()
-            .zip(batch.columns())
-            .map(|(column, values)| {
-                if values.is_null(row) {
-                    return Some("null".to_owned());
-                }
-                crate::format::text_of(values, row, &column.sql_type).ok()
-            })
-            .collect();
-        Some(format!("Failing row contains ({}).", values?.join(", ")))
-    }
-
-    /// The stored columns: all but the tenant's name.
-    fn stored(&self, batch: &RecordBatch) -> Result<RecordBatch> {
-        let table = table(&self.relation)?;
-        let kept: Vec<usize> = table
-            .live_columns()
-            .enumerate()
-            .filter(|(_, column)| !column.is_tenant())
-            .map(|(index, _)| index)
-            .collect();
-        batch
-            .project(&kept)
-            .map_err(|e| Error::from(datafusion::error::DataFusionError::from(e)))
-    }
-
-    async fn push(&mut self, space: Space, batch: RecordBatch, is_new: bool) -> Result<()> {
-        let table_uuid = table(&self.relation)?.uuid;
-        if batch.num_rows() == 0 {
-            return Ok(());
-        }
-        let sinks = match &mut self.fresh {
-            Some(fresh) if is_new => fresh,
-            _ => &mut self.sinks,
-        };
-        let sink = sinks.entry(space).or_default();
-        if let Some(writer) = &mut sink.writer {
-            return Ok(writer.write(&batch).await?);
-        }
-        sink.row_count += batch.num_rows();
-        sink.byte_count += batch.get_array_memory_size();
-        sink.rows.push(batch);
-        if self.relation.schema == TEMPORARY_SCHEMA {
-            // These never reach a file.
-            if sink.byte_count > MAX_TEMPORARY_BYTES {
-                return Err(Error::OutOfMemory {
-                    detail: format!(
-                        "At most {MAX_TEMPORARY_BYTES} bytes at once go to a temporary table."
-                    ),
-                });
-            }
-        } else if sink.row_count > MAX_ROWS_IN_MEMORY || sink.byte_count > MAX_BYTES_IN_MEMORY {
-            let part = Part {
-                space,
-                table: table_uuid,
-            };
-            let mut writer = self.storage.writer(part, &self.relation)?;
-            for batch in sink.rows.drain(..) {
-                writer.write(&batch).await?;
-            }
-            sink.writer = Some(writer);
-        }
-        Ok(())
-    }
-}
-
-/// An error without what is in a row, unless it may be told.
-fn told(error: Error, tells: bool) -> Error {
-    match error {
-        Error::Unique {
-            relation,
-            constraint,
-            ..
-        } if !tells => Error::Unique {
-            relation,
-            constraint,
-            detail: None,
-        },
-        Error::ForeignKey {
-            relation,
-            constraint,
-            parent,
-            ..
-        } if !tells => Error::ForeignKey {
-            relation,
-            constraint,
-            parent,
-            key: None,
-        },
-        other => other,
-    }
 }
 
 /// The relation's table.
@@ -622,44 +347,4 @@ pub(super) fn table_schema(table: &Table, zone: &Arc<str>) -> SchemaRef {
 /// Where `tenant_id` stands among the live columns of a common table.
 pub(super) fn tenant_index(table: &Table) -> Option<usize> {
     table.live_columns().position(Column::is_tenant)
-}
-
-fn text_values(values: &ArrayRef) -> Result<ArrayRef> {
-    let text = SqlType::Text.arrow(&Arc::from("UTC"));
-    compute::cast(values, &text)
-        .map_err(|error| Error::from(datafusion::error::DataFusionError::from(error)))
-}
-
-/// Splits an operator's rows by the tenant that each names.
-fn by_tenant(
-    batch: &RecordBatch,
-    system: &Database,
-    relation: &str,
-) -> Result<Vec<(Space, RecordBatch)>> {
-    let names = text_values(batch.column(0))?;
-    let names = names.as_string_view();
-    let mut rows: HashMap<&str, Vec<u32>> = HashMap::new();
-    for (row, name) in names.iter().enumerate() {
-        let name = name.ok_or_else(|| Error::NotNull {
-            column: tessera_catalog::model::TENANT_COLUMN.to_owned(),
-            relation: relation.to_owned(),
-            detail: Some("A row of a common table names the tenant that it goes to.".to_owned()),
-        })?;
-        rows.entry(name)
-            .or_default()
-            .push(u32::try_from(row).unwrap_or(u32::MAX));
-    }
-    let mut named: Vec<(&str, Vec<u32>)> = rows.into_iter().collect();
-    named.sort_unstable_by_key(|(name, _)| *name);
-    named
-        .into_iter()
-        .map(|(name, rows)| {
-            let tenant = system.tenant_named(name).ok_or_else(|| {
-                Error::InvalidParameterValue(format!("tenant \"{name}\" does not exist"))
-            })?;
-            let taken = compute::take_record_batch(batch, &UInt32Array::from(rows))
-                .map_err(|error| Error::from(datafusion::error::DataFusionError::from(error)))?;
-            Ok((Space::Tenant(tenant.id), taken))
-        })
-        .collect()
 }
