@@ -4,24 +4,31 @@
 //! visible now. What other transactions add until the commit is the committer's to find, by the
 //! [`Claim`]s that come out of here.
 
+mod claimants;
+mod held;
+mod taken;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch};
+use datafusion::arrow::array::{ArrayRef, BooleanArray, RecordBatch};
 use datafusion::common::ScalarValue;
 use tessera_catalog::Catalog;
-use tessera_catalog::commit::{Claim, Commit, Expects};
-use tessera_catalog::id::{Oid, Part, Space};
-use tessera_catalog::key::{KeyColumns, KeySearch, KeySet};
-use tessera_catalog::model::{Relation, Table};
+use tessera_catalog::commit::Claim;
+use tessera_catalog::id::{Oid, Space};
+use tessera_catalog::key::{KeyColumns, KeySet};
+use tessera_catalog::model::Relation;
 use tessera_catalog::storage::stored::stored_columns;
 use tessera_catalog::storage::{DataFile, Snapshot};
 
+pub(super) use claimants::{Claimants, ForeignName};
+pub(super) use taken::key_text;
+
 use super::Session;
 use super::opener::missing_defaults;
-use super::transaction::TEMPORARY_SCHEMA;
 use super::write::table;
 use crate::error::{Error, Result};
+use taken::unique;
 
 /// When a writer's rows are checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -313,90 +320,6 @@ impl KeyGuard {
         self.failed
     }
 
-    /// Those of the wanted keys that the table has, the transaction's own changes included.
-    pub(super) async fn held(
-        &mut self,
-        space: Space,
-        index: usize,
-        columns: &[ArrayRef],
-        wanted: &[u128],
-    ) -> Result<KeySet> {
-        let mut held = self.held_by_own(space, index, columns, wanted).await?;
-        held.extend(self.held_before(space, index, columns, wanted).await?);
-        Ok(held)
-    }
-
-    /// Those of the wanted keys that the transaction itself has added, in this statement or before.
-    pub(super) async fn held_by_own(
-        &mut self,
-        space: Space,
-        index: usize,
-        columns: &[ArrayRef],
-        wanted: &[u128],
-    ) -> Result<KeySet> {
-        let own = self.spaces.entry(space).or_default();
-        let mut held = KeySet::default();
-        if let Some(memory) = own.memory.get(index) {
-            held.extend(wanted.iter().filter(|hash| memory.contains(hash)));
-        }
-        if let Some(fresh) = own.fresh.get(index) {
-            held.extend(wanted.iter().filter(|hash| fresh.contains(hash)));
-        }
-        let files = own.own_files.iter();
-        let files = files
-            .filter(|file| !own.gone.contains(&file.path))
-            .map(Arc::clone)
-            .collect();
-        held.extend(self.held_in(files, space, index, columns, wanted).await?);
-        Ok(held)
-    }
-
-    /// Those of the wanted keys that the table had before the transaction, and still has.
-    pub(super) async fn held_before(
-        &mut self,
-        space: Space,
-        index: usize,
-        columns: &[ArrayRef],
-        wanted: &[u128],
-    ) -> Result<KeySet> {
-        let base = self.base(space).await?;
-        let own = self.spaces.entry(space).or_default();
-        let files = base.files.iter();
-        let files = files
-            .filter(|file| !own.gone.contains(&file.path))
-            .map(Arc::clone)
-            .collect();
-        self.held_in(files, space, index, columns, wanted).await
-    }
-
-    async fn held_in(
-        &self,
-        files: Vec<Arc<DataFile>>,
-        space: Space,
-        index: usize,
-        columns: &[ArrayRef],
-        wanted: &[u128],
-    ) -> Result<KeySet> {
-        if files.is_empty() || wanted.is_empty() {
-            return Ok(KeySet::default());
-        }
-        let part = Part {
-            space,
-            table: table(&self.relation)?.uuid,
-        };
-        let key = &self.keys[index].key;
-        let ranges = key.ranges(columns)?;
-        let search = KeySearch {
-            part,
-            relation: &self.relation,
-            key,
-            defaults: &self.defaults,
-            ranges: Some(&ranges),
-        };
-        let storage = self.catalog.storage();
-        Ok(storage.keys_held(search, &files, wanted).await?)
-    }
-
     /// Takes note of new rows without asking whether their keys are free.
     ///
     /// # Errors
@@ -429,26 +352,6 @@ impl KeyGuard {
         (&self.keys[index].key, &self.defaults)
     }
 
-    /// The part's files as they are visible when the statement first asks.
-    pub(super) async fn base(&mut self, space: Space) -> Result<Arc<Snapshot>> {
-        let part = Part {
-            space,
-            table: table(&self.relation)?.uuid,
-        };
-        let own = self.spaces.entry(space).or_default();
-        if let Some(base) = &own.base {
-            return Ok(Arc::clone(base));
-        }
-        let base = if self.relation.schema == TEMPORARY_SCHEMA {
-            Arc::new(Snapshot::empty())
-        } else {
-            self.catalog.snapshot(part, &self.relation.name).await?
-        };
-        let own = self.spaces.entry(part.space).or_default();
-        own.base = Some(Arc::clone(&base));
-        Ok(base)
-    }
-
     fn taken(&self, index: usize, columns: &[ArrayRef], row: usize) -> Error {
         unique(
             &self.relation,
@@ -463,199 +366,5 @@ impl GuardedKey {
     fn columns(&self, rows: &RecordBatch) -> Vec<ArrayRef> {
         let column = |place: &usize| Arc::clone(rows.column(*place));
         self.places.iter().map(column).collect()
-    }
-}
-
-/// PostgreSQL's error for a key that is there; `columns` are the key's.
-fn unique(relation: &Relation, constraint: Oid, columns: &[ArrayRef], row: usize) -> Error {
-    let key = relation
-        .table()
-        .and_then(|table| Some((table, table.keys.iter().find(|k| k.oid == constraint)?)));
-    let detail = key.and_then(|(table, key)| {
-        let key = KeyColumns::of(table, key);
-        key_text(table, &key, columns, row)
-    });
-    Error::Unique {
-        relation: relation.name.clone(),
-        constraint: key.map(|(_, key)| key.name.clone()).unwrap_or_default(),
-        detail: detail.map(|key| format!("Key {key} already exists.")),
-    }
-}
-
-/// A key as PostgreSQL's details name it: `(a, b)=(1, x)`.
-pub(super) fn key_text(
-    table: &Table,
-    key: &KeyColumns,
-    columns: &[ArrayRef],
-    row: usize,
-) -> Option<String> {
-    let mut names = Vec::new();
-    let mut values = Vec::new();
-    if columns.is_empty() {
-        return None;
-    }
-    for (number, array) in key.numbers().zip(columns) {
-        let column = table.columns.iter().find(|c| c.number == number)?;
-        names.push(column.name.as_str());
-        values.push(if array.is_null(row) {
-            "null".to_owned()
-        } else {
-            crate::format::text_of(array, row, &column.sql_type).ok()?
-        });
-    }
-    Some(format!("({})=({})", names.join(", "), values.join(", ")))
-}
-
-/// What is kept of a commit to tell which key another transaction added or took away first.
-pub(super) struct Claimants {
-    rows: Vec<Claimant>,
-    foreign: Vec<ForeignName>,
-}
-
-/// A foreign key of a commit, for errors.
-#[derive(Debug, Clone)]
-pub(super) struct ForeignName {
-    pub(super) constraint: Oid,
-    pub(super) name: String,
-    pub(super) child: String,
-    pub(super) parent: String,
-}
-
-struct Claimant {
-    part: Part,
-    relation: Arc<Relation>,
-    added: Vec<Arc<DataFile>>,
-    rows: Vec<RecordBatch>,
-}
-
-impl Claimants {
-    pub(super) fn of(commit: &Commit, foreign: Vec<ForeignName>) -> Self {
-        let refers = !commit.references.is_empty();
-        let claiming = commit
-            .parts
-            .iter()
-            .filter(|change| refers || !change.claims.is_empty());
-        let claimants = claiming.map(|change| Claimant {
-            part: change.part,
-            relation: Arc::clone(&change.relation),
-            added: change.added.clone(),
-            rows: change.rows.clone(),
-        });
-        Self {
-            rows: claimants.collect(),
-            foreign,
-        }
-    }
-
-    /// The error that a client reads when a commit failed.
-    pub(super) async fn explain(&self, catalog: &Catalog, error: tessera_catalog::Error) -> Error {
-        use tessera_catalog::Error as Failed;
-        match error {
-            Failed::KeyTaken {
-                constraint,
-                hash,
-                part,
-                ..
-            } => self.taken(catalog, constraint, hash, part, error).await,
-            Failed::ReferenceBroken {
-                expects,
-                constraint,
-                hash,
-                ..
-            } => self.broken(catalog, expects, constraint, hash).await,
-            other => other.into(),
-        }
-    }
-
-    async fn taken(
-        &self,
-        catalog: &Catalog,
-        constraint: Oid,
-        hash: u128,
-        part: Part,
-        error: tessera_catalog::Error,
-    ) -> Error {
-        let Some(claimant) = self.rows.iter().find(|claimant| claimant.part == part) else {
-            return error.into();
-        };
-        match claimant.row(catalog, constraint, hash).await {
-            Ok(columns) => unique(&claimant.relation, constraint, &columns, 0),
-            Err(cause) => {
-                tracing::warn!(%cause, "a key that was taken could not be read again");
-                error.into()
-            }
-        }
-    }
-
-    /// The error for a foreign key that others broke before the commit.
-    async fn broken(
-        &self,
-        catalog: &Catalog,
-        expects: Expects,
-        constraint: Oid,
-        hash: u128,
-    ) -> Error {
-        let Some(named) = self.foreign.iter().find(|f| f.constraint == constraint) else {
-            return Error::Serialization;
-        };
-        let (parent, relation) = (named.parent.clone(), named.child.clone());
-        let constraint_name = named.name.clone();
-        if expects == Expects::Absent {
-            return Error::StillReferenced {
-                parent,
-                relation,
-                constraint: constraint_name,
-                key: None,
-            };
-        }
-        let mut key = None;
-        for claimant in &self.rows {
-            let Some(table) = claimant.relation.table() else {
-                continue;
-            };
-            let Some(own) = table.keys.iter().find(|key| key.oid == constraint) else {
-                continue;
-            };
-            if let Ok(columns) = claimant.row(catalog, constraint, hash).await {
-                key = key_text(table, &KeyColumns::of(table, own), &columns, 0);
-            }
-        }
-        Error::ForeignKey {
-            parent,
-            relation,
-            constraint: constraint_name,
-            key,
-        }
-    }
-}
-
-impl Claimant {
-    /// The key's columns of the row that has a key.
-    async fn row(&self, catalog: &Catalog, constraint: Oid, hash: u128) -> Result<Vec<ArrayRef>> {
-        let of = table(&self.relation)?;
-        let Some(key) = of.keys.iter().find(|key| key.oid == constraint) else {
-            return Ok(Vec::new());
-        };
-        let key = KeyColumns::of(of, key);
-        let places = key.places(stored_columns(of));
-        for batch in &self.rows {
-            let columns: Vec<ArrayRef> = places
-                .iter()
-                .map(|place| Arc::clone(batch.column(*place)))
-                .collect();
-            let hashes = key.hashes(&columns, batch.num_rows())?;
-            if let Some(row) = hashes.iter().position(|own| *own == Some(hash)) {
-                return Ok(columns.iter().map(|column| column.slice(row, 1)).collect());
-            }
-        }
-        let search = KeySearch {
-            part: self.part,
-            relation: &self.relation,
-            key: &key,
-            defaults: &HashMap::new(),
-            ranges: None,
-        };
-        let found = catalog.storage().key_row(search, &self.added, hash).await?;
-        Ok(found.map_or_else(Vec::new, |row| row.columns().to_vec()))
     }
 }
