@@ -27,8 +27,8 @@
     reason = "a test that cannot go on must fail"
 )]
 
-#[path = "it/client.rs"]
-#[allow(dead_code, reason = "tests/it uses the rest")]
+#[path = "it/client/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "tests/it uses the rest")]
 mod client;
 #[path = "it/harness.rs"]
 #[allow(dead_code, reason = "tests/it uses the rest")]

@@ -1,6 +1,8 @@
 //! Statements that the SQL parser does not read as PostgreSQL does, by their first words.
 
 mod copy;
+mod discard;
+mod fetch;
 mod grant;
 mod index;
 mod mask;
@@ -18,8 +20,9 @@ use tessera_catalog::locks::{MODES, Mode};
 
 use super::ast::{Body, Set};
 use super::cursor::Cursor;
-use super::parse::{discard, fetch_direction};
 use crate::error::Result;
+use discard::discard;
+use fetch::fetch_direction;
 
 pub(super) use copy::copy;
 pub use sequence::serial;

@@ -11,9 +11,10 @@ use tessera_catalog::sql_type::SqlType;
 use crate::error::{Error, Result};
 use crate::planner::ast::Set;
 use crate::planner::scope::is_lent;
+use crate::session::Session;
+use crate::session::acting::{ActingRole, FormerRole};
 use crate::session::reply::{Columns, Notice, OutColumn, Reply, Rows, RowsTag};
 use crate::session::transaction::Status;
-use crate::session::{ActingRole, FormerRole, Session};
 
 pub(super) async fn set(session: &mut Session, set: &Set) -> Result<Reply> {
     if set.name == "role" {

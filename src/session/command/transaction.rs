@@ -2,10 +2,11 @@
 
 use crate::error::{Error, Result};
 use crate::planner::ast::{Transaction, TransactionModes};
+use crate::session::Session;
+use crate::session::block::isolation;
 use crate::session::channels::Outgoing;
 use crate::session::reply::{Notice, Reply};
 use crate::session::transaction::{Isolation, Status};
-use crate::session::{Session, isolation};
 
 pub(super) async fn run(session: &mut Session, statement: &Transaction) -> Result<Reply> {
     let tag = match statement {
