@@ -2,6 +2,7 @@
 
 use super::bad_copy;
 use super::split::LineEnd;
+use super::stops::Stops;
 use crate::error::{Error, Result};
 use crate::format::utf8;
 use crate::session::{CopyFormat, CopyOptions};
@@ -16,7 +17,7 @@ pub(super) struct Scanner {
     null: Vec<u8>,
     line_end: LineEnd,
     /// The bytes at which a plain field stops.
-    stops: Box<[bool; 256]>,
+    stops: Stops,
 }
 
 /// A field of a record.
@@ -28,6 +29,8 @@ pub(super) struct Field {
     pub(super) is_null: bool,
     /// csv: it was in quotes.
     pub(super) quoted: bool,
+    /// csv: lines may end within it.
+    pub(super) spans_lines: bool,
     /// It is the last of its record.
     pub(super) last: bool,
     /// Where the next field or record begins.
@@ -46,15 +49,8 @@ pub(super) enum Place {
 impl Scanner {
     pub(super) fn new(options: &CopyOptions, line_end: LineEnd) -> Self {
         let csv = options.format == CopyFormat::Csv;
-        let mut stops = Box::new([false; 256]);
-        for byte in [
-            options.delimiter,
-            b'\n',
-            b'\r',
-            if csv { options.quote } else { b'\\' },
-        ] {
-            stops[usize::from(byte)] = true;
-        }
+        let special = if csv { options.quote } else { b'\\' };
+        let stops = Stops::new([options.delimiter, special, b'\n', b'\r']);
         Self {
             csv,
             quote: options.quote,
@@ -70,7 +66,7 @@ impl Scanner {
     #[inline]
     pub(super) fn field(&self, block: &str, from: usize, scratch: &mut String) -> Result<Field> {
         let bytes = block.as_bytes();
-        let stop = self.stop(bytes, from);
+        let stop = self.stops.first(bytes, from);
         let (last, next) = match bytes.get(stop) {
             None => (true, stop),
             Some(byte) if *byte == self.delimiter => (false, stop + 1),
@@ -83,6 +79,7 @@ impl Scanner {
             value: Place::Block(from, stop),
             is_null,
             quoted: false,
+            spans_lines: false,
             last,
             next,
         })
@@ -106,20 +103,7 @@ impl Scanner {
 
     /// How many lines end within the range, which is part of a quoted field.
     pub(super) fn line_ends(&self, bytes: &[u8]) -> u64 {
-        let byte = if self.line_end == LineEnd::Newline {
-            b'\n'
-        } else {
-            b'\r'
-        };
-        memchr::memchr_iter(byte, bytes).count() as u64
-    }
-
-    #[inline]
-    fn stop(&self, bytes: &[u8], from: usize) -> usize {
-        let found = bytes[from..]
-            .iter()
-            .position(|byte| self.stops[usize::from(*byte)]);
-        found.map_or(bytes.len(), |length| from + length)
+        memchr::memchr_iter(self.line_end.last(), bytes).count() as u64
     }
 
     /// Checks the line end at `at` and gives what follows it.
@@ -171,7 +155,7 @@ impl Scanner {
         let (last, next) = loop {
             match bytes.get(stop) {
                 None => break (true, stop),
-                Some(b'\\') => stop = self.stop(bytes, (stop + 2).min(bytes.len())),
+                Some(b'\\') => stop = self.stops.first(bytes, (stop + 2).min(bytes.len())),
                 Some(byte) if *byte == self.delimiter => break (false, stop + 1),
                 Some(_) => break (true, self.line_end(bytes, stop)?),
             }
@@ -185,6 +169,7 @@ impl Scanner {
             value: Place::Scratch,
             is_null,
             quoted: false,
+            spans_lines: false,
             last,
             next,
         })
@@ -195,9 +180,8 @@ impl Scanner {
         let bytes = block.as_bytes();
         // As a rule all of it is in quotes, and no quote within.
         if stop == from
-            && let Some(length) = memchr::memchr2(self.quote, self.escape, &bytes[from + 1..])
+            && let Some((close, spans_lines)) = self.closing(bytes, from + 1)
         {
-            let close = from + 1 + length;
             let end = match bytes.get(close + 1) {
                 _ if bytes[close] != self.quote => None,
                 None => Some((true, close + 1)),
@@ -211,12 +195,25 @@ impl Scanner {
                     value,
                     is_null: false,
                     quoted: true,
+                    spans_lines,
                     last,
                     next,
                 });
             }
         }
         self.quoted_anew(block, from, scratch)
+    }
+
+    /// The first quote or escape from `from`, and whether a line ends before it.
+    #[inline]
+    fn closing(&self, bytes: &[u8], from: usize) -> Option<(usize, bool)> {
+        let line_end = self.line_end.last();
+        let found = memchr::memchr3(self.quote, self.escape, line_end, &bytes[from..])?;
+        if bytes[from + found] != line_end {
+            return Some((from + found, false));
+        }
+        let found = memchr::memchr2(self.quote, self.escape, &bytes[from..])?;
+        Some((from + found, true))
     }
 
     /// A csv field with quotes within, written anew without them.
@@ -263,6 +260,7 @@ impl Scanner {
             value: Place::Scratch,
             is_null: false,
             quoted: true,
+            spans_lines: true,
             last,
             next,
         })

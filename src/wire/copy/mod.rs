@@ -10,6 +10,7 @@ mod output;
 mod receive;
 mod rows;
 mod split;
+mod stops;
 mod whole;
 
 #[cfg(test)]

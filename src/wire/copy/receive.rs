@@ -92,6 +92,9 @@ struct Input {
     first: bool,
     ended: bool,
     blocks: VecDeque<JoinHandle<Result<Decoded, Fault>>>,
+    /// The memory of blocks that were handed on, for those to come: fresh memory of this size costs
+    /// a fault for each of its pages.
+    spare: Vec<Vec<u8>>,
     /// Lines of the blocks that were handed on.
     lines: u64,
     skipped: u64,
@@ -131,6 +134,7 @@ impl Input {
             first: true,
             ended: false,
             blocks: VecDeque::new(),
+            spare: Vec::new(),
             lines: 0,
             skipped: 0,
             notices: Vec::new(),
@@ -233,13 +237,10 @@ impl Input {
         if self.ended {
             return Ok(());
         }
-        let rest = self.pending.split_off(length);
-        let mut block = std::mem::replace(
-            &mut self.pending,
-            Vec::with_capacity(BLOCK_BYTES + rest.len()),
-        );
-        self.pending.extend_from_slice(&rest);
-        block.shrink_to(BLOCK_BYTES);
+        let mut next = self.spare.pop().unwrap_or_default();
+        next.extend_from_slice(&self.pending[length..]);
+        self.pending.truncate(length);
+        let block = std::mem::replace(&mut self.pending, next);
         self.wanted = BLOCK_BYTES;
         let first = std::mem::replace(&mut self.first, false);
         let task = match &mut self.format {
@@ -254,8 +255,11 @@ impl Input {
             Format::Binary { source, whole } => {
                 *whole = 0;
                 let source = Arc::clone(source);
-                self.cpu
-                    .spawn(async move { binary::decode(&source, &block) })
+                self.cpu.spawn(async move {
+                    let mut decoded = binary::decode(&source, &block)?;
+                    decoded.block = block;
+                    Ok(decoded)
+                })
             }
             Format::Unknown | Format::BinaryHeader => return Ok(()),
         };
@@ -285,7 +289,15 @@ impl Input {
             let written = watch.run(link, write).await;
             written.map_err(|error| self.at_failed_row(error, &decoded))?;
         }
+        self.keep_spare(decoded.block);
         Ok(())
+    }
+
+    fn keep_spare(&mut self, mut block: Vec<u8>) {
+        if self.spare.len() <= DECODED_AHEAD && block.capacity() <= 2 * BLOCK_BYTES {
+            block.clear();
+            self.spare.push(block);
+        }
     }
 
     /// The error with the line of the row that a constraint refused, if one did.

@@ -232,7 +232,7 @@ impl Run<'_> {
                 Ok(field) => field,
                 Err(error) => return Err(self.fault(error, from)),
             };
-            if field.quoted {
+            if field.spans_lines {
                 // The line end of the record is not one of the value.
                 let written = self.block[at..field.next].trim_end_matches(['\r', '\n']);
                 let written = if field.last {
@@ -305,7 +305,7 @@ impl Run<'_> {
                 .scanner
                 .field(self.block, at, &mut self.scratch)
                 .ok()?;
-            if field.quoted {
+            if field.spans_lines {
                 let written = &self.block[at..field.next];
                 let written = match field.last {
                     true => written.trim_end_matches(['\r', '\n']),
