@@ -1,7 +1,7 @@
 //! `detect_changepoints()`: where the level of a series changes.
 //!
 //! - `pelt`: the partition whose costs and penalties sum to the least, equal to ruptures' `Pelt` with `jump = 1`.
-//!   `cost` is `l2` (mean), `l1` (median, at most 5000 values) or `normal` (mean and variance). Without `penalty` it is
+//!   `cost` is `l2` (mean), `l1` (median, at most 200,000 values) or `normal` (mean and variance). Without `penalty` it is
 //!   3 ln n times the variance of the noise, which is taken from first differences; with `l1` times its deviation
 //!   and with `normal` without it. `score` is how much dearer the partition would be without the change, in penalties.
 //! - `bocpd`: the probability that a segment begins with the value, as seen `lag` values later, by Adams and
@@ -161,10 +161,7 @@ impl Bound for Detector {
 
     fn working_bytes(&self, rows: usize) -> usize {
         match self.method {
-            Method::Pelt { cost: Cost::L1, .. } => rows
-                .min(MAX_L1_OBSERVATIONS)
-                .saturating_mul(rows)
-                .saturating_mul(8),
+            Method::Pelt { cost: Cost::L1, .. } => rows.saturating_mul(48 * 8),
             _ => rows.saturating_mul(16 * 8),
         }
     }

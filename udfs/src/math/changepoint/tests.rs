@@ -56,6 +56,48 @@ fn nothing_and_constants_have_no_changes() {
     assert_eq!(noise(&[]), 0.0);
 }
 
+/// Against the definition, by trying every start of every last segment.
+#[test]
+fn partitions_are_the_best_that_there_are() {
+    let mut rng = Rng::new(9);
+    for round in 0..12 {
+        let n = 300;
+        let level = |t: usize| {
+            if round % 3 == 0 {
+                0.0
+            } else {
+                (t / 60 % 2 * 2) as f64
+            }
+        };
+        let width = |t: usize| if round % 4 == 1 && t > 150 { 3.0 } else { 1.0 };
+        let values: Vec<f64> = (0..n).map(|t| level(t) + width(t) * rng.normal()).collect();
+        for cost in [Cost::L2, Cost::L1, Cost::Normal] {
+            for (least, penalty) in [(2, 3.0), (2, 17.0), (7, 9.0)] {
+                let of =
+                    |start: usize, end: usize| super::pelt::segment_cost(&values[start..end], cost);
+                let mut best = vec![f64::INFINITY; n + 1];
+                best[0] = -penalty;
+                for end in least..=n {
+                    let with = |start: usize| best[start] + penalty + of(start, end);
+                    best[end] = (0..=end - least).map(with).fold(f64::INFINITY, f64::min);
+                }
+                let ends = pelt(&values, cost, penalty, least).unwrap().ends;
+                let starts = std::iter::once(&0).chain(&ends);
+                let whole: f64 = starts
+                    .zip(&ends)
+                    .map(|(start, end)| of(*start, *end) + penalty)
+                    .sum();
+                assert!(
+                    (whole - penalty - best[n]).abs() < 1e-7,
+                    "{cost:?} {least} {penalty}: {whole} {best:?}"
+                );
+                let lengths = std::iter::once(&0).chain(&ends).zip(&ends);
+                assert!(lengths.into_iter().all(|(start, end)| end - start >= least));
+            }
+        }
+    }
+}
+
 #[test]
 fn a_shift_is_seen_online_where_it_is() {
     let mut rng = Rng::new(4);
