@@ -29,6 +29,8 @@ use crate::series;
 
 /// Beyond this, squares of values and their sums leave the range of numbers.
 const HUGE: f64 = 1e150;
+/// With less noise than this the constant that `normal` adds to variances would hide changes.
+const FAINT: f64 = 0.03;
 /// How many values the expected mean of a segment is worth, and half that of its variance.
 const PRIOR_WEIGHT: f64 = 0.1;
 const PRIOR_SHAPE: f64 = 1.0;
@@ -168,9 +170,22 @@ impl Bound for Detector {
 }
 
 impl Detector {
+    /// The unit in which squares of the values stay in range and changes of faint values show: 1 for usual ones.
+    fn unit(&self, values: &[f64]) -> f64 {
+        let largest = values.iter().fold(0.0f64, |most, y| most.max(y.abs()));
+        let noise = noise(values);
+        match self.method {
+            _ if largest > HUGE => stl::unit(values),
+            Method::Pelt {
+                cost: Cost::Normal, ..
+            } if noise > 0.0 && noise < FAINT => noise,
+            Method::Pelt { .. } | Method::Online { .. } => 1.0,
+        }
+    }
+
     /// Whether each value begins a segment, and how sure that is.
     fn scores(&self, values: &[f64]) -> Result<Vec<(bool, f64)>, Failure> {
-        let unit = unit(values);
+        let unit = self.unit(values);
         let scaled: Vec<f64> = values.iter().map(|y| y / unit).collect();
         let values = scaled.as_slice();
         let spread = noise(values);
@@ -216,16 +231,6 @@ impl Detector {
                 Ok(begins.into_iter().map(|p| (p > threshold, p)).collect())
             }
         }
-    }
-}
-
-/// The unit in which squares of the values stay in range: 1 but for huge ones.
-fn unit(values: &[f64]) -> f64 {
-    let largest = values.iter().fold(0.0f64, |most, y| most.max(y.abs()));
-    if largest > HUGE {
-        stl::unit(values)
-    } else {
-        1.0
     }
 }
 

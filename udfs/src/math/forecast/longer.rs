@@ -8,8 +8,8 @@ use super::super::stats::distribution::f_tail;
 
 /// So many shorter seasons are tried as one longer.
 const MOST_MULTIPLES: usize = 60;
-/// Cycles of the longer season that must be there.
-const CYCLES: usize = 3;
+/// Cycles of the longer season that must be there; the moving average takes one of them.
+const CYCLES: usize = 4;
 /// A longer season must bring the mean square of the errors below this part.
 const GAIN: f64 = 0.8;
 /// The probability of chance that counts as none, over all multiples that are tried.
