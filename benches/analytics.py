@@ -51,6 +51,10 @@ class Tessera:
         status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
         return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 1024
 
+    def forget_peak(self):
+        """From now on resident_mb tells of what comes."""
+        pathlib.Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
+
     def load(self, table, columns, rows):
         self.connection.execute(f"CREATE TABLE {table} ({columns})")
         with self.connection.cursor().copy(f"COPY {table} FROM STDIN") as copy:
@@ -61,7 +65,8 @@ class Tessera:
         """Rows and the server's CPU seconds."""
         begin = self.cpu_s()
         rows = self.connection.execute(sql).fetchall()
-        return rows, self.cpu_s() - begin
+        # What takes less than the clock's tick is told as one.
+        return rows, max(self.cpu_s() - begin, TICK_S)
 
     def stop(self):
         self.connection.close()
@@ -78,6 +83,17 @@ def timed(work, runs=1):
         result = work()
         least = min(least, time.process_time() - begin)
     return result, least
+
+
+class Size:
+    """How much is measured."""
+
+    def __init__(self, series, scale):
+        self.series, self.scale = series, scale
+
+    def of(self, rows, least=1):
+        """So many rows, at full scale."""
+        return max(least, int(rows * self.scale))
 
 
 class Report:
@@ -126,13 +142,16 @@ def scores(known, forecasts):
     return np.mean(smape), np.mean(mase)
 
 
-def forecast(server, report, most):
+def forecast(server, report, size):
     from statsforecast.models import MSTL, AutoARIMA, AutoETS, AutoTheta
 
     models = {"ets": AutoETS, "theta": AutoTheta, "mstl": MSTL, "arima": AutoARIMA, "auto": AutoETS}
-    for frequency, known in series(most).items():
+    # The same series many times over, so that reading the query takes no part worth mentioning.
+    copies = size.of(50)
+    for frequency, known in series(size.series).items():
         table = frequency.lower()
-        server.load(table, "id text, t bigint, y double precision", ((s.id, t, y) for s in known for t, y in enumerate(s.train)))
+        rows = ((f"{s.id} {copy}", t, y) for s in known for copy in range(copies) for t, y in enumerate(s.train))
+        server.load(table, "id text, t bigint, y double precision", rows)
         period, horizon = known[0].period, known[0].horizon
         for name, model in models.items():
             if (name == "mstl" and period == 1) or (name == "arima" and frequency == "Hourly"):
@@ -144,55 +163,65 @@ def forecast(server, report, most):
             rows, own_s = server.timed(sql)
             own = collections.defaultdict(list)
             for one, _, mean in rows:
-                own[one].append(mean)
-            few = known if name != "arima" else known[:10]
+                one, copy = one.rsplit(" ", 1)
+                if copy == "0":
+                    own[one].append(mean)
             make = (lambda: model(season_length=[period])) if name == "mstl" else (lambda: model(season_length=period))
-            make().forecast(np.array(few[0].train), h=horizon, level=[95])  # compiles
-            other, other_s = timed(lambda: {s.id: make().forecast(np.array(s.train), h=horizon, level=[95])["mean"] for s in few})
-            mine, theirs = scores(few, own), scores(few, other)
+            make().forecast(np.array(known[0].train), h=horizon, level=[95])  # compiles
+            other, other_s = timed(lambda: {s.id: make().forecast(np.array(s.train), h=horizon, level=[95])["mean"] for s in known})
+            mine, theirs = scores(known, own), scores(known, other)
             note = f"sMAPE {mine[0]:.2f} / {theirs[0]:.2f}, MASE {mine[1]:.3f} / {theirs[1]:.3f}"
-            report.add(f"{frequency} {name}", "series/s", len(known) / own_s, len(few) / other_s, f"statsforecast {model.__name__}", True, note)
+            report.add(f"{frequency} {name}", "series/s", copies * len(known) / own_s, len(known) / other_s, f"statsforecast {model.__name__}", True, note)
 
 
-def many(server, report, most):
-    """100,000 monthly series of 60 values: memory must not grow with their number."""
-    count = 100_000 if most >= 60 else 1_000
+def many(server, report, size):
+    """100,000 monthly series of 60 values: memory must not grow with their number, beyond what the tenant may have for sorting."""
+    count = size.of(100_000, 100)
     server.connection.execute("CREATE TABLE many (id int, month date, y double precision)")
     for first in range(0, count, 10_000):
         server.connection.execute(
             f"INSERT INTO many SELECT i, (date '2019-01-01' + t * interval '1 month')::date, 100 + t * (i % 7) * 0.1 + 10 * sin(t * pi() / 6) + (i * 31 + t * 17) % 13"
             f" FROM generate_series({first}, {min(first + 10_000, count) - 1}) AS a(i), generate_series(0, 59) AS b(t)"
         )
-    before = server.resident_mb()
-    (row,), own_s = server.timed("SELECT count(*), count(status) FROM forecast(many, timestamp_col => month, data_col => y, id_cols => id, model => 'theta', horizon => 12)")
-    print(f"{count} series by theta: {count / own_s:.0f} a CPU second, {row[0]} rows, {row[1]} refused, peak memory {before:.0f} → {server.resident_mb():.0f} MB")
+    for part in [count // 10, count]:
+        for model in ["theta", "auto"] if part < count else ["theta"]:
+            data = f"(SELECT * FROM many WHERE id < {part})"
+            server.forget_peak()
+            before = server.resident_mb()
+            (row,), own_s = server.timed(
+                f"SELECT count(*), count(status) FROM forecast({data}, timestamp_col => month, data_col => y, id_cols => id, model => '{model}', horizon => 12)"
+            )
+            memory = f"peak memory {before:.0f} → {server.resident_mb():.0f} MB"
+            print(f"{part} series by {model}: {part / own_s:.0f} a CPU second, {row[0]} rows, {row[1]} refused, {memory}", flush=True)
 
 
-def anomaly(server, report, _):
+def anomaly(server, report, size):
     import ruptures
     from sklearn.ensemble import IsolationForest
 
     rng = np.random.default_rng(0)
-    cloud = rng.normal(size=(100_000, 3))
+    cloud = rng.normal(size=(size.of(100_000, 1_000), 3))
     server.load("cloud", "i int, a double precision, b double precision, c double precision", ((i, *map(float, row)) for i, row in enumerate(cloud)))
     _, own_s = server.timed("SELECT max(anomaly_score) FROM detect_anomalies(cloud, timestamp_col => i, data_col => (a, b, c), method => 'iforest')")
     _, other_s = timed(lambda: IsolationForest(random_state=0).fit(cloud).score_samples(cloud))
-    report.add("isolation forest 100,000 × 3", "s", own_s, other_s, "scikit-learn")
+    report.add(f"isolation forest {len(cloud):,} × 3", "s", own_s, other_s, "scikit-learn")
+    count = size.of(20_000, 1_000)
     for name, levels in [("flat", 1), ("20 changes", 20)]:
-        values = rng.normal(size=20_000) + 3 * (np.arange(20_000) * levels // 20_000 % 2)
+        values = rng.normal(size=count) + 3 * (np.arange(count) * levels // count % 2)
         table = "steps" + str(levels)
         server.load(table, "i int, x double precision", ((i, float(x)) for i, x in enumerate(values)))
-        _, own_s = server.timed(f"SELECT count(*) FROM detect_changepoints({table}, timestamp_col => i, data_col => x) WHERE is_changepoint")
         part = values[:1000]
-        _, other_s = timed(lambda: ruptures.Pelt("l2", min_size=2, jump=1).fit(part).predict(3 * np.log(len(part))))
-        report.add(f"PELT 20,000 points, {name} (ruptures: 1,000)", "s", own_s, other_s, "ruptures")
+        for cost in ["l2", "normal", "l1"]:
+            _, own_s = server.timed(f"SELECT count(*) FROM detect_changepoints({table}, timestamp_col => i, data_col => x, cost => '{cost}') WHERE is_changepoint")
+            _, other_s = timed(lambda: ruptures.Pelt(cost, min_size=2, jump=1).fit(part).predict(3 * np.log(len(part))))
+            report.add(f"PELT {cost} {count:,} points, {name} (ruptures: 1,000)", "s", own_s, other_s, "ruptures")
 
 
-def stats(server, report, _):
+def stats(server, report, size):
     import scipy.stats
 
     rng = np.random.default_rng(1)
-    x = rng.normal(size=(1_000_000, 10))
+    x = rng.normal(size=(size.of(1_000_000, 1_000), 10))
     y = x @ np.arange(10) + rng.normal(size=len(x))
     columns = ", ".join(f"x{j} double precision" for j in range(10))
     with server.connection.cursor() as cursor:
@@ -203,14 +232,14 @@ def stats(server, report, _):
     _, own_s = server.timed(f"SELECT (f).r_squared FROM (SELECT ols_fit(y, ARRAY[{names}]) AS f FROM wide) AS q")
     with_ones = np.column_stack([np.ones(len(x)), x])
     _, other_s = timed(lambda: np.linalg.solve(with_ones.T @ with_ones, with_ones.T @ y), 5)
-    report.add("ols_fit 1,000,000 × 10", "s", own_s, other_s, "numpy normal equations")
+    report.add(f"ols_fit {len(x):,} × 10", "s", own_s, other_s, "numpy normal equations")
     _, own_s = server.timed(f"SELECT count(*) FROM regress(wide, y_col => y, x_cols => ({names}))")
-    report.add("regress 1,000,000 × 10", "s", own_s, other_s, "numpy normal equations")
+    report.add(f"regress {len(x):,} × 10", "s", own_s, other_s, "numpy normal equations")
     for name, sql, work in [
-        ("Welch 2 × 1,000,000", "SELECT (ttest_2samp(x0, x1)).statistic FROM wide", lambda: scipy.stats.ttest_ind(x[:, 0], x[:, 1], equal_var=False)),
-        ("Mann-Whitney 2 × 1,000,000", "SELECT (mann_whitney_u(x0, x1)).statistic FROM wide", lambda: scipy.stats.mannwhitneyu(x[:, 0], x[:, 1])),
-        ("Spearman 1,000,000", "SELECT (spearman_test(x0, x1)).statistic FROM wide", lambda: scipy.stats.spearmanr(x[:, 0], x[:, 1])),
-        ("MAD 1,000,000", "SELECT median_absolute_deviation(x0) FROM wide", lambda: scipy.stats.median_abs_deviation(x[:, 0])),
+        (f"Welch 2 × {len(x):,}", "SELECT (ttest_2samp(x0, x1)).statistic FROM wide", lambda: scipy.stats.ttest_ind(x[:, 0], x[:, 1], equal_var=False)),
+        (f"Mann-Whitney 2 × {len(x):,}", "SELECT (mann_whitney_u(x0, x1)).statistic FROM wide", lambda: scipy.stats.mannwhitneyu(x[:, 0], x[:, 1])),
+        (f"Spearman {len(x):,}", "SELECT (spearman_test(x0, x1)).statistic FROM wide", lambda: scipy.stats.spearmanr(x[:, 0], x[:, 1])),
+        (f"MAD {len(x):,}", "SELECT median_absolute_deviation(x0) FROM wide", lambda: scipy.stats.median_abs_deviation(x[:, 0])),
     ]:
         _, own_s = server.timed(sql)
         _, other_s = timed(work, 3)
@@ -225,11 +254,11 @@ def returns_of(count, periods, seed):
     return rng.uniform(0, 0.0004, count) + factors @ rng.normal(0.5, 0.5, size=(5, count)) + own
 
 
-def risk(server, report, _):
+def risk(server, report, size):
     from arch import arch_model
 
     rng = np.random.default_rng(2)
-    big = rng.standard_t(5, size=10_000_000) * 0.01
+    big = rng.standard_t(5, size=size.of(10_000_000, 1_000)) * 0.01
     server.connection.execute("CREATE TABLE big (r double precision)")
     with server.connection.cursor() as cursor, cursor.copy("COPY big FROM STDIN CSV") as copy:
         for first in range(0, len(big), 100_000):
@@ -238,7 +267,7 @@ def risk(server, report, _):
     _, scan_s = server.timed("SELECT sum(r) FROM big")
     _, own_s = server.timed("SELECT value_at_risk(r) FROM big")
     _, other_s = timed(lambda: -np.quantile(big, 0.05), 3)
-    report.add("historical VaR, 10,000,000 rows", "s", own_s, other_s, "numpy", note=f"a sum over them takes {scan_s:.3f} s")
+    report.add(f"historical VaR, {len(big):,} rows", "s", own_s, other_s, "numpy", note=f"a sum over them takes {scan_s:.3f} s")
     del big
 
     variance, shock, series = 1.0, 0.0, []
@@ -246,7 +275,7 @@ def risk(server, report, _):
         variance = 0.05 + 0.08 * shock**2 + 0.88 * variance
         shock = np.sqrt(variance) * z
         series.append(0.03 + shock)
-    copies = 100
+    copies = size.of(100)
     server.load("garch", "id int, t int, r double precision", ((i, t, r) for i in range(copies) for t, r in enumerate(series)))
     for variant, options in [("garch", dict(vol="GARCH")), ("gjr", dict(vol="GARCH", o=1)), ("egarch", dict(vol="EGARCH", o=1))]:
         for distribution in ["normal", "t"]:
@@ -260,7 +289,7 @@ def risk(server, report, _):
             note = f"log-likelihood {rows[0][0]:.4f} / {other.loglikelihood:.4f}"
             report.add(f"{variant} {distribution}, 3,000 returns", "ms", 1e3 * own_s / copies, 1e3 * other_s, "arch", note=note)
 
-    assets, paths = 20, 1_000_000
+    assets, paths = 20, size.of(1_000_000, 10_000)
     data = returns_of(assets, 500, 3)
     server.load("factors", "t int, asset text, r double precision", ((t, f"a{j:03}", float(data[t, j])) for t in range(500) for j in range(assets)))
     sql = (
@@ -271,13 +300,13 @@ def risk(server, report, _):
     root = np.linalg.cholesky(np.cov(data.T))
     simulate = lambda: -np.quantile((rng.standard_normal((paths, assets)) @ root.T + data.mean(axis=0)) @ np.full(assets, 1 / assets), 0.05)
     other, other_s = timed(simulate)
-    report.add("Monte Carlo, 1,000,000 paths × 20 assets", "s", own_s, other_s, "numpy", note=f"VaR {rows[0][0]:.5f} / {other:.5f}")
+    report.add(f"Monte Carlo, {paths:,} paths × 20 assets", "s", own_s, other_s, "numpy", note=f"VaR {rows[0][0]:.5f} / {other:.5f}")
 
 
-def portfolio(server, report, _):
+def portfolio(server, report, size):
     from pypfopt import EfficientCVaR, EfficientFrontier, HRPOpt
 
-    for assets, copies in [(20, 20), (500, 1)]:
+    for assets, copies in [(20, size.of(20)), (size.of(500, 30), 1)]:
         data = returns_of(assets, 1000, assets)
         names = [f"a{j:03}" for j in range(assets)]
         table = f"panel{assets}"
@@ -311,7 +340,7 @@ def portfolio(server, report, _):
                 continue
             _, other_s = timed(work, 3 if assets < 100 else 1)
             report.add(f"{objective}, {assets} assets", "ms", own_ms, 1e3 * other_s, "PyPortfolioOpt")
-    clients = 1_000
+    clients = size.of(1_000)
     data = returns_of(20, 250, 9)
     server.connection.execute("CREATE TABLE clients (client int, t int, asset text, r double precision)")
     server.load("one", "t int, asset text, r double precision", ((t, f"a{j:03}", float(data[t, j])) for t in range(250) for j in range(20)))
@@ -321,14 +350,14 @@ def portfolio(server, report, _):
     print(f"{rows[0][0]} clients' portfolios of 20 assets, {rows[0][1]} not optimal: {own_s:.2f} CPU s in {time.monotonic() - begin:.2f} s", flush=True)
 
 
-def sentiment(server, report, _):
+def sentiment(server, report, size):
     from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
     with open(DATA.parent / "sentiment" / "vader_expected.csv") as file:
         texts = [row["text"] for row in csv.DictReader(file)]
     analyzer = SentimentIntensityAnalyzer()
     few = texts[:1000]
-    copies = 200
+    copies = size.of(200)
     server.load("texts", "line text", ((text,) for text in texts))
     server.connection.execute(f"CREATE TABLE lines AS SELECT line FROM texts, generate_series(1, {copies}) AS s(i)")
     _, scan_s = server.timed("SELECT sum(length(line)) FROM lines")
@@ -345,6 +374,7 @@ def main():
     parser.add_argument("--folder", required=True)
     parser.add_argument("--only", default=",".join(PARTS))
     parser.add_argument("--series", type=int, default=60)
+    parser.add_argument("--scale", type=float, default=1.0)
     arguments = parser.parse_args()
     chosen = arguments.only.split(",")
     unknown = set(chosen) - set(PARTS)
@@ -354,7 +384,7 @@ def main():
     try:
         for part in chosen:
             try:
-                globals()[part](server, report, arguments.series)
+                globals()[part](server, report, Size(arguments.series, arguments.scale))
             except Exception as error:  # the other parts still tell something
                 print(f"{part} failed: {error!r}", flush=True)
     finally:

@@ -38,6 +38,7 @@ mod login;
 mod mutations;
 mod notifications;
 mod object_store;
+mod pictures;
 mod property;
 mod quotas;
 mod reference;

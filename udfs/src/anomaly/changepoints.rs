@@ -1,7 +1,7 @@
 //! `detect_changepoints()`: where the level of a series changes.
 //!
 //! - `pelt`: the partition whose costs and penalties sum to the least, equal to ruptures' `Pelt` with `jump = 1`.
-//!   `cost` is `l2` (mean), `l1` (median, at most 5000 values) or `normal` (mean and variance). Without `penalty` it is
+//!   `cost` is `l2` (mean), `l1` (median, at most 200,000 values) or `normal` (mean and variance). Without `penalty` it is
 //!   3 ln n times the variance of the noise, which is taken from first differences; with `l1` times its deviation
 //!   and with `normal` without it. `score` is how much dearer the partition would be without the change, in penalties.
 //! - `bocpd`: the probability that a segment begins with the value, as seen `lag` values later, by Adams and
@@ -29,6 +29,8 @@ use crate::series;
 
 /// Beyond this, squares of values and their sums leave the range of numbers.
 const HUGE: f64 = 1e150;
+/// With less noise than this the constant that `normal` adds to variances would hide changes.
+const FAINT: f64 = 0.03;
 /// How many values the expected mean of a segment is worth, and half that of its variance.
 const PRIOR_WEIGHT: f64 = 0.1;
 const PRIOR_SHAPE: f64 = 1.0;
@@ -161,19 +163,29 @@ impl Bound for Detector {
 
     fn working_bytes(&self, rows: usize) -> usize {
         match self.method {
-            Method::Pelt { cost: Cost::L1, .. } => rows
-                .min(MAX_L1_OBSERVATIONS)
-                .saturating_mul(rows)
-                .saturating_mul(8),
+            Method::Pelt { cost: Cost::L1, .. } => rows.saturating_mul(48 * 8),
             _ => rows.saturating_mul(16 * 8),
         }
     }
 }
 
 impl Detector {
+    /// The unit in which squares of the values stay in range and changes of faint values show: 1 for usual ones.
+    fn unit(&self, values: &[f64]) -> f64 {
+        let largest = values.iter().fold(0.0f64, |most, y| most.max(y.abs()));
+        let noise = noise(values);
+        match self.method {
+            _ if largest > HUGE => stl::unit(values),
+            Method::Pelt {
+                cost: Cost::Normal, ..
+            } if noise > 0.0 && noise < FAINT => noise,
+            Method::Pelt { .. } | Method::Online { .. } => 1.0,
+        }
+    }
+
     /// Whether each value begins a segment, and how sure that is.
     fn scores(&self, values: &[f64]) -> Result<Vec<(bool, f64)>, Failure> {
-        let unit = unit(values);
+        let unit = self.unit(values);
         let scaled: Vec<f64> = values.iter().map(|y| y / unit).collect();
         let values = scaled.as_slice();
         let spread = noise(values);
@@ -219,16 +231,6 @@ impl Detector {
                 Ok(begins.into_iter().map(|p| (p > threshold, p)).collect())
             }
         }
-    }
-}
-
-/// The unit in which squares of the values stay in range: 1 but for huge ones.
-fn unit(values: &[f64]) -> f64 {
-    let largest = values.iter().fold(0.0f64, |most, y| most.max(y.abs()));
-    if largest > HUGE {
-        stl::unit(values)
-    } else {
-        1.0
     }
 }
 

@@ -15,10 +15,12 @@ const PAGES: &[Page] = &[
     page(
         "forecast",
         "The next `horizon` values with their interval.\n\n\
+![Values, forecast and intervals](pictures/forecast.svg)\n\n\
 `model => 'auto'` (the default) combines ETS, the optimised and the dynamic Theta model and seasonal ARIMA; with a season ETS and Theta once more on \
 what loess leaves without its seasons. Members weigh as the inverse squares of their errors at up to 24 earlier origins of the same series, with \
 few origins as the inverses. The interval is calibrated: the models' deviations, times what the combination has missed from those origins, recent ones \
-above all. A series that is exactly a pattern on a line goes on so. Demand that is mostly zero goes to Croston's method.\n\n\
+above all. Where one season is given or follows from the frequency, a longer one, such as the week behind the day, joins it when the values show it: \
+it must foretell cycles that it has not seen a fifth better, and not by chance. A series that is exactly a pattern on a line goes on so. Demand that is mostly zero goes to Croston's method.\n\n\
 Others: `ets` (all admissible forms, by AICc), `theta`, `theta_standard`, `theta_optimised`, `theta_dynamic`, `arima` (seasonal, orders by AICc), `mstl`, \
 `prophet` (piecewise trend, waves, regressors), `seasonal_naive`, `naive`, `drift`, `mean`, `ses`, `holt`, `holt_winters`, `croston`, `croston_sba`, `tsb`.\n\n\
 Regressors known ahead: `exog_cols => price, future => (SELECT …)` with the columns of `exog_cols` at every step ahead; and \

@@ -1,8 +1,10 @@
 //! Where a series changes: offline by optimal partition, online by Bayes' rule.
 
 mod envelope;
+mod medians;
 mod online;
 mod pelt;
+mod sleepers;
 
 #[cfg(test)]
 mod tests;

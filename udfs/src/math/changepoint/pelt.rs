@@ -1,11 +1,10 @@
-//! Optimal partition with pruning: PELT. Equal to ruptures' `Pelt` with `jump = 1`.
+//! Optimal partition, as PELT finds it. Equal to ruptures' `Pelt` with `jump = 1`.
 //!
-//! Source: Killick, Fearnhead and Eckley (2012), "Optimal detection of changepoints with a linear computational cost".
+//! Source: Killick, Fearnhead and Eckley (2012), "Optimal detection of changepoints with a linear computational cost"; the search
+//! itself is in `envelope` and `sleepers`, which stay fast where there are no changes.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
-
-use super::envelope;
+use super::medians::Medians;
+use super::{envelope, sleepers};
 
 /// What a segment costs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,8 +30,8 @@ impl Cost {
     }
 }
 
-/// With [`Cost::L1`] every candidate remembers its segment, so series may have this many values.
-pub const MAX_L1_OBSERVATIONS: usize = 5_000;
+/// With [`Cost::L1`] some hundred bytes are kept for each value, so series may have this many.
+pub const MAX_L1_OBSERVATIONS: usize = 200_000;
 
 /// What ruptures adds to variances so that constant segments have a logarithm.
 const LEAST_VARIANCE: f64 = 1e-6;
@@ -62,7 +61,13 @@ pub fn pelt(values: &[f64], cost: Cost, penalty: f64, least: usize) -> Option<Pa
     let sums = Sums::new(values);
     let from = match cost {
         Cost::L2 => envelope::last_starts(&sums, penalty, least),
-        Cost::L1 | Cost::Normal => last_starts(values, &sums, cost, penalty, least),
+        Cost::L1 => {
+            let medians = Medians::new(values);
+            sleepers::last_starts(n, penalty, least, |start, end| medians.distance(start, end))
+        }
+        Cost::Normal => {
+            sleepers::last_starts(n, penalty, least, |start, end| sums.normal(start, end))
+        }
     };
     let mut ends = vec![n];
     while let Some(start) = ends.last().map(|end| from[*end]).filter(|start| *start > 0) {
@@ -73,19 +78,6 @@ pub fn pelt(values: &[f64], cost: Cost, penalty: f64, least: usize) -> Option<Pa
         gains: gains(values, &ends, cost),
         ends,
     })
-}
-
-/// Where the last segment begins in the best partition of the values before each place.
-fn last_starts(values: &[f64], sums: &Sums, cost: Cost, penalty: f64, least: usize) -> Vec<usize> {
-    let mut search = Search::new(values.len(), cost, penalty);
-    for end in least..=values.len() {
-        search.admit(end - least, sums);
-        search.measure(values, end, sums);
-        if end.is_multiple_of(COMPACTED_EVERY) {
-            search.compact();
-        }
-    }
-    search.from
 }
 
 /// Running sums of values less their mean, and of their squares.
@@ -111,237 +103,13 @@ impl Sums {
         }
         sums
     }
-}
 
-/// Pruned candidates are taken out of the arrays after so many steps.
-const COMPACTED_EVERY: usize = 64;
-/// The loops over candidates go in steps of so many, so that the compiler computes several at once.
-const LANES: usize = 4;
-
-/// The candidates for the start of the last segment, one array a fact so that the loop over them is plain.
-struct Search {
-    cost: Cost,
-    penalty: f64,
-    /// The least cost of the values before each place.
-    best: Vec<f64>,
-    from: Vec<usize>,
-    /// Whole numbers.
-    starts: Vec<f64>,
-    /// The least cost before the start; infinite once the candidate is pruned.
-    offsets: Vec<f64>,
-    first: Vec<f64>,
-    second: Vec<f64>,
-    /// Of the candidate's partition up to the last place looked at.
-    costs: Vec<f64>,
-    /// Candidates that cost more than this are pruned when they are looked at next.
-    limit: f64,
-    /// Empty unless the cost needs them.
-    medians: Vec<Median>,
-}
-
-impl Search {
-    fn new(n: usize, cost: Cost, penalty: f64) -> Self {
-        let mut best = vec![f64::INFINITY; n + 1];
-        best[0] = 0.0;
-        Self {
-            cost,
-            penalty,
-            best,
-            from: vec![0; n + 1],
-            starts: Vec::new(),
-            offsets: Vec::new(),
-            first: Vec::new(),
-            second: Vec::new(),
-            costs: Vec::new(),
-            limit: f64::INFINITY,
-            medians: Vec::new(),
-        }
-    }
-
-    fn admit(&mut self, start: usize, sums: &Sums) {
-        if self.best[start].is_infinite() {
-            return;
-        }
-        self.starts.push(start as f64);
-        self.offsets.push(self.best[start] + self.penalty);
-        self.first.push(sums.first[start]);
-        self.second.push(sums.second[start]);
-        self.costs.push(f64::NEG_INFINITY);
-        if self.cost == Cost::L1 {
-            self.medians.push(Median::default());
-        }
-    }
-
-    fn measure(&mut self, values: &[f64], end: usize, sums: &Sums) {
-        let (at, first, second) = (end as f64, sums.first[end], sums.second[end]);
-        let least = match self.cost {
-            Cost::L1 => self.sweep_medians(values, end),
-            Cost::L2 | Cost::Normal => self.sweep(|start, from, from_squares| {
-                let length = at - start;
-                let mean = (first - from) / length;
-                let variance = ((second - from_squares) / length - mean * mean).max(0.0);
-                length * (variance + LEAST_VARIANCE).ln()
-            }),
-        };
-        self.best[end] = least;
-        self.limit = least + self.penalty;
-        let chosen = self.costs.iter().position(|cost| *cost == least);
-        self.from[end] = chosen.map_or(0, |index| self.starts[index] as usize);
-    }
-
-    /// Prunes by the last limit, computes all costs, and gives the least.
-    fn sweep(&mut self, segment: impl Fn(f64, f64, f64) -> f64) -> f64 {
-        let limit = self.limit;
-        let one = |start: f64, from: f64, squares: f64, offset: &mut f64, cost: &mut f64| {
-            *offset = if *cost > limit {
-                f64::INFINITY
-            } else {
-                *offset
-            };
-            *cost = *offset + segment(start, from, squares);
-            *cost
-        };
-        let mut least = [f64::INFINITY; LANES];
-        let (starts, starts_rest) = self.starts.as_chunks::<LANES>();
-        let (first, first_rest) = self.first.as_chunks::<LANES>();
-        let (second, second_rest) = self.second.as_chunks::<LANES>();
-        let (offsets, offsets_rest) = self.offsets.as_chunks_mut::<LANES>();
-        let (costs, costs_rest) = self.costs.as_chunks_mut::<LANES>();
-        let chunks = starts.iter().zip(first).zip(second).zip(offsets).zip(costs);
-        for ((((starts, first), second), offsets), costs) in chunks {
-            for lane in 0..LANES {
-                let cost = one(
-                    starts[lane],
-                    first[lane],
-                    second[lane],
-                    &mut offsets[lane],
-                    &mut costs[lane],
-                );
-                least[lane] = if cost < least[lane] {
-                    cost
-                } else {
-                    least[lane]
-                };
-            }
-        }
-        let rest = starts_rest.iter().zip(first_rest).zip(second_rest);
-        for (((start, from), squares), (offset, cost)) in
-            rest.zip(offsets_rest.iter_mut().zip(costs_rest))
-        {
-            least[0] = least[0].min(one(*start, *from, *squares, offset, cost));
-        }
-        least.into_iter().fold(f64::INFINITY, f64::min)
-    }
-
-    fn sweep_medians(&mut self, values: &[f64], end: usize) -> f64 {
-        let mut least = f64::INFINITY;
-        for (i, median) in self.medians.iter_mut().enumerate() {
-            if self.costs[i] > self.limit {
-                self.offsets[i] = f64::INFINITY;
-            }
-            if self.offsets[i].is_infinite() {
-                self.costs[i] = f64::INFINITY;
-                continue;
-            }
-            let start = self.starts[i] as usize;
-            for value in &values[start + median.count()..end] {
-                median.push(*value);
-            }
-            self.costs[i] = self.offsets[i] + median.distance();
-            least = least.min(self.costs[i]);
-        }
-        least
-    }
-
-    fn compact(&mut self) {
-        let mut kept = 0;
-        for i in 0..self.starts.len() {
-            if self.offsets[i].is_finite() && self.costs[i] <= self.limit {
-                self.starts[kept] = self.starts[i];
-                self.offsets[kept] = self.offsets[i];
-                self.first[kept] = self.first[i];
-                self.second[kept] = self.second[i];
-                self.costs[kept] = self.costs[i];
-                if !self.medians.is_empty() {
-                    self.medians.swap(kept, i);
-                }
-                kept += 1;
-            }
-        }
-        self.starts.truncate(kept);
-        self.offsets.truncate(kept);
-        self.first.truncate(kept);
-        self.second.truncate(kept);
-        self.costs.truncate(kept);
-        self.medians.truncate(kept);
-    }
-}
-
-/// The median of values as they come, and the sum of the distances from it.
-#[derive(Default)]
-struct Median {
-    low: BinaryHeap<Ordered>,
-    high: BinaryHeap<Reverse<Ordered>>,
-    low_sum: f64,
-    high_sum: f64,
-}
-
-impl Median {
-    fn count(&self) -> usize {
-        self.low.len() + self.high.len()
-    }
-
-    fn push(&mut self, value: f64) {
-        if self.low.peek().is_none_or(|top| value <= top.0) {
-            self.low.push(Ordered(value));
-            self.low_sum += value;
-        } else {
-            self.high.push(Reverse(Ordered(value)));
-            self.high_sum += value;
-        }
-        if self.low.len() > self.high.len() + 1 {
-            if let Some(top) = self.low.pop() {
-                self.low_sum -= top.0;
-                self.high_sum += top.0;
-                self.high.push(Reverse(top));
-            }
-        } else if self.high.len() > self.low.len()
-            && let Some(Reverse(top)) = self.high.pop()
-        {
-            self.high_sum -= top.0;
-            self.low_sum += top.0;
-            self.low.push(top);
-        }
-    }
-
-    fn distance(&self) -> f64 {
-        let Some(low) = self.low.peek() else {
-            return 0.0;
-        };
-        let middle = match self.high.peek() {
-            Some(Reverse(high)) if self.low.len() == self.high.len() => 0.5 * (low.0 + high.0),
-            _ => low.0,
-        };
-        middle * self.low.len() as f64 - self.low_sum + self.high_sum
-            - middle * self.high.len() as f64
-    }
-}
-
-/// A number in its total order.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Ordered(f64);
-
-impl Eq for Ordered {}
-
-impl PartialOrd for Ordered {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Ordered {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.0.total_cmp(&other.0)
+    /// The cost of the values from `start` to `end` as [`Cost::Normal`] has it.
+    fn normal(&self, start: usize, end: usize) -> f64 {
+        let length = (end - start) as f64;
+        let mean = (self.first[end] - self.first[start]) / length;
+        let square = (self.second[end] - self.second[start]) / length;
+        length * ((square - mean * mean).max(0.0) + LEAST_VARIANCE).ln()
     }
 }
 
@@ -357,16 +125,12 @@ fn gains(values: &[f64], ends: &[usize], cost: Cost) -> Vec<f64> {
     starts.windows(3).map(between).collect()
 }
 
-fn segment_cost(values: &[f64], cost: Cost) -> f64 {
+pub(super) fn segment_cost(values: &[f64], cost: Cost) -> f64 {
     let n = values.len() as f64;
     let squares = || super::super::stats::squares(values, super::super::stats::mean(values));
     match cost {
         Cost::L2 => squares(),
         Cost::Normal => n * (squares() / n + LEAST_VARIANCE).ln(),
-        Cost::L1 => {
-            let mut median = Median::default();
-            values.iter().for_each(|value| median.push(*value));
-            median.distance()
-        }
+        Cost::L1 => Medians::new(values).distance(0, values.len()),
     }
 }

@@ -1,5 +1,6 @@
 //! Against ruptures 1.1.10 on `tests/data/anomaly`.
 
+use super::pelt::segment_cost;
 use super::{Cost, Prior, noise, online, pelt};
 use crate::math::rng::Rng;
 
@@ -54,6 +55,46 @@ fn nothing_and_constants_have_no_changes() {
     assert_eq!(pelt(&[1.0; 30], Cost::L2, 1.0, 2).unwrap().ends, [30]);
     assert_eq!(noise(&[3.0; 4]), 0.0);
     assert_eq!(noise(&[]), 0.0);
+}
+
+/// Against the definition, by trying every start of every last segment.
+#[test]
+fn partitions_are_the_best_that_there_are() {
+    let mut rng = Rng::new(9);
+    for (step, width) in [(0.0, 1.0), (2.0, 1.0), (1.0, 3.0)] {
+        let n = 240;
+        let level = |t: usize| if t / 60 % 2 == 0 { 0.0 } else { step };
+        let scale = |t: usize| if t > 150 { width } else { 1.0 };
+        let values: Vec<f64> = (0..n).map(|t| level(t) + scale(t) * rng.normal()).collect();
+        let medians = super::medians::Medians::new(&values);
+        for cost in [Cost::L2, Cost::L1, Cost::Normal] {
+            let of = |start: usize, end: usize| match cost {
+                Cost::L1 => medians.distance(start, end),
+                Cost::L2 | Cost::Normal => segment_cost(&values[start..end], cost),
+            };
+            for (least, penalty) in [(2, 3.0), (2, 17.0), (7, 9.0)] {
+                let mut best = vec![f64::INFINITY; n + 1];
+                best[0] = 0.0;
+                for end in least..=n {
+                    let with = |start: usize| best[start] + penalty + of(start, end);
+                    best[end] = (0..=end - least).map(with).fold(f64::INFINITY, f64::min);
+                }
+                let ends = pelt(&values, cost, penalty, least).unwrap().ends;
+                let starts = std::iter::once(&0).chain(&ends);
+                let segments: Vec<(usize, usize)> =
+                    starts.copied().zip(ends.iter().copied()).collect();
+                let whole: f64 = segments
+                    .iter()
+                    .map(|(start, end)| of(*start, *end) + penalty)
+                    .sum();
+                assert!(
+                    (whole - best[n]).abs() < 1e-7,
+                    "{cost:?} {least} {penalty}: {whole}"
+                );
+                assert!(segments.iter().all(|(start, end)| end - start >= least));
+            }
+        }
+    }
 }
 
 #[test]

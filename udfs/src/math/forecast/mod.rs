@@ -12,6 +12,7 @@ mod croston;
 mod ensemble;
 pub mod ets;
 mod interval;
+mod longer;
 pub mod mstl;
 mod prophet;
 mod regressors;
@@ -200,7 +201,7 @@ fn constant(request: &Request<'_>) -> Forecast {
 fn run(request: &Request<'_>, periods: &[usize]) -> Result<Forecast, Refusal> {
     let (values, horizon) = (request.values, request.horizon);
     let prediction = match request.model {
-        Model::Auto => return automatic(request, periods),
+        Model::Auto => return automatic(request, &longer::with_longer(values, periods)),
         Model::Ets => return smoothing(request, periods),
         Model::Ses => return chosen(request, 1, &[SES]),
         Model::Holt => return chosen(request, 1, &[HOLT]),
