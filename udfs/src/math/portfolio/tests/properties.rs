@@ -3,7 +3,7 @@
 use super::*;
 
 /// Random returns: some factors, own noise, and at times copies and constants.
-fn random(rng: &mut Rng, assets: usize, periods: usize) -> Vec<Vec<f64>> {
+pub(super) fn random(rng: &mut Rng, assets: usize, periods: usize) -> Vec<Vec<f64>> {
     let factors: Vec<Vec<f64>> = (0..3)
         .map(|_| (0..periods).map(|_| 0.01 * rng.normal()).collect())
         .collect();
@@ -33,7 +33,7 @@ fn random(rng: &mut Rng, assets: usize, periods: usize) -> Vec<Vec<f64>> {
     columns
 }
 
-fn objectives() -> Vec<Objective> {
+pub(super) fn objectives() -> Vec<Objective> {
     vec![
         Objective::MinVolatility,
         Objective::MaxSharpe {

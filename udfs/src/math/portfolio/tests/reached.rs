@@ -1,5 +1,6 @@
 //! Every estimator and objective reaches what the reference has.
 
+use super::super::estimate;
 use super::*;
 
 #[test]
@@ -188,7 +189,7 @@ fn tail_risk_reaches_the_reference() {
     let daily_means: Vec<f64> = reference
         .columns
         .iter()
-        .map(|c| super::estimate::mean(c))
+        .map(|c| estimate::mean(c))
         .collect();
     for (problem, level, target) in [
         ("min_cvar_0.95", 0.95, None),
