@@ -102,6 +102,11 @@ impl Cholesky {
     /// Solves A x = b in place.
     pub fn solve(&self, b: &mut [f64]) {
         self.solve_lower(b);
+        self.solve_upper(b);
+    }
+
+    /// Solves L' x = b in place.
+    pub fn solve_upper(&self, b: &mut [f64]) {
         for i in (0..self.order).rev() {
             let row = self.row(i);
             b[i] /= row[i];

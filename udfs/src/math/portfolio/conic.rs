@@ -82,7 +82,11 @@ fn attempt(
     let ridged = ridged(assets.covariance);
     match objective {
         Objective::MaxSharpe { risk_free_rate } => programme.ratio(&ridged, mean, *risk_free_rate),
-        Objective::MaxDiversification => programme.ratio(&ridged, mean, 0.0),
+        Objective::MaxDiversification => {
+            // What a trade costs is no part of the ratio.
+            programme.trades = programme.trades.map(|_| 0.0);
+            programme.ratio(&ridged, mean, 0.0);
+        }
         Objective::MaxUtility { aversion } => {
             programme.quadratic = Some((&ridged, *aversion));
             programme.earn(mean);

@@ -15,6 +15,7 @@
 use crate::math::cholesky::Cholesky;
 use crate::math::matrix::{Symmetric, add_scaled, dot};
 
+use super::path::{Path, Scale};
 use super::refusal::Refusal;
 
 /// What is added to the diagonal of S, relative to its mean: it makes the portfolio of equal assets unique.
@@ -23,12 +24,6 @@ pub(super) const RIDGE: f64 = 1e-10;
 pub(super) const ROOM: f64 = 1e-12;
 /// The relative gain that is worth another step.
 const GAIN: f64 = 1e-10;
-/// Two τ that differ by less, relatively, are one.
-const SAME: f64 = 1e-11;
-/// Steps of the search for τ.
-const MAX_SEARCH: usize = 200;
-/// Beyond this, relative to the first guess, τ counts as infinite.
-const FAR: f64 = 1e9;
 
 /// A frontier, at one of its portfolios.
 #[derive(Debug, Clone)]
@@ -90,228 +85,6 @@ impl<'a> Frontier<'a> {
     /// The weights.
     pub fn weights(&self) -> &[f64] {
         &self.weights
-    }
-
-    /// w'Sw.
-    pub fn variance(&self) -> f64 {
-        let own: f64 = dot(&self.weights, &self.weights);
-        (dot(&self.weights, &self.product) - self.ridge * own).max(0.0)
-    }
-
-    /// m'w.
-    pub fn expected(&self) -> f64 {
-        dot(&self.weights, self.mean)
-    }
-
-    /// Goes to the portfolio of the least variance.
-    ///
-    /// # Errors
-    /// As [`Frontier::go_to`].
-    pub fn least_variance(&mut self) -> Result<(), Refusal> {
-        self.go_to(0.0)
-    }
-
-    /// Goes to the portfolio of the greatest m'w − ½ aversion w'Sw.
-    ///
-    /// # Errors
-    /// As [`Frontier::go_to`].
-    pub fn greatest_utility(&mut self, aversion: f64) -> Result<(), Refusal> {
-        self.go_to(1.0 / aversion)
-    }
-
-    /// Goes to the portfolio of the greatest (m'w − offset) / √(w'Sw), where offset is what earns without risk.
-    ///
-    /// # Errors
-    /// [`Refusal::NoExcess`] when no portfolio has m'w above the offset, [`Refusal::NoRisk`] when one with risk zero has,
-    /// [`Refusal::Unbounded`] when the ratio grows without end.
-    pub fn greatest_ratio(&mut self, offset: f64) -> Result<(), Refusal> {
-        let highest = self.highest();
-        if highest <= offset {
-            return Err(Refusal::NoExcess { highest });
-        }
-        self.go_to(0.0)?;
-        let excess = self.expected() - offset;
-        let first = match excess > 0.0 {
-            true => self.variance() / excess,
-            false => self.covariance.trace() / self.mean.len() as f64 / (highest - offset).min(1.0),
-        };
-        self.search(first, |tolerance, variance, expected, gain| {
-            let excess = expected - offset;
-            // Along the piece the variance is s + gain τ² and the excess e + gain τ, so that
-            // τ excess = variance, which the best ratio fulfils, means τ = s / e.
-            let s = variance - gain * tolerance * tolerance;
-            let e = excess - gain * tolerance;
-            let root = if e > 0.0 { s / e } else { f64::INFINITY };
-            (tolerance * excess - variance, root)
-        })?;
-        if self.variance() <= 4.0 * self.ridge {
-            return Err(Refusal::NoRisk);
-        }
-        Ok(())
-    }
-
-    /// Goes to the portfolio of the least variance among those with m'w of at least `target`.
-    ///
-    /// # Errors
-    /// [`Refusal::ReturnTooHigh`] when there is none.
-    pub fn least_variance_for_return(&mut self, target: f64) -> Result<(), Refusal> {
-        let highest = self.highest();
-        if target > highest + ROOM * (1.0 + highest.abs()) {
-            return Err(Refusal::ReturnTooHigh { target, highest });
-        }
-        self.go_to(0.0)?;
-        if self.expected() >= target {
-            return Ok(());
-        }
-        let first = self.first_guess();
-        self.search(first, |tolerance, _, expected, gain| {
-            let start = expected - gain * tolerance;
-            let root = if gain > 0.0 {
-                (target - start) / gain
-            } else {
-                f64::INFINITY
-            };
-            (expected - target, root)
-        })
-    }
-
-    /// Goes to the portfolio of the greatest m'w among those with √(w'Sw) of at most `target`.
-    ///
-    /// # Errors
-    /// [`Refusal::RiskTooLow`] when there is none.
-    pub fn greatest_return_for_risk(&mut self, target: f64) -> Result<(), Refusal> {
-        self.go_to(0.0)?;
-        let lowest = self.variance().sqrt();
-        if lowest > target * (1.0 + 1e-9) {
-            return Err(Refusal::RiskTooLow { target, lowest });
-        }
-        let first = self.first_guess();
-        self.search(first, |tolerance, variance, _, gain| {
-            let start = variance - gain * tolerance * tolerance;
-            let root = if gain > 0.0 {
-                ((target * target - start) / gain).max(0.0).sqrt()
-            } else {
-                f64::INFINITY
-            };
-            (variance - target * target, root)
-        })
-    }
-
-    /// The highest m'w within the bounds; infinite if nothing holds it.
-    pub fn highest(&self) -> f64 {
-        let mut order: Vec<usize> = (0..self.mean.len()).collect();
-        order.sort_by(|a, b| self.mean[*b].total_cmp(&self.mean[*a]));
-        let (Some(best), Some(worst)) = (order.first(), order.last()) else {
-            return f64::NEG_INFINITY;
-        };
-        let closed = |bounds: &[f64]| bounds.iter().all(|bound| bound.is_finite());
-        if closed(self.lower) {
-            dot(&filled(self.lower, self.upper, &order), self.mean)
-        } else if self.mean[*best] == self.mean[*worst] {
-            self.mean[*best]
-        } else if closed(self.upper) {
-            // The mirror image: as low as may be for the last.
-            order.reverse();
-            let negated = |bounds: &[f64]| bounds.iter().map(|bound| -bound).collect::<Vec<f64>>();
-            let weights = filled_to(-1.0, &negated(self.upper), &negated(self.lower), &order);
-            -dot(&weights, self.mean)
-        } else {
-            f64::INFINITY
-        }
-    }
-
-    fn first_guess(&self) -> f64 {
-        let spread = self.mean.iter().copied().fold(f64::MIN, f64::max)
-            - self.mean.iter().copied().fold(f64::MAX, f64::min);
-        let variance = self.covariance.trace() / self.mean.len().max(1) as f64;
-        if spread > 0.0 && variance > 0.0 {
-            0.1 * variance / spread
-        } else {
-            1.0
-        }
-    }
-
-    /// Finds the τ at which a growing function is zero. `at` gets τ, variance, return and the piece's gain, and gives the
-    /// function's value there and the root it would have if the piece had no end. Ends at the frontier's upper end if the
-    /// function stays negative.
-    fn search(
-        &mut self,
-        first: f64,
-        at: impl Fn(f64, f64, f64, f64) -> (f64, f64),
-    ) -> Result<(), Refusal> {
-        let (mut low, mut high) = (0.0, f64::INFINITY);
-        let mut tolerance = first.max(f64::MIN_POSITIVE);
-        let end = tolerance * FAR;
-        for _ in 0..MAX_SEARCH {
-            self.go_to(tolerance)?;
-            let (value, root) = at(tolerance, self.variance(), self.expected(), self.gain());
-            if (root - tolerance).abs() <= SAME * tolerance {
-                return Ok(());
-            }
-            if value < 0.0 {
-                low = tolerance;
-            } else {
-                high = tolerance;
-            }
-            if high.is_finite() && high - low <= 1e-13 * high {
-                return Ok(());
-            }
-            tolerance = if root > low && root < high {
-                root
-            } else if high.is_finite() {
-                if low > 0.0 {
-                    (low * high).sqrt()
-                } else {
-                    0.1 * high
-                }
-            } else {
-                8.0 * tolerance
-            };
-            if tolerance > end {
-                // Nothing moves any more, or all moves for ever.
-                return match self.highest().is_finite() {
-                    true => Ok(()),
-                    false => Err(Refusal::Unbounded),
-                };
-            }
-        }
-        Ok(())
-    }
-
-    /// d(m'w)/dτ while the free assets stay the same.
-    fn gain(&self) -> f64 {
-        let mean: Vec<f64> = self.free.iter().map(|asset| self.mean[*asset]).collect();
-        let mut slope = mean.clone();
-        let mut ones = vec![1.0; self.free.len()];
-        self.factor.solve(&mut slope);
-        self.factor.solve(&mut ones);
-        let shift = slope.iter().sum::<f64>() / ones.iter().sum::<f64>();
-        add_scaled(&mut slope, -shift, &ones);
-        dot(&mean, &slope)
-    }
-
-    /// Goes to w(τ).
-    ///
-    /// # Errors
-    /// [`Refusal::NoSolution`] when rounding keeps the method from its end.
-    pub fn go_to(&mut self, tolerance: f64) -> Result<(), Refusal> {
-        if self.free.is_empty() {
-            return Ok(());
-        }
-        let limit = 100 + 20 * self.weights.len();
-        for _ in 0..limit {
-            let (step, level) = self.step(tolerance);
-            let (length, blocking) = self.longest(&step);
-            self.advance(&step, length);
-            match blocking {
-                Some((place, bound)) => self.fix(place, bound),
-                None => match self.worst(tolerance, level) {
-                    Some(asset) => self.release(asset),
-                    None => return Ok(()),
-                },
-            }
-        }
-        Err(Refusal::NoSolution)
     }
 
     /// The way to the best portfolio of the free assets, and the common derivative there.
@@ -439,6 +212,90 @@ impl<'a> Frontier<'a> {
     }
 }
 
+impl Path for Frontier<'_> {
+    /// Goes to w(τ).
+    ///
+    /// # Errors
+    /// [`Refusal::NoSolution`] when rounding keeps the method from its end.
+    fn go_to(&mut self, tolerance: f64) -> Result<(), Refusal> {
+        if self.free.is_empty() {
+            return Ok(());
+        }
+        let limit = 100 + 20 * self.weights.len();
+        for _ in 0..limit {
+            let (step, level) = self.step(tolerance);
+            let (length, blocking) = self.longest(&step);
+            self.advance(&step, length);
+            match blocking {
+                Some((place, bound)) => self.fix(place, bound),
+                None => match self.worst(tolerance, level) {
+                    Some(asset) => self.release(asset),
+                    None => return Ok(()),
+                },
+            }
+        }
+        Err(Refusal::NoSolution)
+    }
+
+    /// w'Sw.
+    fn variance(&self) -> f64 {
+        let own: f64 = dot(&self.weights, &self.weights);
+        (dot(&self.weights, &self.product) - self.ridge * own).max(0.0)
+    }
+
+    /// m'w.
+    fn expected(&self) -> f64 {
+        dot(&self.weights, self.mean)
+    }
+
+    /// d(m'w)/dτ while the free assets stay the same.
+    fn gain(&self) -> f64 {
+        let mean: Vec<f64> = self.free.iter().map(|asset| self.mean[*asset]).collect();
+        let mut slope = mean.clone();
+        let mut ones = vec![1.0; self.free.len()];
+        self.factor.solve(&mut slope);
+        self.factor.solve(&mut ones);
+        let shift = slope.iter().sum::<f64>() / ones.iter().sum::<f64>();
+        add_scaled(&mut slope, -shift, &ones);
+        dot(&mean, &slope)
+    }
+
+    /// The highest m'w within the bounds; infinite if nothing holds it.
+    fn highest(&self) -> f64 {
+        let mut order: Vec<usize> = (0..self.mean.len()).collect();
+        order.sort_by(|a, b| self.mean[*b].total_cmp(&self.mean[*a]));
+        let (Some(best), Some(worst)) = (order.first(), order.last()) else {
+            return f64::NEG_INFINITY;
+        };
+        let closed = |bounds: &[f64]| bounds.iter().all(|bound| bound.is_finite());
+        if closed(self.lower) {
+            dot(&filled(self.lower, self.upper, &order), self.mean)
+        } else if self.mean[*best] == self.mean[*worst] {
+            self.mean[*best]
+        } else if closed(self.upper) {
+            // The mirror image: as low as may be for the last.
+            order.reverse();
+            let negated = |bounds: &[f64]| bounds.iter().map(|bound| -bound).collect::<Vec<f64>>();
+            let weights = filled_to(-1.0, &negated(self.upper), &negated(self.lower), &order);
+            -dot(&weights, self.mean)
+        } else {
+            f64::INFINITY
+        }
+    }
+
+    fn has_end(&self) -> bool {
+        self.highest().is_finite()
+    }
+
+    fn ridge(&self) -> f64 {
+        self.ridge
+    }
+
+    fn scale(&self) -> Scale {
+        Scale::of(self.covariance, self.mean)
+    }
+}
+
 /// Whether some weights within the bounds sum to 1.
 ///
 /// # Errors
@@ -461,7 +318,7 @@ pub(super) fn check_bounds(lower: &[f64], upper: &[f64]) -> Result<(), Refusal> 
 }
 
 /// Weights that are as high as they may be for the first assets in an order, and as low for the last.
-fn filled(lower: &[f64], upper: &[f64], order: &[usize]) -> Vec<f64> {
+pub(super) fn filled(lower: &[f64], upper: &[f64], order: &[usize]) -> Vec<f64> {
     filled_to(1.0, lower, upper, order)
 }
 
@@ -477,7 +334,7 @@ fn filled_to(sum: f64, lower: &[f64], upper: &[f64], order: &[usize]) -> Vec<f64
 }
 
 /// Weights within bounds as near to each other as they can be.
-fn spread(lower: &[f64], upper: &[f64]) -> Vec<f64> {
+pub(super) fn spread(lower: &[f64], upper: &[f64]) -> Vec<f64> {
     let at = |level: f64| -> Vec<f64> {
         let bounds = lower.iter().zip(upper);
         bounds

@@ -3,7 +3,9 @@
 //! ```text
 //! estimate    covariances and expected returns of a year
 //! views       …corrected by opinions (Black and Litterman)
-//! frontier    objectives of mean and variance under bounds
+//! path        objectives of mean and variance along the efficient frontier
+//! frontier    …under bounds
+//! restricted  …under groups, turnover and costs of trades
 //! conic       …under any constraints
 //! parity, hierarchy, tail    the other objectives
 //! cardinality at most so many assets
@@ -18,8 +20,10 @@ pub mod estimate;
 pub mod frontier;
 pub mod hierarchy;
 pub mod parity;
+pub mod path;
 pub mod problem;
 pub mod refusal;
+mod restricted;
 pub mod shares;
 pub mod simulation;
 pub mod tail;

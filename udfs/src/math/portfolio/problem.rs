@@ -1,7 +1,8 @@
 //! A portfolio to be found: what is known of the assets, what is wanted, and what the weights must fulfil.
 //!
-//! Bounds alone go to the active-set method of [`frontier`](super::frontier) and to [`tail`](super::tail); whatever else
-//! there is goes to [`conic`](super::conic). The weights always sum to 1.
+//! Bounds alone go to the active-set method of [`frontier`](super::frontier) and to [`tail`](super::tail), groups and trades to
+//! that of [`restricted`](super::restricted); whatever else there is, and what has no solution, goes to [`conic`](super::conic).
+//! The weights always sum to 1.
 
 use crate::math::matrix::{Symmetric, dot};
 
@@ -10,7 +11,9 @@ use super::conic;
 use super::frontier::Frontier;
 use super::hierarchy::{Linkage, hierarchical};
 use super::parity::risk_parity;
+use super::path::Path;
 use super::refusal::Refusal;
+use super::restricted;
 use super::tail::{Tail, conditional_value_at_risk, least_tail};
 
 /// What is known of the assets, a year each.
@@ -284,7 +287,11 @@ pub(super) fn solve(
     mandate: &Mandate,
 ) -> Result<Vec<f64>, Refusal> {
     if !mandate.is_simple() {
-        return conic::solve(assets, objective, mandate);
+        return match restricted::solve(assets, objective, mandate) {
+            Ok(weights) => Ok(weights),
+            Err(refusal @ Refusal::RiskTooLow { .. }) => Err(refusal),
+            Err(_) => conic::solve(assets, objective, mandate),
+        };
     }
     let bounded = || -> Result<Vec<f64>, Refusal> {
         let (lower, upper) = (&mandate.lower, &mandate.upper);

@@ -14,6 +14,7 @@ use crate::math::interior_point::{Column, Programme};
 use crate::math::matrix::{Symmetric, add_scaled, dot};
 
 use super::frontier::{Frontier, check_bounds};
+use super::path::Path;
 use super::refusal::Refusal;
 
 /// Up to so many assets all take part at once.
