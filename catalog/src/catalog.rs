@@ -17,6 +17,7 @@ mod log_writer;
 mod maintenance;
 mod references;
 mod reserve;
+mod rewriting;
 mod sequences;
 mod shared;
 mod state;
@@ -37,8 +38,9 @@ pub use self::sequences::SequenceValue;
 use self::shared::Shared;
 use crate::audit::{Event, LoginSummary, Record, Verdict};
 use crate::commit::Commit;
+use crate::encryption::{Keys, MasterKeySource};
 use crate::error::{Error, Result};
-use crate::id::{DatabaseId, Oid, Part, Space, TableUuid};
+use crate::id::{DatabaseId, Oid, Part, Space, TableUuid, TenantId};
 use crate::locks::Locks;
 use crate::model::{Database, Tenant};
 use crate::storage::{Snapshot, Storage};
@@ -55,6 +57,8 @@ pub struct CatalogOptions {
     pub storage_url: Option<String>,
     /// Keys and endpoints of the object store.
     pub storage_options: Vec<(String, String)>,
+    /// Where the key comes from that wraps tenants' keys.
+    pub master_key: Option<MasterKeySource>,
     /// The password of `admin`, used at the first start alone.
     pub admin_password_verifier: Option<String>,
 }
@@ -305,6 +309,38 @@ impl Catalog {
         let headroom = Arc::clone(&self.shared.headroom);
         // A file that cannot be removed leaves the disk as full as it is.
         let _ = tokio::task::spawn_blocking(move || headroom.make_room()).await;
+    }
+
+    /// What wraps tenants' keys.
+    pub fn keys(&self) -> &Keys {
+        &self.shared.keys
+    }
+
+    /// Reads the master keys anew, and opens with them what could not be opened before.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::MasterKey`] when they cannot be read; then nothing changes.
+    pub async fn reload_master_keys(&self) -> Result<()> {
+        let system = self.system();
+        let is_open = |tenant: &&Arc<Tenant>| {
+            let store = self.shared.storage.sealed(Space::Tenant(tenant.id));
+            store.check().is_ok()
+        };
+        let encrypted = system.tenants.values();
+        let encrypted = encrypted.filter(|tenant| !tenant.encryption.keys.is_empty());
+        let open: Vec<_> = encrypted.filter(is_open).map(Arc::clone).collect();
+        self.shared.keys.reload(&open).await?;
+        for tenant in self.system().tenants.values() {
+            let ring = self.shared.keys.ring(tenant);
+            self.shared.storage.set_ring(Space::Tenant(tenant.id), ring);
+        }
+        Ok(())
+    }
+
+    /// How many files of a tenant are not yet as new ones are; `None` before they were counted.
+    pub fn stale_files(&self, tenant: TenantId) -> Option<u64> {
+        self.shared.stale_files.lock().get(&tenant).copied()
     }
 
     /// Where the rows lie.

@@ -6,6 +6,7 @@
 pub mod audit;
 pub mod catalog;
 pub mod commit;
+pub mod encryption;
 pub mod enum_type;
 pub mod error;
 mod headroom;

@@ -20,9 +20,10 @@ use super::sequences::Sequences;
 use super::state::{Head, PartState, PendingEntry, State};
 use super::usage::StoredBytes;
 use super::{AsOf, CATALOG_FILE, CatalogLimits, CatalogOptions};
+use crate::encryption::Keys;
 use crate::error::{Error, Result};
 use crate::headroom::Headroom;
-use crate::id::{DatabaseId, Oid, Part};
+use crate::id::{DatabaseId, Oid, Part, Space, TenantId};
 use crate::locks::Locks;
 use crate::model::Database;
 use crate::storage::{Snapshot, Storage};
@@ -55,6 +56,9 @@ pub(super) struct Shared {
     redone: Mutex<BTreeSet<i64>>,
     pub(super) next_redo: AtomicI64,
     pub(super) needs: Needs,
+    pub(super) keys: Arc<Keys>,
+    /// How many files of each tenant are not yet as new ones are, as far as they were counted.
+    pub(super) stale_files: Mutex<HashMap<TenantId, u64>>,
     pub(super) sequences: Sequences,
     pub(super) locks: Locks,
     pub(super) headroom: Arc<Headroom>,
@@ -100,6 +104,10 @@ impl Shared {
                 first_system(&store, verifier).await?
             }
         };
+        let keys = Arc::new(Keys::open(options.master_key).await);
+        for tenant in system.tenants.values() {
+            storage.set_ring(Space::Tenant(tenant.id), keys.ring(tenant));
+        }
         let (log, queue) = mpsc::unbounded_channel();
         let shared = Self {
             store,
@@ -114,6 +122,8 @@ impl Shared {
             redone: Mutex::default(),
             next_redo: AtomicI64::new(1),
             needs: Needs::default(),
+            keys,
+            stale_files: Mutex::default(),
             sequences: Sequences::default(),
             locks: Locks::default(),
             headroom: Arc::new(Headroom::of(&options.data)),

@@ -138,6 +138,7 @@ pub(super) fn tenant(catalog: &Catalog, name: &str) -> Tenant {
         settings: std::collections::BTreeMap::new(),
         quotas: crate::model::Quotas::default(),
         plan: None,
+        encryption: crate::model::Encryption::default(),
         acl: None,
         comment: None,
     }
