@@ -16,7 +16,6 @@ mod group;
 mod log_writer;
 mod maintenance;
 mod references;
-mod reserve;
 mod rewriting;
 mod sequences;
 mod shared;
@@ -306,9 +305,14 @@ impl Catalog {
     /// Gives up the disk that is kept back, if there is hardly any other: a statement that frees space
     /// is about to write.
     pub async fn make_room(&self) {
-        let headroom = Arc::clone(&self.shared.headroom);
+        let reserve = Arc::clone(&self.shared.for_deleting);
         // A file that cannot be removed leaves the disk as full as it is.
-        let _ = tokio::task::spawn_blocking(move || headroom.make_room()).await;
+        let given = tokio::task::spawn_blocking(move || reserve.give_up_when_short()).await;
+        if given.unwrap_or_default() {
+            tracing::warn!(
+                "the disk is nearly full: what was kept back is given to a statement that frees space"
+            );
+        }
     }
 
     /// What wraps tenants' keys.
@@ -377,7 +381,7 @@ impl Catalog {
             })
         };
         match commit(events.clone()).await {
-            Err(Error::DiskFull) if self.shared.reserve.give() => {
+            Err(Error::DiskFull) if self.shared.for_audit.give_up() => {
                 tracing::error!("the disk is full: the room kept for the audit is given up");
                 commit(events).await
             }

@@ -104,8 +104,6 @@ pub(super) async fn run(shared: Arc<Shared>, commits: mpsc::WeakSender<Request>)
         let interval = shared.limits.maintenance_interval;
         if last_round.is_none_or(|last| last.elapsed() >= interval) {
             last_round = Some(Instant::now());
-            let headroom = Arc::clone(&shared.headroom);
-            let _ = tokio::task::spawn_blocking(move || headroom.keep()).await;
             round(&shared).await;
             if let Err(error) = sweep.step(&shared).await {
                 tracing::warn!(%error, "a space could not be searched for lost files yet");
@@ -257,8 +255,9 @@ pub(super) async fn round(shared: &Shared) {
     if let Err(error) = shared.store.scrub().await {
         tracing::warn!(%error, "erased keys could not be overwritten in the catalog's log yet");
     }
-    let reserve = shared.reserve.clone();
-    let _ = tokio::task::spawn_blocking(move || reserve.take()).await;
+    let reserves = [&shared.for_deleting, &shared.for_audit].map(Arc::clone);
+    let keep = move || reserves.iter().for_each(|reserve| reserve.keep());
+    let _ = tokio::task::spawn_blocking(keep).await;
     if let Err(error) = prune_audit(shared).await {
         tracing::warn!(%error, "old records of the audit could not be pruned yet");
     }

@@ -15,17 +15,16 @@ use url::Url;
 
 use super::group::FaultPoint;
 use super::maintenance::Needs;
-use super::reserve::Reserve;
 use super::sequences::Sequences;
 use super::state::{Head, PartState, PendingEntry, State};
 use super::usage::StoredBytes;
 use super::{AsOf, CATALOG_FILE, CatalogLimits, CatalogOptions};
 use crate::encryption::Keys;
 use crate::error::{Error, Result};
-use crate::headroom::Headroom;
 use crate::id::{DatabaseId, Oid, Part, Space, TenantId};
 use crate::locks::Locks;
 use crate::model::Database;
+use crate::reserve::Reserve;
 use crate::storage::{Snapshot, Storage};
 use crate::store::{Batch, CounterRow, DatabaseBatch, Store};
 
@@ -61,9 +60,11 @@ pub(super) struct Shared {
     pub(super) stale_files: Mutex<HashMap<TenantId, u64>>,
     pub(super) sequences: Sequences,
     pub(super) locks: Locks,
-    pub(super) headroom: Arc<Headroom>,
+    /// Disk for statements that free space.
+    pub(super) for_deleting: Arc<Reserve>,
+    /// Disk for the audit.
+    pub(super) for_audit: Arc<Reserve>,
     pub(super) stored_bytes: StoredBytes,
-    pub(super) reserve: Reserve,
     /// Held as long as anything may write.
     lock: Mutex<Option<File>>,
     #[cfg(test)]
@@ -126,9 +127,9 @@ impl Shared {
             stale_files: Mutex::default(),
             sequences: Sequences::default(),
             locks: Locks::default(),
-            headroom: Arc::new(Headroom::of(&options.data)),
+            for_deleting: Arc::new(Reserve::for_deleting(&options.data)),
+            for_audit: Arc::new(Reserve::for_audit(&options.data)),
             stored_bytes: StoredBytes::default(),
-            reserve: Reserve::new(&options.data),
             lock: Mutex::new(Some(lock)),
             #[cfg(test)]
             fault: Mutex::default(),
