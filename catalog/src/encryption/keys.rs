@@ -129,7 +129,7 @@ impl Keys {
         Ring::Open(Arc::new(OpenRing {
             active: keys.last().filter(|_| encryption.on).map(Arc::clone),
             keys,
-            plain_is_fine: encryption.rewriting,
+            plain_is_fine: encryption.mixed,
         }))
     }
 

@@ -30,6 +30,8 @@ use crate::storage::StoreRef;
 
 /// The most files whose headers are remembered; then all are forgotten.
 const MAX_KNOWN_FILES: usize = 16_384;
+/// How plain files begin: Parquet's, and those of a log.
+const PLAIN_STARTS: [&[u8]; 2] = [b"PAR1", b"{"];
 /// How many headers are read side by side.
 const PARALLEL_HEADERS: usize = 16;
 /// How often a file is looked at anew that was rewritten while it was read.
@@ -186,10 +188,14 @@ impl SealedStore {
         let meta = found.meta.clone();
         let start = found.bytes().await?;
         let Some(header) = Header::read(&start) else {
-            if ring.plain_is_fine {
+            if !ring.plain_is_fine {
+                return Err(SealError::NotSealed(location.to_string()).into());
+            }
+            // Else a damaged header would make a plain file of an encrypted one.
+            if PLAIN_STARTS.iter().any(|plain| start.starts_with(plain)) {
                 return Ok(Look::Plain);
             }
-            return Err(SealError::NotSealed(location.to_string()).into());
+            return Err(damaged(location));
         };
         let sizes = Sizes::of_sealed(meta.size).ok_or_else(|| damaged(location))?;
         let known = Known {
@@ -357,6 +363,8 @@ impl SealedStore {
                         Ok((Some(known.header.key()) != active).then_some(meta))
                     }
                     Err(object_store::Error::NotFound { .. }) => Ok(None),
+                    // One that cannot be read counts, and must not keep the others.
+                    Err(error) if SealError::behind(&error).is_some() => Ok(Some(meta)),
                     Err(error) => Err(error),
                 }
             }

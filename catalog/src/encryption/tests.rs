@@ -17,7 +17,7 @@ use crate::model::Encryption;
 use uuid::Uuid;
 
 /// A text that must not be seen where it is not meant to be.
-const SECRET: &[u8] = b"the secret word is quokka";
+const SECRET: &[u8] = b"{the secret word is quokka}";
 
 fn key(number: u8) -> Arc<DataKey> {
     let secret = Secret::new([number; 32]);
@@ -306,7 +306,7 @@ async fn a_plain_file_is_refused_among_encrypted_ones() {
 #[tokio::test]
 async fn files_are_rewritten_under_another_key_while_they_are_read() {
     let (inner, store) = sealed(1);
-    let big = noise(9 << 20);
+    let big = Bytes::from([b"PAR1", &noise(9 << 20)[..]].concat());
     let (a, b) = (Path::from("t/a.parquet"), Path::from("t/b.parquet"));
     store.put(&a, SECRET.into()).await.unwrap();
     store.put(&b, big.clone().into()).await.unwrap();

@@ -12,6 +12,9 @@ pub struct Encryption {
     pub on: bool,
     /// Files may be there that are not as new ones are; they are being rewritten.
     pub rewriting: bool,
+    /// Some of those may be plain though new ones are not, or the reverse.
+    #[serde(default)]
+    pub(crate) mixed: bool,
     /// In the order in which they were made; new files are encrypted with the last.
     pub keys: Vec<WrappedKey>,
 }
@@ -43,6 +46,7 @@ impl Encryption {
         Self {
             on: true,
             rewriting: false,
+            mixed: false,
             keys: vec![key],
         }
     }
@@ -54,6 +58,7 @@ impl Encryption {
 
     /// New files are encrypted with this key, and all others come to be.
     pub fn turn_to(&mut self, key: WrappedKey) {
+        self.mixed |= !self.on;
         self.on = true;
         self.rewriting = true;
         self.keys.push(key);
@@ -61,6 +66,7 @@ impl Encryption {
 
     /// New files are not encrypted any more, and all others come to be so.
     pub fn turn_off(&mut self) {
+        self.mixed = true;
         self.on = false;
         self.rewriting = true;
     }
@@ -70,5 +76,6 @@ impl Encryption {
         let active = self.active().cloned();
         self.keys = active.into_iter().collect();
         self.rewriting = false;
+        self.mixed = false;
     }
 }
