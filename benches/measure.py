@@ -54,12 +54,20 @@ class Server:
 
 
 class Tessera:
-    """A running server with a tenant `bench`."""
+    """A running server with a tenant `bench` and, if asked for, one whose files are encrypted."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, encrypted=False, files_only=False):
         self.data = tempfile.mkdtemp(dir=folder)
         environment = {**os.environ, "TESSERA_ADMIN_PASSWORD": PASSWORD}
         command = [os.environ["TESSERA_BIN"], "serve", "--data", self.data, "--listen", "127.0.0.1:0"]
+        config = f"{self.data}.toml"
+        with open(config, "w") as file:
+            if files_only:
+                file.write("[resources]\ndecoded_columns_bytes = 0\n")
+            if encrypted:
+                environment["TESSERA_BENCH_KEY"] = os.urandom(32).hex()
+                file.write('[encryption]\nmaster_key_variable = "TESSERA_BENCH_KEY"\n')
+        command += ["--config", config]
         begin = time.perf_counter()
         self.log = open(f"{self.data}.log", "w")
         self.process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=self.log, text=True)
@@ -75,13 +83,17 @@ class Tessera:
         self.operator = Server("Tessera", host, int(port), "tessera", "admin", PASSWORD)
         self.add_tenant("bench")
         self.tenant = self.of("bench")
+        self.encrypted = None
+        if encrypted:
+            self.add_tenant("encrypted", " ENCRYPTED")
+            self.encrypted = self.of("encrypted", "Tessera, encrypted")
 
-    def of(self, tenant):
-        return Server("Tessera", self.operator.host, self.operator.port, tenant, "boss", PASSWORD)
+    def of(self, tenant, name="Tessera"):
+        return Server(name, self.operator.host, self.operator.port, tenant, "boss", PASSWORD)
 
-    def add_tenant(self, name):
+    def add_tenant(self, name, how=""):
         with self.operator.connect() as connection:
-            connection.execute(f"CREATE TENANT {name} WITH (admin = 'boss', password = '{PASSWORD}')")
+            connection.execute(f"CREATE TENANT {name}{how} WITH (admin = 'boss', password = '{PASSWORD}')")
             connection.execute(f"ALTER TENANT {name} SET (statement_timeout = '600s')")
 
     def resident_mb(self):
@@ -92,6 +104,7 @@ class Tessera:
         self.process.terminate()
         self.process.wait(30)
         shutil.rmtree(self.data, ignore_errors=True)
+        os.remove(f"{self.data}.toml")
 
 
 def best(runs, work):
@@ -307,6 +320,8 @@ def main():
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=10)
     parser.add_argument("--tenants", default="1,100,2000")
+    parser.add_argument("--encrypted", action="store_true", help="the same by a tenant whose files are encrypted, too")
+    parser.add_argument("--files-only", action="store_true", help="Tessera keeps no column decoded: each query reads files")
     options = parser.parse_args()
     parts = options.only.split(",")
     if unknown := set(parts) - set(PARTS):
@@ -314,8 +329,8 @@ def main():
 
     report, servers, tessera = Report(), [], None
     if "tessera" not in options.without and set(parts) - {"tenants"}:
-        tessera = Tessera(options.folder)
-        servers.append(tessera.tenant)
+        tessera = Tessera(options.folder, options.encrypted, options.files_only)
+        servers += filter(None, [tessera.tenant, tessera.encrypted])
     if "postgres" not in options.without:
         where = (os.environ["POSTGRES_HOST"], os.environ["POSTGRES_PORT"])
         servers.append(Server("PostgreSQL", *where, "postgres", "postgres", os.environ["POSTGRES_PASSWORD"]))

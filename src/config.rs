@@ -28,6 +28,7 @@ pub struct Config {
     pub resources: Resources,
     pub tenants: Tenants,
     pub storage: Storage,
+    pub encryption: Encrypting,
     pub audit: Audit,
     pub log: Log,
 }
@@ -156,6 +157,18 @@ pub struct Storage {
     pub options: BTreeMap<String, String>,
 }
 
+/// Where the key comes from that wraps tenants' keys; at most one of the three is given.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Encrypting {
+    /// Empty for no file.
+    pub master_key_file: PathBuf,
+    /// The name of an environment variable; empty for none.
+    pub master_key_variable: String,
+    /// A program and its arguments; empty for none.
+    pub master_key_command: Vec<String>,
+}
+
 /// What becomes of the audit's records.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -257,6 +270,16 @@ impl Config {
         }
         if given[0] && self.listen.tls_certificate_file.as_os_str().is_empty() {
             return refuse("tls_client_ca_file needs tls_certificate_file");
+        }
+        let sources = [
+            !self.encryption.master_key_file.as_os_str().is_empty(),
+            !self.encryption.master_key_variable.is_empty(),
+            !self.encryption.master_key_command.is_empty(),
+        ];
+        if sources.iter().filter(|given| **given).count() > 1 {
+            return refuse(
+                "of master_key_file, master_key_variable and master_key_command one is enough",
+            );
         }
         if !(1..=MAX_CPU_SHARE).contains(&self.tenants.cpu_share) {
             return refuse("cpu_share must be between 1 and 10000");
@@ -384,6 +407,8 @@ mod tests {
             "[listen]\nwithout_tls = \"yes\"",
             "[listen]\ntls_client_ca_file = \"ca.pem\"",
             "[passwords]\nhistory = 1000",
+            "[encryption]\nmaster_key = \"00\"",
+            "[encryption]\nmaster_key_file = \"k\"\nmaster_key_variable = \"K\"",
             "[[logins.issuers]]\nissuer = \"https://id.example\"",
         ] {
             assert!(Config::parse(text).is_err(), "{text}");

@@ -4,6 +4,7 @@
 //! client reads, so it holds no path, no key and no other tenant's name.
 
 use datafusion::error::DataFusionError;
+use tessera_catalog::encryption::SealError;
 use tessera_catalog::model::Quota;
 use thiserror::Error;
 
@@ -456,6 +457,16 @@ impl From<tessera_catalog::error::Error> for Error {
                 tracing::error!(%table, "a table cannot be read");
                 Self::Damaged(table)
             }
+            Catalog::Sealed(cause) => Self::sealed(&cause),
+            Catalog::MasterKey(reason) => Self::Function {
+                sqlstate: "55000",
+                message: format!("the master key cannot be used: {reason}"),
+                detail: None,
+                hint: Some(
+                    "An operator names one under [encryption] in the server's configuration."
+                        .to_owned(),
+                ),
+            },
             Catalog::DiskFull => Self::DiskFull,
             Catalog::Store(cause) => Self::StoreUnavailable(Box::new(cause)),
             Catalog::DataFusion(cause) => cause.into(),
@@ -466,6 +477,32 @@ impl From<tessera_catalog::error::Error> for Error {
 }
 
 impl Error {
+    /// An encrypted file that is damaged, or cannot be read for want of its key.
+    pub fn sealed(cause: &SealError) -> Self {
+        let (sqlstate, message, hint) = match cause {
+            // Why is for the log: it may name files of the server.
+            SealError::Locked(_) => (
+                "58030",
+                "the tenant's files cannot be decrypted: their key is not at hand".to_owned(),
+                Some(
+                    "An operator gives the server its master key again, and runs ALTER SYSTEM \
+                     ROTATE MASTER KEY or restarts it."
+                        .to_owned(),
+                ),
+            ),
+            SealError::Damaged(_) | SealError::NotSealed(_) | SealError::UnknownKey { .. } => {
+                ("XX001", cause.to_string(), None)
+            }
+        };
+        tracing::error!(%cause, "an encrypted file cannot be read");
+        Self::Function {
+            sqlstate,
+            message,
+            hint,
+            detail: None,
+        }
+    }
+
     /// The same error, with the place in the data where it happened.
     pub fn at(self, context: impl Into<String>) -> Self {
         Self::At {

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use tessera_catalog::encryption::MasterKeySource;
 use tessera_catalog::id::Oid;
 use tessera_catalog::model::{Quota, Quotas, Role};
 use tessera_catalog::{Catalog, CatalogLimits, CatalogOptions};
@@ -17,7 +18,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::auth::host_rules::RuleFiles;
 use crate::auth::second_factor::Sealer;
 use crate::auth::{Logins, PasswordPolicy};
-use crate::config::{Config, Tenants};
+use crate::config::{Config, Encrypting, Tenants};
 use crate::error::{Error, Result};
 use crate::server::{Server, stop_signal};
 use crate::session::{
@@ -87,6 +88,7 @@ async fn serve(
         data: start.data.clone(),
         storage_url: config.storage.url.clone(),
         storage_options: config.storage.options.clone().into_iter().collect(),
+        master_key: master_key(&config.encryption),
         admin_password_verifier,
     };
     let catalog_limits = CatalogLimits {
@@ -139,6 +141,19 @@ async fn serve(
     }
     catalog.close().await;
     Ok(())
+}
+
+/// Where the master key comes from.
+fn master_key(config: &Encrypting) -> Option<MasterKeySource> {
+    if !config.master_key_file.as_os_str().is_empty() {
+        return Some(MasterKeySource::File(config.master_key_file.clone()));
+    }
+    if !config.master_key_variable.is_empty() {
+        let name = config.master_key_variable.clone();
+        return Some(MasterKeySource::Environment(name));
+    }
+    let command = &config.master_key_command;
+    (!command.is_empty()).then(|| MasterKeySource::Command(command.clone()))
 }
 
 /// Who may log in and how, as configured.

@@ -106,6 +106,7 @@ async fn prepare(catalog: &Catalog) -> (Space, Arc<Relation>) {
         settings: BTreeMap::new(),
         quotas: tessera_catalog::model::Quotas::default(),
         plan: None,
+        encryption: tessera_catalog::model::Encryption::default(),
         acl: None,
         comment: None,
     };

@@ -16,7 +16,7 @@ mod group;
 mod log_writer;
 mod maintenance;
 mod references;
-mod reserve;
+mod rewriting;
 mod sequences;
 mod shared;
 mod state;
@@ -37,8 +37,9 @@ pub use self::sequences::SequenceValue;
 use self::shared::Shared;
 use crate::audit::{Event, LoginSummary, Record, Verdict};
 use crate::commit::Commit;
+use crate::encryption::{Keys, MasterKeySource};
 use crate::error::{Error, Result};
-use crate::id::{DatabaseId, Oid, Part, Space, TableUuid};
+use crate::id::{DatabaseId, Oid, Part, Space, TableUuid, TenantId};
 use crate::locks::Locks;
 use crate::model::{Database, Tenant};
 use crate::storage::{Snapshot, Storage};
@@ -55,6 +56,8 @@ pub struct CatalogOptions {
     pub storage_url: Option<String>,
     /// Keys and endpoints of the object store.
     pub storage_options: Vec<(String, String)>,
+    /// Where the key comes from that wraps tenants' keys.
+    pub master_key: Option<MasterKeySource>,
     /// The password of `admin`, used at the first start alone.
     pub admin_password_verifier: Option<String>,
 }
@@ -302,9 +305,46 @@ impl Catalog {
     /// Gives up the disk that is kept back, if there is hardly any other: a statement that frees space
     /// is about to write.
     pub async fn make_room(&self) {
-        let headroom = Arc::clone(&self.shared.headroom);
+        let reserve = Arc::clone(&self.shared.for_deleting);
         // A file that cannot be removed leaves the disk as full as it is.
-        let _ = tokio::task::spawn_blocking(move || headroom.make_room()).await;
+        let given = tokio::task::spawn_blocking(move || reserve.give_up_when_short()).await;
+        if given.unwrap_or_default() {
+            tracing::warn!(
+                "the disk is nearly full: what was kept back is given to a statement that frees space"
+            );
+        }
+    }
+
+    /// What wraps tenants' keys.
+    pub fn keys(&self) -> &Keys {
+        &self.shared.keys
+    }
+
+    /// Reads the master keys anew, and opens with them what could not be opened before.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::MasterKey`] when they cannot be read; then nothing changes.
+    pub async fn reload_master_keys(&self) -> Result<()> {
+        let system = self.system();
+        let is_open = |tenant: &&Arc<Tenant>| {
+            let store = self.shared.storage.sealed(Space::Tenant(tenant.id));
+            store.check().is_ok()
+        };
+        let encrypted = system.tenants.values();
+        let encrypted = encrypted.filter(|tenant| !tenant.encryption.keys.is_empty());
+        let open: Vec<_> = encrypted.filter(is_open).map(Arc::clone).collect();
+        self.shared.keys.reload(&open).await?;
+        for tenant in self.system().tenants.values() {
+            let ring = self.shared.keys.ring(tenant);
+            self.shared.storage.set_ring(Space::Tenant(tenant.id), ring);
+        }
+        Ok(())
+    }
+
+    /// How many files of a tenant are not yet as new ones are; `None` before they were counted.
+    pub fn stale_files(&self, tenant: TenantId) -> Option<u64> {
+        self.shared.stale_files.lock().get(&tenant).copied()
     }
 
     /// Where the rows lie.
@@ -341,7 +381,7 @@ impl Catalog {
             })
         };
         match commit(events.clone()).await {
-            Err(Error::DiskFull) if self.shared.reserve.give() => {
+            Err(Error::DiskFull) if self.shared.for_audit.give_up() => {
                 tracing::error!("the disk is full: the room kept for the audit is given up");
                 commit(events).await
             }

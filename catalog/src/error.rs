@@ -3,6 +3,7 @@
 use thiserror::Error;
 
 use crate::commit::Expects;
+use crate::encryption::SealError;
 use crate::id::{Oid, Part};
 
 /// An error of the catalog or of storage.
@@ -60,6 +61,12 @@ pub enum Error {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// An encrypted file cannot be read, or a tenant's keys are not at hand.
+    #[error("{0}")]
+    Sealed(SealError),
+    /// Tenants' keys cannot be made or unwrapped.
+    #[error("the master key cannot be used: {0}")]
+    MasterKey(String),
     /// The store has no room left.
     #[error("could not write: no space left on device")]
     DiskFull,
@@ -100,6 +107,8 @@ impl From<deltalake_core::DeltaTableError> for Error {
     fn from(error: deltalake_core::DeltaTableError) -> Self {
         if crate::storage::is_disk_full(&error) {
             Self::DiskFull
+        } else if let Some(error) = SealError::behind(&error) {
+            Self::Sealed(error.clone())
         } else {
             Self::Delta(error)
         }
@@ -110,6 +119,8 @@ impl From<object_store::Error> for Error {
     fn from(error: object_store::Error) -> Self {
         if crate::storage::is_disk_full(&error) {
             Self::DiskFull
+        } else if let Some(error) = SealError::behind(&error) {
+            Self::Sealed(error.clone())
         } else {
             Self::Store(error)
         }

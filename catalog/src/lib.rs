@@ -6,14 +6,15 @@
 pub mod audit;
 pub mod catalog;
 pub mod commit;
+pub mod encryption;
 pub mod enum_type;
 pub mod error;
-mod headroom;
 pub mod id;
 pub mod key;
 pub mod locks;
 pub mod model;
 pub mod provider;
+mod reserve;
 pub mod sql_type;
 pub mod storage;
 mod store;

@@ -3,6 +3,7 @@
 use datafusion::arrow::error::ArrowError;
 use datafusion::common::{Column, SchemaError};
 use datafusion::error::DataFusionError;
+use tessera_catalog::encryption::SealError;
 
 use crate::error::Error;
 
@@ -12,6 +13,9 @@ const HINT: &str =
 
 /// Our error for one of the engine's.
 pub fn engine_error(error: DataFusionError) -> Error {
+    if let Some(cause) = SealError::behind(&error) {
+        return Error::sealed(cause);
+    }
     match error {
         DataFusionError::External(cause) => external(cause),
         DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => {

@@ -11,6 +11,7 @@ use datafusion::execution::memory_pool::{FairSpillPool, MemoryPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use parking_lot::Mutex;
 use tessera_catalog::Catalog;
+use tessera_catalog::encryption::SpillFiles;
 use tessera_catalog::id::{DatabaseId, Space};
 use tessera_catalog::model::{Allowance, Quotas};
 use tessera_catalog::provider::DecodedColumns;
@@ -126,13 +127,23 @@ impl Engine {
             .with_mode(DiskManagerMode::Directories(vec![
                 self.limits.spill_folder.clone(),
             ]))
-            .with_max_temp_directory_size(self.limits.spill_bytes);
+            .with_max_temp_directory_size(self.limits.spill_bytes)
+            .build();
+        let unusable = |error| Error::Start(format!("cannot use the spill folder: {error}"));
+        let disk = Arc::new(disk.map_err(unusable)?);
+        let storage = self.catalog.storage();
+        let spaces = storage.clone();
+        let files = SpillFiles::new(Arc::clone(&disk), move || match database {
+            // A query of the operators may read any tenant's rows.
+            DatabaseId::System => spaces.seals_any(),
+            DatabaseId::Tenant(tenant) => spaces.seals(Space::Tenant(tenant)),
+        });
+        let factory = DiskManagerBuilder::default().with_temp_file_factory(Arc::new(files));
         let runtime = RuntimeEnvBuilder::new()
             .with_memory_pool(Arc::clone(&pool) as Arc<dyn MemoryPool>)
-            .with_disk_manager_builder(disk)
+            .with_disk_manager_builder(factory)
             .build_arc()
-            .map_err(|error| Error::Start(format!("cannot use the spill folder: {error}")))?;
-        let storage = self.catalog.storage();
+            .map_err(unusable)?;
         let register = |space: Space, writable: bool| -> Result<()> {
             let url = url::Url::parse(&space.url()).map_err(|e| Error::internal(e.to_string()))?;
             let store = if writable {
@@ -154,11 +165,7 @@ impl Engine {
             }
             DatabaseId::Tenant(tenant) => register(Space::Tenant(tenant), true)?,
         }
-        let share = Share::new(
-            Arc::new(Counters::default()),
-            pool,
-            Arc::clone(&runtime.disk_manager),
-        );
+        let share = Share::new(Arc::new(Counters::default()), pool, disk);
         let allowance = self.allowance(database);
         share.apply(&allowance, self.bounds());
         environments.insert(

@@ -1,16 +1,16 @@
 //! Rows that a cursor keeps: some in memory, the others in files of the bounded temporary folder.
 
 use std::collections::VecDeque;
-use std::fs::File;
-use std::io::BufReader;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::ipc::reader::StreamReader;
 use datafusion::arrow::ipc::writer::StreamWriter;
 use datafusion::error::DataFusionError;
 use datafusion::execution::disk_manager::DiskManager;
 use datafusion::execution::spill_file::SpillFile;
+use futures::TryStreamExt;
 
 use crate::error::{Error, Result};
 
@@ -166,11 +166,12 @@ impl Spool {
 
 impl Chunk {
     async fn batches(&self) -> Result<Vec<RecordBatch>> {
-        let file = match &self.place {
+        let pieces = match &self.place {
             Place::Memory(batches) => return Ok(batches.clone()),
-            Place::File(file) => Arc::clone(file),
+            Place::File(file) => file.read_stream()?,
         };
-        let read = tokio::task::spawn_blocking(move || read(file.as_ref())).await;
+        let pieces: Vec<Bytes> = pieces.try_collect().await?;
+        let read = tokio::task::spawn_blocking(move || read(&pieces.concat())).await;
         read.map_err(|error| Error::Internal(Box::new(error)))?
     }
 }
@@ -191,16 +192,12 @@ fn write(disk: &Arc<DiskManager>, batches: &[RecordBatch]) -> Result<Arc<dyn Spi
         writer.write(batch).map_err(full)?;
     }
     writer.finish().map_err(full)?;
+    writer.into_inner().map_err(full)?.finish()?;
     Ok(file)
 }
 
-fn read(file: &dyn SpillFile) -> Result<Vec<RecordBatch>> {
-    let path = file
-        .path()
-        .ok_or_else(|| Error::internal("a cursor's rows are not in a file"))?;
-    let file = File::open(path).map_err(DataFusionError::IoError)?;
-    let reader =
-        StreamReader::try_new(BufReader::new(file), None).map_err(DataFusionError::from)?;
+fn read(bytes: &[u8]) -> Result<Vec<RecordBatch>> {
+    let reader = StreamReader::try_new(bytes, None).map_err(DataFusionError::from)?;
     reader
         .map(|batch| Ok(batch.map_err(DataFusionError::from)?))
         .collect()

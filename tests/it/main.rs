@@ -24,6 +24,7 @@ mod crash;
 mod ddl;
 mod demo;
 mod disk;
+mod encryption;
 mod floods;
 mod forecast;
 mod foreign_keys;

@@ -263,6 +263,8 @@ impl<'a> Group<'a> {
                 }
             }
             check_place(change)?;
+            let keys = self.shared.storage.sealed(change.part.space).check();
+            keys.map_err(Error::Sealed)?;
             self.check_relation(change, trial).await?;
             let pin = self.shared.pin(change.part).await?;
             let head = self.shared.visible(change.part, &change.relation.name)?;
@@ -462,6 +464,8 @@ impl<'a> Group<'a> {
                 removed: &advance.removed,
                 data_change: work.operation != COMPACTION,
             })?;
+            let storage = &self.shared.storage;
+            let entry = storage.kept_entry(*part, before.next_version(), entry)?;
             let entry = Arc::new(PendingEntry {
                 number: self.shared.next_redo.fetch_add(1, Ordering::Relaxed),
                 commit_id,
@@ -542,8 +546,28 @@ impl<'a> Group<'a> {
         batch
     }
 
+    /// Gives stores the keys that tenants have from now on. A dropped tenant's go with its files, for
+    /// those who still read them.
+    fn turn_keys(&self) {
+        let changes = self.changes.get(&DatabaseId::System);
+        let system = self.databases.get(&DatabaseId::System);
+        let (Some(changes), Some(system)) = (changes, system) else {
+            return;
+        };
+        for change in changes {
+            if let Change::PutTenant(tenant) = change
+                && let Some(tenant) = system.tenants.get(&tenant.id)
+            {
+                let ring = self.shared.keys.ring(tenant);
+                self.shared.storage.set_ring(Space::Tenant(tenant.id), ring);
+                self.shared.needs.look();
+            }
+        }
+    }
+
     /// Moves memory on, all of it at one moment.
     fn publish(&mut self, versions: Vec<NextVersion>) {
+        self.turn_keys();
         let limits = &self.shared.limits;
         let mut needs = Vec::new();
         let mut written = Vec::with_capacity(versions.len());

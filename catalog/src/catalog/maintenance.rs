@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::committer::Request;
 use super::group::{COMPACTION, milliseconds};
+use super::rewriting::Rewriting;
 use super::shared::Shared;
 use crate::commit::{Commit, PartChange};
 use crate::error::{Error, Result};
@@ -69,13 +70,18 @@ impl Needs {
         self.changed.notify_one();
     }
 
+    /// Has the upkeep look for what there is to do.
+    pub(super) fn look(&self) {
+        self.changed.notify_one();
+    }
+
     /// Ends the upkeep.
     pub(super) fn close(&self) {
         self.parts.lock().is_closed = true;
         self.changed.notify_one();
     }
 
-    fn is_closed(&self) -> bool {
+    pub(super) fn is_closed(&self) -> bool {
         self.parts.lock().is_closed
     }
 
@@ -93,12 +99,11 @@ impl Needs {
 pub(super) async fn run(shared: Arc<Shared>, commits: mpsc::WeakSender<Request>) {
     let mut last_round: Option<Instant> = None;
     let mut sweep = Sweep::default();
+    let mut rewriting = Rewriting::default();
     loop {
         let interval = shared.limits.maintenance_interval;
         if last_round.is_none_or(|last| last.elapsed() >= interval) {
             last_round = Some(Instant::now());
-            let headroom = Arc::clone(&shared.headroom);
-            let _ = tokio::task::spawn_blocking(move || headroom.keep()).await;
             round(&shared).await;
             if let Err(error) = sweep.step(&shared).await {
                 tracing::warn!(%error, "a space could not be searched for lost files yet");
@@ -109,8 +114,12 @@ pub(super) async fn run(shared: Arc<Shared>, commits: mpsc::WeakSender<Request>)
                 tracing::warn!(%error, ?part, "upkeep of a part failed");
             }
         }
+        let more = rewriting.step(&shared, &commits).await;
         if shared.needs.is_closed() || shared.is_halted() {
             return;
+        }
+        if more {
+            continue;
         }
         let _ = tokio::time::timeout(interval, shared.needs.changed.notified()).await;
     }
@@ -201,6 +210,11 @@ async fn commit_compaction(
         parts: vec![change],
         ..Commit::default()
     };
+    send(commits, commit).await
+}
+
+/// Commits; that another came first is fine.
+pub(super) async fn send(commits: &mpsc::WeakSender<Request>, commit: Commit) -> Result<()> {
     // Without a sender the catalog is closing.
     let Some(commits) = commits.upgrade() else {
         return Ok(());
@@ -215,7 +229,7 @@ async fn commit_compaction(
     }
     drop(commits);
     match answer.await {
-        // Another changed the same files first; the next small files bring the part here again.
+        // Another changed the same first; what is left to do is found again.
         Err(_) | Ok(Err(Error::Conflict) | Ok(())) => Ok(()),
         Ok(Err(error)) => Err(error),
     }
@@ -238,8 +252,12 @@ pub(super) async fn round(shared: &Shared) {
     if let Err(error) = vacuum(shared).await {
         tracing::warn!(%error, "old files could not be erased yet");
     }
-    let reserve = shared.reserve.clone();
-    let _ = tokio::task::spawn_blocking(move || reserve.take()).await;
+    if let Err(error) = shared.store.scrub().await {
+        tracing::warn!(%error, "erased keys could not be overwritten in the catalog's log yet");
+    }
+    let reserves = [&shared.for_deleting, &shared.for_audit].map(Arc::clone);
+    let keep = move || reserves.iter().for_each(|reserve| reserve.keep());
+    let _ = tokio::task::spawn_blocking(keep).await;
     if let Err(error) = prune_audit(shared).await {
         tracing::warn!(%error, "old records of the audit could not be pruned yet");
     }
@@ -283,7 +301,10 @@ async fn vacuum(shared: &Shared) -> Result<()> {
         .timestamp_millis()
         .saturating_sub(retention);
     for part in shared.store.parts_to_vacuum(until, ROUND).await? {
-        vacuum_part(shared, part, until).await?;
+        // One that cannot be read, for want of its key too, must not keep the others.
+        if let Err(error) = vacuum_part(shared, part, until).await {
+            tracing::warn!(%error, ?part, "old files of a part could not be erased yet");
+        }
     }
     Ok(())
 }

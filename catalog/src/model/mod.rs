@@ -2,6 +2,7 @@
 
 mod acl;
 mod database;
+mod encryption;
 mod mask;
 mod quota;
 mod relation;
@@ -15,6 +16,7 @@ mod user_type;
 
 pub use acl::{Acl, AclItem, Privilege, Privileges};
 pub use database::{Change, Database};
+pub use encryption::{Encryption, WrappedKey};
 pub use mask::{Mask, MaskedColumn, MaskingPolicy};
 pub use quota::{
     Allowance, MAX_CPU_SHARE, Plan, Quota, Quotas, Source, USUAL_CPU_SHARE, Unit, in_force,

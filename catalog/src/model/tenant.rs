@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::acl::Acl;
+use super::encryption::Encryption;
 use super::quota::Quotas;
 use crate::id::{Oid, TenantId};
 
@@ -26,6 +27,8 @@ pub struct Tenant {
     pub quotas: Quotas,
     #[serde(default)]
     pub plan: Option<Oid>,
+    #[serde(default)]
+    pub encryption: Encryption,
     pub acl: Option<Acl>,
     pub comment: Option<String>,
 }

@@ -12,7 +12,7 @@ use deltalake_core::logstore::{LogStoreRef, StorageConfig, default_logstore};
 use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
-use object_store::{ObjectStoreExt, PutMode};
+use object_store::{ObjectStore, ObjectStoreExt, PutMode};
 use serde_json::{Value, json};
 use url::Url;
 use uuid::Uuid;
@@ -119,7 +119,18 @@ impl Storage {
         Ok(text)
     }
 
-    /// Writes a version's entry; writing it again is fine.
+    /// A version's entry as the catalog keeps it until it is written: as little to be read as the part's
+    /// files are.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Sealed`] when the tenant's keys are not at hand.
+    pub(crate) fn kept_entry(&self, part: Part, version: i64, entry: String) -> Result<String> {
+        let path = entry_path(part, version);
+        Ok(self.sealed(part.space).seal_text(&path, entry)?)
+    }
+
+    /// Writes a version's entry as it was kept; writing it again is fine.
     ///
     /// # Errors
     ///
@@ -133,8 +144,9 @@ impl Storage {
         table: &str,
     ) -> Result<()> {
         let path = entry_path(part, version);
-        let store = self.store(part.space);
-        let payload = entry.as_bytes().to_vec().into();
+        let store = self.sealed(part.space);
+        let entry = store.open_text(&path, entry).await?;
+        let payload = entry.into_bytes().into();
         let Err(error) = store.put_opts(&path, payload, PutMode::Create.into()).await else {
             return Ok(());
         };

@@ -7,6 +7,7 @@
 //! A commit goes `Storage::writer` → [`PartWriter::finish`] → [`Storage::log_entry`] (kept as the redo
 //! record by the catalog's transaction) → [`Storage::write_log_entry`] → [`Snapshot::advance`].
 
+mod all_spaces;
 pub mod data_file;
 mod encode;
 mod local;

@@ -19,7 +19,9 @@ use parking_lot::Mutex;
 use url::Url;
 
 use super::StoreRef;
+use super::all_spaces::AllSpaces;
 use super::local::LocalStore;
+use crate::encryption::{Ring, SealedStore};
 use crate::error::{Error, Result};
 use crate::id::Space;
 use crate::key::KeyFilters;
@@ -36,7 +38,7 @@ pub struct Storage {
 pub(super) struct Inner {
     root: StoreRef,
     /// One store a space, so that what they keep per store is kept once.
-    spaces: Mutex<HashMap<Space, StoreRef>>,
+    spaces: Mutex<HashMap<Space, SealedStore>>,
     key_filters: KeyFilters,
 }
 
@@ -97,12 +99,36 @@ impl Storage {
 
     /// A store rooted at the space's prefix.
     pub fn store(&self, space: Space) -> StoreRef {
+        Arc::new(self.sealed(space))
+    }
+
+    /// The same with what encryption asks of it.
+    pub(crate) fn sealed(&self, space: Space) -> SealedStore {
         let mut spaces = self.inner.spaces.lock();
         let store = spaces.entry(space).or_insert_with(|| {
             let root = Arc::clone(&self.inner.root);
-            Arc::new(PrefixStore::new(root, space.prefix()))
+            SealedStore::new(Arc::new(PrefixStore::new(root, space.prefix())), space)
         });
-        Arc::clone(store)
+        store.clone()
+    }
+
+    /// From now on a space's files are read and written by these keys.
+    pub(crate) fn set_ring(&self, space: Space, ring: Ring) {
+        if matches!(ring, Ring::Plain) && !self.inner.spaces.lock().contains_key(&space) {
+            return;
+        }
+        self.sealed(space).set_ring(ring);
+    }
+
+    /// Whether a space's new files are encrypted.
+    pub fn seals(&self, space: Space) -> bool {
+        let spaces = self.inner.spaces.lock();
+        spaces.get(&space).is_some_and(SealedStore::seals)
+    }
+
+    /// Whether any space's new files are.
+    pub fn seals_any(&self) -> bool {
+        self.inner.spaces.lock().values().any(SealedStore::seals)
     }
 
     /// A store rooted at the space's prefix that refuses every write.
@@ -116,7 +142,7 @@ impl Storage {
     /// registered under [`ALL_SPACES_URL`] in the system database's sessions alone.
     pub fn all_spaces_store(&self) -> StoreRef {
         Arc::new(ReadOnlyStore {
-            inner: Arc::clone(&self.inner.root),
+            inner: Arc::new(AllSpaces::new(self.clone())),
         })
     }
 

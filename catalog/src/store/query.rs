@@ -96,6 +96,15 @@ impl Store {
             .transpose()
     }
 
+    /// Whether log entries of a space's parts are still kept here.
+    pub(crate) async fn has_redo(&self, space: Space) -> Result<bool> {
+        let found = sqlx::query("SELECT 1 FROM redo WHERE space = $1 LIMIT 1")
+            .bind(space.prefix())
+            .fetch_optional(self.readers())
+            .await?;
+        Ok(found.is_some())
+    }
+
     /// All parts of a table.
     pub(crate) async fn parts_of(&self, table: TableUuid) -> Result<Vec<PartRow>> {
         let rows = sqlx::query(PARTS_OF_TABLE)

@@ -1,6 +1,7 @@
 //! The catalog's database as one SQLite file: a writer, and readers that do not wait for it.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sqlx::migrate::Migrator;
@@ -19,6 +20,8 @@ static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
 const MAX_READERS: u32 = 2;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long readers are waited for before the log is emptied.
+const SCRUB_TIMEOUT: Duration = Duration::from_millis(50);
 const CACHED_STATEMENTS: usize = 256;
 
 /// The catalog's database.
@@ -29,6 +32,8 @@ pub(crate) struct Store {
     readers: SqlitePool,
     /// The audit's end; changed by who holds the writer.
     chain: Mutex<Chain>,
+    /// Whether the file's log may still hold what was erased from the file for good.
+    to_scrub: AtomicBool,
 }
 
 impl Store {
@@ -63,6 +68,7 @@ impl Store {
             writer: Mutex::new(Some(writer)),
             readers,
             chain: Mutex::new(chain),
+            to_scrub: AtomicBool::new(false),
         })
     }
 
@@ -74,6 +80,46 @@ impl Store {
         {
             tracing::warn!(%error, "the catalog's database did not close cleanly");
         }
+    }
+
+    /// Whether what is deleted and replaced from now on is overwritten too, which takes longer.
+    pub(super) async fn overwrite(&self, writer: &mut SqliteConnection, on: bool) -> Result<()> {
+        let sql = if on {
+            self.to_scrub.store(true, Ordering::Relaxed);
+            "PRAGMA secure_delete = ON"
+        } else {
+            "PRAGMA secure_delete = OFF"
+        };
+        sqlx::query(sql).fetch_all(writer).await?;
+        Ok(())
+    }
+
+    /// Empties the file's log if it holds what was overwritten in the file: the next time, should
+    /// someone read it now.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`] when the database fails.
+    pub(crate) async fn scrub(&self) -> Result<()> {
+        if !self.to_scrub.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let mut writer = self.writer.lock().await;
+        let Some(writer) = writer.as_mut() else {
+            return Ok(());
+        };
+        let wait = |time: Duration| format!("PRAGMA busy_timeout = {}", time.as_millis());
+        let short = sqlx::AssertSqlSafe(wait(SCRUB_TIMEOUT));
+        sqlx::query(short).fetch_all(&mut *writer).await?;
+        let emptied = sqlx::query_scalar::<_, i64>("PRAGMA wal_checkpoint(TRUNCATE)")
+            .fetch_one(&mut *writer)
+            .await;
+        let usual = sqlx::AssertSqlSafe(wait(BUSY_TIMEOUT));
+        sqlx::query(usual).fetch_all(writer).await?;
+        if emptied? == 0 {
+            self.to_scrub.store(false, Ordering::Relaxed);
+        }
+        Ok(())
     }
 
     pub(super) fn readers(&self) -> &SqlitePool {

@@ -83,6 +83,8 @@ pub struct InUse {
     pub storage_bytes: u64,
     /// `None` where the tenant's objects are not at hand.
     pub tables: Option<u64>,
+    /// Files that are not yet encrypted as new ones are; `None` before they were counted.
+    pub stale_files: Option<u64>,
 }
 
 /// Tells what tenants use: of the session's own tenant, of all in the system's database.

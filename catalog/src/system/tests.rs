@@ -114,6 +114,7 @@ fn tenant(name: &str, oid: u32) -> Tenant {
         settings: BTreeMap::new(),
         quotas: crate::model::Quotas::default(),
         plan: None,
+        encryption: crate::model::Encryption::default(),
         acl: None,
         comment: Some(format!("the customer {name}")),
     }

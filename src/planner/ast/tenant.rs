@@ -6,6 +6,7 @@ pub enum Tenant {
     Create {
         name: String,
         options: Vec<(String, String)>,
+        encrypted: bool,
         database: bool,
     },
     Set {
@@ -36,6 +37,16 @@ pub enum Tenant {
         name: String,
         suspended: bool,
     },
+    SetEncryption {
+        name: String,
+        on: bool,
+    },
+    /// ROTATE KEY.
+    RotateKey {
+        name: String,
+    },
+    /// ALTER SYSTEM ROTATE MASTER KEY.
+    RotateMasterKey,
     Drop {
         names: Vec<String>,
         if_exists: bool,

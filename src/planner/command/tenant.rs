@@ -1,4 +1,5 @@
-//! CREATE, ALTER and DROP TENANT, and the same said of DATABASE.
+//! CREATE, ALTER and DROP TENANT, the same said of DATABASE, and the rotation of the key that wraps
+//! tenants' keys.
 
 use datafusion::sql::sqlparser::tokenizer::Token;
 
@@ -8,12 +9,17 @@ use crate::planner::ast::Tenant;
 use crate::planner::cursor::Cursor;
 
 pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Option<Tenant>> {
+    if cursor.accept(&["ALTER", "SYSTEM", "ROTATE", "MASTER", "KEY"]) {
+        return Ok(Some(Tenant::RotateMasterKey));
+    }
     for (keyword, database) in [("TENANT", false), ("DATABASE", true)] {
         if cursor.accept(&["CREATE", keyword]) {
             let name = cursor.identifier()?;
+            let encrypted = cursor.accept(&["ENCRYPTED"]);
             return Ok(Some(Tenant::Create {
                 name,
                 options: created_with(cursor)?,
+                encrypted,
                 database,
             }));
         }
@@ -99,6 +105,14 @@ fn alter(cursor: &mut Cursor<'_>, database: bool) -> Result<Tenant> {
             name,
             suspended: false,
         });
+    }
+    if cursor.accept(&["ROTATE", "KEY"]) {
+        return Ok(Tenant::RotateKey { name });
+    }
+    for (word, on) in [("ON", true), ("OFF", false)] {
+        if cursor.accept(&["SET", "ENCRYPTION", word]) {
+            return Ok(Tenant::SetEncryption { name, on });
+        }
     }
     if let Some(quotas) = plan::quotas(cursor)? {
         return Ok(match quotas {

@@ -139,7 +139,10 @@ fn tenant_verb(tenant: &Tenant) -> &'static str {
         | Tenant::SetQuota { .. }
         | Tenant::ResetQuota { .. }
         | Tenant::SetPlan { .. }
+        | Tenant::SetEncryption { .. }
+        | Tenant::RotateKey { .. }
         | Tenant::Suspend { .. } => "ALTER TENANT",
+        Tenant::RotateMasterKey => "ALTER SYSTEM",
         Tenant::Drop { .. } => "DROP TENANT",
     }
 }
@@ -308,6 +311,10 @@ fn tenant_name(tenant: &Tenant) -> String {
             true => format!("{name}: suspended"),
             false => format!("{name}: resumed"),
         },
+        Tenant::SetEncryption { name, on: true } => format!("{name}: encryption on"),
+        Tenant::SetEncryption { name, on: false } => format!("{name}: encryption off"),
+        Tenant::RotateKey { name } => format!("{name}: new key"),
+        Tenant::RotateMasterKey => "master key".to_owned(),
         Tenant::Drop { names, .. } => names.join(", "),
     }
 }

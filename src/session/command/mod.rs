@@ -7,6 +7,7 @@ mod cursor;
 mod default;
 mod describe;
 mod discard;
+mod encryption;
 mod explain;
 mod given;
 mod grant;

@@ -2,12 +2,12 @@
 
 use tessera_catalog::id::{DatabaseId, Oid, TenantId};
 use tessera_catalog::model::{
-    Acl, Change, Database, Membership, Privilege, Privileges, Quotas, Role, Tenant,
+    Acl, Change, Database, Encryption, Membership, Privilege, Privileges, Quotas, Role, Tenant,
 };
 
 use super::names::check_new_name;
 use super::transaction::outside_block;
-use super::{plan, role};
+use super::{encryption, plan, role};
 use crate::error::{Error, Result};
 use crate::planner::ast::Tenant as Statement;
 use crate::policy::Caller;
@@ -25,12 +25,20 @@ pub(super) async fn run(session: &mut Session, statement: &Statement) -> Result<
             ("ALTER", *database)
         }
         Statement::Suspend { .. }
+        | Statement::SetEncryption { .. }
+        | Statement::RotateKey { .. }
+        | Statement::RotateMasterKey
         | Statement::SetQuota { .. }
         | Statement::ResetQuota { .. }
         | Statement::SetPlan { .. } => ("ALTER", false),
         Statement::Drop { database, .. } => ("DROP", *database),
     };
-    let tag = format!("{verb} {}", if database { "DATABASE" } else { "TENANT" });
+    let object = match (statement, database) {
+        (Statement::RotateMasterKey, _) => "SYSTEM",
+        (_, true) => "DATABASE",
+        (_, false) => "TENANT",
+    };
+    let tag = format!("{verb} {object}");
     outside_block(session, &tag)?;
     let caller = session.caller().await?;
     let may = caller.superuser
@@ -47,7 +55,12 @@ pub(super) async fn run(session: &mut Session, statement: &Statement) -> Result<
         )));
     }
     match statement {
-        Statement::Create { name, options, .. } => create(session, &caller, name, options).await?,
+        Statement::Create {
+            name,
+            options,
+            encrypted,
+            ..
+        } => create(session, &caller, name, options, *encrypted).await?,
         Statement::Set { name, options, .. } => set(session, &caller, name, options)?,
         Statement::Rename { name, to, .. } => rename(session, &caller, name, to)?,
         Statement::SetQuota { name, quotas } => {
@@ -65,6 +78,18 @@ pub(super) async fn run(session: &mut Session, statement: &Statement) -> Result<
             plan::set_tenant_plan(&caller, &mut tenant, plan.as_deref())?;
             put(session, &caller, tenant);
         }
+        Statement::SetEncryption { name, on } => {
+            let mut tenant = existing(&caller, name)?;
+            if encryption::set(session, &mut tenant, *on)? {
+                put(session, &caller, tenant);
+            }
+        }
+        Statement::RotateKey { name } => {
+            let mut tenant = existing(&caller, name)?;
+            encryption::rotate(session, &mut tenant)?;
+            put(session, &caller, tenant);
+        }
+        Statement::RotateMasterKey => encryption::rotate_master(session, &caller).await?,
         Statement::Suspend { name, suspended } => suspend(session, &caller, name, *suspended)?,
         Statement::Drop {
             names,
@@ -118,6 +143,7 @@ async fn create(
     caller: &Caller,
     name: &str,
     options: &[(String, String)],
+    encrypted: bool,
 ) -> Result<()> {
     check_name(caller, name)?;
     let mut admin = None;
@@ -131,9 +157,13 @@ async fn create(
         settings: std::collections::BTreeMap::new(),
         quotas: Quotas::default(),
         plan: None,
+        encryption: Encryption::default(),
         acl: None,
         comment: None,
     };
+    if encrypted {
+        tenant.encryption = encryption::born(session, tenant.id)?;
+    }
     for (option, value) in options {
         match option.as_str() {
             "admin" => admin = Some(value.clone()),
@@ -312,10 +342,11 @@ async fn drop_tenant(
         .change(&caller.system, vec![Change::DropTenant(tenant.id)]);
     session.engine.forget(id);
     let bytes: u64 = parts.iter().map(|(_, size)| size.bytes).sum();
+    let keys = encryption::shredded(&tenant);
     session.notice(Notice {
         detail: Some(format!(
             "{rows} rows in {} tables' parts, {bytes} bytes, {} tables and views of its own, {} \
-             roles.",
+             roles.{keys}",
             parts.len(),
             database.relations.len(),
             database.roles.len(),

@@ -134,6 +134,7 @@ impl Uses for Seen {
             connections: self.engine.registry.count_of_tenant(id) as u64,
             storage_bytes: self.engine.catalog.stored_bytes(Space::Tenant(tenant)),
             tables: (self.database.id == id).then(|| tables(&self.database)),
+            stale_files: self.engine.catalog.stale_files(tenant),
             ..InUse::default()
         };
         let environments = self.engine.environments.lock();

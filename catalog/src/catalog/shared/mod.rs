@@ -19,15 +19,15 @@ pub(super) use snapshots::Pin;
 
 use super::CatalogLimits;
 use super::maintenance::Needs;
-use super::reserve::Reserve;
 use super::sequences::Sequences;
 use super::state::State;
 use super::usage::StoredBytes;
+use crate::encryption::Keys;
 use crate::error::Result;
-use crate::headroom::Headroom;
-use crate::id::{DatabaseId, Oid, Part};
+use crate::id::{DatabaseId, Oid, Part, TenantId};
 use crate::locks::Locks;
 use crate::model::Database;
+use crate::reserve::Reserve;
 use crate::storage::Storage;
 use crate::store::Store;
 
@@ -54,11 +54,16 @@ pub(super) struct Shared {
     redone: Mutex<BTreeSet<i64>>,
     pub(super) next_redo: AtomicI64,
     pub(super) needs: Needs,
+    pub(super) keys: Arc<Keys>,
+    /// How many files of each tenant are not yet as new ones are, as far as they were counted.
+    pub(super) stale_files: Mutex<HashMap<TenantId, u64>>,
     pub(super) sequences: Sequences,
     pub(super) locks: Locks,
-    pub(super) headroom: Arc<Headroom>,
+    /// Disk for statements that free space.
+    pub(super) for_deleting: Arc<Reserve>,
+    /// Disk for the audit.
+    pub(super) for_audit: Arc<Reserve>,
     pub(super) stored_bytes: StoredBytes,
-    pub(super) reserve: Reserve,
     /// Held as long as anything may write.
     lock: Mutex<Option<File>>,
     #[cfg(test)]

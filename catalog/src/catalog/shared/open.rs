@@ -11,16 +11,16 @@ use url::Url;
 
 use super::Shared;
 use crate::catalog::maintenance::Needs;
-use crate::catalog::reserve::Reserve;
 use crate::catalog::sequences::Sequences;
 use crate::catalog::state::State;
 use crate::catalog::usage::StoredBytes;
 use crate::catalog::{CATALOG_FILE, CatalogLimits, CatalogOptions};
+use crate::encryption::Keys;
 use crate::error::{Error, Result};
-use crate::headroom::Headroom;
-use crate::id::{DatabaseId, Part};
+use crate::id::{DatabaseId, Part, Space};
 use crate::locks::Locks;
 use crate::model::Database;
+use crate::reserve::Reserve;
 use crate::storage::Storage;
 use crate::store::{Batch, CounterRow, DatabaseBatch, Store};
 
@@ -52,6 +52,10 @@ impl Shared {
                 first_system(&store, verifier).await?
             }
         };
+        let keys = Arc::new(Keys::open(options.master_key).await);
+        for tenant in system.tenants.values() {
+            storage.set_ring(Space::Tenant(tenant.id), keys.ring(tenant));
+        }
         let (log, queue) = mpsc::unbounded_channel();
         let shared = Self {
             store,
@@ -66,11 +70,13 @@ impl Shared {
             redone: Mutex::default(),
             next_redo: AtomicI64::new(1),
             needs: Needs::default(),
+            keys,
+            stale_files: Mutex::default(),
             sequences: Sequences::default(),
             locks: Locks::default(),
-            headroom: Arc::new(Headroom::of(&options.data)),
+            for_deleting: Arc::new(Reserve::for_deleting(&options.data)),
+            for_audit: Arc::new(Reserve::for_audit(&options.data)),
             stored_bytes: StoredBytes::default(),
-            reserve: Reserve::new(&options.data),
             lock: Mutex::new(Some(lock)),
             #[cfg(test)]
             fault: Mutex::default(),

@@ -120,8 +120,12 @@ pub(super) fn limits() -> CatalogLimits {
 }
 
 pub(super) async fn open(folder: &Path, limits: CatalogLimits) -> Result<Catalog> {
+    let key = folder.join("master.key");
     let options = CatalogOptions {
         data: folder.to_owned(),
+        master_key: key
+            .exists()
+            .then_some(crate::encryption::MasterKeySource::File(key)),
         admin_password_verifier: Some("a verifier".to_owned()),
         ..CatalogOptions::default()
     };
@@ -138,6 +142,7 @@ pub(super) fn tenant(catalog: &Catalog, name: &str) -> Tenant {
         settings: std::collections::BTreeMap::new(),
         quotas: crate::model::Quotas::default(),
         plan: None,
+        encryption: crate::model::Encryption::default(),
         acl: None,
         comment: None,
     }

@@ -5,6 +5,7 @@ mod bed;
 mod border;
 mod conflict;
 mod crash;
+mod encrypt;
 mod group;
 mod keep;
 mod upkeep;

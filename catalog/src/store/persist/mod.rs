@@ -33,6 +33,16 @@ pub(crate) struct Batch {
     pub(crate) due_at: i64,
 }
 
+impl Batch {
+    /// Whether it may take keys away, of which nothing is to be left in the file.
+    fn erases_keys(&self) -> bool {
+        let changes = self.databases.iter().flat_map(|batch| &batch.changes);
+        changes
+            .into_iter()
+            .any(|change| matches!(change, Change::PutTenant(_) | Change::DropTenant(_)))
+    }
+}
+
 /// Changes of one database's objects, in order.
 #[derive(Debug)]
 pub(crate) struct DatabaseBatch {
@@ -60,6 +70,18 @@ impl Store {
         let writer = writer
             .as_mut()
             .ok_or_else(|| Error::Unusable("the catalog is closed".into()))?;
+        let erases = batch.erases_keys();
+        if erases {
+            self.overwrite(writer, true).await?;
+        }
+        let written = self.write_batch(writer, batch).await;
+        if erases {
+            self.overwrite(writer, false).await?;
+        }
+        written
+    }
+
+    async fn write_batch(&self, writer: &mut SqliteConnection, batch: &Batch) -> Result<()> {
         let mut transaction = writer.begin().await?;
         for database in &batch.databases {
             put_database(&mut transaction, database, batch.due_at).await?;
