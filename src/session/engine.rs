@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use datafusion::execution::SessionState;
-use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, MemoryPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use parking_lot::Mutex;
@@ -22,7 +21,7 @@ use super::registry::Registry;
 use super::share::Share;
 use crate::auth::Logins;
 use crate::error::{Error, Result};
-use crate::execute::{Counters, Fair, TenantPool};
+use crate::execute::{Counters, Fair, ServerDisk, TenantDisk, TenantPool};
 use crate::format::Display;
 
 /// Sizes of what sessions share.
@@ -34,7 +33,7 @@ pub struct EngineLimits {
     pub quotas: Quotas,
     /// Columns of tables that are kept decoded, of all tenants.
     pub decoded_columns_bytes: usize,
-    /// Disk that statements may spill to.
+    /// Disk that statements of all tenants may spill to together.
     pub spill_bytes: u64,
     /// Where they spill.
     pub spill_folder: PathBuf,
@@ -57,6 +56,7 @@ pub struct Engine {
     /// Who may log in and how, and what is asked of new passwords.
     pub logins: Arc<Logins>,
     memory: Arc<dyn MemoryPool>,
+    disk: Arc<ServerDisk>,
     decoded: Arc<DecodedColumns>,
     pub(super) environments: Mutex<HashMap<DatabaseId, Environment>>,
     /// Held while what was used goes from memory to the catalog.
@@ -85,6 +85,7 @@ impl Engine {
     pub fn new(catalog: Catalog, fair: Arc<Fair>, limits: EngineLimits) -> Self {
         let decoded = Arc::new(DecodedColumns::new(limits.decoded_columns_bytes));
         let memory: Arc<dyn MemoryPool> = Arc::new(FairSpillPool::new(limits.memory_bytes));
+        let disk = ServerDisk::new(limits.spill_folder.clone(), limits.spill_bytes);
         Self {
             catalog,
             fair,
@@ -95,6 +96,7 @@ impl Engine {
             started_at: chrono::Utc::now().timestamp_micros(),
             logins: Arc::default(),
             memory,
+            disk: Arc::new(disk),
             decoded,
             environments: Mutex::default(),
             usage_moves: tokio::sync::Mutex::default(),
@@ -122,14 +124,10 @@ impl Engine {
         }
         let pool = TenantPool::new(Arc::clone(&self.memory), self.limits.memory_bytes);
         let pool = Arc::new(pool);
-        let disk = DiskManagerBuilder::default()
-            .with_mode(DiskManagerMode::Directories(vec![
-                self.limits.spill_folder.clone(),
-            ]))
-            .with_max_temp_directory_size(self.limits.spill_bytes);
+        let disk = Arc::new(TenantDisk::new(Arc::clone(&self.disk)));
         let runtime = RuntimeEnvBuilder::new()
             .with_memory_pool(Arc::clone(&pool) as Arc<dyn MemoryPool>)
-            .with_disk_manager_builder(disk)
+            .with_disk_manager_builder(disk.manager())
             .build_arc()
             .map_err(|error| Error::Start(format!("cannot use the spill folder: {error}")))?;
         let storage = self.catalog.storage();
@@ -154,11 +152,7 @@ impl Engine {
             }
             DatabaseId::Tenant(tenant) => register(Space::Tenant(tenant), true)?,
         }
-        let share = Share::new(
-            Arc::new(Counters::default()),
-            pool,
-            Arc::clone(&runtime.disk_manager),
-        );
+        let share = Share::new(Arc::new(Counters::default()), pool, disk);
         let allowance = self.allowance(database);
         share.apply(&allowance, self.bounds());
         environments.insert(

@@ -56,14 +56,14 @@ pub use share::CopyPace;
 pub use transaction::Status;
 pub use write::FailedRow;
 
-pub use crate::execute::{Cpu, Fair, Interrupt};
-pub(crate) use crate::execute::{give_way, go_first};
+pub use crate::execute::{Cpu, Fair, Interrupt, Limits};
+pub(crate) use crate::execute::{bounded, give_way, go_first};
 pub use crate::planner::ast::Statement;
 pub use crate::planner::placed;
 
 use crate::auth::Login;
 use crate::error::{Error, Result};
-use crate::execute::{Execution, Limits, Meter, Moments, Observed};
+use crate::execute::{Execution, Meter, Moments, Observed};
 use crate::format::Display;
 use crate::planner::ast::{Body, Transaction as TransactionStatement};
 use crate::planner::{self, Scope};
@@ -298,7 +298,9 @@ impl Session {
         self.check_aborted(&statement.body)?;
         self.audit_begin(&statement);
         self.start_statement();
-        command::prepare(self, statement, declared)
+        let cpu = self.engine.fair.statement(&self.share.cpu);
+        cpu.turn().await;
+        cpu.counting(command::prepare(self, statement, declared))
             .await
             .map(Arc::new)
     }
@@ -351,7 +353,8 @@ impl Session {
             return Ok(prepared);
         }
         self.start_statement();
-        command::current(self, prepared).await
+        let cpu = self.engine.fair.statement(&self.share.cpu);
+        cpu.counting(command::current(self, prepared)).await
     }
 
     /// Forgets a statement; none of that name is no error.
@@ -380,10 +383,11 @@ impl Session {
             self.meter = self.new_meter(&terms);
             let limits = Limits::starting_now(terms.statement_time_ms(timeout));
             let interrupt = self.interrupt.clone();
-            let work = async {
+            let cpu = self.cpu();
+            let work = cpu.counting(async {
                 self.admit(&prepared.statement.body, &terms).await?;
                 command::run(self, prepared, parameters, limits).await
-            };
+            });
             let done = crate::execute::bounded(work, limits, &interrupt).await;
             match done {
                 Ok(reply) => Ok(self.answered(reply, &terms)),
@@ -407,7 +411,10 @@ impl Session {
     pub async fn end_implicit(&mut self, ok: bool) -> Result<()> {
         self.absorb();
         let done = match self.transaction.status {
-            Status::Implicit if ok => self.commit().await,
+            Status::Implicit if ok => {
+                let cpu = self.cpu();
+                cpu.counting(self.commit()).await
+            }
             Status::Implicit => {
                 self.roll_back();
                 Ok(())

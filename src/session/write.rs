@@ -17,6 +17,7 @@ use super::foreign::ForeignGuard;
 use super::keys::KeyGuard;
 use super::transaction::{Fresh, PendingPart, TEMPORARY_SCHEMA};
 use crate::error::{Error, Result};
+use crate::execute::Cpu;
 use crate::format::fraction;
 use crate::policy::{Allowed, Granted};
 
@@ -73,6 +74,7 @@ pub(super) struct RowWriter {
     schema_name: String,
     home: DatabaseId,
     storage: Storage,
+    cpu: Cpu,
     target: Target,
     checks: Arc<[CompiledCheck]>,
     generated: Arc<[CompiledGenerated]>,
@@ -125,6 +127,8 @@ impl PartSink {
 /// What a writer needs to know of the one who writes.
 pub(super) struct Writing<'a> {
     pub(super) storage: &'a Storage,
+    /// Where the statement's work runs.
+    pub(super) cpu: Cpu,
     /// The session's database.
     pub(super) database: &'a Arc<Database>,
     pub(super) system: &'a Arc<Database>,
@@ -170,6 +174,7 @@ impl RowWriter {
                 .unwrap_or_default(),
             home: found.home,
             storage: writing.storage.clone(),
+            cpu: writing.cpu,
             target,
             checks: writing.checks,
             generated: writing.generated,
@@ -566,7 +571,8 @@ impl RowWriter {
                 space,
                 table: table_uuid,
             };
-            let mut writer = self.storage.writer(part, &self.relation)?;
+            let writer = self.storage.writer(part, &self.relation)?;
+            let mut writer = writer.encoding_in(Arc::new(self.cpu.clone()));
             for batch in sink.rows.drain(..) {
                 writer.write(&batch).await?;
             }

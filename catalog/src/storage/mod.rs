@@ -25,7 +25,7 @@ pub use maintain::{Compaction, Erase};
 use object_store::ObjectStore;
 pub use root::{ALL_SPACES_URL, Storage};
 pub use snapshot::Snapshot;
-pub use write::{PartWriter, WriteOptions};
+pub use write::{Encoder, PartWriter, WriteOptions};
 
 use crate::id::Part;
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Float32Type, Float64Type, SchemaRef};
+use futures::future::BoxFuture;
 use object_store::path::Path;
 use object_store::{MultipartUpload, ObjectStoreExt, PutPayload};
 use parquet::arrow::ArrowWriter;
@@ -29,6 +30,12 @@ use crate::sql_type::SqlType;
 const UPLOAD_PART_BYTES: usize = 8 << 20;
 /// Batches of fewer values than this are encoded where they are.
 const MIN_VALUES_OFF_THE_RUNTIME: usize = 1 << 14;
+
+/// Where a writer encodes: whoever writes may be asked for the processors' time.
+pub trait Encoder: std::fmt::Debug + Send + Sync {
+    /// Runs work that takes a processor for a while.
+    fn run(&self, work: Box<dyn FnOnce() + Send>) -> BoxFuture<'static, ()>;
+}
 
 /// How data files are written.
 #[derive(Debug, Clone)]
@@ -67,6 +74,7 @@ pub struct PartWriter {
     /// The enforced keys, and where their columns stand.
     keys: Vec<(KeyColumns, Vec<usize>)>,
     options: WriteOptions,
+    encoder: Option<Arc<dyn Encoder>>,
     open: Option<OpenFile>,
     done: Vec<Arc<DataFile>>,
     /// Whether a write failed or was dropped half-way, so that rows are missing.
@@ -138,6 +146,7 @@ impl Storage {
                 })
                 .collect(),
             options,
+            encoder: None,
             open: None,
             done: Vec::new(),
             torn: false,
@@ -146,6 +155,13 @@ impl Storage {
 }
 
 impl PartWriter {
+    /// The same with a place to encode in; without one it is any thread.
+    #[must_use]
+    pub fn encoding_in(mut self, encoder: Arc<dyn Encoder>) -> Self {
+        self.encoder = Some(encoder);
+        self
+    }
+
     /// Adds rows: one column per stored live column of the table, in the engine's types.
     ///
     /// # Errors
@@ -193,7 +209,7 @@ impl PartWriter {
         if batch.num_rows() * batch.num_columns() < MIN_VALUES_OFF_THE_RUNTIME {
             file.writer.write(&batch)?;
         } else {
-            file = blocking(move || {
+            file = aside(self.encoder.as_ref(), move || {
                 file.writer.write(&batch)?;
                 Ok(file)
             })
@@ -304,7 +320,7 @@ impl PartWriter {
         let (file, metadata) = if file.rows < MIN_VALUES_OFF_THE_RUNTIME as u64 {
             file.encode_rest()?
         } else {
-            blocking(move || file.encode_rest()).await?
+            aside(self.encoder.as_ref(), move || file.encode_rest()).await?
         };
         let stats = FileStats::of_parquet(&self.schema, &metadata, &file.nulls)?;
         let (name, rows) = (file.name.clone(), file.rows);
@@ -365,12 +381,28 @@ impl OpenFile {
     }
 }
 
-async fn blocking<T: Send + 'static>(
+/// Runs long work off the thread that answers others.
+async fn aside<T: Send + 'static>(
+    encoder: Option<&Arc<dyn Encoder>>,
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|error| Error::Store(object_store::Error::JoinError { source: error }))?
+    let Some(encoder) = encoder else {
+        return tokio::task::spawn_blocking(work)
+            .await
+            .map_err(|error| Error::Store(object_store::Error::JoinError { source: error }))?;
+    };
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    let work = Box::new(move || {
+        // Nobody waits for what a statement that ended was writing.
+        let _ = sender.send(work());
+    });
+    encoder.run(work).await;
+    receiver.await.map_err(|lost| {
+        Error::Store(object_store::Error::Generic {
+            store: "data file",
+            source: Box::new(lost),
+        })
+    })?
 }
 
 /// The float columns that hold a NaN.

@@ -57,7 +57,7 @@ pub(super) async fn run(session: &mut Session, copy: &Copy, limits: Limits) -> R
         CopySource::Table { name, columns } => {
             let found = names::relation(&scope, name)?;
             if copy.from {
-                copy_in(session, &caller, &scope, found, columns, options, copy).await
+                copy_in(session, &caller, &scope, found, (options, copy), limits).await
             } else {
                 copy_out(session, &caller, &scope, found, columns, options, limits).await
             }
@@ -144,10 +144,12 @@ async fn copy_in(
     caller: &Caller,
     scope: &Scope,
     found: Found,
-    named: &[String],
-    options: CopyOptions,
-    copy: &Copy,
+    (options, copy): (CopyOptions, &Copy),
+    limits: Limits,
 ) -> Result<Reply> {
+    let CopySource::Table { columns: named, .. } = &copy.source else {
+        return Err(Error::internal("COPY into what is no table"));
+    };
     if found.relation.view().is_some() {
         return Err(Error::WrongKindHint {
             message: format!("cannot copy to view \"{}\"", found.relation.name),
@@ -193,6 +195,7 @@ async fn copy_in(
             foreign,
             generated: default::compile_generated(stored, scope)?,
             storage: session.engine.catalog.storage(),
+            cpu: session.cpu(),
             database: &caller.database,
             system: &caller.system,
             zone: &scope.zone,
@@ -206,7 +209,7 @@ async fn copy_in(
         room,
         writer,
         rules,
-        execution: session.execution(&scope.state, Limits::default()),
+        execution: session.execution(&scope.state, limits),
         inbox: Arc::clone(&session.inbox),
         kept: None,
     };
@@ -215,6 +218,7 @@ async fn copy_in(
         relation,
         columns,
         options,
+        limits,
         sink,
     })))
 }

@@ -173,6 +173,7 @@ pub(super) async fn perform(
             foreign,
             generated: default::compile_generated(table(relation)?, scope)?,
             storage: session.engine.catalog.storage(),
+            cpu: session.cpu(),
             database: &caller.database,
             system: &caller.system,
             zone: &scope.zone,

@@ -250,6 +250,7 @@ impl Rewrite<'_> {
                 foreign,
                 generated: default::compile_generated(of_table, self.scope)?,
                 storage: session.engine.catalog.storage(),
+                cpu: session.cpu(),
                 database: &self.caller.database,
                 system: &self.caller.system,
                 zone: &self.scope.zone,

@@ -87,6 +87,7 @@ pub(super) async fn replace(
             foreign: None,
             generated: default::compile_generated(of_table, scope)?,
             storage: session.engine.catalog.storage(),
+            cpu: session.cpu(),
             database: &caller.database,
             system: &caller.system,
             zone: &scope.zone,

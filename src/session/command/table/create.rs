@@ -478,6 +478,7 @@ pub(super) async fn fill(
             foreign: None,
             generated: Arc::from([]),
             storage: session.engine.catalog.storage(),
+            cpu: session.cpu(),
             database: &caller.database,
             system: &caller.system,
             zone: &scope.zone,
