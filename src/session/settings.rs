@@ -545,6 +545,17 @@ impl Settings {
         self.defaults.insert(name.to_owned(), value.into());
     }
 
+    /// Shows the role that the session acts as now.
+    pub fn show_role(&mut self, name: &str, local: bool) {
+        let (key, value) = (ROLE.to_owned(), name.to_owned());
+        if local {
+            self.local.insert(key, value);
+        } else {
+            self.local.remove(&key);
+            self.values.insert(key, value);
+        }
+    }
+
     /// SET; `None` for DEFAULT.
     ///
     /// # Errors
@@ -791,11 +802,21 @@ fn check_context(name: &str, operator: bool) -> Result<()> {
 }
 
 /// A name's key and the value in its normal form.
+/// The setting that shows the role that the session acts as, and what it shows when that is its own.
+const ROLE: &str = "role";
+const NO_ROLE: &str = "none";
+
 fn checked(name: &str, value: &str) -> Result<(String, String)> {
     let key = key(name)?;
     let Some(row) = find(&key) else {
         return Ok((key, value.to_owned()));
     };
+    // What it shows is what policies may ask for: only a change of the role changes it.
+    if key == ROLE && value != NO_ROLE {
+        return Err(Error::Unsupported(
+            "changing the role by other means than SET ROLE".to_owned(),
+        ));
+    }
     let invalid = || {
         Error::InvalidParameterValue(format!(
             "invalid value for parameter \"{}\": \"{value}\"",

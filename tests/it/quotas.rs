@@ -395,7 +395,7 @@ fn planning_and_writing_files_is_processor_time_of_the_tenant() {
         let sql = "SELECT cpu_seconds FROM tessera.tenant_usage WHERE tenantname = 'acme' AND period = 'day'";
         operator.value(sql).parse().expect("a number")
     };
-    let joined = (0..12).map(|n| format!("sales AS s{n} USING (id)"));
+    let joined = (0..12).map(|n| format!("sales AS s{n} ON s{n}.id = sales.id"));
     let joins = joined.collect::<Vec<_>>().join(" JOIN ");
     let before = used();
     for _ in 0..5 {
@@ -434,7 +434,7 @@ fn temporary_files_of_all_tenants_keep_within_the_servers() {
         server.session("acme", "boss"),
         server.session("globex", "boss"),
     );
-    let declare = "DECLARE c SCROLL CURSOR FOR SELECT n, repeat('x', 1000) AS noise FROM generate_series(1, 10000) AS n";
+    let declare = "DECLARE c SCROLL CURSOR FOR SELECT n, repeat(md5(n::text), 32) AS noise FROM generate_series(1, 10000) AS n";
     for client in [&mut acme, &mut globex] {
         client.run("BEGIN");
         client.run(declare);
@@ -453,4 +453,34 @@ fn temporary_files_of_all_tenants_keep_within_the_servers() {
     globex.run(declare);
     globex.run("MOVE ALL FROM c");
     globex.run("ROLLBACK");
+}
+
+#[test]
+fn a_plan_without_a_family_of_functions_has_it_in_no_expression_of_a_table() {
+    let Some((server, mut operator)) = two_tenants() else {
+        return;
+    };
+    let mut client = server.session("acme", "boss");
+    client.run("CREATE TABLE judged (w text, s float8 GENERATED ALWAYS AS (sentiment(w)) STORED)");
+    client.run("CREATE TABLE checked (w text, CHECK (sentiment(w) > -2))");
+    client.run("CREATE TABLE plain (w text, s float8 DEFAULT sentiment('good'))");
+    client.run("INSERT INTO judged VALUES ('good')");
+    operator.run("CREATE PLAN small WITH (sentiment = off)");
+    operator.run("ALTER TENANT acme SET PLAN small");
+    for sql in [
+        "INSERT INTO judged VALUES ('good')",
+        "UPDATE judged SET w = 'bad'",
+        "INSERT INTO checked VALUES ('good')",
+        "INSERT INTO plain (w) VALUES ('good')",
+        "COPY judged (w) FROM STDIN",
+        "COPY checked FROM STDIN",
+        "COPY plain (w) FROM STDIN",
+        "COPY plain (w, s) FROM STDIN WHERE sentiment(w) > 0",
+    ] {
+        let error = client.fail(sql);
+        assert_eq!(error.code(), "42501", "{sql}");
+        assert!(error.message().contains("small"), "{sql}: {error:?}");
+    }
+    assert_eq!(client.value("SELECT count(*) FROM judged"), "1");
+    client.run("INSERT INTO plain VALUES ('good', 1)");
 }

@@ -13,7 +13,7 @@ use crate::execute::Limits;
 use crate::planner::Scope;
 use crate::planner::ast::{Body, Copy, CopySource, CopyValue, Statement};
 use crate::planner::source::{AsOf, Found, TableRef};
-use crate::policy::{COPY_OUT, Caller, Judged, check_columns};
+use crate::policy::{COPY_OUT, Caller, Judged, check_calls, check_columns};
 use crate::session::Session;
 use crate::session::copy_sink::{CopySink, Shape};
 use crate::session::foreign::ForeignGuard;
@@ -183,7 +183,7 @@ async fn copy_in(
         &targets,
         stored.live_columns(),
         copy.filter.as_ref(),
-        scope,
+        (caller, scope),
         stored,
     )?;
     let keys = KeyGuard::new(session, &found.relation, &scope.zone, KeyCheck::AtOnce)?;
@@ -193,13 +193,13 @@ async fn copy_in(
         Writing {
             keys,
             foreign,
-            generated: default::compile_generated(stored, scope)?,
+            generated: default::compile_generated(stored, caller, scope)?,
             storage: session.engine.catalog.storage(),
             cpu: session.cpu(),
             database: &caller.database,
             system: &caller.system,
             zone: &scope.zone,
-            checks: default::compile_checks(stored, scope)?,
+            checks: default::compile_checks(stored, caller, scope)?,
             operation: "WRITE",
         },
     )?;
@@ -263,7 +263,7 @@ fn shape<'a>(
     targets: &[&Column],
     live: impl Iterator<Item = &'a Column>,
     filter: Option<&ast::Expr>,
-    scope: &Scope,
+    (caller, scope): (&Caller, &Scope),
     stored: &tessera_catalog::model::Table,
 ) -> Result<Shape> {
     use datafusion::arrow::datatypes::Schema;
@@ -278,7 +278,11 @@ fn shape<'a>(
         .map(|column| {
             let expr = match targets.iter().any(|target| target.number == column.number) {
                 true => Expr::Column(PlanColumn::new_unqualified(&column.name)),
-                false => default::of_row(column, scope, tenant.as_ref())?,
+                false => {
+                    let value = default::of_row(column, scope, tenant.as_ref())?;
+                    default::check_calls(stored, caller, &value)?;
+                    value
+                }
             };
             Ok(scope.state.create_physical_expr(expr, &given)?)
         })
@@ -286,7 +290,9 @@ fn shape<'a>(
     let filter = match filter {
         Some(filter) => {
             let all = DFSchema::try_from(table_schema(stored, &scope.zone).as_ref().clone())?;
+            default::no_subquery(filter, "COPY FROM WHERE condition")?;
             let condition = default::condition(filter, &all, scope)?;
+            check_calls(caller, &condition)?;
             Some(scope.state.create_physical_expr(condition, &all)?)
         }
         None => None,

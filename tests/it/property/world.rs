@@ -116,7 +116,7 @@ pub(super) fn fill(server: &Tessera, secret: (&str, &str), hidden: (&str, &str),
     let (word, number) = hidden;
     let cells = |rows: usize| {
         format!(
-            "SELECT n::int, '{word}' || n, {number} + n / 100.0, date '2090-01-01' + n::int FROM generate_series(1, {rows}) AS n"
+            "SELECT n::int AS id, '{word}' || n AS word, {number} + n / 100.0 AS amount, date '2090-01-01' + n::int AS day FROM generate_series(1, {rows}) AS n"
         )
     };
     operator.run("DELETE FROM card_book");

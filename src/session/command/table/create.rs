@@ -482,7 +482,7 @@ pub(super) async fn fill(
             database: &caller.database,
             system: &caller.system,
             zone: &scope.zone,
-            checks: default::compile_checks(table, scope)?,
+            checks: default::compile_checks(table, &caller, scope)?,
             operation: "CREATE TABLE AS SELECT",
         },
     )?;
