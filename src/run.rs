@@ -256,12 +256,12 @@ pub fn say(line: &str) {
     let _ = std::io::stdout().flush();
 }
 
-fn runtime(name: &str, threads: usize) -> Result<Runtime> {
+pub(crate) fn runtime(name: &str, threads: usize) -> Result<Runtime> {
     let built = builder(name, threads).on_thread_start(go_first).build();
     built.map_err(|error| cannot_start(name, &error))
 }
 
-fn builder(name: &str, threads: usize) -> Builder {
+pub(crate) fn builder(name: &str, threads: usize) -> Builder {
     let mut builder = Builder::new_multi_thread();
     builder
         .worker_threads(threads)
@@ -283,7 +283,7 @@ fn threads(configured: usize) -> usize {
     std::thread::available_parallelism().map_or(2, usize::from)
 }
 
-fn engine_limits(config: &Config, data: &Path) -> Result<EngineLimits> {
+pub(crate) fn engine_limits(config: &Config, data: &Path) -> Result<EngineLimits> {
     let spill_folder = data.join("spill");
     // What a killed server left there is of no use to anyone.
     let _ = std::fs::remove_dir_all(&spill_folder);

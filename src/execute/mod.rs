@@ -6,6 +6,7 @@
 
 mod checked;
 mod constant;
+mod disk;
 mod fair;
 mod limits;
 mod long;
@@ -27,7 +28,8 @@ use futures::{Stream, StreamExt};
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
-pub use fair::{Cpu, CpuShare, Fair};
+pub use disk::{ServerDisk, TenantDisk};
+pub use fair::{Counting, Cpu, CpuShare, Fair};
 pub(crate) use fair::{give_way, go_first};
 pub(crate) use limits::bounded;
 pub use limits::{Interrupt, Interruption, Limits};

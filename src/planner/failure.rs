@@ -26,7 +26,11 @@ pub fn engine_error(error: DataFusionError) -> Error {
                 borrowed(cause.as_ref()).unwrap_or_else(|| by_text(&cause.to_string()))
             }
             DataFusionError::ResourcesExhausted(_) => out_of_memory(),
-            DataFusionError::ArrowError(arrow, _) => arrow_error(&arrow.to_string(), arrow),
+            DataFusionError::ArrowError(arrow, _) => match arrow.as_ref() {
+                ArrowError::IoError(_, cause) => shared_io_error(cause),
+                other => arrow_error(&other.to_string(), other),
+            },
+            DataFusionError::IoError(cause) => shared_io_error(cause),
             other => by_text(&other.to_string()),
         },
         DataFusionError::Collection(mut errors) if !errors.is_empty() => {
@@ -35,6 +39,7 @@ pub fn engine_error(error: DataFusionError) -> Error {
         DataFusionError::SchemaError(cause, _) => schema_error(*cause),
         DataFusionError::ArrowError(arrow, _) => match *arrow {
             ArrowError::ExternalError(cause) => external(cause),
+            ArrowError::IoError(_, cause) => io_error(cause),
             other => arrow_error(&other.to_string(), &other),
         },
         DataFusionError::ResourcesExhausted(_) => out_of_memory(),
@@ -49,9 +54,7 @@ pub fn engine_error(error: DataFusionError) -> Error {
         }
         DataFusionError::ParquetError(cause) => Error::Internal(cause),
         DataFusionError::ObjectStore(cause) => Error::StoreUnavailable(cause),
-        DataFusionError::IoError(cause) if cause.kind() == std::io::ErrorKind::StorageFull => {
-            Error::DiskFull
-        }
+        DataFusionError::IoError(cause) => io_error(cause),
         DataFusionError::Plan(text)
         | DataFusionError::Execution(text)
         | DataFusionError::Internal(text)
@@ -61,6 +64,34 @@ pub fn engine_error(error: DataFusionError) -> Error {
             position: None,
         },
         other => Error::Internal(Box::new(other)),
+    }
+}
+
+/// What a file failed with: no room on the disk or for the tenant, or a fault of ours.
+fn io_error(cause: std::io::Error) -> Error {
+    if cause.kind() == std::io::ErrorKind::StorageFull {
+        return Error::DiskFull;
+    }
+    if cause.get_ref().is_none() {
+        return Error::Internal(Box::new(cause));
+    }
+    match cause.into_inner() {
+        Some(inner) => external(inner),
+        None => Error::internal("a file failed without a cause"),
+    }
+}
+
+/// The same for a failure that others hold too.
+fn shared_io_error(cause: &std::io::Error) -> Error {
+    if cause.kind() == std::io::ErrorKind::StorageFull {
+        return Error::DiskFull;
+    }
+    let own = cause.get_ref().and_then(|own| own.downcast_ref::<Error>());
+    match own {
+        Some(Error::OutOfMemory { detail }) => Error::OutOfMemory {
+            detail: detail.clone(),
+        },
+        _ => Error::internal(cause.to_string()),
     }
 }
 

@@ -8,7 +8,10 @@ use crate::error::Result;
 use tessera_catalog::model::Privilege;
 
 /// Checks the functions of one expression, its sub-queries excepted.
-pub(super) fn check_calls(caller: &Caller, expr: &Expr) -> Result<()> {
+///
+/// # Errors
+/// 42501 for a function that the caller may not call.
+pub fn check_calls(caller: &Caller, expr: &Expr) -> Result<()> {
     let mut refused = Ok(());
     use datafusion::common::tree_node::TreeNode;
     expr.apply(|expr| {

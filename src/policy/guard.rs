@@ -5,33 +5,34 @@
 //! it. What comes out names the tables whose states are to be loaded; [`Checked::open`] then opens
 //! them through the [`Opener`].
 
+mod open;
+mod own;
+mod rebuild;
+
 use std::sync::{Arc, Mutex};
 
-use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::TableProvider;
 use datafusion::catalog::default_table_source::DefaultTableSource;
-use datafusion::common::TableReference;
-use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::datasource::cte_worktable::CteWorkTable;
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::logical_plan::TableScan;
-use datafusion::logical_expr::{
-    Distinct, DistinctOn, Expr, LogicalPlan, LogicalPlanBuilder, Subquery, TableSource,
-};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, TableSource};
 use tessera_catalog::id::Oid;
 use tessera_catalog::model::{MaskingPolicy, PolicyCommand, Privilege};
 
-use super::barrier::Barrier;
-use super::checks::{NewRows, NewRowsTable};
+use self::open::{Narrow, Passed, opened};
+pub use self::own::{guard_changed, guard_own};
+use self::rebuild::{asked_columns, rebuilt, rescanned, typed_as, with_subqueries};
+use super::checks::NewRows;
 use super::columns::{Positions, asked_of_inputs};
 use super::functions::check_calls;
 use super::masks::{masks, shown};
-use super::rights::{Caller, Granted, Object, check, check_columns};
+use super::rights::{Caller, Object, check, check_columns};
 use super::rows::{Bound, Joined, Purpose, Verb};
 use crate::error::{Error, Result};
 use crate::planner::Scope;
 use crate::planner::condition::Narrowed;
-use crate::planner::source::{Found, ProvidedRef, TableRef, ViewRef};
+use crate::planner::source::{ProvidedRef, TableRef, ViewRef};
 
 /// A plan whose rights have been checked and whose tables are open.
 #[derive(Debug, Clone)]
@@ -142,125 +143,11 @@ pub(super) fn guard_rule(
     guard_inside(plan, caller, scope, Purpose::Read, &[table])
 }
 
-/// Checks a plan over rows that the statement itself has written: RETURNING's functions and sub-queries.
-///
-/// # Errors
-/// As [`guard`].
-pub fn guard_own(
-    plan: LogicalPlan,
-    caller: &Caller,
-    found: &Found,
-    scope: &Scope,
-) -> Result<GuardedPlan> {
-    for expr in plan.expressions() {
-        check_calls(caller, &expr)?;
-        if expr.exists(|expr| Ok(is_subquery(expr)))? {
-            return Err(unknown("a sub-query in RETURNING"));
-        }
-    }
-    let masks = masks(caller, found);
-    if masks.is_empty() {
-        return Ok(GuardedPlan { plan });
-    }
-    let masked = plan.transform_up(|node| match node {
-        LogicalPlan::TableScan(scan) => {
-            let masked = written(scan, &masks, found, scope)?;
-            Ok(Transformed::yes(masked))
-        }
-        other => Ok(Transformed::no(other)),
-    })?;
-    Ok(GuardedPlan { plan: masked.data })
-}
-
-/// Rows that a statement wrote, as their masks show them.
-fn written(
-    scan: TableScan,
-    masks: &[(i16, &MaskingPolicy)],
-    found: &Found,
-    scope: &Scope,
-) -> Result<LogicalPlan> {
-    let name = scan.table_name.clone();
-    let plan = LogicalPlan::TableScan(scan);
-    let columns = plan.schema().columns();
-    let live = found.relation.table().into_iter();
-    let live: Vec<_> = live.flat_map(|table| table.live_columns()).collect();
-    let beside = columns.iter().skip(live.len()).cloned().collect::<Vec<_>>();
-    let beside = beside.into_iter();
-    let outputs = columns
-        .into_iter()
-        .zip(live)
-        .map(|(column, of)| {
-            let name = column.name.clone();
-            Ok(shown(masks, of, Expr::Column(column), scope)?.alias(name))
-        })
-        .collect::<Result<Vec<_>>>()?;
-    // What comes from beside the table was masked where it was read.
-    let beside = beside.map(|column| {
-        let name = column.name.clone();
-        Expr::Column(column).alias(name)
-    });
-    let plan = LogicalPlanBuilder::from(plan).project(outputs.into_iter().chain(beside))?;
-    Ok(plan.alias(name)?.build()?)
-}
-
-/// The stored rows of a table that a statement may change, for it to keep those that stay.
-///
-/// # Errors
-/// A grant that is none to change rows, which is a bug.
-pub fn guard_changed(granted: &Granted, stored: Arc<dyn TableProvider>) -> Result<GuardedPlan> {
-    if !matches!(granted.privilege(), Privilege::Update | Privilege::Delete) {
-        return Err(Error::internal("changing rows without a right to"));
-    }
-    let name = granted.found().relation.name.as_str();
-    let source = provider_as_source(stored);
-    let plan = LogicalPlanBuilder::scan(TableReference::bare(name), source, None)?.build()?;
-    Ok(GuardedPlan { plan })
-}
-
 pub(super) fn is_subquery(expr: &Expr) -> bool {
     matches!(
         expr,
         Expr::ScalarSubquery(_) | Expr::Exists(_) | Expr::InSubquery(_) | Expr::SetComparison(_)
     )
-}
-
-/// A stored table that has passed the guard. Nothing else opens one.
-#[derive(Debug)]
-struct Passed {
-    table: TableRef,
-    schema: SchemaRef,
-    statistics: bool,
-}
-
-impl Passed {
-    fn new(table: TableRef, statistics: bool) -> Self {
-        Self {
-            schema: TableSource::schema(&table),
-            table,
-            statistics,
-        }
-    }
-}
-
-impl TableSource for Passed {
-    fn schema(&self) -> SchemaRef {
-        Arc::clone(&self.schema)
-    }
-}
-
-/// The rows of a table that policies leave, yet to be opened.
-#[derive(Debug)]
-struct Narrow {
-    name: Arc<str>,
-    plan: LogicalPlan,
-    schema: SchemaRef,
-    masked: Arc<[String]>,
-}
-
-impl TableSource for Narrow {
-    fn schema(&self) -> SchemaRef {
-        Arc::clone(&self.schema)
-    }
 }
 
 struct Guard<'a> {
@@ -561,190 +448,6 @@ impl Guard<'_> {
         };
         Ok(plan.build()?)
     }
-}
-
-/// A checked plan with its tables open, sub-queries included.
-fn opened(plan: LogicalPlan, opener: &dyn Opener) -> Result<LogicalPlan> {
-    datafusion_stack(|| {
-        if let LogicalPlan::TableScan(scan) = &plan {
-            return open_scan(scan, opener);
-        }
-        let expressions = plan
-            .expressions()
-            .into_iter()
-            .map(|expr| with_subqueries(expr, &|plan| opened(plan, opener)))
-            .collect::<Result<Vec<_>>>()?;
-        let inputs = plan
-            .inputs()
-            .into_iter()
-            .cloned()
-            .map(|input| opened(input, opener))
-            .collect::<Result<Vec<_>>>()?;
-        rebuilt(plan, expressions, inputs)
-    })
-}
-
-fn open_scan(scan: &TableScan, opener: &dyn Opener) -> Result<LogicalPlan> {
-    if let Some(passed) = scan.source.downcast_ref::<Passed>() {
-        let provider = opener.open(&passed.table, passed.statistics)?;
-        return rescanned(scan, provider_as_source(provider));
-    }
-    if let Some(narrow) = scan.source.downcast_ref::<Narrow>() {
-        let plan = opened(narrow.plan.clone(), opener)?;
-        let masked = Arc::clone(&narrow.masked);
-        let barrier = Barrier::new(Arc::clone(&narrow.name), plan, masked);
-        return rescanned(scan, provider_as_source(Arc::new(barrier)));
-    }
-    if let Some(NewRows(rows)) = scan.source.downcast_ref::<NewRows>() {
-        let provider = NewRowsTable(Arc::clone(rows));
-        return rescanned(scan, provider_as_source(Arc::new(provider)));
-    }
-    if scan.source.is::<DefaultTableSource>() {
-        return Ok(LogicalPlan::TableScan(scan.clone()));
-    }
-    Err(unknown(&format!("a scan of {}", scan.table_name)))
-}
-
-/// An expression with each sub-query's plan replaced by what `change` makes of it.
-fn with_subqueries(
-    expr: Expr,
-    change: &dyn Fn(LogicalPlan) -> Result<LogicalPlan>,
-) -> Result<Expr> {
-    let changed = |subquery: Subquery| -> Result<Subquery> {
-        let plan = change(subquery.subquery.as_ref().clone())?;
-        Ok(Subquery {
-            subquery: Arc::new(plan),
-            ..subquery
-        })
-    };
-    let guarded = expr.transform_up(|expr| {
-        Ok(match expr {
-            Expr::ScalarSubquery(subquery) => {
-                Transformed::yes(Expr::ScalarSubquery(changed(subquery)?))
-            }
-            Expr::Exists(mut exists) => {
-                exists.subquery = changed(exists.subquery)?;
-                Transformed::yes(Expr::Exists(exists))
-            }
-            Expr::InSubquery(mut inside) => {
-                inside.subquery = changed(inside.subquery)?;
-                Transformed::yes(Expr::InSubquery(inside))
-            }
-            Expr::SetComparison(mut set) => {
-                set.subquery = changed(set.subquery)?;
-                Transformed::yes(Expr::SetComparison(set))
-            }
-            other => Transformed::no(other),
-        })
-    })?;
-    Ok(guarded.data)
-}
-
-/// A view keeps the types it was made with.
-fn typed_as(expr: Expr, field: &datafusion::arrow::datatypes::FieldRef) -> Expr {
-    use datafusion::logical_expr::Cast;
-    Expr::Cast(Cast::new_from_field(Box::new(expr), Arc::clone(field)))
-}
-
-/// The numbers of the columns that are asked of a scan.
-fn asked_columns(
-    asked: &Positions,
-    scan: &TableScan,
-    number: impl Fn(usize) -> Option<i16>,
-) -> Vec<i16> {
-    let index = |position: &usize| match &scan.projection {
-        Some(projection) => projection.get(*position).copied(),
-        None => Some(*position),
-    };
-    asked.iter().filter_map(index).filter_map(number).collect()
-}
-
-/// The same scan of an opened source.
-fn rescanned(scan: &TableScan, source: Arc<dyn TableSource>) -> Result<LogicalPlan> {
-    let projection = scan.projection.clone();
-    let opened = LogicalPlanBuilder::scan_with_filters(
-        scan.table_name.clone(),
-        source,
-        projection,
-        scan.filters.clone(),
-    )?
-    .build()?;
-    // Column names of the reference, which a view may hold from before a column was renamed.
-    let renamed = opened
-        .schema()
-        .fields()
-        .iter()
-        .zip(scan.projected_schema.fields())
-        .any(|(new, old)| new.name() != old.name());
-    if !renamed {
-        return Ok(opened);
-    }
-    let table: TableReference = scan.table_name.clone();
-    let outputs: Vec<Expr> = opened
-        .schema()
-        .columns()
-        .into_iter()
-        .zip(scan.projected_schema.fields())
-        .map(|(column, field)| Expr::Column(column).alias(field.name()))
-        .collect();
-    let plan = LogicalPlanBuilder::from(opened)
-        .project(outputs)?
-        .alias(table)?;
-    Ok(plan.build()?)
-}
-
-/// The node with guarded expressions and inputs; columns are found again by name, so types that an
-/// opened relation made more exact reach the top.
-fn rebuilt(
-    node: LogicalPlan,
-    expressions: Vec<Expr>,
-    inputs: Vec<LogicalPlan>,
-) -> Result<LogicalPlan> {
-    Ok(match node {
-        // These have no expressions that could have changed, and no builder of their own.
-        LogicalPlan::Subquery(subquery) => {
-            let input = inputs
-                .into_iter()
-                .next()
-                .ok_or_else(|| unknown("an empty sub-query"))?;
-            LogicalPlan::Subquery(Subquery {
-                subquery: Arc::new(input),
-                ..subquery
-            })
-        }
-        // The engine's own rebuilding takes no order.
-        LogicalPlan::Distinct(Distinct::On(on)) => {
-            LogicalPlan::Distinct(Distinct::On(distinct_on(on, expressions, inputs)?))
-        }
-        LogicalPlan::EmptyRelation(_) | LogicalPlan::Values(_) if inputs.is_empty() => {
-            node.with_new_exprs(expressions, inputs)?
-        }
-        other => other.with_new_exprs(expressions, inputs)?,
-    })
-}
-
-/// DISTINCT ON with guarded expressions, which come in the order ON, SELECT, ORDER BY.
-fn distinct_on(
-    on: DistinctOn,
-    mut expressions: Vec<Expr>,
-    inputs: Vec<LogicalPlan>,
-) -> Result<DistinctOn> {
-    let input = inputs
-        .into_iter()
-        .next()
-        .ok_or_else(|| unknown("DISTINCT ON without input"))?;
-    let sorts = expressions.split_off(on.on_expr.len() + on.select_expr.len());
-    let select = expressions.split_off(on.on_expr.len());
-    let order = on.sort_expr.map(|former| {
-        let sorted = former.iter().zip(sorts);
-        sorted.map(|(sort, expr)| sort.with_expr(expr)).collect()
-    });
-    Ok(DistinctOn::try_new(
-        expressions,
-        select,
-        order,
-        Arc::new(input),
-    )?)
 }
 
 fn unknown(what: &str) -> Error {

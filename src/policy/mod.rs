@@ -16,6 +16,7 @@ mod rows;
 
 pub use barrier::{Barrier, BarrierExec};
 pub use checks::{Allowed, CheckedRules, Judged, RowChecks, Runner, row_checks, shows_rows};
+pub use functions::check_calls;
 pub use guard::{Checked, GuardedPlan, Opener, guard, guard_changed, guard_own};
 pub use masks::check_mask;
 pub use rights::{COPY_OUT, Caller, Granted, Object, check, check_columns, whole};

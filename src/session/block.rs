@@ -23,7 +23,10 @@ impl Session {
     pub async fn end_implicit(&mut self, ok: bool) -> Result<()> {
         self.absorb();
         let done = match self.transaction.status {
-            Status::Implicit if ok => self.commit().await,
+            Status::Implicit if ok => {
+                let cpu = self.cpu();
+                cpu.counting(self.commit()).await
+            }
             Status::Implicit => {
                 self.roll_back();
                 Ok(())

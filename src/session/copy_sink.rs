@@ -39,6 +39,11 @@ impl CopySink {
     /// # Errors
     /// A row that a constraint refuses, or storage that fails.
     pub async fn write(&mut self, batch: RecordBatch) -> Result<()> {
+        let cpu = self.execution.meter.cpu().clone();
+        cpu.counting(self.write_counted(batch)).await
+    }
+
+    async fn write_counted(&mut self, batch: RecordBatch) -> Result<()> {
         let (shaped, kept) = self.shape.apply(&batch, self.writer.schema())?;
         self.kept = kept;
         let shaped = self.writer.completed(&shaped)?;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use datafusion::execution::SessionState;
-use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::disk_manager::DiskManagerBuilder;
 use datafusion::execution::memory_pool::{FairSpillPool, MemoryPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use parking_lot::Mutex;
@@ -23,7 +23,7 @@ use super::registry::Registry;
 use super::share::Share;
 use crate::auth::Logins;
 use crate::error::{Error, Result};
-use crate::execute::{Counters, Fair, TenantPool};
+use crate::execute::{Counters, Fair, ServerDisk, TenantDisk, TenantPool};
 use crate::format::Display;
 
 /// Sizes of what sessions share.
@@ -35,7 +35,7 @@ pub struct EngineLimits {
     pub quotas: Quotas,
     /// Columns of tables that are kept decoded, of all tenants.
     pub decoded_columns_bytes: usize,
-    /// Disk that statements may spill to.
+    /// Disk that statements of all tenants may spill to together.
     pub spill_bytes: u64,
     /// Where they spill.
     pub spill_folder: PathBuf,
@@ -58,6 +58,7 @@ pub struct Engine {
     /// Who may log in and how, and what is asked of new passwords.
     pub logins: Arc<Logins>,
     memory: Arc<dyn MemoryPool>,
+    disk: Arc<ServerDisk>,
     decoded: Arc<DecodedColumns>,
     pub(super) environments: Mutex<HashMap<DatabaseId, Environment>>,
     /// Held while what was used goes from memory to the catalog.
@@ -86,6 +87,7 @@ impl Engine {
     pub fn new(catalog: Catalog, fair: Arc<Fair>, limits: EngineLimits) -> Self {
         let decoded = Arc::new(DecodedColumns::new(limits.decoded_columns_bytes));
         let memory: Arc<dyn MemoryPool> = Arc::new(FairSpillPool::new(limits.memory_bytes));
+        let disk = ServerDisk::new(limits.spill_folder.clone(), limits.spill_bytes);
         Self {
             catalog,
             fair,
@@ -96,6 +98,7 @@ impl Engine {
             started_at: chrono::Utc::now().timestamp_micros(),
             logins: Arc::default(),
             memory,
+            disk: Arc::new(disk),
             decoded,
             environments: Mutex::default(),
             usage_moves: tokio::sync::Mutex::default(),
@@ -123,27 +126,20 @@ impl Engine {
         }
         let pool = TenantPool::new(Arc::clone(&self.memory), self.limits.memory_bytes);
         let pool = Arc::new(pool);
-        let disk = DiskManagerBuilder::default()
-            .with_mode(DiskManagerMode::Directories(vec![
-                self.limits.spill_folder.clone(),
-            ]))
-            .with_max_temp_directory_size(self.limits.spill_bytes)
-            .build();
-        let unusable = |error| Error::Start(format!("cannot use the spill folder: {error}"));
-        let disk = Arc::new(disk.map_err(unusable)?);
+        let disk = Arc::new(TenantDisk::new(Arc::clone(&self.disk)));
         let storage = self.catalog.storage();
         let spaces = storage.clone();
-        let files = SpillFiles::new(Arc::clone(&disk), move || match database {
+        let files = SpillFiles::new(disk.files(), move || match database {
             // A query of the operators may read any tenant's rows.
             DatabaseId::System => spaces.seals_any(),
             DatabaseId::Tenant(tenant) => spaces.seals(Space::Tenant(tenant)),
         });
-        let factory = DiskManagerBuilder::default().with_temp_file_factory(Arc::new(files));
+        let manager = DiskManagerBuilder::default().with_temp_file_factory(Arc::new(files));
         let runtime = RuntimeEnvBuilder::new()
             .with_memory_pool(Arc::clone(&pool) as Arc<dyn MemoryPool>)
-            .with_disk_manager_builder(factory)
+            .with_disk_manager_builder(manager)
             .build_arc()
-            .map_err(unusable)?;
+            .map_err(|error| Error::Start(format!("cannot use the spill folder: {error}")))?;
         let register = |space: Space, writable: bool| -> Result<()> {
             let url = url::Url::parse(&space.url()).map_err(|e| Error::internal(e.to_string()))?;
             let store = if writable {

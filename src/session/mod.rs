@@ -60,14 +60,14 @@ pub use share::CopyPace;
 pub use transaction::Status;
 pub use write::FailedRow;
 
-pub use crate::execute::{Cpu, Fair, Interrupt};
-pub(crate) use crate::execute::{give_way, go_first};
+pub use crate::execute::{Cpu, Fair, Interrupt, Limits};
+pub(crate) use crate::execute::{bounded, give_way, go_first};
 pub use crate::planner::ast::Statement;
 pub use crate::planner::placed;
 
 use crate::auth::Login;
 use crate::error::{Error, Result};
-use crate::execute::{Execution, Limits, Meter, Moments, Observed};
+use crate::execute::{Execution, Meter, Moments, Observed};
 use crate::format::Display;
 use crate::planner;
 use crate::planner::ast::Body;
@@ -161,7 +161,9 @@ impl Session {
         self.check_aborted(&statement.body)?;
         self.audit_begin(&statement);
         self.start_statement();
-        command::prepare(self, statement, declared)
+        let cpu = self.engine.fair.statement(&self.share.cpu);
+        cpu.turn().await;
+        cpu.counting(command::prepare(self, statement, declared))
             .await
             .map(Arc::new)
     }
@@ -214,7 +216,8 @@ impl Session {
             return Ok(prepared);
         }
         self.start_statement();
-        command::current(self, prepared).await
+        let cpu = self.engine.fair.statement(&self.share.cpu);
+        cpu.counting(command::current(self, prepared)).await
     }
 
     /// Forgets a statement; none of that name is no error.
@@ -243,10 +246,11 @@ impl Session {
             self.meter = self.new_meter(&terms);
             let limits = Limits::starting_now(terms.statement_time_ms(timeout));
             let interrupt = self.interrupt.clone();
-            let work = async {
+            let cpu = self.cpu();
+            let work = cpu.counting(async {
                 self.admit(&prepared.statement.body, &terms).await?;
                 command::run(self, prepared, parameters, limits).await
-            };
+            });
             let done = crate::execute::bounded(work, limits, &interrupt).await;
             match done {
                 Ok(reply) => Ok(self.answered(reply, &terms)),

@@ -6,6 +6,7 @@ use tessera_catalog::sql_type::SqlType;
 
 pub use super::copy_sink::CopySink;
 pub use crate::execute::BatchStream;
+use crate::execute::Limits;
 
 /// A column of an answer.
 #[derive(Debug, Clone, PartialEq)]
@@ -83,6 +84,8 @@ pub struct CopyIn {
     pub relation: String,
     pub columns: Columns,
     pub options: CopyOptions,
+    /// When it has taken too long; until its end, as its rows come from the client.
+    pub limits: Limits,
     pub sink: CopySink,
 }
 

@@ -16,7 +16,7 @@ use super::link::Link;
 use super::portal::Portal;
 use super::sqlstate::{SUCCESS, is_fatal, sqlstate};
 use crate::error::{Error, Result};
-use crate::session::{CopyIn, CopyOut, Interrupt, Session};
+use crate::session::{CopyIn, CopyOut, Interrupt, Session, bounded};
 
 /// A logged-in connection.
 pub(super) struct Connection {
@@ -311,6 +311,7 @@ impl Connection {
             relation,
             columns,
             options,
+            limits,
             sink,
         } = copy;
         let source = copy::Source {
@@ -320,8 +321,9 @@ impl Connection {
             display,
         };
         let handles = (self.session.cpu(), self.session.copy_pace());
-        let (rows, notices) =
-            copy::receive(&mut self.link, source, sink, &self.watch, handles).await?;
+        let taken = copy::receive(&mut self.link, source, sink, &self.watch, handles);
+        // Whoever sends slowly, or nothing, holds locks and a place among the tenant's statements.
+        let (rows, notices) = bounded(taken, limits, &self.watch.interrupt).await?;
         for notice in notices {
             backend::notice_response(&mut self.link.out, &notice);
         }

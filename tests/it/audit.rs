@@ -519,3 +519,81 @@ fn query(sql: &str) -> Vec<u8> {
     bytes.push(0);
     bytes
 }
+
+#[test]
+fn reads_of_sensitive_tables_are_recorded_at_every_door() {
+    let Some((server, mut operator)) = start() else {
+        return;
+    };
+    let mut boss = server.session("acme", "boss");
+    for sql in [
+        "CREATE TABLE cards (id int PRIMARY KEY, at date, amount float8) WITH (sensitive = true)",
+        "INSERT INTO cards SELECT n, date '2026-01-01' + n::int, n % 7 FROM generate_series(1, 40) AS n",
+        "CREATE TABLE plain (id int, at date, amount float8)",
+        "CREATE VIEW over AS SELECT * FROM cards",
+        "CREATE VIEW over_over AS SELECT id FROM over",
+        "CREATE TABLE narrow (id int)",
+        "INSERT INTO narrow VALUES (1)",
+        "CREATE POLICY of_cards ON narrow USING (id IN (SELECT id FROM cards))",
+        "ALTER TABLE narrow ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE narrow FORCE ROW LEVEL SECURITY",
+        "PREPARE p AS SELECT count(*) FROM cards",
+    ] {
+        boss.run(sql);
+    }
+    let mut reads = || -> i64 {
+        let sql = "SELECT count(*) FROM tessera.audit_log WHERE kind = 'sensitive_read' AND object = 'public.cards'";
+        operator.value(sql).parse().expect("a number")
+    };
+    for sql in [
+        "SELECT 1 FROM over_over",
+        "SELECT (SELECT max(amount) FROM cards)",
+        "EXECUTE p",
+        "EXECUTE p",
+        "EXPLAIN ANALYZE SELECT * FROM cards",
+        "EXPLAIN ANALYZE UPDATE cards SET amount = amount + 1",
+        "CREATE TABLE taken AS SELECT * FROM over",
+        "SELECT * INTO other FROM cards",
+        "CREATE MATERIALIZED VIEW kept AS SELECT * FROM cards",
+        "REFRESH MATERIALIZED VIEW kept",
+        "INSERT INTO plain SELECT * FROM cards",
+        "UPDATE plain SET amount = c.amount FROM cards c WHERE c.id = plain.id",
+        "DELETE FROM plain USING cards c WHERE c.id = plain.id AND c.amount < 0",
+        "MERGE INTO plain USING cards c ON c.id = plain.id WHEN MATCHED THEN UPDATE SET amount = c.amount",
+        "UPDATE cards SET amount = amount * 2",
+        "DELETE FROM cards WHERE amount < 0 RETURNING *",
+        "INSERT INTO cards VALUES (1, NULL, 0) ON CONFLICT (id) DO UPDATE SET amount = cards.amount RETURNING *",
+        "WITH gone AS (DELETE FROM cards WHERE id = 40 RETURNING *) SELECT * FROM gone",
+        "BEGIN; DECLARE c CURSOR FOR SELECT * FROM over; FETCH ALL FROM c; COMMIT",
+        "SELECT count(*) FROM cards FOR VERSION AS OF 1",
+        "SELECT id FROM cards WHERE id = 3 FOR UPDATE",
+        "SELECT count(*) FROM forecast(cards, timestamp_col => at, data_col => amount, horizon => 1)",
+        "SELECT count(*) FROM detect_anomalies((SELECT * FROM over), timestamp_col => at, data_col => amount)",
+        "SELECT count(*) FROM narrow",
+        "ALTER TABLE cards ALTER COLUMN amount TYPE numeric USING amount::numeric",
+    ] {
+        let before = reads();
+        let reply = boss.simple(sql);
+        assert!(reply.error.is_none(), "{sql}: {:?}", reply.error);
+        assert!(reads() > before, "{sql}");
+    }
+    for sql in [
+        "COPY cards TO STDOUT",
+        "COPY (SELECT 1 FROM over_over) TO STDOUT",
+        "COPY (DELETE FROM cards WHERE id = 39 RETURNING id) TO STDOUT",
+    ] {
+        let before = reads();
+        let (_, reply) = boss.copy_out(sql);
+        assert!(reply.error.is_none(), "{sql}: {:?}", reply.error);
+        assert!(reads() > before, "{sql}");
+    }
+    // By the extended protocol each execution of what was parsed once is recorded.
+    let before = reads();
+    boss.extended("SELECT id FROM cards WHERE id = $1", &[Some("1")], 0);
+    assert!(reads() > before);
+    // What reads no row of it is no read.
+    let before = reads();
+    boss.run("EXPLAIN SELECT * FROM plain");
+    boss.run("INSERT INTO cards VALUES (1000, NULL, 1)");
+    assert_eq!(reads(), before);
+}

@@ -7,10 +7,12 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use tessera::fuzz::World;
+
 /// A layer that reads bytes.
 struct Target {
     name: &'static str,
-    run: fn(&[u8]),
+    run: fn(&World, &[u8]),
     /// Pieces that mutation puts in: what the layer looks for.
     pieces: &'static [&'static [u8]],
 }
@@ -18,7 +20,7 @@ struct Target {
 const TARGETS: [Target; 4] = [
     Target {
         name: "start_up",
-        run: tessera::fuzz::start_up,
+        run: |_, data| tessera::fuzz::start_up(data),
         pieces: &[
             b"user\0",
             b"database\0",
@@ -33,7 +35,7 @@ const TARGETS: [Target; 4] = [
     },
     Target {
         name: "message",
-        run: tessera::fuzz::message,
+        run: |_, data| tessera::fuzz::message(data),
         pieces: &[
             b"\0",
             b"\xff\xff",
@@ -48,7 +50,7 @@ const TARGETS: [Target; 4] = [
     },
     Target {
         name: "copy_data",
-        run: tessera::fuzz::copy_data,
+        run: |_, data| tessera::fuzz::copy_data(data),
         pieces: &[
             b"\n",
             b"\r\n",
@@ -69,7 +71,7 @@ const TARGETS: [Target; 4] = [
     },
     Target {
         name: "sql",
-        run: tessera::fuzz::sql,
+        run: World::sql,
         pieces: &[
             b"SELECT ",
             b"(",
@@ -129,9 +131,9 @@ fn seeds(target: &Target) -> Vec<Vec<u8>> {
 }
 
 /// Runs one input as the server would: where the stack is the server's.
-fn run(target: &Target, input: &[u8]) {
+fn run(target: &Target, world: &World, input: &[u8]) {
     let begin = Instant::now();
-    (target.run)(input);
+    (target.run)(world, input);
     assert!(
         begin.elapsed() < PATIENCE,
         "{}: {:?}",
@@ -191,22 +193,26 @@ fn mutate(dice: &mut Dice, target: &Target, seeds: &[Vec<u8>]) -> Vec<u8> {
 }
 
 /// On a thread with the stack of those that read statements in the server.
-fn with_the_servers_stack(work: impl FnOnce() + Send + 'static) {
+fn with_the_servers_stack(work: impl FnOnce(&World) + Send + 'static) {
     let thread = std::thread::Builder::new()
         .stack_size(128 << 20)
-        .spawn(work);
+        .spawn(move || {
+            let folder = tempfile::tempdir().expect("a folder");
+            let world = World::open(folder.path()).expect("a world");
+            work(&world);
+        });
     thread.expect("a thread").join().expect("no panic");
 }
 
 #[test]
 fn kept_seeds_do_no_harm() {
-    with_the_servers_stack(|| {
+    with_the_servers_stack(|world| {
         for target in &TARGETS {
             for seed in seeds(target) {
-                run(target, &seed);
+                run(target, world, &seed);
                 // Cut off anywhere, too.
                 for end in 0..seed.len().min(200) {
-                    run(target, &seed[..end]);
+                    run(target, world, &seed[..end]);
                 }
             }
         }
@@ -221,7 +227,7 @@ fn mutations_of_the_seeds_do_no_harm() {
         None => 0x1234_5678_9abc_def1,
         Some(_) => u64::from(std::process::id()) << 20 | 1,
     };
-    with_the_servers_stack(move || {
+    with_the_servers_stack(move |world| {
         for target in &TARGETS {
             let seeds = seeds(target);
             let mut dice = Dice(start);
@@ -239,7 +245,7 @@ fn mutations_of_the_seeds_do_no_harm() {
                 if seconds.is_some() {
                     std::fs::write(&kept, &input).expect("kept");
                 }
-                run(target, &input);
+                run(target, world, &input);
                 count += 1;
             }
             let _ = std::fs::remove_file(&kept);

@@ -80,8 +80,14 @@ const RULES: &[(&str, &[&str], &[&str])] = &[
         &["planner"],
         &["tessera_catalog", "tessera_udfs", "datafusion"],
     ),
-    // The layers that read bytes, for tests that throw bytes at them.
-    ("fuzz", &["wire", "planner"], &[]),
+    // The layers that read bytes, and a server without a socket, for tests that throw bytes at them.
+    (
+        "fuzz",
+        &[
+            "wire", "planner", "session", "auth", "config", "error", "run",
+        ],
+        &["tessera_catalog"],
+    ),
     ("config", &["auth", "error"], &[]),
     (
         "format",

@@ -342,3 +342,145 @@ fn a_suspended_tenant_keeps_its_data_and_lets_nobody_in() {
         "3"
     );
 }
+
+/// Begins a COPY and sends a part of its rows: one whole, and the head of a message.
+fn begin_copy(client: &mut Client) {
+    assert!(client.simple("COPY t FROM STDIN").trace.ends_with('G'));
+    client.send_bytes(b"d\0\0\0\x06a\n");
+    client.send_bytes(b"d\0\0\x10\0half a message");
+}
+
+#[test]
+fn copy_in_ends_with_its_time_and_when_it_is_cancelled() {
+    let Some((server, mut operator)) = two_tenants() else {
+        return;
+    };
+    let mut client = server.session("acme", "boss");
+    client.run("CREATE TABLE t (label text)");
+    operator.run("ALTER TENANT acme SET QUOTA (statement_time = '1s')");
+    begin_copy(&mut client);
+    let ended = client.reply();
+    assert_eq!(ended.code(), "57014");
+    let error = ended.error.expect("an error");
+    assert_eq!(
+        error.message(),
+        "canceling statement due to statement timeout"
+    );
+    // The rest of what was on its way is not taken for something else.
+    client.send_bytes(&[b'x'; 0x1000 - 4 - 14]);
+    client.send_bytes(b"c\0\0\0\x04");
+    assert_eq!(client.value("SELECT count(*) FROM t"), "0");
+    operator.run("ALTER TENANT acme RESET QUOTA (statement_time)");
+    begin_copy(&mut client);
+    until(
+        &mut operator,
+        "SELECT state FROM pg_stat_activity WHERE datname = 'acme' AND usename = 'boss'",
+        "active",
+    );
+    operator.run(
+        "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE datname = 'acme' AND usename = 'boss'",
+    );
+    assert_eq!(client.reply().code(), "57014");
+    client.send_bytes(&[b'x'; 0x1000 - 4 - 14]);
+    assert_eq!(client.value("SELECT count(*) FROM t"), "0");
+}
+
+#[test]
+fn planning_and_writing_files_is_processor_time_of_the_tenant() {
+    let Some((server, mut operator)) = two_tenants() else {
+        return;
+    };
+    let mut client = server.session("acme", "boss");
+    let mut used = || -> f64 {
+        let sql = "SELECT cpu_seconds FROM tessera.tenant_usage WHERE tenantname = 'acme' AND period = 'day'";
+        operator.value(sql).parse().expect("a number")
+    };
+    let joined = (0..12).map(|n| format!("sales AS s{n} ON s{n}.id = sales.id"));
+    let joins = joined.collect::<Vec<_>>().join(" JOIN ");
+    let before = used();
+    for _ in 0..5 {
+        // Nothing of it runs.
+        client.run(&format!("EXPLAIN SELECT count(*) FROM sales JOIN {joins}"));
+    }
+    let planned = used();
+    assert!(planned > before, "{before} then {planned}");
+    client.run("CREATE TABLE t (n bigint, label text)");
+    let line = |n: usize| format!("{n}\tlabel {}\n", n % 1000);
+    let data: String = (0..200_000).map(line).collect();
+    let before = used();
+    let reply = client.copy_in("COPY t FROM STDIN", &[data.as_bytes()]);
+    assert_eq!(reply.code(), "", "{:?}", reply.error);
+    assert!(used() > before);
+    // What another tenant's session used is not among it.
+    let mine = used();
+    server
+        .session("globex", "boss")
+        .run(&format!("EXPLAIN SELECT count(*) FROM sales JOIN {joins}"));
+    assert_eq!(used(), mine);
+}
+
+#[test]
+fn temporary_files_of_all_tenants_keep_within_the_servers() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = folder.path().join("tessera.toml");
+    let text = "[resources]\ntemporary_disk_limit_bytes = 16000000\n";
+    std::fs::write(&config, text).expect("written");
+    let path = config.display().to_string();
+    let Some(server) = Server::tessera_with(&["--config", &path]) else {
+        return;
+    };
+    let mut operator = server.two_tenants();
+    let (mut acme, mut globex) = (
+        server.session("acme", "boss"),
+        server.session("globex", "boss"),
+    );
+    let declare = "DECLARE c SCROLL CURSOR FOR SELECT n, repeat(md5(n::text), 32) AS noise FROM generate_series(1, 10000) AS n";
+    for client in [&mut acme, &mut globex] {
+        client.run("BEGIN");
+        client.run(declare);
+    }
+    // Some ten of sixteen million bytes.
+    acme.run("MOVE ALL FROM c");
+    let error = globex.fail("MOVE ALL FROM c");
+    assert_eq!(error.code(), "53400");
+    globex.run("ROLLBACK");
+    let used = "SELECT in_use FROM tessera.quotas WHERE tenantname = 'acme' AND rolename IS NULL AND quota = 'spill'";
+    let held: u64 = operator.value(used).parse().expect("a number");
+    assert!((8_000_000..16_000_000).contains(&held), "{held}");
+    acme.run("ROLLBACK");
+    until(&mut operator, used, "0");
+    globex.run("BEGIN");
+    globex.run(declare);
+    globex.run("MOVE ALL FROM c");
+    globex.run("ROLLBACK");
+}
+
+#[test]
+fn a_plan_without_a_family_of_functions_has_it_in_no_expression_of_a_table() {
+    let Some((server, mut operator)) = two_tenants() else {
+        return;
+    };
+    let mut client = server.session("acme", "boss");
+    client.run("CREATE TABLE judged (w text, s float8 GENERATED ALWAYS AS (sentiment(w)) STORED)");
+    client.run("CREATE TABLE checked (w text, CHECK (sentiment(w) > -2))");
+    client.run("CREATE TABLE plain (w text, s float8 DEFAULT sentiment('good'))");
+    client.run("INSERT INTO judged VALUES ('good')");
+    operator.run("CREATE PLAN small WITH (sentiment = off)");
+    operator.run("ALTER TENANT acme SET PLAN small");
+    for sql in [
+        "INSERT INTO judged VALUES ('good')",
+        "UPDATE judged SET w = 'bad'",
+        "INSERT INTO checked VALUES ('good')",
+        "INSERT INTO plain (w) VALUES ('good')",
+        "COPY judged (w) FROM STDIN",
+        "COPY checked FROM STDIN",
+        "COPY plain (w) FROM STDIN",
+        "COPY plain (w, s) FROM STDIN WHERE sentiment(w) > 0",
+    ] {
+        let error = client.fail(sql);
+        assert_eq!(error.code(), "42501", "{sql}");
+        assert!(error.message().contains("small"), "{sql}: {error:?}");
+    }
+    assert_eq!(client.value("SELECT count(*) FROM judged"), "1");
+    client.run("INSERT INTO plain VALUES ('good', 1)");
+}

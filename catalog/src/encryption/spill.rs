@@ -2,7 +2,7 @@
 //!
 //! Each has a key of its own, which is in memory alone and gone with the file. Its bytes are frames: a
 //! length of four bytes, and as many sealed bytes. Where the files lie, and how much they may take, is
-//! the business of the disk manager below.
+//! the business of who makes the files below.
 
 use std::io::{self, Write};
 use std::pin::Pin;
@@ -11,7 +11,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::{Buf, Bytes, BytesMut};
 use datafusion::common::{DataFusionError, Result};
-use datafusion::execution::disk_manager::DiskManager;
 use datafusion::execution::spill_file::{SpillFile, SpillWriter, TempFileFactory};
 use futures::{Stream, StreamExt};
 use uuid::Uuid;
@@ -27,16 +26,19 @@ type Pieces = Pin<Box<dyn Stream<Item = Result<Bytes>> + Send>>;
 
 /// Makes temporary files.
 pub struct SpillFiles {
-    disk: Arc<DiskManager>,
+    files: Arc<dyn TempFileFactory>,
     /// Whether the next file is to be encrypted.
     seals: Box<dyn Fn() -> bool + Send + Sync>,
 }
 
 impl SpillFiles {
-    /// Files of a disk manager, encrypted when `seals` says so at their birth.
-    pub fn new(disk: Arc<DiskManager>, seals: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+    /// Files of those that `files` makes, encrypted when `seals` says so at their birth.
+    pub fn new(
+        files: Arc<dyn TempFileFactory>,
+        seals: impl Fn() -> bool + Send + Sync + 'static,
+    ) -> Self {
         Self {
-            disk,
+            files,
             seals: Box::new(seals),
         }
     }
@@ -44,7 +46,7 @@ impl SpillFiles {
 
 impl TempFileFactory for SpillFiles {
     fn create_temp_file(&self, description: &str) -> Result<Arc<dyn SpillFile>> {
-        let file = self.disk.create_tmp_file(description)?;
+        let file = self.files.create_temp_file(description)?;
         if !(self.seals)() {
             return Ok(file);
         }

@@ -468,6 +468,20 @@ async fn a_temporary_file_tells_nothing() {
     use datafusion::execution::spill_file::{SpillFile, TempFileFactory};
     use std::io::Write;
 
+    use datafusion::execution::disk_manager::DiskManager;
+
+    /// The engine's own files.
+    struct Plain(Arc<DiskManager>);
+
+    impl TempFileFactory for Plain {
+        fn create_temp_file(
+            &self,
+            description: &str,
+        ) -> datafusion::common::Result<Arc<dyn SpillFile>> {
+            self.0.create_tmp_file(description)
+        }
+    }
+
     let folder = tempfile::tempdir().unwrap();
     let mode = DiskManagerMode::Directories(vec![folder.path().to_owned()]);
     let disk = Arc::new(
@@ -478,7 +492,8 @@ async fn a_temporary_file_tells_nothing() {
     );
     let bytes = [SECRET.repeat(10_000), noise(200_000).to_vec()].concat();
     for seals in [false, true] {
-        let files = super::SpillFiles::new(Arc::clone(&disk), move || seals);
+        let plain = Arc::new(Plain(Arc::clone(&disk)));
+        let files = super::SpillFiles::new(plain, move || seals);
         let file: Arc<dyn SpillFile> = files.create_temp_file("a test").unwrap();
         let mut writer = file.open_writer().unwrap();
         for piece in bytes.chunks(777) {

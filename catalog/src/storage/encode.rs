@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::{Field, SchemaRef};
+use futures::future::{BoxFuture, try_join_all};
 use parking_lot::Mutex;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::{
@@ -22,6 +23,12 @@ use crate::error::{Error, Result};
 const MIN_VALUES_OFF_THE_RUNTIME: usize = 1 << 14;
 /// The most cores that encode one file.
 const MAX_ENCODERS: usize = 8;
+
+/// Where a writer encodes: whoever writes may be asked for the processors' time.
+pub trait Encoder: std::fmt::Debug + Send + Sync {
+    /// Runs work that takes a processor for a while.
+    fn run(&self, work: Box<dyn FnOnce() + Send>) -> BoxFuture<'static, ()>;
+}
 
 /// The most that a row group holds.
 #[derive(Debug, Clone, Copy)]
@@ -39,6 +46,7 @@ pub(super) struct FileEncoder {
     limits: GroupLimits,
     group: Option<Group>,
     groups: usize,
+    encoder: Option<Arc<dyn Encoder>>,
 }
 
 /// The row group that is being filled.
@@ -105,7 +113,13 @@ impl FileEncoder {
             limits,
             group: None,
             groups: 0,
+            encoder: None,
         })
+    }
+
+    /// Encodes where the one who writes wants it.
+    pub(super) fn encoding_in(self, encoder: Option<Arc<dyn Encoder>>) -> Self {
+        Self { encoder, ..self }
     }
 
     /// Adds the rows of a batch of the file's schema.
@@ -129,7 +143,8 @@ impl FileEncoder {
                 }
                 (_, room) => wanted.min(room),
             };
-            self.group = Some(add(group, &batch.slice(from, rows)).await?);
+            let encoder = self.encoder.as_ref();
+            self.group = Some(add(encoder, group, &batch.slice(from, rows)).await?);
             from += rows;
         }
         Ok(())
@@ -181,7 +196,8 @@ impl FileEncoder {
     /// Ends a row group: it becomes bytes of the file.
     async fn put(&mut self, group: Group) -> Result<()> {
         let values = group.rows * group.columns.len();
-        let chunks = side_by_side(values, group.columns, Column::close).await?;
+        let encoder = self.encoder.as_ref();
+        let chunks = side_by_side(encoder, values, group.columns, Column::close).await?;
         let mut row_group = self.file.next_row_group()?;
         for chunk in chunks.into_iter().flatten() {
             chunk.append_to_row_group(&mut row_group)?;
@@ -192,7 +208,11 @@ impl FileEncoder {
     }
 }
 
-async fn add(group: Group, batch: &RecordBatch) -> Result<Group> {
+async fn add(
+    encoder: Option<&Arc<dyn Encoder>>,
+    group: Group,
+    batch: &RecordBatch,
+) -> Result<Group> {
     let values = batch.columns().iter().map(Arc::clone);
     let work: Vec<_> = group.columns.into_iter().zip(values).collect();
     let encode = |(mut column, values): (Column, ArrayRef)| {
@@ -201,14 +221,15 @@ async fn add(group: Group, batch: &RecordBatch) -> Result<Group> {
     };
     let size = batch.num_rows() * batch.num_columns();
     Ok(Group {
-        columns: side_by_side(size, work, encode).await?,
+        columns: side_by_side(encoder, size, work, encode).await?,
         rows: group.rows + batch.num_rows(),
     })
 }
 
-/// Does a piece of work for each item, as many at a time as there are cores, and gives the results in
-/// order. What is of fewer values than pays for other threads is done at once.
+/// Does a piece of work for each item, as many at a time as there are cores, and gives the results
+/// in order. What is of fewer values than pays for other threads is done at once.
 async fn side_by_side<T: Send + 'static, R: Send + 'static>(
+    encoder: Option<&Arc<dyn Encoder>>,
     values: usize,
     items: Vec<T>,
     work: impl Fn(T) -> Result<R> + Copy + Send + Sync + 'static,
@@ -218,29 +239,50 @@ async fn side_by_side<T: Send + 'static, R: Send + 'static>(
     }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let count = items.len();
-    let waiting: Arc<Mutex<Vec<_>>> = Arc::new(Mutex::new(items.into_iter().enumerate().collect()));
+    let waiting: Vec<_> = items.into_iter().enumerate().collect();
+    let waiting = Arc::new(Mutex::new(waiting));
     let encoders = (0..cores.min(MAX_ENCODERS).min(count)).map(|_| {
         let waiting = Arc::clone(&waiting);
-        tokio::task::spawn_blocking(move || {
+        aside(encoder, move || {
             let mut done = Vec::new();
             loop {
                 let next = waiting.lock().pop();
                 match next {
                     Some((index, item)) => done.push((index, work(item)?)),
-                    None => return Ok::<_, Error>(done),
+                    None => return Ok(done),
                 }
             }
         })
     });
-    let mut done = Vec::with_capacity(count);
-    for encoder in encoders.collect::<Vec<_>>() {
-        let encoded = encoder.await;
-        done.extend(
-            encoded.map_err(|error| {
-                Error::Store(object_store::Error::JoinError { source: error })
-            })??,
-        );
-    }
+    let mut done: Vec<(usize, R)> = try_join_all(encoders)
+        .await?
+        .into_iter()
+        .flatten()
+        .collect();
     done.sort_unstable_by_key(|(index, _)| *index);
     Ok(done.into_iter().map(|(_, result)| result).collect())
+}
+
+/// Runs long work off the thread that answers others.
+async fn aside<T: Send + 'static>(
+    encoder: Option<&Arc<dyn Encoder>>,
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let Some(encoder) = encoder else {
+        return tokio::task::spawn_blocking(work)
+            .await
+            .map_err(|error| Error::Store(object_store::Error::JoinError { source: error }))?;
+    };
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    let work = Box::new(move || {
+        // Nobody waits for what a statement that ended was writing.
+        let _ = sender.send(work());
+    });
+    encoder.run(work).await;
+    receiver.await.map_err(|lost| {
+        Error::Store(object_store::Error::Generic {
+            store: "data file",
+            source: Box::new(lost),
+        })
+    })?
 }

@@ -22,6 +22,7 @@ pub mod write;
 use std::sync::Arc;
 
 pub use data_file::{ColumnStats, DataFile, FileStats};
+pub use encode::Encoder;
 pub(crate) use local::is_disk_full;
 pub use log::LogEntry;
 pub use maintain::{Compaction, Erase};

@@ -16,7 +16,7 @@ use parquet::schema::types::ColumnPath;
 use uuid::Uuid;
 
 use super::data_file::MAX_STATISTICS_BYTES;
-use super::encode::{FileEncoder, GroupLimits};
+use super::encode::{Encoder, FileEncoder, GroupLimits};
 use super::sample::is_mostly_distinct;
 use super::stored::{file_schema, stored_columns, to_file};
 use super::{DataFile, FileStats, Storage, StoreRef, file_path};
@@ -66,6 +66,7 @@ pub struct PartWriter {
     /// The enforced keys, and where their columns stand.
     keys: Vec<(KeyColumns, Vec<usize>)>,
     options: WriteOptions,
+    encoder: Option<Arc<dyn Encoder>>,
     open: Option<OpenFile>,
     done: Vec<Arc<DataFile>>,
     /// Whether a write failed or was dropped half-way, so that rows are missing.
@@ -137,6 +138,7 @@ impl Storage {
                 })
                 .collect(),
             options,
+            encoder: None,
             open: None,
             done: Vec::new(),
             torn: false,
@@ -145,6 +147,13 @@ impl Storage {
 }
 
 impl PartWriter {
+    /// The same with a place to encode in; without one it is any thread.
+    #[must_use]
+    pub fn encoding_in(mut self, encoder: Arc<dyn Encoder>) -> Self {
+        self.encoder = Some(encoder);
+        self
+    }
+
     /// Adds rows: one column per stored live column of the table, in the engine's types.
     ///
     /// # Errors
@@ -279,7 +288,8 @@ impl PartWriter {
             bytes: self.options.group_bytes,
         };
         let schema = Arc::clone(&self.schema);
-        let encoder = FileEncoder::new(schema, properties.build(), limits)?;
+        let encoder =
+            FileEncoder::new(schema, properties.build(), limits)?.encoding_in(self.encoder.clone());
         let name = format!("{}.parquet", Uuid::new_v4());
         Ok(OpenFile {
             path: file_path(self.part, &name),

@@ -29,6 +29,7 @@ pub(crate) use clock::{give_way, go_first};
 pub use share::CpuShare;
 
 use gate::Gate;
+pub use work::Counting;
 use work::Work;
 
 /// The CPU time that a statement has before it gives way, in nanoseconds.
@@ -183,6 +184,21 @@ impl Cpu {
             false => &self.fair.front,
         };
         runtime.spawn(Work::new(self.clone(), task.boxed()))
+    }
+
+    /// Counts what `task` takes of the processors wherever it is polled: planning, checking and whatever
+    /// else a session does itself.
+    pub fn counting<F: Future>(&self, task: F) -> Counting<F> {
+        Counting::new(self.clone(), task)
+    }
+
+    /// Waits until it is the tenant's turn, should it have used more than its share while others are at
+    /// work. What the session's own thread does next then comes after those who had less.
+    pub async fn turn(&self) {
+        if self.statement.share.is_overdrawn() {
+            // Who ends the wait ends the statement.
+            let _ = self.spawn(std::future::ready(())).await;
+        }
     }
 
     /// Has the statement go on on threads that give way.

@@ -11,6 +11,7 @@ use std::time::Instant;
 use datafusion::common::runtime::{JoinSetTracer, set_join_set_tracer};
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use tessera_catalog::storage::Encoder;
 use tokio::task::JoinError;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -92,6 +93,39 @@ impl<T> Drop for Work<T> {
         if let Some(ticket) = self.ticket.take() {
             self.cpu.fair.gate.leave(&ticket);
         }
+    }
+}
+
+/// Work that stays where it is polled, and is counted there.
+pub struct Counting<F> {
+    cpu: Cpu,
+    inner: Pin<Box<F>>,
+}
+
+impl<F: Future> Counting<F> {
+    pub(super) fn new(cpu: Cpu, inner: F) -> Self {
+        Self {
+            cpu,
+            inner: Box::pin(inner),
+        }
+    }
+}
+
+impl<F: Future> Future for Counting<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.get_mut();
+        let inner = &mut this.inner;
+        this.cpu.measured(|| inner.as_mut().poll(cx))
+    }
+}
+
+impl Encoder for Cpu {
+    fn run(&self, work: Box<dyn FnOnce() + Send>) -> BoxFuture<'static, ()> {
+        let task = self.spawn(async move { work() });
+        // A panic inside is seen by who waits for what the work was to give.
+        Box::pin(async move { drop(task.await) })
     }
 }
 

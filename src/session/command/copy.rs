@@ -13,7 +13,7 @@ use crate::execute::Limits;
 use crate::planner::Scope;
 use crate::planner::ast::{Body, Copy, CopySource, CopyValue, Statement};
 use crate::planner::source::{AsOf, Found, TableRef};
-use crate::policy::{COPY_OUT, Caller, Judged, check_columns};
+use crate::policy::{COPY_OUT, Caller, Judged, check_calls, check_columns};
 use crate::session::Session;
 use crate::session::copy_sink::{CopySink, Shape};
 use crate::session::foreign::ForeignGuard;
@@ -57,7 +57,7 @@ pub(super) async fn run(session: &mut Session, copy: &Copy, limits: Limits) -> R
         CopySource::Table { name, columns } => {
             let found = names::relation(&scope, name)?;
             if copy.from {
-                copy_in(session, &caller, &scope, found, columns, options, copy).await
+                copy_in(session, &caller, &scope, found, (options, copy), limits).await
             } else {
                 copy_out(session, &caller, &scope, found, columns, options, limits).await
             }
@@ -144,10 +144,12 @@ async fn copy_in(
     caller: &Caller,
     scope: &Scope,
     found: Found,
-    named: &[String],
-    options: CopyOptions,
-    copy: &Copy,
+    (options, copy): (CopyOptions, &Copy),
+    limits: Limits,
 ) -> Result<Reply> {
+    let CopySource::Table { columns: named, .. } = &copy.source else {
+        return Err(Error::internal("COPY into what is no table"));
+    };
     if found.relation.view().is_some() {
         return Err(Error::WrongKindHint {
             message: format!("cannot copy to view \"{}\"", found.relation.name),
@@ -181,7 +183,7 @@ async fn copy_in(
         &targets,
         stored.live_columns(),
         copy.filter.as_ref(),
-        scope,
+        (caller, scope),
         stored,
     )?;
     let keys = KeyGuard::new(session, &found.relation, &scope.zone, KeyCheck::AtOnce)?;
@@ -191,12 +193,13 @@ async fn copy_in(
         Writing {
             keys,
             foreign,
-            generated: default::compile_generated(stored, scope)?,
+            generated: default::compile_generated(stored, caller, scope)?,
             storage: session.engine.catalog.storage(),
+            cpu: session.cpu(),
             database: &caller.database,
             system: &caller.system,
             zone: &scope.zone,
-            checks: default::compile_checks(stored, scope)?,
+            checks: default::compile_checks(stored, caller, scope)?,
             operation: "WRITE",
         },
     )?;
@@ -206,7 +209,7 @@ async fn copy_in(
         room,
         writer,
         rules,
-        execution: session.execution(&scope.state, Limits::default()),
+        execution: session.execution(&scope.state, limits),
         inbox: Arc::clone(&session.inbox),
         kept: None,
     };
@@ -215,6 +218,7 @@ async fn copy_in(
         relation,
         columns,
         options,
+        limits,
         sink,
     })))
 }
@@ -259,7 +263,7 @@ fn shape<'a>(
     targets: &[&Column],
     live: impl Iterator<Item = &'a Column>,
     filter: Option<&ast::Expr>,
-    scope: &Scope,
+    (caller, scope): (&Caller, &Scope),
     stored: &tessera_catalog::model::Table,
 ) -> Result<Shape> {
     use datafusion::arrow::datatypes::Schema;
@@ -274,7 +278,11 @@ fn shape<'a>(
         .map(|column| {
             let expr = match targets.iter().any(|target| target.number == column.number) {
                 true => Expr::Column(PlanColumn::new_unqualified(&column.name)),
-                false => default::of_row(column, scope, tenant.as_ref())?,
+                false => {
+                    let value = default::of_row(column, scope, tenant.as_ref())?;
+                    default::check_calls(stored, caller, &value)?;
+                    value
+                }
             };
             Ok(scope.state.create_physical_expr(expr, &given)?)
         })
@@ -282,7 +290,9 @@ fn shape<'a>(
     let filter = match filter {
         Some(filter) => {
             let all = DFSchema::try_from(table_schema(stored, &scope.zone).as_ref().clone())?;
+            default::no_subquery(filter, "COPY FROM WHERE condition")?;
             let condition = default::condition(filter, &all, scope)?;
+            check_calls(caller, &condition)?;
             Some(scope.state.create_physical_expr(condition, &all)?)
         }
         None => None,

@@ -7,11 +7,12 @@ use datafusion::common::{DFSchema, ScalarValue, ToDFSchema};
 use datafusion::logical_expr::{Expr, lit};
 use datafusion::sql::sqlparser::ast;
 use tessera_catalog::id::Oid;
-use tessera_catalog::model::{Column, Table};
+use tessera_catalog::model::{Column, Scope as Reach, Table};
 
 use super::user_type;
 use crate::error::{Error, Result};
 use crate::planner::{self, Scope};
+use crate::policy::{self, Caller};
 use crate::session::write::{CompiledCheck, CompiledGenerated, Rule, table_schema};
 use tessera_udfs::walk;
 
@@ -33,6 +34,44 @@ pub(super) fn parse(text: &str) -> Result<ast::Expr> {
     ))
 }
 
+/// Refuses a sub-query where an expression is kept: it would read with the rights of whoever comes to
+/// evaluate it, and whoever planted it would find in the table what it read.
+///
+/// # Errors
+/// 0A000, as in PostgreSQL.
+pub(super) fn no_subquery(expr: &ast::Expr, place: &str) -> Result<()> {
+    use std::ops::ControlFlow;
+    let found = walk::expressions(expr, &mut |expr| {
+        let is_query = match expr {
+            ast::Expr::Subquery(_) | ast::Expr::Exists { .. } | ast::Expr::InSubquery { .. } => {
+                true
+            }
+            ast::Expr::Function(call) => {
+                matches!(call.args, ast::FunctionArguments::Subquery(_))
+            }
+            _ => false,
+        };
+        match is_query {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
+    });
+    match found {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(()) => Err(Error::Function {
+            sqlstate: "0A000",
+            message: format!("cannot use subquery in {place}"),
+            hint: None,
+            detail: None,
+        }),
+    }
+}
+
+/// Places of expressions without sub-queries, as errors call them.
+const CHECK: &str = "check constraint";
+const DEFAULT: &str = "DEFAULT expression";
+const GENERATED: &str = "column generation expression";
+
 /// What a column holds when nothing is said: its default, the session's tenant, or NULL; in the
 /// column's type.
 pub(super) fn of_column(column: &Column, scope: &Scope) -> Result<Expr> {
@@ -44,7 +83,9 @@ pub(super) fn of_column(column: &Column, scope: &Scope) -> Result<Expr> {
         let null = ScalarValue::try_new_null(&column.sql_type.arrow(&scope.zone))?;
         return Ok(lit(null));
     };
-    let expr = planner::expression(parse(&text)?, &DFSchema::empty(), scope, &[])?;
+    let written = parse(&text)?;
+    no_subquery(&written, DEFAULT)?;
+    let expr = planner::expression(written, &DFSchema::empty(), scope, &[])?;
     planner::assign(
         expr,
         &DFSchema::empty(),
@@ -93,7 +134,11 @@ pub(super) fn written(column: &Column, scope: &Scope) -> Result<ast::Expr> {
         _ if column.is_tenant() && !scope.is_system() => Ok(ast::Expr::value(
             ast::Value::SingleQuotedString(scope.database.name.clone()),
         )),
-        Some(text) => parse(&text),
+        Some(text) => {
+            let written = parse(&text)?;
+            no_subquery(&written, DEFAULT)?;
+            Ok(written)
+        }
         None => Ok(ast::Expr::value(ast::Value::Null)),
     }
 }
@@ -117,6 +162,7 @@ pub(super) fn draw_for(expr: &mut ast::Expr, tenant: &ast::Expr) {
 
 /// Checks a default's expression and gives its text for the catalog.
 pub(super) fn check(expr: &ast::Expr, column: &Column, scope: &Scope) -> Result<String> {
+    no_subquery(expr, DEFAULT)?;
     let mut expr = expr.clone();
     bind_sequences(&mut expr, scope)?;
     planner::bind_types(&mut expr, scope);
@@ -204,12 +250,26 @@ fn bound_sequence(argument: &ast::Expr, scope: &Scope) -> Result<Option<Oid>> {
     }
 }
 
+/// Checks that who writes to a table may call what its expressions call. What the operator put into a table
+/// that it lends is the operator's business.
+pub(super) fn check_calls(table: &Table, caller: &Caller, expr: &Expr) -> Result<()> {
+    match table.scope {
+        Reach::Own => policy::check_calls(caller, expr),
+        Reach::Common | Reach::Shared => Ok(()),
+    }
+}
+
 /// The CHECK constraints of a table, ready to be evaluated over its live columns.
-pub(super) fn compile_checks(table: &Table, scope: &Scope) -> Result<Arc<[CompiledCheck]>> {
+pub(super) fn compile_checks(
+    table: &Table,
+    caller: &Caller,
+    scope: &Scope,
+) -> Result<Arc<[CompiledCheck]>> {
     let schema = table_schema(table, &scope.zone).to_dfschema()?;
-    let mut compiled = domain_checks(table, &schema, scope)?;
+    let mut compiled = domain_checks(table, &schema, caller, scope)?;
     for check in &table.checks {
         let condition = condition(&parse(&check.expression)?, &schema, scope)?;
+        check_calls(table, caller, &condition)?;
         let condition = scope.state.create_physical_expr(condition, &schema)?;
         compiled.push(CompiledCheck {
             name: check.name.clone(),
@@ -221,7 +281,12 @@ pub(super) fn compile_checks(table: &Table, scope: &Scope) -> Result<Arc<[Compil
 }
 
 /// What the domains of a table's columns demand.
-fn domain_checks(table: &Table, schema: &DFSchema, scope: &Scope) -> Result<Vec<CompiledCheck>> {
+fn domain_checks(
+    table: &Table,
+    schema: &DFSchema,
+    caller: &Caller,
+    scope: &Scope,
+) -> Result<Vec<CompiledCheck>> {
     let mut compiled = Vec::new();
     for column in table.live_columns() {
         let Some(domain) = column.domain else {
@@ -242,6 +307,7 @@ fn domain_checks(table: &Table, schema: &DFSchema, scope: &Scope) -> Result<Vec<
                 }
             };
             let condition = condition(&written, schema, scope)?;
+            check_calls(table, caller, &condition)?;
             let condition = scope.state.create_physical_expr(condition, schema)?;
             compiled.push(CompiledCheck {
                 name,
@@ -257,6 +323,7 @@ fn domain_checks(table: &Table, schema: &DFSchema, scope: &Scope) -> Result<Vec<
 pub(super) fn condition(expr: &ast::Expr, schema: &DFSchema, scope: &Scope) -> Result<Expr> {
     use datafusion::arrow::datatypes::DataType;
     use datafusion::logical_expr::ExprSchemable;
+    no_subquery(expr, CHECK)?;
     let condition = planner::expression(expr.clone(), schema, scope, &[])?;
     match condition.get_type(schema)? {
         DataType::Boolean | DataType::Null => Ok(condition),
@@ -268,14 +335,21 @@ pub(super) fn condition(expr: &ast::Expr, schema: &DFSchema, scope: &Scope) -> R
 }
 
 /// The expressions of a table's generated columns, ready to be evaluated over its live columns.
-pub(super) fn compile_generated(table: &Table, scope: &Scope) -> Result<Arc<[CompiledGenerated]>> {
+pub(super) fn compile_generated(
+    table: &Table,
+    caller: &Caller,
+    scope: &Scope,
+) -> Result<Arc<[CompiledGenerated]>> {
     let schema = table_schema(table, &scope.zone).to_dfschema()?;
     let mut compiled = Vec::new();
     for (place, column) in table.live_columns().enumerate() {
         let Some(text) = &column.generated else {
             continue;
         };
-        let value = planner::expression(parse(text)?, &schema, scope, &[])?;
+        let written = parse(text)?;
+        no_subquery(&written, GENERATED)?;
+        let value = planner::expression(written, &schema, scope, &[])?;
+        check_calls(table, caller, &value)?;
         let value = planner::assign(value, &schema, &column.sql_type, &scope.zone, &column.name)?;
         let value = scope.state.create_physical_expr(value, &schema)?;
         compiled.push(CompiledGenerated { place, value });
@@ -292,7 +366,9 @@ pub(super) fn check_generated(column: &Column, table: &Table, scope: &Scope) -> 
         return Ok(());
     };
     let schema = table_schema(table, &scope.zone).to_dfschema()?;
-    let value = planner::expression(parse(text)?, &schema, scope, &[])?;
+    let written = parse(text)?;
+    no_subquery(&written, GENERATED)?;
+    let value = planner::expression(written, &schema, scope, &[])?;
     for used in value.column_refs() {
         let other = table.column(&used.name);
         if other.is_some_and(|other| other.generated.is_some()) {

@@ -171,12 +171,13 @@ pub(super) async fn perform(
         Writing {
             keys,
             foreign,
-            generated: default::compile_generated(table(relation)?, scope)?,
+            generated: default::compile_generated(table(relation)?, caller, scope)?,
             storage: session.engine.catalog.storage(),
+            cpu: session.cpu(),
             database: &caller.database,
             system: &caller.system,
             zone: &scope.zone,
-            checks: default::compile_checks(table(&planned.found.relation)?, scope)?,
+            checks: default::compile_checks(table(&planned.found.relation)?, caller, scope)?,
             operation: "WRITE",
         },
     )?

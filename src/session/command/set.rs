@@ -173,8 +173,8 @@ pub(super) async fn set_role(
         superuser: session.caller().await?.superuser,
     };
     session.act_as(now.clone());
-    let shown = Some(name.unwrap_or("none"));
-    session.settings.lock().set("role", shown, local, true)?;
+    let shown = name.unwrap_or("none");
+    session.settings.lock().show_role(shown, local);
     let former = session
         .former_role
         .get_or_insert(FormerRole { before, kept: None });

@@ -14,7 +14,7 @@ use crate::format::encode::{ByteaOutput, DateOrder, DateStyle, Display, Interval
 use rows::Context::{Internal, Operator, User};
 use rows::Kind::{Bool, Enum, Float, Integer, Text};
 use rows::{ROWS, find};
-use value::{checked, with_time_unit};
+use value::{ROLE, checked, with_time_unit};
 
 /// One row of `pg_settings` and SHOW ALL.
 #[derive(Debug, Clone)]
@@ -65,6 +65,17 @@ impl Settings {
     /// Sets what the server itself tells, which no client can.
     pub fn set_internal(&mut self, name: &str, value: impl Into<String>) {
         self.defaults.insert(name.to_owned(), value.into());
+    }
+
+    /// Shows the role that the session acts as now.
+    pub fn show_role(&mut self, name: &str, local: bool) {
+        let (key, value) = (ROLE.to_owned(), name.to_owned());
+        if local {
+            self.local.insert(key, value);
+        } else {
+            self.local.remove(&key);
+            self.values.insert(key, value);
+        }
     }
 
     /// SET; `None` for DEFAULT.

@@ -5,12 +5,22 @@ use super::rows::Kind::{self, Bool, Enum, Float, Integer, Text};
 use super::rows::find;
 use crate::error::{Error, Result};
 
+/// The setting that shows the role that the session acts as, and what it shows when that is its own.
+pub(super) const ROLE: &str = "role";
+pub(super) const NO_ROLE: &str = "none";
+
 /// A name's key and the value in its normal form.
 pub(super) fn checked(name: &str, value: &str) -> Result<(String, String)> {
     let key = key(name)?;
     let Some(row) = find(&key) else {
         return Ok((key, value.to_owned()));
     };
+    // What it shows is what policies may ask for: only a change of the role changes it.
+    if key == ROLE && value != NO_ROLE {
+        return Err(Error::Unsupported(
+            "changing the role by other means than SET ROLE".to_owned(),
+        ));
+    }
     let invalid = || {
         Error::InvalidParameterValue(format!(
             "invalid value for parameter \"{}\": \"{value}\"",

@@ -3,8 +3,8 @@
 //! A tenant's limits come from its own quotas, its plan and the server's defaults; a role's only
 //! narrow them. They are looked up anew whenever the catalog has changed, so what an operator sets
 //! binds open sessions from their next statement on. Each limit is enforced in one place:
-//! connections at login, statements by [`Slots`], memory by the pools, temporary files by the disk
-//! manager, processors by `execute::fair`, rows by [`Session::answered`], time by the statement's
+//! connections at login, statements by [`Slots`], memory by the pools, temporary files by
+//! `execute::TenantDisk`, processors by `execute::fair`, rows by [`Session::answered`], time by the statement's
 //! deadline, tables and bytes before the commit, COPY by [`Pace`].
 
 mod pace;
@@ -16,7 +16,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use datafusion::execution::disk_manager::DiskManager;
 use futures::StreamExt;
 use parking_lot::Mutex;
 use tessera_catalog::commit::Commit;
@@ -25,7 +24,7 @@ use tessera_catalog::model::{Allowance, Database, Quota, Relation, USUAL_CPU_SHA
 
 use super::{Engine, Reply, Session};
 use crate::error::{Error, Result};
-use crate::execute::{BatchStream, Counters, CpuShare, Meter, RoleMemory, TenantPool};
+use crate::execute::{BatchStream, Counters, CpuShare, Meter, RoleMemory, TenantDisk, TenantPool};
 use crate::planner::ast::Body;
 use pace::Pace;
 pub(super) use slots::Slot;
@@ -39,7 +38,7 @@ pub(super) struct Share {
     pub(super) cpu: Arc<CpuShare>,
     pub(super) slots: Arc<Slots>,
     pub(super) pool: Arc<TenantPool>,
-    pub(super) disk: Arc<DiskManager>,
+    pub(super) disk: Arc<TenantDisk>,
     pace: Pace,
     roles: Mutex<HashMap<Oid, Arc<RoleMemory>>>,
 }
@@ -48,7 +47,7 @@ impl Share {
     pub(super) fn new(
         counters: Arc<Counters>,
         pool: Arc<TenantPool>,
-        disk: Arc<DiskManager>,
+        disk: Arc<TenantDisk>,
     ) -> Self {
         Self {
             cpu: Arc::new(CpuShare::new(Arc::clone(&counters))),
@@ -68,9 +67,7 @@ impl Share {
         let bytes = limit.map_or(memory, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
         self.pool.set_limit_bytes(bytes);
         let bytes = allowance.get(Quota::Spill).map_or(spill, |b| b.min(spill));
-        if let Err(error) = self.disk.set_max_temp_directory_size(bytes) {
-            tracing::error!(%error, "a limit on temporary files is not in force");
-        }
+        self.disk.set_limit_bytes(bytes);
         let weight = allowance.get(Quota::CpuShare).unwrap_or(USUAL_CPU_SHARE);
         self.cpu.set_weight(weight);
         self.slots.set_limit(allowance.get(Quota::Statements));

@@ -142,7 +142,7 @@ impl Uses for Seen {
             let share = &environment.share;
             (used.statements, used.queued_statements) = share.slots.counts();
             used.memory_bytes = share.pool.used_bytes() as u64;
-            used.spill_bytes = share.disk.used_disk_space();
+            used.spill_bytes = share.disk.used_bytes();
         }
         used
     }

@@ -24,6 +24,7 @@ use super::foreign::ForeignGuard;
 use super::keys::KeyGuard;
 use super::transaction::{Fresh, PendingPart};
 use crate::error::{Error, Result};
+use crate::execute::Cpu;
 use crate::policy::{Allowed, Granted};
 use checks::told;
 use sink::PartSink;
@@ -48,6 +49,7 @@ pub(super) struct RowWriter {
     schema_name: String,
     home: DatabaseId,
     storage: Storage,
+    cpu: Cpu,
     target: Target,
     checks: Arc<[CompiledCheck]>,
     generated: Arc<[CompiledGenerated]>,
@@ -69,6 +71,8 @@ pub(super) struct RowWriter {
 /// What a writer needs to know of the one who writes.
 pub(super) struct Writing<'a> {
     pub(super) storage: &'a Storage,
+    /// Where the statement's work runs.
+    pub(super) cpu: Cpu,
     /// The session's database.
     pub(super) database: &'a Arc<Database>,
     pub(super) system: &'a Arc<Database>,
@@ -114,6 +118,7 @@ impl RowWriter {
                 .unwrap_or_default(),
             home: found.home,
             storage: writing.storage.clone(),
+            cpu: writing.cpu,
             target,
             checks: writing.checks,
             generated: writing.generated,

@@ -92,7 +92,8 @@ impl RowWriter {
                 space,
                 table: table_uuid,
             };
-            let mut writer = self.storage.writer(part, &self.relation)?;
+            let writer = self.storage.writer(part, &self.relation)?;
+            let mut writer = writer.encoding_in(Arc::new(self.cpu.clone()));
             for batch in sink.rows.drain(..) {
                 writer.write(&batch).await?;
             }

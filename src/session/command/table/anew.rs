@@ -85,12 +85,13 @@ pub(super) async fn replace(
         Writing {
             keys: None,
             foreign: None,
-            generated: default::compile_generated(of_table, scope)?,
+            generated: default::compile_generated(of_table, &caller, scope)?,
             storage: session.engine.catalog.storage(),
+            cpu: session.cpu(),
             database: &caller.database,
             system: &caller.system,
             zone: &scope.zone,
-            checks: default::compile_checks(of_table, scope)?,
+            checks: default::compile_checks(of_table, &caller, scope)?,
             operation: "ALTER TABLE",
         },
     )?;

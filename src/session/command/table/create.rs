@@ -478,10 +478,11 @@ pub(super) async fn fill(
             foreign: None,
             generated: Arc::from([]),
             storage: session.engine.catalog.storage(),
+            cpu: session.cpu(),
             database: &caller.database,
             system: &caller.system,
             zone: &scope.zone,
-            checks: default::compile_checks(table, scope)?,
+            checks: default::compile_checks(table, &caller, scope)?,
             operation: "CREATE TABLE AS SELECT",
         },
     )?;

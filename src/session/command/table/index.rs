@@ -13,7 +13,7 @@ use tessera_catalog::model::{
 };
 
 use super::super::names::{check_new_name, check_owner, folded, qualified, relation};
-use super::super::schema;
+use super::super::{default, schema};
 use super::column;
 use super::constraint::release_keys;
 use super::existing;
@@ -138,6 +138,7 @@ fn declared(create: &CreateIndex, table: &Table, scope: &Scope) -> Result<Index>
     let predicate = match &create.predicate {
         None => None,
         Some(condition) => {
+            default::no_subquery(condition, "index predicate")?;
             check_expression(condition, table, scope)?;
             Some(match condition {
                 Expr::Nested(inner) => inner.to_string(),
@@ -179,6 +180,7 @@ fn part(written: &IndexColumn, table: &Table, scope: &Scope) -> Result<IndexPart
     match expr {
         Expr::Identifier(ident) => column = number(&folded(ident), table)?,
         other => {
+            default::no_subquery(other, "index expression")?;
             check_expression(other, table, scope)?;
             expression = Some(other.to_string());
         }

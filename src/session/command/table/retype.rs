@@ -101,7 +101,10 @@ fn keys_of(table: &Table, number: i16) -> Vec<Key> {
 fn value(former: &Column, to: &Retyping<'_>, table: &Table, scope: &Scope) -> Result<Expr> {
     let schema = table_schema(table, &scope.zone).to_dfschema()?;
     let (written, is_given) = match to.using {
-        Some(using) => (using.clone(), true),
+        Some(using) => {
+            default::no_subquery(using, "transform expression")?;
+            (using.clone(), true)
+        }
         None => (Expr::Identifier(quoted(&former.name)), false),
     };
     let planned = planner::expression(written.clone(), &schema, scope, &[])?;

@@ -127,12 +127,13 @@ impl Rewrite<'_> {
             Writing {
                 keys,
                 foreign,
-                generated: default::compile_generated(of_table, self.scope)?,
+                generated: default::compile_generated(of_table, self.caller, self.scope)?,
                 storage: session.engine.catalog.storage(),
+                cpu: session.cpu(),
                 database: &self.caller.database,
                 system: &self.caller.system,
                 zone: &self.scope.zone,
-                checks: default::compile_checks(of_table, self.scope)?,
+                checks: default::compile_checks(of_table, self.caller, self.scope)?,
                 operation: match self.planned.verb {
                     "INSERT" => "MERGE",
                     verb => verb,
