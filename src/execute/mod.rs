@@ -14,6 +14,7 @@ mod memory;
 mod meter;
 mod moments;
 mod planning;
+mod quick;
 mod usage;
 
 use std::collections::HashMap;
@@ -136,6 +137,7 @@ async fn forward(
 ) -> Result<()> {
     let plan = physical(plan, &execution.state, execution.moments).await?;
     let plan = checked::checked(plan, execution.limits, &execution.interrupt)?;
+    let plan = quick::quick(plan)?;
     if let Some(observed) = &execution.observed {
         observed.lock().push(Arc::clone(&plan));
     }
@@ -210,6 +212,7 @@ pub async fn analyze(
             let started = std::time::Instant::now();
             let physical = physical(plan, &inner.state, inner.moments).await?;
             let physical = checked::checked(physical, inner.limits, &inner.interrupt)?;
+            let physical = quick::quick(physical)?;
             if long::works_long(physical.as_ref()) {
                 inner.meter.cpu().give_way().await;
             }

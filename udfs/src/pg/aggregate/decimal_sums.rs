@@ -16,6 +16,7 @@ use super::super::error::PgError;
 use super::super::numeric::{Decimal, Numeric};
 use super::super::types::EXACT;
 use super::super::value::ascii;
+use super::few_groups::{self, CHUNK, FEW};
 
 const MAX_DIGITS: u8 = 38;
 
@@ -75,6 +76,28 @@ impl DecimalSums {
         match sum.total.checked_add(value) {
             Some(total) => sum.total = total,
             None => self.carry(group, value)?,
+        }
+        Ok(())
+    }
+
+    fn add_all(&mut self, values: &[i128], groups: &[usize]) -> Result<()> {
+        for (group, value) in groups.iter().zip(values) {
+            self.add(*group, *value, 1)?;
+        }
+        Ok(())
+    }
+
+    fn add_to_few(&mut self, values: &[i128], groups: &[usize]) -> Result<()> {
+        for (values, groups) in values.chunks(CHUNK).zip(groups.chunks(CHUNK)) {
+            let Some(sums) = few_groups::sums(values, groups) else {
+                self.add_all(values, groups)?;
+                continue;
+            };
+            for (group, (total, count)) in sums.into_iter().enumerate() {
+                if count > 0 {
+                    self.add(group, total, count)?;
+                }
+            }
         }
         Ok(())
     }
@@ -147,10 +170,10 @@ impl GroupsAccumulator for DecimalSums {
         self.grow(groups);
         let values = values[0].as_primitive::<Decimal128Type>();
         if filter.is_none() && values.null_count() == 0 {
-            for (group, value) in group_indices.iter().zip(values.values()) {
-                self.add(*group, *value, 1)?;
-            }
-            return Ok(());
+            return match groups <= FEW {
+                true => self.add_to_few(values.values(), group_indices),
+                false => self.add_all(values.values(), group_indices),
+            };
         }
         for (row, group) in group_indices.iter().enumerate() {
             if counts(values, filter, row) {
@@ -343,6 +366,27 @@ mod tests {
             answers(&mut sums, EmitTo::All),
             [Some("1.50".to_owned()), None]
         );
+    }
+
+    #[test]
+    fn few_groups_and_many_have_the_same_sums() {
+        let many = FEW + 1;
+        for (rows, large) in [(0, 0), (1, 0), (3, 0), (9_000, 0), (9_000, LARGE)] {
+            let values: Vec<i128> = (0..rows)
+                .map(|row: i128| if row == 4_500 { large } else { row * 37 - 1_000 })
+                .collect();
+            let groups: Vec<usize> = (0..values.len()).map(|row| row * row % 7).collect();
+            let column = decimals(&values.iter().copied().map(Some).collect::<Vec<_>>());
+            let sums = [FEW, many].map(|groups_in_all| {
+                let mut sums = DecimalSums::new(Asked::Average, 2);
+                let column = Arc::clone(&column);
+                sums.update_batch(&[column], &groups, None, groups_in_all)
+                    .unwrap();
+                answers(&mut sums, EmitTo::First(7))
+            });
+            assert_eq!(sums[0], sums[1]);
+            assert_eq!(sums[0][0].is_some(), rows > 0);
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 mod array_agg;
 mod decimal_sums;
 mod exact;
+mod few_groups;
 mod interval_average;
 mod ordered_set;
 mod string_agg;
