@@ -7,6 +7,7 @@ use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 use super::ast::{Name, RoleName};
 use super::depth;
 use super::dialect::Tessera;
+use super::keyword::is_keyword;
 use super::parse::syntax_at;
 use crate::error::{Error, Result};
 
@@ -53,12 +54,7 @@ impl<'a> Cursor<'a> {
 
     /// Whether the token `ahead` is this keyword.
     pub(super) fn is_at(&self, ahead: usize, keyword: &str) -> bool {
-        match self.peek_at(ahead) {
-            Token::Word(word) => {
-                word.quote_style.is_none() && word.value.eq_ignore_ascii_case(keyword)
-            }
-            _ => false,
-        }
+        is_keyword(self.peek_at(ahead), keyword)
     }
 
     /// Whether the next tokens are these keywords.

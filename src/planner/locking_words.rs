@@ -4,6 +4,8 @@
 
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
+use super::keyword;
+
 /// Spells all locking clauses of a text.
 pub(super) fn spell(tokens: &mut Vec<TokenWithSpan>) {
     let mut at = 0;
@@ -25,8 +27,7 @@ pub(super) fn spell(tokens: &mut Vec<TokenWithSpan>) {
 }
 
 fn is(tokens: &[TokenWithSpan], at: usize, word: &str) -> bool {
-    matches!(tokens.get(at).map(|token| &token.token), Some(Token::Word(found))
-        if found.quote_style.is_none() && found.value.eq_ignore_ascii_case(word))
+    tokens.get(at).is_some_and(|token| keyword::is(token, word))
 }
 
 /// Makes `FOR … OF a, b <waiting>` two clauses; `at` is where FOR stands.

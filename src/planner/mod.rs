@@ -12,6 +12,7 @@ mod depth;
 mod dialect;
 mod domain;
 mod failure;
+mod keyword;
 mod locking_words;
 mod names;
 pub mod origin;

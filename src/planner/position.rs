@@ -6,6 +6,7 @@
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
 use super::dialect::Tessera;
+use super::keyword::is_keyword;
 use super::parse::char_position;
 use crate::error::Error;
 
@@ -155,7 +156,7 @@ impl Wanted {
 }
 
 fn is_as(token: &Token) -> bool {
-    matches!(token, Token::Word(word) if word.quote_style.is_none() && word.value.eq_ignore_ascii_case("as"))
+    is_keyword(token, "AS")
 }
 
 fn is_name(token: &Token, name: &str) -> bool {

@@ -2,14 +2,8 @@
 //!
 //! Every test also holds on PostgreSQL.
 
-use std::sync::mpsc;
-use std::time::Duration;
-
-use crate::client::Client;
+use crate::client::{A_WHILE, Client, send};
 use crate::harness::{Server, Tenant};
-
-/// Long enough for a session that does not wait to have answered.
-const A_WHILE: Duration = Duration::from_millis(400);
 
 fn accounts(server: &Server) -> Tenant {
     let tenant = server.tenant();
@@ -18,16 +12,6 @@ fn accounts(server: &Server) -> Tenant {
          CREATE TABLE other (id int); INSERT INTO other VALUES (1)",
     );
     tenant
-}
-
-/// Sends a statement from another thread; what it answers comes through the channel.
-fn send(mut client: Client, sql: &'static str) -> mpsc::Receiver<(Client, String)> {
-    let (sender, receiver) = mpsc::channel();
-    std::thread::spawn(move || {
-        let code = client.simple(sql).code().to_owned();
-        let _ = sender.send((client, code));
-    });
-    receiver
 }
 
 #[test]

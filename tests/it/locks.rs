@@ -2,24 +2,10 @@
 //!
 //! Every test also holds on PostgreSQL.
 
-use std::sync::mpsc;
 use std::time::Duration;
 
-use crate::client::Client;
+use crate::client::{A_WHILE, send};
 use crate::harness::{Server, Tenant};
-
-/// Long enough for a session that does not wait to have answered.
-const A_WHILE: Duration = Duration::from_millis(300);
-
-/// Sends a statement from another thread; its client and error code come through the channel.
-fn send(mut client: Client, sql: &'static str) -> mpsc::Receiver<(Client, String)> {
-    let (sender, receiver) = mpsc::channel();
-    std::thread::spawn(move || {
-        let code = client.simple(sql).code().to_owned();
-        let _ = sender.send((client, code));
-    });
-    receiver
-}
 
 fn jobs(server: &Server) -> Tenant {
     let tenant = server.tenant();

@@ -273,12 +273,9 @@ impl Store {
     ///
     /// As [`Store::audit_after`].
     pub(crate) async fn audit_prune(&self, before: i64) -> Result<i64> {
-        let mut writer = self.writer().lock().await;
-        let writer = writer
-            .as_mut()
-            .ok_or_else(|| Error::Unusable("the catalog is closed".into()))?;
+        let mut writer = self.writer().await?;
         let mut chain = self.chain().lock().await;
-        let pruned = anchor(writer, &chain, PRUNED).await?;
+        let pruned = anchor(&mut writer, &chain, PRUNED).await?;
         let begin = pruned.as_ref().map(|pruned| pruned.tip).unwrap_or_default();
         let sql = "SELECT MIN(number) FROM audit WHERE at >= $1";
         let kept: Option<i64> = sqlx::query_scalar(sql)
@@ -291,7 +288,7 @@ impl Store {
         if until <= begin.number {
             return Ok(0);
         }
-        let walked = walk(writer, Walk::after(Some(begin)), until).await?;
+        let walked = walk(&mut writer, Walk::after(Some(begin)), until).await?;
         if walked.is_broken() || walked.tip().number != until {
             tracing::error!("the audit's oldest records do not hold together and are kept");
             return Ok(0);

@@ -5,7 +5,7 @@ use sqlx::Row;
 
 use super::key;
 use super::sqlite::Store;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::id::{DatabaseId, Oid};
 
 impl Store {
@@ -21,10 +21,7 @@ impl Store {
         role: Oid,
         step: i64,
     ) -> Result<bool> {
-        let mut writer = self.writer().lock().await;
-        let writer = writer
-            .as_mut()
-            .ok_or_else(|| Error::Unusable("the catalog is closed".into()))?;
+        let mut writer = self.writer().await?;
         let sql = "INSERT INTO code_step (database_id, role_oid, step) VALUES ($1, $2, $3)
                    ON CONFLICT (database_id, role_oid)
                    DO UPDATE SET step = excluded.step WHERE code_step.step < excluded.step";
@@ -32,7 +29,7 @@ impl Store {
             .bind(key::database(database))
             .bind(key::oid(role))
             .bind(step)
-            .execute(writer)
+            .execute(&mut *writer)
             .await?;
         Ok(done.rows_affected() == 1)
     }

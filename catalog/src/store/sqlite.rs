@@ -10,7 +10,7 @@ use sqlx::sqlite::{
     SqliteSynchronous,
 };
 use sqlx::{ConnectOptions, Connection};
-use tokio::sync::Mutex;
+use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 
 use super::audit;
 use crate::audit::Chain;
@@ -130,7 +130,13 @@ impl Store {
         &self.chain
     }
 
-    pub(super) fn writer(&self) -> &Mutex<Option<SqliteConnection>> {
-        &self.writer
+    /// The connection that writes, for one who does at a time.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unusable`] once the catalog is closed.
+    pub(super) async fn writer(&self) -> Result<MappedMutexGuard<'_, SqliteConnection>> {
+        MutexGuard::try_map(self.writer.lock().await, Option::as_mut)
+            .map_err(|_| Error::Unusable("the catalog is closed".into()))
     }
 }

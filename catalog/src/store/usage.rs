@@ -5,7 +5,7 @@ use sqlx::{Connection, Row};
 
 use super::key;
 use super::sqlite::Store;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::id::{DatabaseId, Space, TenantId};
 use crate::model::{Period, Usage, Used};
 
@@ -21,10 +21,7 @@ impl Store {
     ///
     /// [`Error::Database`] when the database fails; nothing is added then.
     pub(crate) async fn add_usage(&self, day: i64, used: &[(TenantId, Used)]) -> Result<()> {
-        let mut writer = self.writer().lock().await;
-        let writer = writer
-            .as_mut()
-            .ok_or_else(|| Error::Unusable("the catalog is closed".into()))?;
+        let mut writer = self.writer().await?;
         let mut transaction = writer.begin().await?;
         // A tenant that is gone meanwhile leaves nothing.
         let sql = "INSERT INTO tenant_usage (tenant_id, period, first_day, queries, rejected,

@@ -104,7 +104,12 @@ impl Mask {
     }
 
     /// Keeps rows whose two values pass.
-    pub(super) fn keep_pairs<T: Copy>(&mut self, left: &[T], right: &[T], test: impl Fn(T, T) -> bool) {
+    pub(super) fn keep_pairs<T: Copy>(
+        &mut self,
+        left: &[T],
+        right: &[T],
+        test: impl Fn(T, T) -> bool,
+    ) {
         let chunks = left.chunks(WORD).zip(right.chunks(WORD));
         for (word, (left, right)) in self.words.iter_mut().zip(chunks) {
             if *word != 0 {

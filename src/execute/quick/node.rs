@@ -150,11 +150,16 @@ impl ExecutionPlan for Quick {
                 rows,
             } => {
                 let (condition, columns) = (Arc::clone(condition), columns.clone());
-                Box::pin(Select::new(input, condition, columns, schema, *rows, metrics))
+                Box::pin(Select::new(
+                    input, condition, columns, schema, *rows, metrics,
+                ))
             }
-            Work::Project(expressions) => {
-                Box::pin(Project::new(input, Arc::clone(expressions), schema, metrics))
-            }
+            Work::Project(expressions) => Box::pin(Project::new(
+                input,
+                Arc::clone(expressions),
+                schema,
+                metrics,
+            )),
         })
     }
 

@@ -6,6 +6,7 @@ use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 use crate::error::{Error, Result};
 use crate::planner::ast::{Sequence, SequenceOptions};
 use crate::planner::cursor::Cursor;
+use crate::planner::keyword::is;
 
 /// Reads a statement about sequences, or nothing if it is of another kind.
 pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Option<Sequence>> {
@@ -143,10 +144,6 @@ const IDENTITY_OPTIONS: [&str; 6] = [
 
 /// Puts the options of identity columns into the order in which the SQL parser reads them.
 pub(in crate::planner) fn order_identity_options(tokens: &mut [TokenWithSpan]) {
-    let is = |token: &TokenWithSpan, keyword: &str| {
-        matches!(&token.token, Token::Word(word)
-            if word.quote_style.is_none() && word.value.eq_ignore_ascii_case(keyword))
-    };
     let mut index = 1;
     while index + 1 < tokens.len() {
         index += 1;
@@ -188,10 +185,6 @@ pub(in crate::planner) fn order_identity_options(tokens: &mut [TokenWithSpan]) {
 
 /// What INSERT … OVERRIDING says, taken out of the tokens, which the SQL parser does not know.
 pub(in crate::planner) fn take_overriding(tokens: &mut Vec<TokenWithSpan>) -> Option<bool> {
-    let is = |token: &TokenWithSpan, keyword: &str| {
-        matches!(&token.token, Token::Word(word)
-            if word.quote_style.is_none() && word.value.eq_ignore_ascii_case(keyword))
-    };
     let at = tokens.windows(3).position(|three| {
         is(&three[0], "OVERRIDING")
             && (is(&three[1], "SYSTEM") || is(&three[1], "USER"))

@@ -1,6 +1,8 @@
 //! Words that the SQL parser takes where PostgreSQL does not.
 
-use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
+use datafusion::sql::sqlparser::tokenizer::TokenWithSpan;
+
+use crate::planner::keyword::is;
 
 /// Words that the SQL parser would take for a table's name after FROM.
 const NO_TABLE_NAMES: [&str; 9] = [
@@ -17,19 +19,15 @@ const NO_TABLE_NAMES: [&str; 9] = [
 
 /// A word that the SQL parser reads and PostgreSQL does not.
 pub(super) fn misplaced_word(tokens: &[TokenWithSpan]) -> Option<&TokenWithSpan> {
-    let word = |token: &TokenWithSpan, wanted: &str| {
-        matches!(&token.token, Token::Word(word)
-            if word.quote_style.is_none() && word.value.eq_ignore_ascii_case(wanted))
-    };
     if let [insert, next, ..] = tokens
-        && word(insert, "INSERT")
-        && !word(next, "INTO")
+        && is(insert, "INSERT")
+        && !is(next, "INTO")
     {
         return Some(next);
     }
     let mut pairs = tokens.windows(2);
     let named_so = |pair: &&[TokenWithSpan]| {
-        word(&pair[0], "FROM") && NO_TABLE_NAMES.iter().any(|name| word(&pair[1], name))
+        is(&pair[0], "FROM") && NO_TABLE_NAMES.iter().any(|name| is(&pair[1], name))
     };
     pairs.find(named_so).map(|pair| &pair[1])
 }

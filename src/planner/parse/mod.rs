@@ -23,6 +23,7 @@ use super::command;
 use super::cursor::Cursor;
 use super::depth;
 use super::dialect::Tessera;
+use super::keyword::begin_with;
 use super::rewrite::{create_table, do_nothing};
 use crate::error::{Error, Result};
 use explain::explain;
@@ -130,13 +131,9 @@ fn body(text: &str, tokens: &[TokenWithSpan], anchor: Anchor) -> Result<Body> {
         tokens = &owned;
     }
     if cursor.starts_with(&["UPDATE"]) || cursor.starts_with(&["DELETE"]) {
-        let is = |token: &TokenWithSpan, keyword: &str| {
-            matches!(&token.token, Token::Word(word)
-                if word.quote_style.is_none() && word.value.eq_ignore_ascii_case(keyword))
-        };
         let words = ["WHERE", "CURRENT", "OF"];
         let mut places = tokens.windows(words.len());
-        if places.any(|place| place.iter().zip(words).all(|(t, word)| is(t, word))) {
+        if places.any(|place| begin_with(place, &words)) {
             return Err(Error::Unsupported("WHERE CURRENT OF".to_owned()));
         }
     }

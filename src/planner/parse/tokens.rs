@@ -8,6 +8,7 @@ use super::place::{byte_offset, char_position};
 use super::wrong::lower_first;
 use crate::error::{Error, Result};
 use crate::planner::dialect::Tessera;
+use crate::planner::keyword::{is, is_keyword};
 use crate::planner::rewrite::from_functions::ROWS_FROM;
 use crate::planner::rewrite::whole_rows::EXPANDED_RECORD;
 use crate::planner::{command, depth, locking_words};
@@ -48,8 +49,7 @@ fn spell_out_tables(tokens: &mut Vec<TokenWithSpan>) {
     use datafusion::sql::sqlparser::tokenizer::Span;
     let is_short = |place: &[TokenWithSpan]| {
         place[0].token == Token::LParen
-            && matches!(&place[1].token, Token::Word(word)
-                if word.quote_style.is_none() && word.value.eq_ignore_ascii_case("TABLE"))
+            && is(&place[1], "TABLE")
             && matches!(place[2].token, Token::Word(_))
     };
     if !tokens.windows(3).any(is_short) {
@@ -76,10 +76,6 @@ fn spell_out_tables(tokens: &mut Vec<TokenWithSpan>) {
 
 /// Makes calls of `(record).*` and of `ROWS FROM (…)`, which the SQL parser does not read.
 fn name_expansions(tokens: &mut Vec<TokenWithSpan>) {
-    let is = |token: &TokenWithSpan, keyword: &str| {
-        matches!(&token.token, Token::Word(word)
-            if word.quote_style.is_none() && word.value.eq_ignore_ascii_case(keyword))
-    };
     let mut opened: Vec<usize> = Vec::new();
     // Before which brackets the call's name comes, and which tokens go.
     let mut named: HashSet<usize> = HashSet::new();
@@ -130,12 +126,12 @@ fn name_expansions(tokens: &mut Vec<TokenWithSpan>) {
 /// Makes `integer ARRAY` into `integer[]`, and `$tag$text$tag$` into a text in quotes where it is no body of a
 /// function: the SQL parser knows them in some places alone.
 fn spell_plainly(tokens: &mut Vec<TokenWithSpan>) {
-    let is = |token: &Token, keywords: &[&str]| {
-        matches!(token, Token::Word(word) if word.quote_style.is_none()
-            && keywords.iter().any(|keyword| word.value.eq_ignore_ascii_case(keyword)))
+    let is_any = |token: &Token, keywords: &[&str]| {
+        let mut keywords = keywords.iter();
+        keywords.any(|keyword| is_keyword(token, keyword))
     };
     let is_special = |token: &TokenWithSpan| {
-        matches!(token.token, Token::DollarQuotedString(_)) || is(&token.token, &["ARRAY"])
+        matches!(token.token, Token::DollarQuotedString(_)) || is(token, "ARRAY")
     };
     if !tokens.iter().any(is_special) {
         return;
@@ -147,15 +143,15 @@ fn spell_plainly(tokens: &mut Vec<TokenWithSpan>) {
             continue;
         };
         if let Token::DollarQuotedString(quoted) = &token.token
-            && !is(before, &["AS", "DO", "LANGUAGE"])
+            && !is_any(before, &["AS", "DO", "LANGUAGE"])
         {
             token.token = Token::SingleQuotedString(quoted.value.clone());
         }
         let after = rest.peek().map(|token| &token.token);
         let follows_type = matches!(before, Token::Word(_) | Token::RParen)
-            && !is(before, &["AS"])
+            && !is_keyword(before, "AS")
             && !matches!(after, Some(Token::LBracket | Token::LParen));
-        if follows_type && is(&token.token, &["ARRAY"]) {
+        if follows_type && is(&token, "ARRAY") {
             let span = token.span;
             let brackets = [Token::LBracket, Token::RBracket];
             tokens.extend(brackets.map(|token| TokenWithSpan { token, span }));
@@ -167,10 +163,6 @@ fn spell_plainly(tokens: &mut Vec<TokenWithSpan>) {
 
 /// Makes `FOR VERSION AS OF` and `FOR TIMESTAMP AS OF` what the SQL parser calls them.
 fn join_time_travel(tokens: &mut Vec<TokenWithSpan>) {
-    let is = |token: &TokenWithSpan, keyword: &str| {
-        matches!(&token.token, Token::Word(word)
-            if word.quote_style.is_none() && word.value.eq_ignore_ascii_case(keyword))
-    };
     let is_long = |place: &[TokenWithSpan]| {
         is(&place[0], "FOR")
             && (is(&place[1], "VERSION") || is(&place[1], "TIMESTAMP"))
@@ -198,11 +190,7 @@ pub(super) fn with_values(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
     let mut inside = false;
     let mut before = &Token::EOF;
     for (index, token) in tokens.iter().enumerate() {
-        let is = |keyword: &str| {
-            matches!(&token.token, Token::Word(word)
-            if word.quote_style.is_none() && word.value.eq_ignore_ascii_case(keyword))
-        };
-        if is("AS") {
+        if is(token, "AS") {
             spelled.extend_from_slice(&tokens[index..]);
             return spelled;
         }
@@ -216,8 +204,7 @@ pub(super) fn with_values(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
             }
         }
         if token.token == Token::LParen {
-            inside = matches!(before, Token::Word(word)
-                if word.quote_style.is_none() && word.value.eq_ignore_ascii_case("WITH"));
+            inside = is_keyword(before, "WITH");
         }
         before = &token.token;
         spelled.push(token.clone());

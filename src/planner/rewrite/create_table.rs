@@ -7,6 +7,7 @@ use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Word};
 
 use crate::error::{Error, Result};
+use crate::planner::keyword::is;
 
 /// The name of a column that stands for LIKE; its type is the table, with a number of what is included.
 pub const LIKE: &str = "\u{4}like";
@@ -57,11 +58,6 @@ pub(in crate::planner) fn replace(tokens: &[TokenWithSpan]) -> Result<(Vec<Token
         index += 1;
     }
     Ok((replaced, no_data))
-}
-
-fn is(token: &TokenWithSpan, keyword: &str) -> bool {
-    matches!(&token.token, Token::Word(word)
-        if word.quote_style.is_none() && word.value.eq_ignore_ascii_case(keyword))
 }
 
 /// Takes WITH DATA or WITH NO DATA from the end; whether it was the latter.

@@ -3,6 +3,8 @@
 
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Word};
 
+use crate::planner::keyword::begin_with;
+
 /// The column that stands for DO NOTHING.
 pub const DO_NOTHING: &str = "\u{4}nothing";
 
@@ -12,12 +14,7 @@ pub(in crate::planner) fn replace(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan
     let mut inserts = false;
     let mut rest = tokens;
     while let Some(token) = rest.first() {
-        let is = |keywords: &[&str]| {
-            keywords.iter().enumerate().all(|(ahead, keyword)| {
-                matches!(rest.get(ahead).map(|token| &token.token), Some(Token::Word(word))
-                    if word.quote_style.is_none() && word.value.eq_ignore_ascii_case(keyword))
-            })
-        };
+        let is = |keywords: &[&str]| begin_with(rest, keywords);
         if is(&["WHEN", "NOT", "MATCHED"]) {
             // What the source does not match can only be updated or deleted.
             inserts = !is(&["WHEN", "NOT", "MATCHED", "BY", "SOURCE"]);

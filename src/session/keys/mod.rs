@@ -232,14 +232,8 @@ impl KeyGuard {
 
     /// Takes note of rows that were there and are written again.
     pub(super) fn keep(&mut self, space: Space, rows: &RecordBatch) -> Result<()> {
-        let spaces = self.spaces.entry(space).or_default();
-        spaces.kept.resize_with(self.keys.len(), KeySet::default);
-        for (guarded, kept) in self.keys.iter().zip(&mut spaces.kept) {
-            let columns = guarded.columns(rows);
-            let hashes = guarded.key.hashes(&columns, rows.num_rows())?;
-            kept.extend(hashes.into_iter().flatten());
-        }
-        Ok(())
+        let own = self.spaces.entry(space).or_default();
+        note(&self.keys, rows, &mut own.kept)
     }
 
     /// Takes note of a file whose rows go or are kept.
@@ -326,13 +320,7 @@ impl KeyGuard {
     /// Rows that are not the table's, which is a bug.
     pub(super) fn note_added(&mut self, space: Space, rows: &RecordBatch) -> Result<()> {
         let own = self.spaces.entry(space).or_default();
-        own.added.resize_with(self.keys.len(), KeySet::default);
-        for (guarded, added) in self.keys.iter().zip(&mut own.added) {
-            let columns = guarded.columns(rows);
-            let hashes = guarded.key.hashes(&columns, rows.num_rows())?;
-            added.extend(hashes.into_iter().flatten());
-        }
-        Ok(())
+        note(&self.keys, rows, &mut own.added)
     }
 
     /// Those of the wanted keys that rows have which the statement wrote, new or as they were.
@@ -360,6 +348,17 @@ impl KeyGuard {
             row,
         )
     }
+}
+
+/// Adds the keys of rows to what is known, by key.
+fn note(keys: &[GuardedKey], rows: &RecordBatch, known: &mut Vec<KeySet>) -> Result<()> {
+    known.resize_with(keys.len(), KeySet::default);
+    for (guarded, known) in keys.iter().zip(known) {
+        let columns = guarded.columns(rows);
+        let hashes = guarded.key.hashes(&columns, rows.num_rows())?;
+        known.extend(hashes.into_iter().flatten());
+    }
+    Ok(())
 }
 
 impl GuardedKey {

@@ -36,37 +36,31 @@ pub(super) struct Row {
     pub(super) text: &'static str,
 }
 
-const fn row(
-    name: &'static str,
-    kind: Kind,
-    default: &'static str,
-    context: Context,
-    text: &'static str,
-) -> Row {
+/// One that anyone may set.
+const fn own(name: &'static str, kind: Kind, default: &'static str, text: &'static str) -> Row {
     Row {
         name,
         kind,
         default,
-        context,
+        context: User,
         reported: false,
         text,
     }
 }
 
-const fn reported(
-    name: &'static str,
-    kind: Kind,
-    default: &'static str,
-    context: Context,
-    text: &'static str,
-) -> Row {
+/// One that tells what the server is.
+const fn fixed(name: &'static str, kind: Kind, default: &'static str, text: &'static str) -> Row {
     Row {
-        name,
-        kind,
-        default,
-        context,
+        context: Internal,
+        ..own(name, kind, default, text)
+    }
+}
+
+/// The same, and the client is told it whenever it changes.
+const fn reported(row: Row) -> Row {
+    Row {
         reported: true,
-        text,
+        ..row
     }
 }
 
@@ -84,406 +78,283 @@ const MILLISECONDS: Kind = Kind::Integer(0, i32::MAX as i64, "ms");
 use Context::{Internal, Operator, User};
 use Kind::{Bool, Enum, Float, Integer, Text};
 
+/// What PostgreSQL uses and this server has no use for.
+const KEPT: &str = "Kept for clients that set it.";
+
 pub(super) const ROWS: &[Row] = &[
-    reported(
+    reported(own(
         "application_name",
         Text,
         "",
-        User,
         "Name of the client's program.",
-    ),
-    row(
+    )),
+    own(
         "backslash_quote",
         Enum(&["safe_encoding", "on", "off"]),
         "safe_encoding",
-        User,
         "Whether \\' is read in strings.",
     ),
-    row(
+    own(
         "bytea_output",
         Enum(&["hex", "escape"]),
         "hex",
-        User,
         "How bytea is written.",
     ),
-    reported(
+    reported(own(
         "client_encoding",
         Kind::Encoding,
         "UTF8",
-        User,
         "Encoding of the client's text.",
-    ),
-    row(
+    )),
+    own(
         "client_min_messages",
         Enum(&[
             "debug5", "debug4", "debug3", "debug2", "debug1", "log", "notice", "warning", "error",
         ]),
         "notice",
-        User,
         "Lowest level of messages sent.",
     ),
-    reported(
+    reported(own(
         "DateStyle",
         Kind::DateStyle,
         "ISO, MDY",
-        User,
         "How dates are written and read.",
-    ),
-    row(
+    )),
+    own(
         "default_transaction_deferrable",
         Bool,
         "off",
-        User,
         "Whether new transactions are deferrable.",
     ),
-    row(
+    own(
         "default_transaction_isolation",
         ISOLATION,
         "read committed",
-        User,
         "Isolation of new transactions.",
     ),
-    reported(
+    reported(own(
         "default_transaction_read_only",
         Bool,
         "off",
-        User,
         "Whether new transactions only read.",
-    ),
-    row(
-        "escape_string_warning",
-        Bool,
-        "on",
-        User,
-        "Kept for clients that set it.",
-    ),
-    row(
+    )),
+    own("escape_string_warning", Bool, "on", KEPT),
+    own(
         "extra_float_digits",
         Integer(-15, 3, ""),
         "1",
-        User,
         "Digits of floating-point numbers.",
     ),
-    row(
+    own(
         "idle_in_transaction_session_timeout",
         MILLISECONDS,
         "600000",
-        User,
         "How long a session may wait inside a transaction.",
     ),
-    reported(
+    reported(fixed(
         "in_hot_standby",
         Bool,
         "off",
-        Internal,
         "Whether the server only reads.",
-    ),
-    reported(
+    )),
+    reported(fixed(
         "integer_datetimes",
         Bool,
         "on",
-        Internal,
         "Times are whole microseconds.",
-    ),
-    reported(
+    )),
+    reported(own(
         "IntervalStyle",
         Enum(&["postgres", "postgres_verbose", "sql_standard", "iso_8601"]),
         "postgres",
-        User,
         "How intervals are written.",
-    ),
-    reported(
+    )),
+    reported(fixed(
         "is_superuser",
         Bool,
         "off",
-        Internal,
         "Whether the role is a superuser.",
-    ),
-    row("lc_collate", Text, "C", Internal, "Order of text."),
-    row(
-        "lc_ctype",
-        Text,
-        "C.UTF-8",
-        Internal,
-        "Classes of characters.",
-    ),
-    row("lc_messages", Text, "C", User, "Language of messages."),
-    row("lc_monetary", Text, "C", User, "How money is written."),
-    row("lc_numeric", Text, "C", User, "How numbers are written."),
-    row("lc_time", Text, "C", User, "How times are written."),
-    row(
+    )),
+    fixed("lc_collate", Text, "C", "Order of text."),
+    fixed("lc_ctype", Text, "C.UTF-8", "Classes of characters."),
+    own("lc_messages", Text, "C", "Language of messages."),
+    own("lc_monetary", Text, "C", "How money is written."),
+    own("lc_numeric", Text, "C", "How numbers are written."),
+    own("lc_time", Text, "C", "How times are written."),
+    own(
         "lock_timeout",
         MILLISECONDS,
         "0",
-        User,
         "How long to wait for a lock.",
     ),
-    row(
+    fixed(
         "max_connections",
         Integer(1, 262_143, ""),
         "1000",
-        Internal,
         "Most sessions at once.",
     ),
-    row(
+    fixed(
         "max_identifier_length",
         Integer(63, 63, ""),
         "63",
-        Internal,
         "Longest name, in bytes.",
     ),
-    row(
+    fixed(
         "max_index_keys",
         Integer(32, 32, ""),
         "32",
-        Internal,
         "Most columns of a key.",
     ),
-    row(
-        "memory_limit",
-        Text,
-        "",
-        Operator,
-        "Most memory of the tenant's statements.",
-    ),
-    row(
+    Row {
+        context: Operator,
+        ..own(
+            "memory_limit",
+            Text,
+            "",
+            "Most memory of the tenant's statements.",
+        )
+    },
+    own(
         "password_encryption",
         Enum(&["scram-sha-256", "argon2id"]),
         "scram-sha-256",
-        User,
         "How new passwords are kept.",
     ),
-    row("role", Text, "none", User, "The role whose rights count."),
-    row(
+    own("role", Text, "none", "The role whose rights count."),
+    own(
         "row_security",
         Bool,
         "on",
-        User,
         "Whether policies narrow queries or make them fail.",
     ),
-    row(
+    own(
         "search_path",
         Kind::SearchPath,
         "\"$user\", public",
-        User,
         "Schemas of unqualified names.",
     ),
-    reported(
+    reported(fixed(
         "server_encoding",
         Text,
         "UTF8",
-        Internal,
         "Encoding of the database.",
-    ),
-    reported(
+    )),
+    reported(fixed(
         "server_version",
         Text,
         SERVER_VERSION,
-        Internal,
         "The PostgreSQL version that clients see.",
-    ),
-    row(
+    )),
+    fixed(
         "server_version_num",
         Integer(0, 999_999, ""),
         "150018",
-        Internal,
         "The same as a number.",
     ),
-    reported(
-        "session_authorization",
-        Text,
-        "",
-        Internal,
-        "Who logged in.",
-    ),
-    reported(
+    reported(fixed("session_authorization", Text, "", "Who logged in.")),
+    reported(own(
         "standard_conforming_strings",
         Enum(&["on"]),
         "on",
-        User,
         "Backslashes in strings are plain.",
-    ),
-    row(
+    )),
+    own(
         "statement_timeout",
         MILLISECONDS,
         "300000",
-        User,
         "How long a statement may run.",
     ),
-    row(
+    own(
         "synchronous_commit",
         Enum(&["on"]),
         "on",
-        User,
         "Commits are durable when they return.",
     ),
-    row(
-        "synchronize_seqscans",
-        Bool,
-        "on",
-        User,
-        "Kept for clients that set it.",
-    ),
-    row(
-        "temp_buffers",
-        Text,
-        "8MB",
-        User,
-        "Kept for clients that set it.",
-    ),
-    reported(
+    own("synchronize_seqscans", Bool, "on", KEPT),
+    own("temp_buffers", Text, "8MB", KEPT),
+    reported(own(
         "TimeZone",
         Kind::TimeZone,
         "UTC",
-        User,
         "The session's time zone.",
-    ),
-    row(
+    )),
+    own(
         "transaction_deferrable",
         Bool,
         "off",
-        User,
         "Whether this transaction is deferrable.",
     ),
-    row(
+    own(
         "transaction_isolation",
         ISOLATION,
         "read committed",
-        User,
         "Isolation of this transaction.",
     ),
-    row(
+    own(
         "transaction_read_only",
         Bool,
         "off",
-        User,
         "Whether this transaction only reads.",
     ),
-    row(
+    own(
         "work_mem",
         Text,
         "4MB",
-        User,
         "Kept for clients that set it; memory_limit bounds statements.",
     ),
-    row(
-        "maintenance_work_mem",
-        Text,
-        "64MB",
-        User,
-        "Kept for clients that set it.",
-    ),
-    row("geqo", Bool, "on", User, "Kept for clients that set it."),
-    row("jit", Bool, "off", User, "Kept for clients that set it."),
-    row(
-        "enable_seqscan",
-        Bool,
-        "on",
-        User,
-        "Kept for clients that set it.",
-    ),
-    row(
-        "enable_nestloop",
-        Bool,
-        "on",
-        User,
-        "Kept for clients that set it.",
-    ),
-    row(
-        "enable_hashjoin",
-        Bool,
-        "on",
-        User,
-        "Kept for clients that set it.",
-    ),
-    row(
-        "enable_mergejoin",
-        Bool,
-        "on",
-        User,
-        "Kept for clients that set it.",
-    ),
-    row(
-        "enable_bitmapscan",
-        Bool,
-        "on",
-        User,
-        "Kept for clients that set it.",
-    ),
-    row(
-        "enable_indexscan",
-        Bool,
-        "on",
-        User,
-        "Kept for clients that set it.",
-    ),
-    row(
-        "random_page_cost",
-        Float(0.0, 1e10),
-        "4",
-        User,
-        "Kept for clients that set it.",
-    ),
-    row(
-        "seq_page_cost",
-        Float(0.0, 1e10),
-        "1",
-        User,
-        "Kept for clients that set it.",
-    ),
-    row(
+    own("maintenance_work_mem", Text, "64MB", KEPT),
+    own("geqo", Bool, "on", KEPT),
+    own("jit", Bool, "off", KEPT),
+    own("enable_seqscan", Bool, "on", KEPT),
+    own("enable_nestloop", Bool, "on", KEPT),
+    own("enable_hashjoin", Bool, "on", KEPT),
+    own("enable_mergejoin", Bool, "on", KEPT),
+    own("enable_bitmapscan", Bool, "on", KEPT),
+    own("enable_indexscan", Bool, "on", KEPT),
+    own("random_page_cost", Float(0.0, 1e10), "4", KEPT),
+    own("seq_page_cost", Float(0.0, 1e10), "1", KEPT),
+    own(
         "default_table_access_method",
         Enum(&["heap"]),
         "heap",
-        User,
         "How tables are kept, as PostgreSQL calls it.",
     ),
-    row(
+    own(
         "default_tablespace",
         Enum(&[""]),
         "",
-        User,
         "There is one place for tables.",
     ),
-    row(
+    own(
         "quote_all_identifiers",
         Enum(&["off"]),
         "off",
-        User,
         "Definitions quote the names that need it.",
     ),
-    row(
-        "check_function_bodies",
-        Bool,
-        "on",
-        User,
-        "Kept for clients that set it.",
-    ),
-    row("jit", Bool, "off", User, "Kept for clients that set it."),
-    row(
+    own("check_function_bodies", Bool, "on", KEPT),
+    fixed(
         "block_size",
         Text,
         "8192",
-        Internal,
         "Bytes of a page, in which sizes are counted.",
     ),
-    row("lc_collate", Text, "C.UTF-8", Internal, "Order of texts."),
-    row(
-        "lc_messages",
-        Enum(&["C.UTF-8", "C", "en_US.UTF-8", "en_US.utf8"]),
-        "C.UTF-8",
-        User,
-        "Messages are English.",
-    ),
-    row(
-        "xmloption",
-        Enum(&["content", "document"]),
-        "content",
-        User,
-        "Kept for clients that set it.",
-    ),
+    own("xmloption", Enum(&["content", "document"]), "content", KEPT),
 ];
 
 pub(super) fn find(name: &str) -> Option<&'static Row> {
     ROWS.iter().find(|row| row.name.eq_ignore_ascii_case(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_setting_has_one_row() {
+        let mut names: Vec<String> = ROWS.iter().map(|row| row.name.to_lowercase()).collect();
+        names.sort();
+        let count = names.len();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
 }

@@ -4,6 +4,7 @@
 //! follows an error. This one speaks the protocol itself over a blocking socket and hides nothing.
 //! It knows no SQL.
 
+mod aside;
 mod message;
 mod statement;
 
@@ -18,6 +19,7 @@ use postgres_protocol::authentication::sasl::{
 };
 use postgres_protocol::message::frontend;
 
+pub(crate) use aside::{A_WHILE, send};
 pub(crate) use message::*;
 pub(crate) use statement::bind;
 

@@ -12,7 +12,7 @@ use super::key;
 use super::query::{ErasureRow, PartRow, RedoRow, RemovedFileRow};
 use super::sqlite::Store;
 use crate::audit::Event;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::id::{DatabaseId, Part, TableUuid};
 use crate::model::Change;
 use objects::put_change;
@@ -66,17 +66,14 @@ impl Store {
     /// [`Error::Conflict`] when a part is not at the version before, [`Error::DiskFull`] and
     /// [`Error::Database`] when the database fails.
     pub(crate) async fn persist(&self, batch: &Batch) -> Result<()> {
-        let mut writer = self.writer().lock().await;
-        let writer = writer
-            .as_mut()
-            .ok_or_else(|| Error::Unusable("the catalog is closed".into()))?;
+        let mut writer = self.writer().await?;
         let erases = batch.erases_keys();
         if erases {
-            self.overwrite(writer, true).await?;
+            self.overwrite(&mut writer, true).await?;
         }
-        let written = self.write_batch(writer, batch).await;
+        let written = self.write_batch(&mut writer, batch).await;
         if erases {
-            self.overwrite(writer, false).await?;
+            self.overwrite(&mut writer, false).await?;
         }
         written
     }
@@ -125,10 +122,7 @@ impl Store {
         last: i64,
         is_called: bool,
     ) -> Result<()> {
-        let mut writer = self.writer().lock().await;
-        let writer = writer
-            .as_mut()
-            .ok_or_else(|| Error::Unusable("the catalog is closed".into()))?;
+        let mut writer = self.writer().await?;
         let sql = "INSERT INTO sequence_value (sequence_uuid, database_id, last_value, is_called)
                    VALUES ($1, $2, $3, $4)
                    ON CONFLICT (sequence_uuid, database_id)
@@ -138,7 +132,7 @@ impl Store {
             .bind(key::database(database))
             .bind(last)
             .bind(i64::from(is_called))
-            .execute(writer)
+            .execute(&mut *writer)
             .await?;
         Ok(())
     }
@@ -149,14 +143,11 @@ impl Store {
     ///
     /// [`Error::Database`] when the database fails.
     pub(crate) async fn erased(&self, row: &ErasureRow) -> Result<()> {
-        let mut writer = self.writer().lock().await;
-        let writer = writer
-            .as_mut()
-            .ok_or_else(|| Error::Unusable("the catalog is closed".into()))?;
+        let mut writer = self.writer().await?;
         sqlx::query("DELETE FROM erasure WHERE space = $1 AND table_uuid = $2")
             .bind(row.space.prefix())
             .bind(row.table.map(key::table).unwrap_or_default())
-            .execute(writer)
+            .execute(&mut *writer)
             .await?;
         Ok(())
     }
@@ -167,17 +158,14 @@ impl Store {
     ///
     /// [`Error::Database`] when the database fails.
     pub(crate) async fn vacuumed(&self, part: Part, removed_until: i64) -> Result<()> {
-        let mut writer = self.writer().lock().await;
-        let writer = writer
-            .as_mut()
-            .ok_or_else(|| Error::Unusable("the catalog is closed".into()))?;
+        let mut writer = self.writer().await?;
         let sql = "DELETE FROM removed_file
                    WHERE space = $1 AND table_uuid = $2 AND removed_at <= $3";
         sqlx::query(sql)
             .bind(part.space.prefix())
             .bind(key::table(part.table))
             .bind(removed_until)
-            .execute(writer)
+            .execute(&mut *writer)
             .await?;
         Ok(())
     }

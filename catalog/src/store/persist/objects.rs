@@ -49,13 +49,8 @@ pub(super) async fn put_change(
             let sql = "INSERT INTO role (database_id, oid, name, body) VALUES ($1, $2, $3, $4)
                        ON CONFLICT (database_id, oid)
                        DO UPDATE SET name = excluded.name, body = excluded.body";
-            sqlx::query(sql)
-                .bind(database)
-                .bind(key::oid(role.oid))
-                .bind(&role.name)
-                .bind(json("role", role)?)
-                .execute(to)
-                .await?;
+            let body = json("role", role)?;
+            put_named(to, sql, &database, (role.oid, &role.name, body)).await?;
         }
         Change::DropRole(role) => {
             let sql = "DELETE FROM membership
@@ -93,13 +88,8 @@ pub(super) async fn put_change(
             let sql = "INSERT INTO schema (database_id, oid, name, body) VALUES ($1, $2, $3, $4)
                        ON CONFLICT (database_id, oid)
                        DO UPDATE SET name = excluded.name, body = excluded.body";
-            sqlx::query(sql)
-                .bind(database)
-                .bind(key::oid(schema.oid))
-                .bind(&schema.name)
-                .bind(json("schema", schema)?)
-                .execute(to)
-                .await?;
+            let body = json("schema", schema)?;
+            put_named(to, sql, &database, (schema.oid, &schema.name, body)).await?;
         }
         Change::DropSchema(schema) => {
             let sql = "DELETE FROM schema WHERE database_id = $1 AND oid = $2";
@@ -178,13 +168,8 @@ pub(super) async fn put_change(
                        VALUES ($1, $2, $3, $4)
                        ON CONFLICT (database_id, oid)
                        DO UPDATE SET name = excluded.name, body = excluded.body";
-            sqlx::query(sql)
-                .bind(database)
-                .bind(key::oid(policy.oid))
-                .bind(&policy.name)
-                .bind(json("masking policy", policy)?)
-                .execute(to)
-                .await?;
+            let body = json("masking policy", policy)?;
+            put_named(to, sql, &database, (policy.oid, &policy.name, body)).await?;
         }
         Change::DropMaskingPolicy(policy) => {
             let sql = "DELETE FROM masking_policy WHERE database_id = $1 AND oid = $2";
@@ -201,6 +186,23 @@ pub(super) async fn put_change(
         // The counter's row is written with every batch of its database.
         Change::NextOid(_) => {}
     }
+    Ok(())
+}
+
+/// Runs a statement about an object of a database: its number, name and body follow the database.
+async fn put_named(
+    to: &mut SqliteConnection,
+    sql: &'static str,
+    database: &str,
+    (oid, name, body): (Oid, &str, String),
+) -> Result<()> {
+    sqlx::query(sql)
+        .bind(database)
+        .bind(key::oid(oid))
+        .bind(name)
+        .bind(body)
+        .execute(to)
+        .await?;
     Ok(())
 }
 
