@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, StringViewBuilder};
 use datafusion::arrow::compute;
-use datafusion::arrow::datatypes::{DataType, FieldRef};
+use datafusion::arrow::datatypes::{DataType, FieldRef, TimeUnit};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, Result as EngineResult, ScalarValue};
@@ -26,7 +26,8 @@ use datafusion::logical_expr::{
 use datafusion::optimizer::AnalyzerRule;
 use tessera_catalog::sql_type::SqlType;
 use tessera_udfs::pg::{
-    as_moments, checked_operator, days_at, is_exact, is_moment, number_of_float, whole_number_of,
+    as_moments, as_times, checked_operator, days_at, is_exact, is_moment, number_of_float,
+    whole_number_of,
 };
 
 use super::failure::engine_error;
@@ -106,6 +107,8 @@ fn is_assignable(from: &SqlType, to: &SqlType) -> bool {
         (from, to) if moment(from) && moment(to) => true,
         (SqlType::Json | SqlType::Jsonb, SqlType::Json | SqlType::Jsonb) => true,
         (SqlType::Timestamp | SqlType::Timestamptz | SqlType::Interval, SqlType::Time) => true,
+        (SqlType::Timestamptz | SqlType::Time, SqlType::Timetz) => true,
+        (SqlType::Timetz, SqlType::Time) => true,
         (SqlType::Time, SqlType::Interval) => true,
         (SqlType::Array(from), SqlType::Array(to)) => is_assignable(from, to),
         (from, to) => plain(from) == plain(to),
@@ -126,6 +129,19 @@ fn is_text(sql_type: &SqlType) -> bool {
 /// Whether values of this type lie in string arrays.
 fn is_string(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Utf8 | DataType::Utf8View)
+}
+
+/// Whether values of this type are times with a zone.
+fn is_zoned_time(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Time64(TimeUnit::Nanosecond))
+}
+
+/// How many dimensions arrays of this type have.
+fn depth(data_type: &DataType) -> usize {
+    match data_type {
+        DataType::List(item) => 1 + depth(item.data_type()),
+        _ => 0,
+    }
 }
 
 /// Whether the engine's own cast does something else than PostgreSQL's.
@@ -156,6 +172,7 @@ fn differs(from: &SqlType, held: &DataType, to: &SqlType, wanted: &DataType) -> 
         }
         // Text becomes a text of another kind.
         (true, true) => from != to && !matches!(to, SqlType::Text | SqlType::Varchar(None)),
+        (false, false) if is_zoned_time(held) || is_zoned_time(wanted) => held != wanted,
         // The engine knows no infinite day.
         (false, false) if is_moment(held) && is_moment(wanted) => from != to,
         (false, false) => fraction && integer || float && matches!(to, SqlType::Numeric(_)),
@@ -368,6 +385,10 @@ impl PostgresCast {
         if is_moment(array.data_type()) && is_moment(wanted) {
             return self.typed(as_moments(array, wanted)?);
         }
+        let zoned = is_zoned_time(array.data_type()) || is_zoned_time(wanted);
+        if zoned && !is_string(array.data_type()) && !is_string(wanted) {
+            return self.as_times(array, source);
+        }
         if is_string(array.data_type()) && !is_string(wanted) {
             return self.typed(self.read(array)?);
         }
@@ -392,11 +413,32 @@ impl PostgresCast {
         Ok(compute::cast(&array, self.field.data_type()).map_err(DataFusionError::from)?)
     }
 
+    /// Between times with a zone, times without and moments.
+    fn as_times(&self, array: &ArrayRef, source: &SqlType) -> Result<ArrayRef> {
+        let known = matches!(
+            (source, &self.target),
+            (
+                SqlType::Time | SqlType::Timetz | SqlType::Timestamptz,
+                SqlType::Timetz
+            ) | (SqlType::Timetz, SqlType::Time)
+        );
+        if !known {
+            return Err(Error::CannotCoerce(format!(
+                "cannot cast type {} to {}",
+                plain(source),
+                plain(&self.target)
+            )));
+        }
+        let wanted = self.field.data_type();
+        Ok(as_times(array, wanted, self.display.zone.name())?)
+    }
+
     /// Reads texts as PostgreSQL's input functions do.
     fn read(&self, array: &ArrayRef) -> Result<ArrayRef> {
         let texts = compute::cast(array, &DataType::Utf8View).map_err(DataFusionError::from)?;
         let texts = datafusion::common::cast::as_string_view_array(&texts)?;
         let mut builder = ColumnBuilder::new(&self.target, &self.display, texts.len())?;
+        builder.deepen(depth(self.field.data_type()));
         for text in texts {
             match text {
                 Some(text) => builder.append_text(text)?,

@@ -11,6 +11,7 @@ mod cursor;
 mod depth;
 mod dialect;
 mod domain;
+mod exclusion;
 mod failure;
 mod locking_words;
 mod names;

@@ -15,6 +15,7 @@ use super::command;
 use super::cursor::Cursor;
 use super::depth;
 use super::dialect::Tessera;
+use super::exclusion;
 use super::locking_words;
 use super::rewrite::from_functions::ROWS_FROM;
 use super::rewrite::whole_rows::EXPANDED_RECORD;
@@ -89,14 +90,23 @@ fn tokenize(text: &str) -> Result<Vec<TokenWithSpan>> {
     join_time_travel(&mut kept);
     spell_plainly(&mut kept);
     locking_words::spell(&mut kept);
+    exclusion::spell(&mut kept);
     Ok(kept)
 }
 
-/// Makes `(TABLE t)` what it is short for; the SQL parser knows it at the start of a statement alone.
+/// Makes `(TABLE t)` and `UNION TABLE t` what they are short for; the SQL parser knows it at the start of a
+/// statement alone.
 fn spell_out_tables(tokens: &mut Vec<TokenWithSpan>) {
     use datafusion::sql::sqlparser::tokenizer::Span;
+    let begins_query = |token: &Token| {
+        *token == Token::LParen
+            || matches!(token, Token::Word(word) if word.quote_style.is_none()
+                && ["UNION", "ALL", "DISTINCT", "EXCEPT", "INTERSECT"]
+                    .iter()
+                    .any(|keyword| word.value.eq_ignore_ascii_case(keyword)))
+    };
     let is_short = |place: &[TokenWithSpan]| {
-        place[0].token == Token::LParen
+        begins_query(&place[0].token)
             && matches!(&place[1].token, Token::Word(word)
                 if word.quote_style.is_none() && word.value.eq_ignore_ascii_case("TABLE"))
             && matches!(place[2].token, Token::Word(_))

@@ -295,6 +295,8 @@ fn canonical(array: &ArrayRef, sql_type: &SqlType) -> Result<ArrayRef> {
         | SqlType::Char(_)
         | SqlType::Name
         | SqlType::Uuid
+        // One text for each value.
+        | SqlType::Timetz
         | SqlType::Enum(_) => cast(array, &DataType::Utf8View)?,
         other => cast(array, &other.arrow(&std::sync::Arc::from("UTC")))?,
     })

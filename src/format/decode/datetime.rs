@@ -7,6 +7,8 @@ use chrono::{DateTime, Offset, TimeZone, Utc};
 use chrono_tz::Tz;
 
 use super::interval::fraction_micros;
+use tessera_catalog::zoned_time::ZonedTime;
+
 use crate::error::{Error, Result};
 use crate::format::encode::datetime::{Day, day_of, days_of};
 use crate::format::encode::{DateOrder, Display};
@@ -61,6 +63,56 @@ pub fn time(text: &str, display: &Display) -> Result<i64> {
             None => Err(kind.invalid()),
         },
     }
+}
+
+/// Reads a `time with time zone`; one without a zone is in the session's, of the day it names or of today.
+pub fn timetz(text: &str, display: &Display) -> Result<ZonedTime> {
+    let kind = Kind {
+        name: "time with time zone",
+        text,
+        before_christ: false,
+    };
+    let fields = match read(&kind, display)? {
+        Read::Infinite { .. } => return Err(kind.invalid()),
+        Read::Moment(local) => {
+            let east = offset_of_local(local, display.zone);
+            let micros = local.rem_euclid(MICROS_PER_DAY);
+            let west = -(east as i32);
+            return Ok(ZonedTime { micros, west });
+        }
+        Read::Fields(fields) => fields,
+    };
+    let micros = match fields.time {
+        Some(micros) => micros,
+        None if fields.midnight_words => 0,
+        None => return Err(kind.invalid()),
+    };
+    let dated = fields.day.is_some() || fields.day_number.is_some();
+    let local = |day: i64| day * MICROS_PER_DAY + micros;
+    let east = match fields.zone {
+        Some(Zone::Offset(seconds)) => i64::from(seconds),
+        Some(Zone::Named(zone)) if dated => offset_of_local(local(fields.days(&kind)?), zone),
+        // A zone's offset depends on the day, unless it is the same on all days.
+        Some(Zone::Named(zone)) => steady_offset(zone).ok_or_else(|| kind.invalid())?,
+        None if dated => offset_of_local(local(fields.days(&kind)?), display.zone),
+        None => {
+            let today = Utc::now().with_timezone(&display.zone).naive_local();
+            let today = today
+                .and_utc()
+                .timestamp_micros()
+                .div_euclid(MICROS_PER_DAY);
+            offset_of_local(local(today), display.zone)
+        }
+    };
+    let west = -(east as i32);
+    Ok(ZonedTime { micros, west })
+}
+
+/// The offset of a zone that never changes its clocks nor has.
+fn steady_offset(zone: Tz) -> Option<i64> {
+    let name = zone.name();
+    let fixed = name.starts_with("Etc/") || matches!(name, "UTC" | "UCT" | "GMT" | "Zulu");
+    fixed.then(|| offset_of_local(0, zone))
 }
 
 /// Reads a `timestamp` as microseconds since 1970; a time zone in the text is not looked at.
@@ -244,6 +296,11 @@ impl Kind<'_> {
             detail: None,
             hint: None,
         }
+    }
+
+    /// Whether a time of day is read, with or without a zone.
+    fn is_time(&self) -> bool {
+        self.name.starts_with("time ") || self.name == "time"
     }
 
     fn is_now(&self) -> bool {
@@ -461,8 +518,7 @@ fn read(kind: &Kind<'_>, display: &Display) -> Result<Read> {
             Word::Number(text) | Word::Decimal(text) => {
                 let whole = text.split('.').next().unwrap_or_default();
                 let has_date = fields.day.is_some() || fields.day_number.is_some();
-                let is_time =
-                    (time_marked || has_date || kind.name == "time") && fields.time.is_none();
+                let is_time = (time_marked || has_date || kind.is_time()) && fields.time.is_none();
                 if is_time && matches!(whole.len(), 4 | 6) {
                     fields.time = Some(digits_time(text, kind)?);
                 } else if is_time && meridiem_follows(&words, index) {
@@ -485,7 +541,7 @@ fn read(kind: &Kind<'_>, display: &Display) -> Result<Read> {
                     return Err(kind.invalid());
                 }
                 // Without a time, `-08` after a date is no zone.
-                if fields.time.is_none() && kind.name != "time" && fields.day.is_none() {
+                if fields.time.is_none() && !kind.is_time() && fields.day.is_none() {
                     return Err(kind.invalid());
                 }
                 fields.zone = Some(Zone::Offset(offset(text, kind)?));
@@ -580,7 +636,7 @@ fn special(word: &str, kind: &Kind<'_>, display: &Display) -> Option<Read> {
     match word.to_ascii_lowercase().as_str() {
         "infinity" | "+infinity" => Some(Read::Infinite { negative: false }),
         "-infinity" => Some(Read::Infinite { negative: true }),
-        "epoch" if kind.name != "time" => Some(Read::Moment(0)),
+        "epoch" if !kind.is_time() => Some(Read::Moment(0)),
         "now" => Some(Read::Moment(if with_zone {
             now.timestamp_micros()
         } else {

@@ -16,6 +16,8 @@ use tessera_catalog::sql_type::SqlType;
 use tessera_udfs::pg::ANY_OF_ARRAY;
 
 use super::counted::WITH_TIES;
+use super::hypothetical;
+use super::nested_arrays;
 use super::similar;
 use super::type_bases;
 use crate::planner::dialect::Tessera;
@@ -228,6 +230,12 @@ fn plain_of(expr: &mut Expr) -> Option<Expr> {
             read_as_float(expr);
             return None;
         }
+        Expr::Cast {
+            expr, data_type, ..
+        } => {
+            nested_arrays::deepen(expr, data_type);
+            return None;
+        }
         Expr::Collate { expr, collation } if is_bytewise(collation) => taken(expr),
         Expr::Like {
             pattern,
@@ -323,7 +331,9 @@ fn plain_of(expr: &mut Expr) -> Option<Expr> {
                 false => any,
             }
         }
-        Expr::Function(function) => return named_call(function),
+        Expr::Function(function) => {
+            return hypothetical::counted(function).or_else(|| named_call(function));
+        }
         Expr::CompoundFieldAccess { access_chain, .. } => {
             access_chain.iter_mut().for_each(close_slice);
             return None;

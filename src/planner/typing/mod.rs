@@ -12,6 +12,7 @@
 //! moments    comparisons of dates with timestamps
 //! numbers    arithmetic, comparisons and aggregates of `numeric`
 //! enums      orders of words, and texts beside them
+//! exclusion  window frames that leave rows out
 //! decimals   exact numbers whose digits nobody sees
 //! parameters `$1` among the arguments of functions
 //! keys       sorting, grouping and joining by exact numbers
@@ -22,6 +23,7 @@ mod common;
 mod decimals;
 mod enum_calls;
 mod enums;
+mod exclusion;
 mod guarded;
 mod keys;
 mod literals;
@@ -109,5 +111,6 @@ fn settled(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         .transform_data(|expr| Ok(moments::settle(expr, schema)))?
         .transform_data(|expr| enums::settle(expr, schema))?
         .transform_data(|expr| numbers::settle(expr, schema))?
+        .transform_data(|expr| Ok(exclusion::settle(expr)))?
         .transform_data(|expr| guarded::keep(expr, schema))
 }

@@ -128,6 +128,7 @@ fn is_moment(sql_type: &SqlType) -> bool {
         sql_type,
         SqlType::Date
             | SqlType::Time
+            | SqlType::Timetz
             | SqlType::Timestamp
             | SqlType::Timestamptz
             | SqlType::Interval

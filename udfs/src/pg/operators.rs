@@ -15,6 +15,7 @@ use super::error::PgError;
 use super::function::Spec;
 use super::json::operators as json;
 use super::number::exact::{NumericOperator, is_exact};
+use super::text::regexp;
 use super::types::{EXACT, SQL_TYPE, is_number, type_name};
 
 fn call(spec: Spec, args: Vec<Expr>) -> Expr {
@@ -370,6 +371,38 @@ pub(super) fn on_json(expr: &RawBinaryExpr, schema: &DFSchema) -> Result<Option<
         (Op::Eq, "jsonb") => of(json::EQUAL),
         _ => Ok(None),
     }
+}
+
+/// The call behind a match with a regular expression that the engine's matcher would read otherwise.
+pub(super) fn on_patterns(expr: &RawBinaryExpr, schema: &DFSchema) -> Option<Expr> {
+    let (negated, flags) = match expr.op {
+        Op::PGRegexMatch => (false, None),
+        Op::PGRegexIMatch => (false, Some("i")),
+        Op::PGRegexNotMatch => (true, None),
+        Op::PGRegexNotIMatch => (true, Some("i")),
+        _ => return None,
+    };
+    let pattern = match &expr.right {
+        Expr::Literal(value, _) => value.try_as_str().flatten(),
+        _ => None,
+    };
+    if pattern.is_some_and(regexp::is_plain) {
+        return None;
+    }
+    for side in [&expr.left, &expr.right] {
+        let known = is_placeholder(side) || unknown(side).is_some();
+        if !known && !field(side, schema).is_some_and(|field| is_text(&field)) {
+            return None;
+        }
+    }
+    let mut args = vec![expr.left.clone(), expr.right.clone()];
+    args.extend(flags.map(datafusion::logical_expr::lit));
+    let matched = call(regexp::REGEXP_LIKE, args);
+    Some(if negated {
+        Expr::Not(Box::new(matched))
+    } else {
+        matched
+    })
 }
 
 /// The call behind an operator on arrays that the engine has as a function only.

@@ -1,5 +1,5 @@
-//! Aggregates that the engine lacks, miscounts or answers in other types; `percentile_cont`, the
-//! regressions and the rest are the engine's.
+//! Aggregates that the engine lacks, miscounts or answers in other types; the regressions and the rest are
+//! the engine's.
 
 mod array_agg;
 mod decimal_sums;

@@ -96,6 +96,14 @@ pub(crate) fn compile(pattern: &str, flags: &str, function: &str) -> PgResult<Re
     })
 }
 
+/// Whether a pattern means the same to the engine's own matcher, which also makes plain comparisons of it.
+pub(crate) fn is_plain(pattern: &str) -> bool {
+    let alike = pattern
+        .bytes()
+        .all(|byte| !matches!(byte, b'\\' | b'.' | b'[' | b']' | b'{' | b'}'));
+    alike && !pattern.contains("(?") && !pattern.starts_with("***") && Regex::new(pattern).is_ok()
+}
+
 /// What PostgreSQL says of a fault that the matcher names in its own words.
 fn reworded(text: &str) -> &'static str {
     const WORDS: [(&str, &str); 7] = [
@@ -697,6 +705,15 @@ fn expand(captures: &Captures<'_>, with: &str, out: &mut String) {
 const T: Ty = Ty::Text;
 const I: Ty = Ty::Int4;
 
+/// `regexp_like(text, pattern [, flags])`, which `~` and its kin are.
+pub(crate) const REGEXP_LIKE: Spec = Spec::immutable(
+    "regexp_like",
+    &[
+        Overload::new(&[T, T], Ty::Bool, regexp_like),
+        Overload::new(&[T, T, T], Ty::Bool, regexp_like),
+    ],
+);
+
 pub(super) const SPECS: &[Spec] = &[
     Spec::immutable(
         "regexp_match",
@@ -705,13 +722,7 @@ pub(super) const SPECS: &[Spec] = &[
             Overload::returning(&[T, T, T], Ret::ListOf(T), regexp_match),
         ],
     ),
-    Spec::immutable(
-        "regexp_like",
-        &[
-            Overload::new(&[T, T], Ty::Bool, regexp_like),
-            Overload::new(&[T, T, T], Ty::Bool, regexp_like),
-        ],
-    ),
+    REGEXP_LIKE,
     Spec::immutable(
         "regexp_split_to_array",
         &[
