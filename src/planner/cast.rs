@@ -6,9 +6,9 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, StringViewBuilder};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, Int32Array, StringViewBuilder};
 use datafusion::arrow::compute;
-use datafusion::arrow::datatypes::{DataType, FieldRef, TimeUnit};
+use datafusion::arrow::datatypes::{DataType, FieldRef, Int32Type, TimeUnit};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, Result as EngineResult, ScalarValue};
@@ -385,6 +385,12 @@ impl PostgresCast {
         if is_moment(array.data_type()) && is_moment(wanted) {
             return self.typed(as_moments(array, wanted)?);
         }
+        if self.target == SqlType::InternalChar && *source == SqlType::Int4 {
+            return self.typed(letters(array)?);
+        }
+        if self.target == SqlType::Int4 && *source == SqlType::InternalChar {
+            return self.typed(codes(array)?);
+        }
         let zoned = is_zoned_time(array.data_type()) || is_zoned_time(wanted);
         if zoned && !is_string(array.data_type()) && !is_string(wanted) {
             return self.as_times(array, source);
@@ -522,6 +528,37 @@ impl PostgresCast {
         }
         Ok(Arc::new(builder.finish()))
     }
+}
+
+/// The bytes that whole numbers stand for, as `"char"`; zero is the empty one.
+fn letters(array: &ArrayRef) -> Result<ArrayRef> {
+    let mut letters = StringViewBuilder::with_capacity(array.len());
+    for code in array.as_primitive::<Int32Type>() {
+        let Some(code) = code else {
+            letters.append_null();
+            continue;
+        };
+        match u8::try_from(code).ok().filter(u8::is_ascii) {
+            Some(0) => letters.append_value(""),
+            Some(byte) => letters.append_value(char::from(byte).encode_utf8(&mut [0; 4])),
+            None if (-128..128).contains(&code) => {
+                return Err(Error::Unsupported(
+                    "a \"char\" that is not ASCII".to_owned(),
+                ));
+            }
+            None => return Err(Error::OutOfRange("\"char\" out of range".to_owned())),
+        }
+    }
+    Ok(Arc::new(letters.finish()))
+}
+
+/// The numbers of bytes of `"char"`.
+fn codes(array: &ArrayRef) -> Result<ArrayRef> {
+    let letters = compute::cast(array, &DataType::Utf8View).map_err(DataFusionError::from)?;
+    let code = |letter: &str| i32::from(letter.bytes().next().unwrap_or(0) as i8);
+    let letters = datafusion::common::cast::as_string_view_array(&letters)?.iter();
+    let codes: Int32Array = letters.map(|letter| letter.map(code)).collect();
+    Ok(Arc::new(codes))
 }
 
 /// An explicit cast cuts a text to its length, in characters.

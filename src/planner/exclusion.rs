@@ -1,5 +1,6 @@
 //! `EXCLUDE …` behind a window's frame, which the SQL parser does not read: on the tokens it becomes one
-//! more constant to partition by, which the typed plan takes for what it is.
+//! more constant to partition by, `'…' IS NULL`, which the typed plan takes for what it is. A constant that
+//! is written out would not come so far.
 
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
@@ -34,14 +35,11 @@ pub(super) fn spell(tokens: &mut Vec<TokenWithSpan>) {
             if let Some(mark) = mark {
                 let text = Token::SingleQuotedString(format!("{MARK}{mark}"));
                 let place = within(tokens, open, frame, &["ORDER"]).unwrap_or(frame);
-                let spelled = match within(tokens, open, frame, &["PARTITION"]) {
-                    Some(_) => vec![Token::Comma, text],
-                    None => vec![
-                        Token::make_keyword("PARTITION"),
-                        Token::make_keyword("BY"),
-                        text,
-                    ],
+                let mut spelled = match within(tokens, open, frame, &["PARTITION"]) {
+                    Some(_) => vec![Token::Comma],
+                    None => vec![Token::make_keyword("PARTITION"), Token::make_keyword("BY")],
                 };
+                spelled.extend([text, Token::make_keyword("IS"), Token::make_keyword("NULL")]);
                 let spelled = spelled.into_iter();
                 tokens.splice(
                     place..place,

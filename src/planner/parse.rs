@@ -84,6 +84,7 @@ fn tokenize(text: &str) -> Result<Vec<TokenWithSpan>> {
         .filter(|token| !matches!(token.token, Token::Whitespace(_) | Token::EOF))
         .collect();
     depth::check(&kept)?;
+    select_nothing(&mut kept);
     spell_out_tables(&mut kept);
     command::order_identity_options(&mut kept);
     name_expansions(&mut kept);
@@ -92,6 +93,42 @@ fn tokenize(text: &str) -> Result<Vec<TokenWithSpan>> {
     locking_words::spell(&mut kept);
     exclusion::spell(&mut kept);
     Ok(kept)
+}
+
+/// `SELECT` without a list and without FROM is a row without columns, which the SQL parser does not read.
+fn select_nothing(tokens: &mut Vec<TokenWithSpan>) {
+    let is = |token: &Token, keywords: &[&str]| {
+        matches!(token, Token::Word(word) if word.quote_style.is_none()
+            && keywords.iter().any(|keyword| word.value.eq_ignore_ascii_case(keyword)))
+    };
+    let ends = |token: Option<&TokenWithSpan>| match token.map(|token| &token.token) {
+        None | Some(Token::RParen | Token::SemiColon) => true,
+        Some(word) => is(word, &["WHERE", "UNION", "EXCEPT", "INTERSECT"]),
+    };
+    let mut at = 0;
+    while at < tokens.len() {
+        // `GRANT SELECT` and its like name a right.
+        let begins = at == 0
+            || matches!(tokens[at - 1].token, Token::LParen | Token::SemiColon)
+            || is(&tokens[at - 1].token, &["AS", "ALL", "UNION", "EXISTS"]);
+        if begins && is(&tokens[at].token, &["SELECT"]) && ends(tokens.get(at + 1)) {
+            let span = tokens[at].span;
+            let one = [
+                Token::make_keyword("FROM"),
+                Token::LParen,
+                Token::make_keyword("VALUES"),
+                Token::LParen,
+                Token::Number("1".to_owned(), false),
+                Token::RParen,
+                Token::RParen,
+                Token::make_keyword("AS"),
+                Token::make_word("nothing", Some('"')),
+            ];
+            let one = one.map(|token| TokenWithSpan { token, span });
+            tokens.splice(at + 1..at + 1, one);
+        }
+        at += 1;
+    }
 }
 
 /// Makes `(TABLE t)` and `UNION TABLE t` what they are short for; the SQL parser knows it at the start of a

@@ -255,7 +255,7 @@ fn has_bounds(sql_type: &SqlType) -> bool {
 /// The same values in a form that is equal for equal values.
 fn canonical(array: &ArrayRef, sql_type: &SqlType) -> Result<ArrayRef> {
     Ok(match sql_type {
-        SqlType::Int2 | SqlType::Int4 | SqlType::Int8 | SqlType::Oid => {
+        SqlType::Int2 | SqlType::Int4 | SqlType::Int8 | SqlType::Oid | SqlType::Timetz => {
             cast(array, &DataType::Int64)?
         }
         SqlType::Float4 | SqlType::Float8 => {
@@ -295,8 +295,6 @@ fn canonical(array: &ArrayRef, sql_type: &SqlType) -> Result<ArrayRef> {
         | SqlType::Char(_)
         | SqlType::Name
         | SqlType::Uuid
-        // One text for each value.
-        | SqlType::Timetz
         | SqlType::Enum(_) => cast(array, &DataType::Utf8View)?,
         other => cast(array, &other.arrow(&std::sync::Arc::from("UTC")))?,
     })

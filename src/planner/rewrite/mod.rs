@@ -1,5 +1,6 @@
 //! PostgreSQL's ways of saying things, turned into the engine's before planning. One each file.
 
+pub(super) mod alike;
 pub(super) mod counted;
 pub(super) mod create_table;
 pub(super) mod do_nothing;

@@ -8,20 +8,19 @@ use datafusion::sql::sqlparser::ast::{
     AccessExpr, BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
     FunctionArgumentList, FunctionArguments, GroupByExpr, Ident, Interval, LimitClause, ObjectName,
     Query, Select, SelectItem, SetExpr, Statement, Subscript, TableAlias, TableAliasColumnDef,
-    TableFactor, UnaryOperator, Value, ValueWithSpan, Values, VisitorMut,
+    TableFactor, UnaryOperator, Value, ValueWithSpan, VisitorMut,
 };
 use datafusion::sql::sqlparser::parser::Parser;
 
-use tessera_catalog::sql_type::SqlType;
 use tessera_udfs::pg::ANY_OF_ARRAY;
 
+use super::alike;
 use super::counted::WITH_TIES;
 use super::hypothetical;
 use super::nested_arrays;
 use super::similar;
 use super::type_bases;
 use crate::planner::dialect::Tessera;
-use crate::planner::types::built_in;
 use crate::planner::typing::{CASE, CASE_OF, NEGATIVE};
 use tessera_udfs::walk::walk_mut;
 
@@ -55,6 +54,7 @@ impl VisitorMut for Spelling {
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
         limit_by_fetch(query);
         table_as_select(query);
+        values_alike(&mut query.body);
         if let Some(with) = &mut query.with
             && with.recursive
         {
@@ -112,6 +112,9 @@ impl VisitorMut for Spelling {
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         if let Some(base) = type_bases::base_of(expr) {
             *expr = base;
+        }
+        if let Expr::Array(array) = expr {
+            alike::elements(&mut array.elem);
         }
         ControlFlow::Continue(())
     }
@@ -855,10 +858,20 @@ impl VisitorMut for Integers {
     }
 }
 
+fn values_alike(body: &mut SetExpr) {
+    match body {
+        SetExpr::Values(values) => alike::columns(values),
+        SetExpr::SetOperation { left, right, .. } => {
+            values_alike(left);
+            values_alike(right);
+        }
+        _ => {}
+    }
+}
+
 fn values(body: &mut SetExpr) {
     match body {
         SetExpr::Values(values) => {
-            become_alike(values);
             for expr in values.rows.iter_mut().flat_map(|row| row.iter_mut()) {
                 let _: ControlFlow<()> = walk_mut(expr, &mut Typed);
             }
@@ -868,61 +881,6 @@ fn values(body: &mut SetExpr) {
             values(right);
         }
         _ => {}
-    }
-}
-
-/// In a column of VALUES, texts and NULLs without a type are of the type that another row is cast to; the
-/// engine takes such types apart from their texts.
-fn become_alike(values: &mut Values) {
-    let places = values.rows.first().map_or(0, |row| row.content.len());
-    if values.rows.len() < 2 {
-        return;
-    }
-    for place in 0..places {
-        let cells = values.rows.iter().filter_map(|row| row.content.get(place));
-        let target = cells.into_iter().find_map(|cell| match cell {
-            Expr::Cast { data_type, .. } => Some(data_type.clone()),
-            _ => None,
-        });
-        // A length or precision is its own row's alone.
-        let plain = |target: &DataType| {
-            built_in(target).map_or_else(
-                || matches!(target, DataType::Custom(..)),
-                |kind| !is_modified(&kind),
-            )
-        };
-        let Some(target) = target.filter(plain) else {
-            continue;
-        };
-        for row in &mut values.rows {
-            if let Some(cell) = row.content.get_mut(place).filter(|cell| is_untyped(cell)) {
-                *cell = cast_to(cell.clone(), target.clone());
-            }
-        }
-    }
-}
-
-fn is_modified(sql_type: &SqlType) -> bool {
-    matches!(
-        sql_type,
-        SqlType::Varchar(Some(_)) | SqlType::Char(_) | SqlType::Numeric(Some(_))
-    )
-}
-
-/// Whether a value takes its type from where it stands.
-pub(crate) fn is_untyped(expr: &Expr) -> bool {
-    matches!(expr, Expr::Value(value)
-        if matches!(value.value, Value::Null | Value::SingleQuotedString(_)))
-}
-
-/// `CAST(expr AS type)`.
-pub(crate) fn cast_to(expr: Expr, data_type: DataType) -> Expr {
-    Expr::Cast {
-        kind: CastKind::Cast,
-        expr: Box::new(expr),
-        data_type,
-        array: false,
-        format: None,
     }
 }
 

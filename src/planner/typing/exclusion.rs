@@ -46,7 +46,10 @@ pub(super) fn settle(expr: Expr) -> Transformed<Expr> {
 }
 
 fn mark(expr: &Expr) -> Option<&str> {
-    match expr {
+    let Expr::IsNull(constant) = expr else {
+        return None;
+    };
+    match constant.as_ref() {
         Expr::Literal(ScalarValue::Utf8(Some(text)) | ScalarValue::Utf8View(Some(text)), _) => {
             text.strip_prefix(MARK)
         }

@@ -3,7 +3,7 @@
 //! PostgreSQL gives a literal without a type the other operand's. In a plan such a literal is a
 //! `Utf8` constant: every text that has a type is held as `Utf8View`.
 
-use arrow::datatypes::{DataType, Field, FieldRef};
+use arrow::datatypes::{DataType, Field, FieldRef, TimeUnit};
 use datafusion::common::{DFSchema, Result, ScalarValue};
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::expr::Cast;
@@ -173,6 +173,12 @@ pub(super) fn typed(expr: RawBinaryExpr, schema: &DFSchema) -> Result<RawBinaryE
             let right = as_other(right, &left_field);
             kept(left, right, op)
         }
+        _ if comparison && are_times(&left_field, &right_field) => {
+            let [left, right] = [left, right].map(|side| {
+                datafusion::logical_expr::cast(side, DataType::Time64(TimeUnit::Nanosecond))
+            });
+            kept(left, right, op)
+        }
         _ => {
             let clash = (is_text(&left_field) && (arithmetic || is_scalar(&right_field)))
                 || (is_text(&right_field) && (arithmetic || is_scalar(&left_field)));
@@ -188,6 +194,12 @@ pub(super) fn typed(expr: RawBinaryExpr, schema: &DFSchema) -> Result<RawBinaryE
             kept(left, right, op)
         }
     }
+}
+
+/// Whether one is a time with a zone and the other one without.
+fn are_times(left: &FieldRef, right: &FieldRef) -> bool {
+    let time = |field: &FieldRef| matches!(field.data_type(), DataType::Time64(_));
+    time(left) && time(right) && left.data_type() != right.data_type()
 }
 
 /// The error for an operator that is not there for these operands.

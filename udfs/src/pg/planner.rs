@@ -173,6 +173,11 @@ impl ExprPlanner for PgExprPlanner {
                 ),
             ) => arithmetic::PLUS,
             (Op::Plus, (O::Date, O::Number) | (O::Number, O::Date)) => arithmetic::PLUS,
+            (Op::Minus, (O::Time, O::Time))
+                if is_zoned_time(&expr.left, schema) || is_zoned_time(&expr.right, schema) =>
+            {
+                return Err(operators::missing(&expr, schema));
+            }
             (
                 Op::Minus,
                 (

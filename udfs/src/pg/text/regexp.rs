@@ -106,7 +106,7 @@ pub(crate) fn is_plain(pattern: &str) -> bool {
 
 /// What PostgreSQL says of a fault that the matcher names in its own words.
 fn reworded(text: &str) -> &'static str {
-    const WORDS: [(&str, &str); 7] = [
+    const WORDS: [(&str, &str); 8] = [
         ("unclosed group", "parentheses () not balanced"),
         ("unopened group", "parentheses () not balanced"),
         ("unclosed character class", "brackets [] not balanced"),
@@ -115,6 +115,7 @@ fn reworded(text: &str) -> &'static str {
             "quantifier operand invalid",
         ),
         ("invalid character class range", "invalid character range"),
+        ("repetition count", "invalid repetition count(s)"),
         ("repetition quantifier", "invalid repetition count(s)"),
         ("size limit", "regular expression is too complex"),
     ];
