@@ -26,7 +26,7 @@ use datafusion::logical_expr::{
 use datafusion::optimizer::AnalyzerRule;
 use tessera_catalog::sql_type::SqlType;
 use tessera_udfs::pg::{
-    as_moments, as_times, checked_operator, days_at, is_exact, is_moment, number_of_float,
+    as_moments, as_times, checked_operator, days_at, is_exact, is_moment, is_time, number_of_float,
     whole_number_of,
 };
 
@@ -173,6 +173,15 @@ fn differs(from: &SqlType, held: &DataType, to: &SqlType, wanted: &DataType) -> 
         // Text becomes a text of another kind.
         (true, true) => from != to && !matches!(to, SqlType::Text | SqlType::Varchar(None)),
         (false, false) if is_zoned_time(held) || is_zoned_time(wanted) => held != wanted,
+        // The engine casts neither into the other.
+        (false, false)
+            if matches!(
+                (from, to),
+                (SqlType::Interval, SqlType::Time) | (SqlType::Time, SqlType::Interval)
+            ) =>
+        {
+            true
+        }
         // The engine knows no infinite day.
         (false, false) if is_moment(held) && is_moment(wanted) => from != to,
         (false, false) => fraction && integer || float && matches!(to, SqlType::Numeric(_)),
@@ -391,6 +400,11 @@ impl PostgresCast {
         if self.target == SqlType::Int4 && *source == SqlType::InternalChar {
             return self.typed(codes(array)?);
         }
+        if is_time(array.data_type()) && self.target == SqlType::Interval
+            || is_time(wanted) && *source == SqlType::Interval
+        {
+            return self.as_times(array, source);
+        }
         let zoned = is_zoned_time(array.data_type()) || is_zoned_time(wanted);
         if zoned && !is_string(array.data_type()) && !is_string(wanted) {
             return self.as_times(array, source);
@@ -426,7 +440,8 @@ impl PostgresCast {
             (
                 SqlType::Time | SqlType::Timetz | SqlType::Timestamptz,
                 SqlType::Timetz
-            ) | (SqlType::Timetz, SqlType::Time)
+            ) | (SqlType::Timetz | SqlType::Interval, SqlType::Time)
+                | (SqlType::Time, SqlType::Interval)
         );
         if !known {
             return Err(Error::CannotCoerce(format!(

@@ -1,3 +1,5 @@
+//! What the SQL parser does not read of windows. `'1 year'::interval PRECEDING` is `'1 year' PRECEDING`.
+//!
 //! `EXCLUDE …` behind a window's frame, which the SQL parser does not read: on the tokens it becomes one
 //! more constant to partition by, `'…' IS NULL`, which the typed plan takes for what it is. A constant that
 //! is written out would not come so far.
@@ -19,6 +21,7 @@ const WHAT: [(&[&str], Option<&str>); 4] = [
 
 /// Spells all exclusions of a text.
 pub(super) fn spell(tokens: &mut Vec<TokenWithSpan>) {
+    plain_spans(tokens);
     let mut at = 0;
     while at < tokens.len() {
         if is(tokens, at, "EXCLUDE")
@@ -46,6 +49,22 @@ pub(super) fn spell(tokens: &mut Vec<TokenWithSpan>) {
                     spelled.map(|token| TokenWithSpan { token, span }),
                 );
             }
+        }
+        at += 1;
+    }
+}
+
+/// Takes the type off texts that bound a frame.
+fn plain_spans(tokens: &mut Vec<TokenWithSpan>) {
+    let mut at = 0;
+    while at < tokens.len() {
+        let text = matches!(tokens[at].token, Token::SingleQuotedString(_));
+        if text
+            && is_token(tokens, at + 1, &Token::DoubleColon)
+            && is(tokens, at + 2, "INTERVAL")
+            && (is(tokens, at + 3, "PRECEDING") || is(tokens, at + 3, "FOLLOWING"))
+        {
+            tokens.drain(at + 1..at + 3);
         }
         at += 1;
     }

@@ -85,6 +85,7 @@ fn tokenize(text: &str) -> Result<Vec<TokenWithSpan>> {
         .collect();
     depth::check(&kept)?;
     select_nothing(&mut kept);
+    trim_blanks(&mut kept);
     spell_out_tables(&mut kept);
     command::order_identity_options(&mut kept);
     name_expansions(&mut kept);
@@ -93,6 +94,28 @@ fn tokenize(text: &str) -> Result<Vec<TokenWithSpan>> {
     locking_words::spell(&mut kept);
     exclusion::spell(&mut kept);
     Ok(kept)
+}
+
+/// `TRIM(BOTH FROM x)` is `TRIM(BOTH x)`.
+fn trim_blanks(tokens: &mut Vec<TokenWithSpan>) {
+    let is = |token: &Token, keywords: &[&str]| {
+        matches!(token, Token::Word(word) if word.quote_style.is_none()
+            && keywords.iter().any(|keyword| word.value.eq_ignore_ascii_case(keyword)))
+    };
+    let mut at = 2;
+    while at < tokens.len() {
+        if is(&tokens[at].token, &["FROM"]) {
+            let side = is(&tokens[at - 1].token, &["BOTH", "LEADING", "TRAILING"]);
+            let open = if side { at - 2 } else { at - 1 };
+            let trims = open > 0
+                && tokens[open].token == Token::LParen
+                && is(&tokens[open - 1].token, &["TRIM"]);
+            if trims {
+                tokens.remove(at);
+            }
+        }
+        at += 1;
+    }
 }
 
 /// `SELECT` without a list and without FROM is a row without columns, which the SQL parser does not read.

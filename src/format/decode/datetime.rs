@@ -444,6 +444,18 @@ fn words<'a>(kind: &Kind<'a>) -> Result<Vec<Word<'a>>> {
                     };
                     (run(at, &part), Word::Name)
                 }
+                // POSIX's notation, as in `GMT+8`.
+                Some(b'+' | b'-')
+                    if letters - at >= 3
+                        && month(&text[at..letters]).is_none()
+                        && !is_weekday(&text[at..letters].to_ascii_lowercase())
+                        && bytes.get(letters + 1).is_some_and(u8::is_ascii_digit) =>
+                {
+                    (
+                        run(letters + 1, &|byte| digit(byte) || byte == b':'),
+                        Word::Name,
+                    )
+                }
                 Some(b'.') => (letters, Word::Name),
                 _ => (letters, Word::Name),
             }
@@ -906,6 +918,10 @@ const ABBREVIATIONS: [(&str, f32); 42] = [
 
 fn zone(name: &str, kind: &Kind<'_>) -> Result<Zone> {
     let lower = name.to_ascii_lowercase();
+    if let Some(sign) = name.find(['+', '-']).filter(|_| !name.contains('/')) {
+        // POSIX counts westwards.
+        return Ok(Zone::Offset(-offset(&name[sign..], kind)?));
+    }
     if let Some((_, hours)) = ABBREVIATIONS.iter().find(|(short, _)| *short == lower) {
         return Ok(Zone::Offset((hours * 3600.0) as i32));
     }

@@ -59,7 +59,9 @@ fn become_alike(cells: &mut [&mut Expr]) {
     let Some(target) = written.filter(plain) else {
         return;
     };
-    for cell in cells.iter_mut().filter(|cell| is_untyped(cell)) {
+    // Whole numbers in an array are of its type only once they are told so.
+    let deep = matches!(target, DataType::Array(_));
+    for cell in cells.iter_mut().filter(|cell| deep || is_untyped(cell)) {
         **cell = cast_to(cell.clone(), target.clone());
     }
 }

@@ -298,6 +298,11 @@ fn plain_of(expr: &mut Expr) -> Option<Expr> {
         Expr::Case { .. } => case_call(expr)?,
         Expr::IsNull(inner) => rows_are(inner, |item| Expr::IsNull(Box::new(item)))?,
         Expr::IsNotNull(inner) => rows_are(inner, |item| Expr::IsNotNull(Box::new(item)))?,
+        Expr::BinaryOp {
+            left,
+            op: BinaryOperator::PGStartsWith,
+            right,
+        } => call("starts_with", vec![taken(left), taken(right)]),
         Expr::BinaryOp { left, op, right } => {
             let (left, right) = (row_items(left)?, row_items(right)?);
             match op {

@@ -1,22 +1,26 @@
 //! Window frames that leave rows out: the constant that the tokens were given is taken off again, and the
 //! function becomes one that computes over what remains.
 
-use datafusion::common::ScalarValue;
 use datafusion::common::tree_node::Transformed;
+use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::expr::WindowFunction;
 use datafusion::logical_expr::{Expr, WindowFunctionDefinition};
-use tessera_udfs::pg::{Exclusion, Framed, excluding};
+use tessera_udfs::pg::{Exclusion, Framed, PgError, excluding};
 
 use crate::planner::exclusion::MARK;
 
 /// Puts the function that leaves rows out in place of one whose window says so.
-pub(super) fn settle(expr: Expr) -> Transformed<Expr> {
+///
+/// # Errors
+/// 22016 where `nth_value` is asked for a row before the first.
+pub(super) fn settle(expr: Expr) -> Result<Transformed<Expr>> {
     let Expr::WindowFunction(mut window) = expr else {
-        return Transformed::no(expr);
+        return Ok(Transformed::no(expr));
     };
+    check_place(&window)?;
     let marked = window.params.partition_by.iter().position(is_mark);
     let Some(at) = marked else {
-        return Transformed::no(Expr::WindowFunction(window));
+        return Ok(Transformed::no(Expr::WindowFunction(window)));
     };
     let exclusion = exclusion_of(&window.params.partition_by.remove(at));
     let inner = match &window.fun {
@@ -31,7 +35,7 @@ pub(super) fn settle(expr: Expr) -> Transformed<Expr> {
             "last_value" => Framed::Last,
             "nth_value" => Framed::Nth,
             // The others do not look at the frame.
-            _ => return Transformed::yes(Expr::WindowFunction(window)),
+            _ => return Ok(Transformed::yes(Expr::WindowFunction(window))),
         },
     };
     let WindowFunction { mut params, .. } = *window;
@@ -39,10 +43,21 @@ pub(super) fn settle(expr: Expr) -> Transformed<Expr> {
     let filtered = filter.is_some();
     params.args.extend(filter.map(|filter| *filter));
     let fun = WindowFunctionDefinition::WindowUDF(excluding(inner, exclusion, filtered));
-    Transformed::yes(Expr::WindowFunction(Box::new(WindowFunction {
-        fun,
-        params,
-    })))
+    let window = WindowFunction { fun, params };
+    Ok(Transformed::yes(Expr::WindowFunction(Box::new(window))))
+}
+
+fn check_place(window: &WindowFunction) -> Result<()> {
+    let place = match (window.fun.name(), window.params.args.get(1)) {
+        ("nth_value", Some(Expr::Literal(place, _))) => place,
+        _ => return Ok(()),
+    };
+    match place {
+        ScalarValue::Int32(Some(..=0)) | ScalarValue::Int64(Some(..=0)) => {
+            Err(PgError::NthValue.into())
+        }
+        _ => Ok(()),
+    }
 }
 
 fn mark(expr: &Expr) -> Option<&str> {

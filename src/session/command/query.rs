@@ -157,10 +157,8 @@ async fn with_present_words(
         let present = worded(known).then(|| types.sql_type_of(known.oid()));
         present.flatten().unwrap_or_else(|| known.clone())
     });
+    // An enum is the same whatever its words are.
     let parameters: Vec<SqlType> = renewed.collect();
-    if parameters == prepared.parameters {
-        return Ok(prepared);
-    }
     Ok(Arc::new(Prepared {
         parameters,
         ..prepared.as_ref().clone()

@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, Time64MicrosecondArray, Time64NanosecondArray};
+use arrow::array::{
+    ArrayRef, AsArray, IntervalMonthDayNanoArray, Time64MicrosecondArray, Time64NanosecondArray,
+};
 use arrow::datatypes::{
-    DataType, Time64MicrosecondType, Time64NanosecondType, TimeUnit, TimestampMicrosecondType,
+    DataType, IntervalMonthDayNano, IntervalMonthDayNanoType, Time64MicrosecondType,
+    Time64NanosecondType, TimeUnit, TimestampMicrosecondType,
 };
 use chrono::Utc;
 use datafusion::common::{Result, internal_err};
@@ -88,6 +91,18 @@ pub fn as_times(array: &ArrayRef, wanted: &DataType, zone: &str) -> Result<Array
             let zoned: Time64NanosecondArray =
                 moments.unary_opt(|moment| Timetz::of_moment(moment, &zone).map(Timetz::pack));
             Arc::new(zoned)
+        }
+        (DataType::Interval(_), to) if *to == TIME => {
+            let spans = array.as_primitive::<IntervalMonthDayNanoType>();
+            let times: Time64MicrosecondArray =
+                spans.unary(|span| (span.nanoseconds / 1000).rem_euclid(DAY));
+            Arc::new(times)
+        }
+        (from, DataType::Interval(_)) if *from == TIME => {
+            let times = array.as_primitive::<Time64MicrosecondType>();
+            let spans: IntervalMonthDayNanoArray =
+                times.unary(|micros| IntervalMonthDayNano::new(0, 0, micros * 1000));
+            Arc::new(spans)
         }
         (from, to) => return internal_err!("a time held as {from} is not one held as {to}"),
     })
