@@ -1,6 +1,8 @@
 //! Rows that are written out, compared column by column, and spans of which two overlap.
 
-use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr};
+use datafusion::sql::sqlparser::ast::{
+    BinaryOperator, DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments,
+};
 
 use super::spelling::{binary, call, chain, nested};
 
