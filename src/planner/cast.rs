@@ -6,7 +6,10 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, Int32Array, StringViewBuilder};
+use datafusion::arrow::array::{
+    Array, ArrayRef, AsArray, Int32Array, ListArray, StringViewBuilder,
+};
+use datafusion::arrow::buffer::OffsetBuffer;
 use datafusion::arrow::compute;
 use datafusion::arrow::datatypes::{DataType, FieldRef, Int32Type, TimeUnit};
 use datafusion::common::config::ConfigOptions;
@@ -144,6 +147,14 @@ fn depth(data_type: &DataType) -> usize {
     }
 }
 
+/// What the items of an array are: in one of several dimensions, arrays of the same type.
+fn element<'a>(array: &'a SqlType, item: &FieldRef) -> &'a SqlType {
+    match array {
+        SqlType::Array(element) if !matches!(item.data_type(), DataType::List(_)) => element,
+        other => other,
+    }
+}
+
 /// Whether the engine's own cast does something else than PostgreSQL's.
 fn differs(from: &SqlType, held: &DataType, to: &SqlType, wanted: &DataType) -> bool {
     if matches!(held, DataType::Null)
@@ -153,6 +164,12 @@ fn differs(from: &SqlType, held: &DataType, to: &SqlType, wanted: &DataType) -> 
     }
     if from.enum_oid() != to.enum_oid() {
         return true;
+    }
+    if let (SqlType::Array(_), SqlType::Array(_), DataType::List(held), DataType::List(wanted)) =
+        (from, to, held, wanted)
+    {
+        let [from, to] = [(from, held), (to, wanted)].map(|(array, item)| element(array, item));
+        return differs(from, held.data_type(), to, wanted.data_type());
     }
     let integer = matches!(to, SqlType::Int2 | SqlType::Int4 | SqlType::Int8);
     let float = matches!(from, SqlType::Float4 | SqlType::Float8);
@@ -388,6 +405,9 @@ impl PostgresCast {
             let text = self.to_text(array, source)?;
             return self.typed(self.read(&text)?);
         }
+        if let (Some(list), DataType::List(item)) = (array.as_list_opt::<i32>(), wanted) {
+            return self.each(list, item, source);
+        }
         if is_exact(array.data_type()) || (number(&self.target) && !is_string(array.data_type())) {
             return self.typed(self.by_number(array, source)?);
         }
@@ -424,6 +444,29 @@ impl PostgresCast {
             };
         }
         self.typed(rounded(array, wanted)?)
+    }
+
+    /// Casts the items of arrays.
+    fn each(&self, list: &ListArray, item: &FieldRef, source: &SqlType) -> Result<ArrayRef> {
+        let DataType::List(held) = list.data_type() else {
+            return Err(Error::internal("items of no array"));
+        };
+        let items = Self {
+            field: Arc::clone(item),
+            target: element(&self.target, item).clone(),
+            display: self.display,
+            assignment: self.assignment,
+            signature: self.signature.clone(),
+        };
+        // Items that no row has are not looked at.
+        let offsets = list.value_offsets();
+        let (first, last) = (offsets[0], offsets[offsets.len() - 1]);
+        let values = list.values().slice(first as usize, (last - first) as usize);
+        let values = items.cast(&values, element(source, held))?;
+        let offsets: Vec<i32> = offsets.iter().map(|offset| offset - first).collect();
+        let offsets = OffsetBuffer::new(offsets.into());
+        let array = ListArray::try_new(Arc::clone(item), offsets, values, list.nulls().cloned());
+        Ok(Arc::new(array.map_err(DataFusionError::from)?))
     }
 
     fn typed(&self, array: ArrayRef) -> Result<ArrayRef> {

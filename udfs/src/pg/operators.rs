@@ -417,6 +417,22 @@ pub(super) fn on_patterns(expr: &RawBinaryExpr, schema: &DFSchema) -> Option<Exp
     })
 }
 
+/// `array || NULL` is the array: the NULL is taken for another array.
+pub(super) fn array_and_nothing(expr: &RawBinaryExpr, schema: &DFSchema) -> Option<Expr> {
+    let null = |side: &Expr| matches!(side, Expr::Literal(ScalarValue::Null, _));
+    let list = |side: &Expr| {
+        field(side, schema).is_some_and(|field| matches!(field.data_type(), DataType::List(_)))
+    };
+    match (&expr.op, &expr.left, &expr.right) {
+        (Op::StringConcat, array, other) | (Op::StringConcat, other, array)
+            if list(array) && null(other) =>
+        {
+            Some(array.clone())
+        }
+        _ => None,
+    }
+}
+
 /// The call behind an operator on arrays that the engine has as a function only.
 pub(super) fn on_arrays(expr: &RawBinaryExpr) -> Option<Expr> {
     use datafusion::functions_nested::expr_fn::array_has_any;

@@ -133,6 +133,9 @@ impl ExprPlanner for PgExprPlanner {
         if let Some(planned) = operators::on_patterns(&expr, schema) {
             return Ok(PlannerResult::Planned(planned));
         }
+        if let Some(planned) = operators::array_and_nothing(&expr, schema) {
+            return Ok(PlannerResult::Planned(planned));
+        }
         if let Some(planned) = operators::on_arrays(&expr) {
             return Ok(PlannerResult::Planned(planned));
         }
