@@ -19,6 +19,7 @@ pub mod sql_type;
 pub mod storage;
 mod store;
 pub mod system;
+pub mod zoned_time;
 
 pub use catalog::{
     AsOf, CATALOG_FILE, Catalog, CatalogLimits, CatalogOptions, PartSize, PartVersion,

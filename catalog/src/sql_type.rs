@@ -45,6 +45,8 @@ pub enum SqlType {
     Bytea,
     Date,
     Time,
+    /// `time with time zone`, packed as [`crate::zoned_time`] has it.
+    Timetz,
     Timestamp,
     Timestamptz,
     Interval,
@@ -143,6 +145,7 @@ impl SqlType {
             "bytea" => Self::Bytea,
             "date" => Self::Date,
             "time" | "time without time zone" => Self::Time,
+            "timetz" | "time with time zone" => Self::Timetz,
             "timestamp" | "timestamp without time zone" => Self::Timestamp,
             "timestamptz" | "timestamp with time zone" => Self::Timestamptz,
             "interval" => Self::Interval,
@@ -187,6 +190,7 @@ impl SqlType {
             Self::Timestamp => 1114,
             Self::Timestamptz => 1184,
             Self::Interval => 1186,
+            Self::Timetz => 1266,
             Self::Numeric(_) => 1700,
             Self::Record => 2249,
             Self::Void => 2278,
@@ -221,6 +225,7 @@ impl SqlType {
             Self::Time => 1183,
             Self::Timestamptz => 1185,
             Self::Interval => 1187,
+            Self::Timetz => 1270,
             Self::Json => 199,
             Self::Numeric(_) => 1231,
             Self::Record => 2287,
@@ -253,7 +258,7 @@ impl SqlType {
     }
 
     /// Every type that is neither an array nor a `reg*` type, without modifiers.
-    pub const SCALARS: [SqlType; 28] = [
+    pub const SCALARS: [SqlType; 29] = [
         Self::Bool,
         Self::Bytea,
         Self::InternalChar,
@@ -273,6 +278,7 @@ impl SqlType {
         Self::Varchar(None),
         Self::Date,
         Self::Time,
+        Self::Timetz,
         Self::Timestamp,
         Self::Timestamptz,
         Self::Interval,
@@ -309,6 +315,7 @@ impl SqlType {
             | Self::Void
             | Self::Enum(_) => 4,
             Self::Int8 | Self::Float8 | Self::Time | Self::Timestamp | Self::Timestamptz => 8,
+            Self::Timetz => 12,
             Self::Interval | Self::Uuid => 16,
             Self::Name => 64,
             Self::Unknown => -2,
@@ -334,6 +341,7 @@ impl SqlType {
             Self::Bytea => "bytea",
             Self::Date => "date",
             Self::Time => "time",
+            Self::Timetz => "timetz",
             Self::Timestamp => "timestamp",
             Self::Timestamptz => "timestamptz",
             Self::Interval => "interval",
@@ -394,6 +402,8 @@ impl SqlType {
             Self::Bytea => DataType::BinaryView,
             Self::Date => DataType::Date32,
             Self::Time => DataType::Time64(TimeUnit::Microsecond),
+            // No other type lies in this one.
+            Self::Timetz => DataType::Time64(TimeUnit::Nanosecond),
             Self::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
             Self::Timestamptz => DataType::Timestamp(TimeUnit::Microsecond, Some(Arc::clone(zone))),
             Self::Interval => DataType::Interval(IntervalUnit::MonthDayNano),
@@ -478,6 +488,7 @@ impl SqlType {
             | DataType::BinaryView
             | DataType::FixedSizeBinary(_) => Self::Bytea,
             DataType::Date32 | DataType::Date64 => Self::Date,
+            DataType::Time64(TimeUnit::Nanosecond) => Self::Timetz,
             DataType::Time32(_) | DataType::Time64(_) => Self::Time,
             DataType::Timestamp(_, None) => Self::Timestamp,
             DataType::Timestamp(_, Some(_)) => Self::Timestamptz,
@@ -519,6 +530,7 @@ impl fmt::Display for SqlType {
             Self::Char(n) => return write!(f, "character({n})"),
             Self::InternalChar => "\"char\"",
             Self::Time => "time without time zone",
+            Self::Timetz => "time with time zone",
             Self::Timestamp => "timestamp without time zone",
             Self::Timestamptz => "timestamp with time zone",
             Self::Array(element) => return write!(f, "{element}[]"),
@@ -545,6 +557,7 @@ mod tests {
             "character(3)",
             "\"char\"",
             "timestamp with time zone",
+            "time with time zone",
             "uuid",
             "text[]",
             "regclass",

@@ -17,12 +17,13 @@ use crate::error::Result;
 use crate::policy::Barrier;
 
 /// The functions that answer the transaction's start, in their various types.
-const OF_TRANSACTION: [&str; 5] = [
+const OF_TRANSACTION: [&str; 6] = [
     "now",
     "current_timestamp",
     "localtimestamp",
     "current_date",
     "current_time",
+    "localtime",
 ];
 
 /// When the transaction and the statement began.

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, AsArray};
 use arrow::datatypes::{
     DataType, IntervalMonthDayNano, IntervalMonthDayNanoType, IntervalUnit, Time64MicrosecondType,
-    TimeUnit, TimestampMicrosecondType,
+    Time64NanosecondType, TimeUnit, TimestampMicrosecondType,
 };
+use tessera_catalog::zoned_time::ZonedTime;
 
 /// The digits that are kept where a type says nothing.
 pub const MOST_DIGITS: u8 = 6;
@@ -23,6 +24,14 @@ pub fn rounded(array: &ArrayRef, digits: u8) -> ArrayRef {
         DataType::Time64(TimeUnit::Microsecond) => {
             let times = array.as_primitive::<Time64MicrosecondType>();
             Arc::new(times.unary::<_, Time64MicrosecondType>(|time| nearest(time, unit)))
+        }
+        DataType::Time64(TimeUnit::Nanosecond) => {
+            let times = array.as_primitive::<Time64NanosecondType>();
+            Arc::new(times.unary::<_, Time64NanosecondType>(|packed| {
+                let time = ZonedTime::unpack(packed);
+                let micros = nearest(time.micros, unit);
+                ZonedTime { micros, ..time }.pack()
+            }))
         }
         DataType::Timestamp(TimeUnit::Microsecond, zone) => {
             let moments = array.as_primitive::<TimestampMicrosecondType>();

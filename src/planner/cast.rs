@@ -6,9 +6,12 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, StringViewBuilder};
+use datafusion::arrow::array::{
+    Array, ArrayRef, AsArray, Int32Array, ListArray, StringViewBuilder,
+};
+use datafusion::arrow::buffer::OffsetBuffer;
 use datafusion::arrow::compute;
-use datafusion::arrow::datatypes::{DataType, FieldRef};
+use datafusion::arrow::datatypes::{DataType, FieldRef, Int32Type, TimeUnit};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, Result as EngineResult, ScalarValue};
@@ -26,7 +29,8 @@ use datafusion::logical_expr::{
 use datafusion::optimizer::AnalyzerRule;
 use tessera_catalog::sql_type::SqlType;
 use tessera_udfs::pg::{
-    as_moments, checked_operator, days_at, is_exact, is_moment, number_of_float, whole_number_of,
+    as_moments, as_times, checked_operator, days_at, is_exact, is_moment, is_time, number_of_float,
+    whole_number_of,
 };
 
 use super::failure::engine_error;
@@ -106,6 +110,8 @@ fn is_assignable(from: &SqlType, to: &SqlType) -> bool {
         (from, to) if moment(from) && moment(to) => true,
         (SqlType::Json | SqlType::Jsonb, SqlType::Json | SqlType::Jsonb) => true,
         (SqlType::Timestamp | SqlType::Timestamptz | SqlType::Interval, SqlType::Time) => true,
+        (SqlType::Timestamptz | SqlType::Time, SqlType::Timetz) => true,
+        (SqlType::Timetz, SqlType::Time) => true,
         (SqlType::Time, SqlType::Interval) => true,
         (SqlType::Array(from), SqlType::Array(to)) => is_assignable(from, to),
         (from, to) => plain(from) == plain(to),
@@ -128,6 +134,27 @@ fn is_string(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Utf8 | DataType::Utf8View)
 }
 
+/// Whether values of this type are times with a zone.
+fn is_zoned_time(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Time64(TimeUnit::Nanosecond))
+}
+
+/// How many dimensions arrays of this type have.
+fn depth(data_type: &DataType) -> usize {
+    match data_type {
+        DataType::List(item) => 1 + depth(item.data_type()),
+        _ => 0,
+    }
+}
+
+/// What the items of an array are: in one of several dimensions, arrays of the same type.
+fn element<'a>(array: &'a SqlType, item: &FieldRef) -> &'a SqlType {
+    match array {
+        SqlType::Array(element) if !matches!(item.data_type(), DataType::List(_)) => element,
+        other => other,
+    }
+}
+
 /// Whether the engine's own cast does something else than PostgreSQL's.
 fn differs(from: &SqlType, held: &DataType, to: &SqlType, wanted: &DataType) -> bool {
     if matches!(held, DataType::Null)
@@ -137,6 +164,12 @@ fn differs(from: &SqlType, held: &DataType, to: &SqlType, wanted: &DataType) -> 
     }
     if from.enum_oid() != to.enum_oid() {
         return true;
+    }
+    if let (SqlType::Array(_), SqlType::Array(_), DataType::List(held), DataType::List(wanted)) =
+        (from, to, held, wanted)
+    {
+        let [from, to] = [(from, held), (to, wanted)].map(|(array, item)| element(array, item));
+        return differs(from, held.data_type(), to, wanted.data_type());
     }
     let integer = matches!(to, SqlType::Int2 | SqlType::Int4 | SqlType::Int8);
     let float = matches!(from, SqlType::Float4 | SqlType::Float8);
@@ -156,6 +189,16 @@ fn differs(from: &SqlType, held: &DataType, to: &SqlType, wanted: &DataType) -> 
         }
         // Text becomes a text of another kind.
         (true, true) => from != to && !matches!(to, SqlType::Text | SqlType::Varchar(None)),
+        (false, false) if is_zoned_time(held) || is_zoned_time(wanted) => held != wanted,
+        // The engine casts neither into the other.
+        (false, false)
+            if matches!(
+                (from, to),
+                (SqlType::Interval, SqlType::Time) | (SqlType::Time, SqlType::Interval)
+            ) =>
+        {
+            true
+        }
         // The engine knows no infinite day.
         (false, false) if is_moment(held) && is_moment(wanted) => from != to,
         (false, false) => fraction && integer || float && matches!(to, SqlType::Numeric(_)),
@@ -362,11 +405,29 @@ impl PostgresCast {
             let text = self.to_text(array, source)?;
             return self.typed(self.read(&text)?);
         }
+        if let (Some(list), DataType::List(item)) = (array.as_list_opt::<i32>(), wanted) {
+            return self.each(list, item, source);
+        }
         if is_exact(array.data_type()) || (number(&self.target) && !is_string(array.data_type())) {
             return self.typed(self.by_number(array, source)?);
         }
         if is_moment(array.data_type()) && is_moment(wanted) {
             return self.typed(as_moments(array, wanted)?);
+        }
+        if self.target == SqlType::InternalChar && *source == SqlType::Int4 {
+            return self.typed(letters(array)?);
+        }
+        if self.target == SqlType::Int4 && *source == SqlType::InternalChar {
+            return self.typed(codes(array)?);
+        }
+        if is_time(array.data_type()) && self.target == SqlType::Interval
+            || is_time(wanted) && *source == SqlType::Interval
+        {
+            return self.as_times(array, source);
+        }
+        let zoned = is_zoned_time(array.data_type()) || is_zoned_time(wanted);
+        if zoned && !is_string(array.data_type()) && !is_string(wanted) {
+            return self.as_times(array, source);
         }
         if is_string(array.data_type()) && !is_string(wanted) {
             return self.typed(self.read(array)?);
@@ -385,6 +446,29 @@ impl PostgresCast {
         self.typed(rounded(array, wanted)?)
     }
 
+    /// Casts the items of arrays.
+    fn each(&self, list: &ListArray, item: &FieldRef, source: &SqlType) -> Result<ArrayRef> {
+        let DataType::List(held) = list.data_type() else {
+            return Err(Error::internal("items of no array"));
+        };
+        let items = Self {
+            field: Arc::clone(item),
+            target: element(&self.target, item).clone(),
+            display: self.display,
+            assignment: self.assignment,
+            signature: self.signature.clone(),
+        };
+        // Items that no row has are not looked at.
+        let offsets = list.value_offsets();
+        let (first, last) = (offsets[0], offsets[offsets.len() - 1]);
+        let values = list.values().slice(first as usize, (last - first) as usize);
+        let values = items.cast(&values, element(source, held))?;
+        let offsets: Vec<i32> = offsets.iter().map(|offset| offset - first).collect();
+        let offsets = OffsetBuffer::new(offsets.into());
+        let array = ListArray::try_new(Arc::clone(item), offsets, values, list.nulls().cloned());
+        Ok(Arc::new(array.map_err(DataFusionError::from)?))
+    }
+
     fn typed(&self, array: ArrayRef) -> Result<ArrayRef> {
         if array.data_type() == self.field.data_type() {
             return Ok(array);
@@ -392,11 +476,33 @@ impl PostgresCast {
         Ok(compute::cast(&array, self.field.data_type()).map_err(DataFusionError::from)?)
     }
 
+    /// Between times with a zone, times without and moments.
+    fn as_times(&self, array: &ArrayRef, source: &SqlType) -> Result<ArrayRef> {
+        let known = matches!(
+            (source, &self.target),
+            (
+                SqlType::Time | SqlType::Timetz | SqlType::Timestamptz,
+                SqlType::Timetz
+            ) | (SqlType::Timetz | SqlType::Interval, SqlType::Time)
+                | (SqlType::Time, SqlType::Interval)
+        );
+        if !known {
+            return Err(Error::CannotCoerce(format!(
+                "cannot cast type {} to {}",
+                plain(source),
+                plain(&self.target)
+            )));
+        }
+        let wanted = self.field.data_type();
+        Ok(as_times(array, wanted, self.display.zone.name())?)
+    }
+
     /// Reads texts as PostgreSQL's input functions do.
     fn read(&self, array: &ArrayRef) -> Result<ArrayRef> {
         let texts = compute::cast(array, &DataType::Utf8View).map_err(DataFusionError::from)?;
         let texts = datafusion::common::cast::as_string_view_array(&texts)?;
         let mut builder = ColumnBuilder::new(&self.target, &self.display, texts.len())?;
+        builder.deepen(depth(self.field.data_type()));
         for text in texts {
             match text {
                 Some(text) => builder.append_text(text)?,
@@ -480,6 +586,37 @@ impl PostgresCast {
         }
         Ok(Arc::new(builder.finish()))
     }
+}
+
+/// The bytes that whole numbers stand for, as `"char"`; zero is the empty one.
+fn letters(array: &ArrayRef) -> Result<ArrayRef> {
+    let mut letters = StringViewBuilder::with_capacity(array.len());
+    for code in array.as_primitive::<Int32Type>() {
+        let Some(code) = code else {
+            letters.append_null();
+            continue;
+        };
+        match u8::try_from(code).ok().filter(u8::is_ascii) {
+            Some(0) => letters.append_value(""),
+            Some(byte) => letters.append_value(char::from(byte).encode_utf8(&mut [0; 4])),
+            None if (-128..128).contains(&code) => {
+                return Err(Error::Unsupported(
+                    "a \"char\" that is not ASCII".to_owned(),
+                ));
+            }
+            None => return Err(Error::OutOfRange("\"char\" out of range".to_owned())),
+        }
+    }
+    Ok(Arc::new(letters.finish()))
+}
+
+/// The numbers of bytes of `"char"`.
+fn codes(array: &ArrayRef) -> Result<ArrayRef> {
+    let letters = compute::cast(array, &DataType::Utf8View).map_err(DataFusionError::from)?;
+    let code = |letter: &str| i32::from(letter.bytes().next().unwrap_or(0) as i8);
+    let letters = datafusion::common::cast::as_string_view_array(&letters)?.iter();
+    let codes: Int32Array = letters.map(|letter| letter.map(code)).collect();
+    Ok(Arc::new(codes))
 }
 
 /// An explicit cast cuts a text to its length, in characters.

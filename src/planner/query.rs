@@ -10,7 +10,8 @@ use super::aside::aside;
 use super::names::Names;
 use super::rewrite::{
     counted, domains, fractions, from_functions, full_join, functions, locks, object_names,
-    operators, output_names, refused, sampled, sets, spelling, subqueries, time_travel, whole_rows,
+    operators, output_names, refused, sampled, sets, short_aliases, spelling, subqueries,
+    time_travel, whole_rows, windows,
 };
 use super::scope::Scope;
 use super::size;
@@ -71,6 +72,8 @@ fn plan_statement(
     whole_rows::expand(&mut statement);
     full_join::spell_out(&mut statement, &|factor| names.columns_of(factor))?;
     output_names::name_outputs(&mut statement);
+    windows::spell_out(&mut statement)?;
+    short_aliases::complete(&mut statement, &|factor| names.columns_of(factor));
     refused::check(&statement)?;
     sampled::by_chance(&mut statement, &|factor| names.is_table(factor))?;
     from_functions::to_subqueries(&mut statement, names.scope)?;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::FieldRef;
+use datafusion::arrow::datatypes::{DataType as ArrowType, Field, FieldRef};
 use datafusion::common::Result as EngineResult;
 use datafusion::logical_expr::planner::TypePlanner;
 use datafusion::sql::sqlparser::ast::{
@@ -24,9 +24,28 @@ pub(super) struct Types {
 
 impl TypePlanner for Types {
     fn plan_type_field(&self, written: &DataType) -> EngineResult<Option<FieldRef>> {
-        Ok(Some(
-            sql_type(written, &self.user_types)?.field("", true, &self.zone),
-        ))
+        let mut field = sql_type(written, &self.user_types)?.field("", true, &self.zone);
+        // Only the literals of deep arrays are cast to types that are written so.
+        for _ in 1..written_depth(written) {
+            let item = field
+                .as_ref()
+                .clone()
+                .with_name(Field::LIST_FIELD_DEFAULT_NAME);
+            field = Arc::new(Field::new("", ArrowType::List(Arc::new(item)), true));
+        }
+        Ok(Some(field))
+    }
+}
+
+/// How many brackets follow the element's type.
+fn written_depth(written: &DataType) -> usize {
+    match written {
+        DataType::Array(
+            ArrayElemTypeDef::SquareBracket(element, _)
+            | ArrayElemTypeDef::AngleBracket(element)
+            | ArrayElemTypeDef::Parenthesis(element),
+        ) => 1 + written_depth(element),
+        _ => 0,
     }
 }
 
@@ -75,7 +94,7 @@ fn typed(written: &DataType, user_types: Option<&UserTypes>) -> Result<SqlType> 
         D::Bytea => SqlType::Bytea,
         D::Date => SqlType::Date,
         D::Time(_, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => SqlType::Time,
-        D::Time(..) => return Err(Error::Unsupported("type time with time zone".to_owned())),
+        D::Time(..) => SqlType::Timetz,
         D::Timestamp(_, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => SqlType::Timestamp,
         D::Timestamp(..) => SqlType::Timestamptz,
         D::Interval { .. } => SqlType::Interval,

@@ -212,7 +212,9 @@ impl Session {
     /// # Errors
     /// 0A000 when its columns are no longer those that the client was told, and whatever planning meets.
     pub async fn current(&mut self, prepared: Arc<Prepared>) -> Result<Arc<Prepared>> {
-        if prepared.plan.is_none() {
+        let mut types = prepared.parameters.iter();
+        let worded = types.any(|sql_type| sql_type.enum_oid().is_some());
+        if prepared.plan.is_none() && !worded {
             return Ok(prepared);
         }
         self.start_statement();

@@ -57,11 +57,11 @@ impl Connection {
                 "more than {MAX_PORTALS} portals"
             )));
         }
-        let parameters = self.values(&bind, &prepared)?;
         let text = Arc::clone(&prepared.statement.text);
         let current = self.session.current(prepared);
         let prepared = self.watch.run(&self.link, current).await;
         let prepared = prepared.map_err(|error| placed(error, &text, &text))?;
+        let parameters = self.values(&bind, &prepared)?;
         let columns = prepared.columns().map_or(0, |columns| columns.len());
         let formats = bind.result_formats.len();
         if formats > 1 && formats != columns {

@@ -255,7 +255,7 @@ fn has_bounds(sql_type: &SqlType) -> bool {
 /// The same values in a form that is equal for equal values.
 fn canonical(array: &ArrayRef, sql_type: &SqlType) -> Result<ArrayRef> {
     Ok(match sql_type {
-        SqlType::Int2 | SqlType::Int4 | SqlType::Int8 | SqlType::Oid => {
+        SqlType::Int2 | SqlType::Int4 | SqlType::Int8 | SqlType::Oid | SqlType::Timetz => {
             cast(array, &DataType::Int64)?
         }
         SqlType::Float4 | SqlType::Float8 => {

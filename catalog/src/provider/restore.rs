@@ -1,4 +1,4 @@
-//! The expression that turns a stored interval or array into the engine's, above the file reader.
+//! The expression that turns a stored interval, zoned time or array into the engine's, above the file reader.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};

@@ -251,7 +251,7 @@ fn default_value(
     let Some(data_type) = data_type.filter(|data_type| *data_type != value.data_type()) else {
         return Ok(value.clone());
     };
-    if data_type.is_nested() {
+    if data_type.is_nested() || *sql_type == SqlType::Timetz {
         let stored = crate::storage::stored::to_stored(&value.to_array()?, sql_type)?;
         let stored = crate::storage::stored::retyped(stored, &data_type)?;
         return Ok(ScalarValue::try_from_array(&stored, 0)?);

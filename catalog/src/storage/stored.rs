@@ -8,6 +8,7 @@
 //! | `uuid`, `json`, `jsonb`, `numeric`, `char(n)`, `name` | string | UTF-8 |
 //! | an enum | string | the word under which the value was made |
 //! | `time` | long | microseconds since midnight |
+//! | `time with time zone` | string | `13:45:30+02` |
 //! | `interval` | struct(months int, days int, micros long) | a group |
 //! | `timestamptz`, `timestamp` | timestamp, timestamp_ntz | microseconds; ±infinity is the extreme |
 //! | `date` | date | days; ±infinity is the extreme |
@@ -32,6 +33,7 @@ use serde_json::{Value, json};
 use crate::error::{Error, Result};
 use crate::model::{Column, Table};
 use crate::sql_type::{SqlType, TYPE_KEY};
+use crate::zoned_time;
 
 /// The column that stands in for all others in files of a table that stores none.
 pub(crate) const PLACEHOLDER: &str = "_rows";
@@ -64,7 +66,7 @@ pub fn stored_type(sql_type: &SqlType) -> Result<DataType> {
             Some((precision, scale)) => DataType::Decimal128(precision, scale),
             None => DataType::Utf8View,
         },
-        SqlType::Numeric(None) => DataType::Utf8View,
+        SqlType::Numeric(None) | SqlType::Timetz => DataType::Utf8View,
         SqlType::OidVector => DataType::List(item(&SqlType::Oid)?),
         SqlType::Array(element) => DataType::List(item(element)?),
         plain => plain.arrow(&utc()),
@@ -103,7 +105,11 @@ fn stored_decimal(precision: u8, scale: i8) -> Option<(u8, i8)> {
 pub(crate) fn is_rebuilt(sql_type: &SqlType, zone: &Arc<str>) -> bool {
     let nested = matches!(
         sql_type,
-        SqlType::Interval | SqlType::Array(_) | SqlType::OidVector | SqlType::Int2Vector
+        SqlType::Interval
+            | SqlType::Timetz
+            | SqlType::Array(_)
+            | SqlType::OidVector
+            | SqlType::Int2Vector
     );
     nested && stored_type(sql_type).is_ok_and(|stored| stored != sql_type.arrow(zone))
 }
@@ -133,6 +139,7 @@ pub fn to_stored(array: &ArrayRef, sql_type: &SqlType) -> Result<ArrayRef> {
             let values = to_stored(list.values(), &element)?;
             relist(list, &stored, values)
         }
+        _ if *sql_type == SqlType::Timetz => Ok(zoned_time::to_texts(array)),
         _ if *sql_type == SqlType::Interval => {
             let interval = DataType::Interval(IntervalUnit::MonthDayNano);
             let array = cast_with_options(array, &interval, &CAST).map_err(unstorable)?;
@@ -157,6 +164,7 @@ pub fn to_engine(array: &ArrayRef, sql_type: &SqlType, zone: &Arc<str>) -> Resul
             let values = to_engine(list.values(), &element, zone)?;
             relist(list, &wanted, values)
         }
+        _ if *sql_type == SqlType::Timetz => zoned_time::from_texts(array),
         _ => match array.as_struct_opt() {
             Some(parts) if *sql_type == SqlType::Interval => struct_to_interval(parts),
             _ => Ok(cast_with_options(array, &wanted, &CAST)?),

@@ -94,6 +94,7 @@ pub fn operator_class(sql_type: &SqlType) -> u32 {
         SqlType::Oid | SqlType::Reg(_) => 1981,
         SqlType::Text | SqlType::Varchar(_) => 3126,
         SqlType::Time => 10_038,
+        SqlType::Timetz => 10_041,
         SqlType::Timestamptz => 3127,
         SqlType::Timestamp => 3128,
         SqlType::Uuid => 10_065,

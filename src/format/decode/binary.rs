@@ -4,10 +4,14 @@ use std::borrow::Cow;
 
 use arrow::datatypes::IntervalMonthDayNano;
 use tessera_catalog::sql_type::SqlType;
+use tessera_catalog::zoned_time::ZonedTime;
 
 use crate::error::{Error, Result};
 use crate::format::encode::binary::{EPOCH_DAYS, EPOCH_MICROS};
 use crate::format::utf8;
+
+/// Zones are less than 16 hours from Greenwich.
+const ZONE_LIMIT: u32 = 16 * 3600;
 
 /// Exactly so many bytes.
 pub(super) fn fixed<const N: usize>(bytes: &[u8]) -> Result<[u8; N]> {
@@ -29,6 +33,22 @@ pub(super) fn time(bytes: &[u8]) -> Result<i64> {
         return Err(Error::DatetimeOverflow("time out of range".to_owned()));
     }
     Ok(micros)
+}
+
+pub(super) fn timetz(bytes: &[u8]) -> Result<ZonedTime> {
+    let bytes: [u8; 12] = fixed(bytes)?;
+    let (micros, zone) = bytes.split_at(8);
+    let micros = time(micros)?;
+    let west = i32::from_be_bytes(fixed(zone)?);
+    if west.unsigned_abs() >= ZONE_LIMIT {
+        return Err(Error::Function {
+            sqlstate: "22009",
+            message: "time zone displacement out of range".to_owned(),
+            detail: None,
+            hint: None,
+        });
+    }
+    Ok(ZonedTime { micros, west })
 }
 
 pub(super) fn timestamp(bytes: &[u8]) -> Result<i64> {

@@ -9,7 +9,7 @@ use arrow::array::{
 };
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::compute::cast;
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, Field};
 use tessera_catalog::sql_type::SqlType;
 
 use super::{array, binary, datetime, interval, number, text, zone_name};
@@ -46,6 +46,8 @@ enum Values {
     Bytea(BinaryViewBuilder),
     Date(Int32Builder),
     Time(Int64Builder),
+    /// Times with a zone, packed.
+    Timetz(Int64Builder),
     Timestamp(Int64Builder),
     Timestamptz(Int64Builder),
     Interval(IntervalMonthDayNanoBuilder),
@@ -58,6 +60,8 @@ struct List {
     valid: Vec<bool>,
     /// `int2vector` and `oidvector` are written between spaces.
     vector: bool,
+    /// How many dimensions its arrays have; the items of all but the last are lists themselves.
+    depth: usize,
 }
 
 impl ColumnBuilder {
@@ -111,6 +115,7 @@ impl ColumnBuilder {
             SqlType::Bytea => Values::Bytea(BinaryViewBuilder::with_capacity(capacity)),
             SqlType::Date => Values::Date(Int32Builder::with_capacity(capacity)),
             SqlType::Time => Values::Time(Int64Builder::with_capacity(capacity)),
+            SqlType::Timetz => Values::Timetz(Int64Builder::with_capacity(capacity)),
             SqlType::Timestamp => Values::Timestamp(Int64Builder::with_capacity(capacity)),
             SqlType::Timestamptz => Values::Timestamptz(Int64Builder::with_capacity(capacity)),
             SqlType::Interval => {
@@ -128,6 +133,34 @@ impl ColumnBuilder {
             arrow,
             values,
         })
+    }
+
+    /// Makes the arrays of an empty column ones of so many dimensions.
+    pub fn deepen(&mut self, depth: usize) {
+        for _ in 1..depth {
+            let Values::List(list) = &mut self.values else {
+                return;
+            };
+            let inner = std::mem::replace(
+                list.as_mut(),
+                List {
+                    items: Self {
+                        sql_type: self.sql_type.clone(),
+                        display: self.display,
+                        arrow: self.arrow.clone(),
+                        values: Values::Bool(BooleanBuilder::new()),
+                    },
+                    offsets: vec![0],
+                    valid: Vec::new(),
+                    vector: false,
+                    depth: 0,
+                },
+            );
+            list.depth = inner.depth + 1;
+            list.items.values = Values::List(Box::new(inner));
+            let item = Field::new(Field::LIST_FIELD_DEFAULT_NAME, self.arrow.clone(), true);
+            self.arrow = DataType::List(Arc::new(item));
+        }
     }
 
     /// Appends a value given as text.
@@ -154,6 +187,9 @@ impl ColumnBuilder {
             Values::Bytea(builder) => builder.append_value(text::bytea(value)?),
             Values::Date(builder) => builder.append_value(datetime::date(value, &self.display)?),
             Values::Time(builder) => builder.append_value(datetime::time(value, &self.display)?),
+            Values::Timetz(builder) => {
+                builder.append_value(datetime::timetz(value, &self.display)?.pack());
+            }
             Values::Timestamp(builder) => {
                 builder.append_value(datetime::timestamp(value, &self.display)?);
             }
@@ -207,6 +243,7 @@ impl ColumnBuilder {
             Values::Bytea(builder) => builder.append_value(bytes),
             Values::Date(builder) => builder.append_value(binary::date(bytes)?),
             Values::Time(builder) => builder.append_value(binary::time(bytes)?),
+            Values::Timetz(builder) => builder.append_value(binary::timetz(bytes)?.pack()),
             Values::Timestamp(builder) | Values::Timestamptz(builder) => {
                 builder.append_value(binary::timestamp(bytes)?);
             }
@@ -225,6 +262,7 @@ impl ColumnBuilder {
             Values::Int4(builder) | Values::Date(builder) => builder.append_null(),
             Values::Int8(builder)
             | Values::Time(builder)
+            | Values::Timetz(builder)
             | Values::Timestamp(builder)
             | Values::Timestamptz(builder) => builder.append_null(),
             Values::Oid(builder) => builder.append_null(),
@@ -260,9 +298,10 @@ impl ColumnBuilder {
             Values::Interval(builder) => Arc::new(builder.finish()),
             // A change of type over the same bytes.
             Values::Date(builder) => recast(&builder.finish(), &self.arrow)?,
-            Values::Time(builder) | Values::Timestamp(builder) | Values::Timestamptz(builder) => {
-                recast(&builder.finish(), &self.arrow)?
-            }
+            Values::Time(builder)
+            | Values::Timetz(builder)
+            | Values::Timestamp(builder)
+            | Values::Timestamptz(builder) => recast(&builder.finish(), &self.arrow)?,
             Values::List(list) => list.finish(&self.arrow)?,
         };
         Ok(built)
@@ -286,7 +325,31 @@ impl List {
             offsets: vec![0],
             valid: Vec::new(),
             vector,
+            depth: 1,
         })
+    }
+
+    /// Appends the elements of an array of these dimensions.
+    fn append_elements(
+        &mut self,
+        sizes: &[usize],
+        elements: &mut impl Iterator<Item = Option<String>>,
+    ) -> Result<()> {
+        let (size, inner) = match sizes {
+            [size, inner @ ..] => (*size, inner),
+            [] => (0, sizes),
+        };
+        for _ in 0..size {
+            match &mut self.items.values {
+                Values::List(list) if !inner.is_empty() => list.append_elements(inner, elements)?,
+                _ => match elements.next().flatten() {
+                    Some(element) => self.items.append_text(&element)?,
+                    None => self.items.append_null(),
+                },
+            }
+        }
+        self.close(true);
+        Ok(())
     }
 
     /// Ends the row's elements.
@@ -301,16 +364,16 @@ impl List {
             for item in array::vector(value) {
                 self.items.append_text(item)?;
             }
-        } else {
-            for item in array::elements(value)? {
-                match item {
-                    Some(item) => self.items.append_text(&item)?,
-                    None => self.items.append_null(),
-                }
-            }
+            self.close(true);
+            return Ok(());
         }
-        self.close(true);
-        Ok(())
+        let (sizes, elements) = array::elements(value)?;
+        if !sizes.is_empty() && sizes.len() != self.depth {
+            return Err(Error::Unsupported(
+                "an array of several dimensions in a column or parameter".to_owned(),
+            ));
+        }
+        self.append_elements(&sizes, &mut elements.into_iter())
     }
 
     fn append_binary(&mut self, bytes: &[u8]) -> Result<()> {
@@ -349,6 +412,7 @@ impl ColumnBuilder {
             Values::Int4(builder) | Values::Date(builder) => builder.len(),
             Values::Int8(builder)
             | Values::Time(builder)
+            | Values::Timetz(builder)
             | Values::Timestamp(builder)
             | Values::Timestamptz(builder) => builder.len(),
             Values::Oid(builder) => builder.len(),

@@ -1,5 +1,7 @@
 //! The binary form of a value.
 
+use tessera_catalog::zoned_time::ZonedTime;
+
 use super::column::{Column, List, Values};
 use super::text;
 use crate::error::{Error, Result};
@@ -58,6 +60,11 @@ impl Column {
                 out.extend_from_slice(&days.to_be_bytes());
             }
             Values::Time(values) => out.extend_from_slice(&values.value(row).to_be_bytes()),
+            Values::Timetz(values) => {
+                let time = ZonedTime::unpack(values.value(row));
+                out.extend_from_slice(&time.micros.to_be_bytes());
+                out.extend_from_slice(&time.west.to_be_bytes());
+            }
             Values::Timestamp(values) | Values::Timestamptz(values) => {
                 let micros = match values.value(row) {
                     infinite @ (i64::MIN | i64::MAX) => infinite,

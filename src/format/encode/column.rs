@@ -11,8 +11,8 @@ use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::compute::cast;
 use arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, Decimal256Type, Float32Type, Float64Type, Int16Type,
-    Int32Type, Int64Type, IntervalMonthDayNanoType, IntervalUnit, Time64MicrosecondType, TimeUnit,
-    TimestampMicrosecondType, UInt32Type, UInt64Type,
+    Int32Type, Int64Type, IntervalMonthDayNanoType, IntervalUnit, Time64MicrosecondType,
+    Time64NanosecondType, TimeUnit, TimestampMicrosecondType, UInt32Type, UInt64Type,
 };
 use tessera_catalog::enum_type::EnumType;
 use tessera_catalog::sql_type::SqlType;
@@ -51,6 +51,8 @@ pub(super) enum Values {
     Bytea(BinaryViewArray),
     Date(Int32Array),
     Time(Int64Array),
+    /// Times with a zone, packed.
+    Timetz(Int64Array),
     Timestamp(Int64Array),
     Timestamptz(Int64Array),
     Interval(IntervalMonthDayNanoArray),
@@ -213,6 +215,11 @@ fn open_values(array: &ArrayRef, sql_type: &SqlType) -> Result<Values> {
                 time.as_primitive::<Time64MicrosecondType>()
                     .reinterpret_cast(),
             )
+        }
+        SqlType::Timetz => {
+            let times = array.as_primitive_opt::<Time64NanosecondType>();
+            let times = times.ok_or_else(|| Error::internal("a zoned time held otherwise"))?;
+            Values::Timetz(times.reinterpret_cast())
         }
         SqlType::Timestamp => Values::Timestamp(convert_moment(array, &micros)?),
         SqlType::Timestamptz => {

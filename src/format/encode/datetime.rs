@@ -3,6 +3,8 @@
 use chrono::{DateTime, Offset, TimeZone};
 use chrono_tz::{OffsetName, Tz};
 
+use tessera_catalog::zoned_time::ZonedTime;
+
 use super::{DateOrder, DateStyle, Display, number};
 
 const MICROS_PER_DAY: i64 = 86_400_000_000;
@@ -72,6 +74,13 @@ pub fn time(micros: i64, out: &mut Vec<u8>) {
     two((micros / 3_600_000_000) as u32, out);
     out.push(b':');
     minutes(micros % 3_600_000_000, out);
+}
+
+/// Appends a time of day with its zone, as [`ZonedTime`] packs them.
+pub fn timetz(packed: i64, out: &mut Vec<u8>) {
+    let zoned = ZonedTime::unpack(packed);
+    time(zoned.micros, out);
+    numeric_offset(-zoned.west, out);
 }
 
 /// Appends a timestamp without time zone: microseconds since 1970.

@@ -37,6 +37,7 @@ impl Column {
             Values::Bytea(values) => bytea(values.value(row), display.bytea_output, out),
             Values::Date(values) => datetime::date(values.value(row), display, out),
             Values::Time(values) => datetime::time(values.value(row), out),
+            Values::Timetz(values) => datetime::timetz(values.value(row), out),
             Values::Timestamp(values) => datetime::timestamp(values.value(row), display, out),
             Values::Timestamptz(values) => datetime::timestamptz(values.value(row), display, out),
             Values::Interval(values) => {

@@ -11,7 +11,7 @@ use crate::planner::dialect::Tessera;
 use crate::planner::keyword::{is, is_keyword};
 use crate::planner::rewrite::from_functions::ROWS_FROM;
 use crate::planner::rewrite::whole_rows::EXPANDED_RECORD;
-use crate::planner::{command, depth, locking_words};
+use crate::planner::{command, depth, exclusion, locking_words};
 
 pub(super) fn tokenize(text: &str) -> Result<Vec<TokenWithSpan>> {
     let dialect = Tessera;
@@ -35,20 +35,89 @@ pub(super) fn tokenize(text: &str) -> Result<Vec<TokenWithSpan>> {
         .filter(|token| !matches!(token.token, Token::Whitespace(_) | Token::EOF))
         .collect();
     depth::check(&kept)?;
+    select_nothing(&mut kept);
+    trim_blanks(&mut kept);
     spell_out_tables(&mut kept);
     command::order_identity_options(&mut kept);
     name_expansions(&mut kept);
     join_time_travel(&mut kept);
     spell_plainly(&mut kept);
     locking_words::spell(&mut kept);
+    exclusion::spell(&mut kept);
     Ok(kept)
 }
 
-/// Makes `(TABLE t)` what it is short for; the SQL parser knows it at the start of a statement alone.
+/// `TRIM(BOTH FROM x)` is `TRIM(BOTH x)`.
+fn trim_blanks(tokens: &mut Vec<TokenWithSpan>) {
+    let is = |token: &Token, keywords: &[&str]| {
+        matches!(token, Token::Word(word) if word.quote_style.is_none()
+            && keywords.iter().any(|keyword| word.value.eq_ignore_ascii_case(keyword)))
+    };
+    let mut at = 2;
+    while at < tokens.len() {
+        if is(&tokens[at].token, &["FROM"]) {
+            let side = is(&tokens[at - 1].token, &["BOTH", "LEADING", "TRAILING"]);
+            let open = if side { at - 2 } else { at - 1 };
+            let trims = open > 0
+                && tokens[open].token == Token::LParen
+                && is(&tokens[open - 1].token, &["TRIM"]);
+            if trims {
+                tokens.remove(at);
+            }
+        }
+        at += 1;
+    }
+}
+
+/// `SELECT` without a list and without FROM is a row without columns, which the SQL parser does not read.
+fn select_nothing(tokens: &mut Vec<TokenWithSpan>) {
+    let is = |token: &Token, keywords: &[&str]| {
+        matches!(token, Token::Word(word) if word.quote_style.is_none()
+            && keywords.iter().any(|keyword| word.value.eq_ignore_ascii_case(keyword)))
+    };
+    let ends = |token: Option<&TokenWithSpan>| match token.map(|token| &token.token) {
+        None | Some(Token::RParen | Token::SemiColon) => true,
+        Some(word) => is(word, &["WHERE", "UNION", "EXCEPT", "INTERSECT"]),
+    };
+    let mut at = 0;
+    while at < tokens.len() {
+        // `GRANT SELECT` and its like name a right.
+        let begins = at == 0
+            || matches!(tokens[at - 1].token, Token::LParen | Token::SemiColon)
+            || is(&tokens[at - 1].token, &["AS", "ALL", "UNION", "EXISTS"]);
+        if begins && is(&tokens[at].token, &["SELECT"]) && ends(tokens.get(at + 1)) {
+            let span = tokens[at].span;
+            let one = [
+                Token::make_keyword("FROM"),
+                Token::LParen,
+                Token::make_keyword("VALUES"),
+                Token::LParen,
+                Token::Number("1".to_owned(), false),
+                Token::RParen,
+                Token::RParen,
+                Token::make_keyword("AS"),
+                Token::make_word("nothing", Some('"')),
+            ];
+            let one = one.map(|token| TokenWithSpan { token, span });
+            tokens.splice(at + 1..at + 1, one);
+        }
+        at += 1;
+    }
+}
+
+/// Makes `(TABLE t)` and `UNION TABLE t` what they are short for; the SQL parser knows it at the start of a
+/// statement alone.
 fn spell_out_tables(tokens: &mut Vec<TokenWithSpan>) {
     use datafusion::sql::sqlparser::tokenizer::Span;
+    let begins_query = |token: &Token| {
+        *token == Token::LParen
+            || matches!(token, Token::Word(word) if word.quote_style.is_none()
+                && ["UNION", "ALL", "DISTINCT", "EXCEPT", "INTERSECT"]
+                    .iter()
+                    .any(|keyword| word.value.eq_ignore_ascii_case(keyword)))
+    };
     let is_short = |place: &[TokenWithSpan]| {
-        place[0].token == Token::LParen
+        begins_query(&place[0].token)
             && is(&place[1], "TABLE")
             && matches!(place[2].token, Token::Word(_))
     };

@@ -14,6 +14,7 @@ use datafusion::sql::sqlparser::ast::{
 use tessera_catalog::sql_type::SqlType;
 use tessera_udfs::pg::sets;
 
+use super::alike::is_untyped;
 use super::functions::{called, strip_schema};
 use super::output_names::numbered;
 use super::spelling::parsed_query;
@@ -158,7 +159,10 @@ impl FromFunctions<'_> {
             || (args.is_empty() && self.scope.session.system_rows(&known).is_some())
             || (self.scope.state.table_functions().contains_key(&known)
                 && !with_ordinality
-                && arguments.as_ref()?.iter().all(is_constant));
+                && arguments
+                    .as_ref()?
+                    .iter()
+                    .all(|argument| is_constant(argument) && !is_untyped(argument)));
         if own_operator {
             return None;
         }

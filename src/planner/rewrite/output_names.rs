@@ -128,7 +128,7 @@ fn of_expression(expr: &Expr) -> Option<String> {
         Expr::Function(Function { name, .. }) => last(name),
         Expr::Cast {
             expr, data_type, ..
-        } => of_expression(expr).or_else(|| {
+        } => named(expr).or_else(|| {
             let name = of_type(data_type)?;
             Some(name.trim_start_matches('_').to_owned())
         }),
@@ -166,6 +166,16 @@ fn of_expression(expr: &Expr) -> Option<String> {
             }
         }
         _ => None,
+    }
+}
+
+/// The name that a cast keeps: not that of another cast's type, nor of CASE.
+fn named(expr: &Expr) -> Option<String> {
+    match expr {
+        Expr::Cast { expr, .. } | Expr::Nested(expr) | Expr::Collate { expr, .. } => named(expr),
+        Expr::TypedString(_) | Expr::Interval(_) => None,
+        Expr::Case { else_result, .. } => else_result.as_deref().and_then(column_name),
+        other => of_expression(other),
     }
 }
 

@@ -3,13 +3,14 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, SetExpr, Statement, TableAlias, TableFactor, TableSample,
+    BinaryOperator, Expr, Ident, SetExpr, Statement, TableAlias, TableFactor, TableSample,
     TableSampleKind, TableSampleMethod, TableSampleUnit, Value, VisitorMut,
 };
 
 use super::functions::called;
 use super::spelling::parsed_query;
 use crate::error::{Error, Result};
+use tessera_udfs::pg::DRAWN;
 use tessera_udfs::walk::walk_mut;
 
 /// Makes sub-queries of samples; `is_table` tells a table from what has no sample.
@@ -25,6 +26,9 @@ pub(in crate::planner) fn by_chance(
         ControlFlow::Continue(()) => Ok(()),
     }
 }
+
+/// The name of the table within its sample.
+const SAMPLED: &str = "\u{5}sampled";
 
 struct Samples<'a> {
     is_table: &'a dyn Fn(&TableFactor) -> bool,
@@ -63,7 +67,8 @@ impl VisitorMut for Samples<'_> {
     }
 }
 
-/// `(SELECT * FROM t WHERE random() * 100 < share) AS t`
+/// `(SELECT * FROM t WHERE random() * 100 < share) AS t`; with REPEATABLE the chance of a row is drawn from
+/// what it holds.
 fn sampled(factor: &TableFactor, sample: &TableSample) -> Result<TableFactor> {
     let method = match sample.name {
         // A part of a table's blocks is one of its rows.
@@ -78,9 +83,6 @@ fn sampled(factor: &TableFactor, sample: &TableSample) -> Result<TableFactor> {
     let (Some(quantity), true, true) = (quantity, method, plain) else {
         return Err(Error::Unsupported(format!("{sample}").trim().to_owned()));
     };
-    if sample.seed.is_some() {
-        return Err(Error::Unsupported("TABLESAMPLE with REPEATABLE".to_owned()));
-    }
     if let Some(share) = constant(&quantity.value)
         && !(0.0..=100.0).contains(&share)
     {
@@ -114,10 +116,24 @@ fn sampled(factor: &TableFactor, sample: &TableSample) -> Result<TableFactor> {
     let SetExpr::Select(select) = query.body.as_mut() else {
         return Err(broken());
     };
+    let drawn = match &sample.seed {
+        Some(seed) => {
+            let seed = Expr::Value(seed.value.clone());
+            let row = Ident::with_quote('"', SAMPLED);
+            *alias = Some(TableAlias {
+                explicit: true,
+                name: row.clone(),
+                columns: Vec::new(),
+                at: None,
+            });
+            called(DRAWN, vec![seed, Expr::Identifier(row)])
+        }
+        None => called("random", Vec::new()),
+    };
     select.from.first_mut().ok_or_else(broken)?.relation = table;
     let hundred = Expr::Value(Value::Number("100".to_owned(), false).into());
     let chance = Expr::BinaryOp {
-        left: Box::new(called("random", Vec::new())),
+        left: Box::new(drawn),
         op: BinaryOperator::Multiply,
         right: Box::new(hundred),
     };

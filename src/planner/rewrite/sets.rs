@@ -12,6 +12,7 @@ use tessera_udfs::pg::sets::{SetColumn, SetRows, is_set_call, rows_of};
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
+use crate::planner::typing::{CASE, CASE_OF};
 
 /// The start of the names of columns that hold elements.
 const ELEMENT: &str = "\u{5}element";
@@ -175,6 +176,7 @@ fn check_places(expr: &Expr) -> EngineResult<()> {
     expr.apply(|expr| {
         let place = match expr {
             Expr::Case(_) => "CASE",
+            Expr::ScalarFunction(call) if [CASE, CASE_OF].contains(&call.name()) => "CASE",
             Expr::ScalarFunction(call) if call.name() == "coalesce" => "COALESCE",
             _ => return Ok(TreeNodeRecursion::Continue),
         };

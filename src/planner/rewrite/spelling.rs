@@ -8,18 +8,23 @@ use datafusion::sql::sqlparser::ast::{
     AccessExpr, BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
     FunctionArgumentList, FunctionArguments, GroupByExpr, Ident, Interval, LimitClause, ObjectName,
     Query, Select, SelectItem, SetExpr, Statement, Subscript, TableAlias, TableAliasColumnDef,
-    TableFactor, UnaryOperator, Value, ValueWithSpan, Values, VisitorMut,
+    TableFactor, UnaryOperator, Value, ValueWithSpan, VisitorMut,
 };
 use datafusion::sql::sqlparser::parser::Parser;
 
-use tessera_catalog::sql_type::SqlType;
 use tessera_udfs::pg::ANY_OF_ARRAY;
 
+use super::alike;
 use super::counted::WITH_TIES;
+use super::existence::Exists;
+use super::hypothetical;
+use super::like_lists::{holds_no_null, like_all, like_any};
+use super::nested_arrays;
+use super::recursion::Integers;
+use super::row_values::{compared_rows, overlaps, row_items, rows_are};
 use super::similar;
 use super::type_bases;
 use crate::planner::dialect::Tessera;
-use crate::planner::types::built_in;
 use crate::planner::typing::{CASE, CASE_OF, NEGATIVE};
 use tessera_udfs::walk::walk_mut;
 
@@ -53,6 +58,7 @@ impl VisitorMut for Spelling {
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
         limit_by_fetch(query);
         table_as_select(query);
+        values_alike(&mut query.body);
         if let Some(with) = &mut query.with
             && with.recursive
         {
@@ -110,6 +116,9 @@ impl VisitorMut for Spelling {
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         if let Some(base) = type_bases::base_of(expr) {
             *expr = base;
+        }
+        if let Expr::Array(array) = expr {
+            alike::elements(&mut array.elem);
         }
         ControlFlow::Continue(())
     }
@@ -228,6 +237,12 @@ fn plain_of(expr: &mut Expr) -> Option<Expr> {
             read_as_float(expr);
             return None;
         }
+        Expr::Cast {
+            expr, data_type, ..
+        } => {
+            nested_arrays::deepen(expr, data_type);
+            return None;
+        }
         Expr::Collate { expr, collation } if is_bytewise(collation) => taken(expr),
         Expr::Like {
             pattern,
@@ -287,6 +302,11 @@ fn plain_of(expr: &mut Expr) -> Option<Expr> {
         Expr::Case { .. } => case_call(expr)?,
         Expr::IsNull(inner) => rows_are(inner, |item| Expr::IsNull(Box::new(item)))?,
         Expr::IsNotNull(inner) => rows_are(inner, |item| Expr::IsNotNull(Box::new(item)))?,
+        Expr::BinaryOp {
+            left,
+            op: BinaryOperator::PGStartsWith,
+            right,
+        } => call("starts_with", vec![taken(left), taken(right)]),
         Expr::BinaryOp { left, op, right } => {
             let (left, right) = (row_items(left)?, row_items(right)?);
             match op {
@@ -323,7 +343,9 @@ fn plain_of(expr: &mut Expr) -> Option<Expr> {
                 false => any,
             }
         }
-        Expr::Function(function) => return named_call(function),
+        Expr::Function(function) => {
+            return hypothetical::counted(function).or_else(|| named_call(function));
+        }
         Expr::CompoundFieldAccess { access_chain, .. } => {
             access_chain.iter_mut().for_each(close_slice);
             return None;
@@ -537,164 +559,13 @@ fn is_bytewise(collation: &ObjectName) -> bool {
         .is_some_and(|name| ["C", "POSIX", "default", "ucs_basic"].contains(&name.value.as_str()))
 }
 
-/// `x LIKE ANY (ARRAY[…])` is an alternative of LIKEs.
-fn like_any(expr: &Expr) -> Option<Expr> {
-    let (Expr::Like { pattern, .. } | Expr::ILike { pattern, .. }) = expr else {
-        return None;
-    };
-    alternatives(expr, elements(pattern)?, BinaryOperator::Or)
-}
-
-/// `x LIKE ALL (ARRAY[…])` is a chain of LIKEs.
-fn like_all(expr: &Expr) -> Option<Expr> {
-    let (Expr::Like { pattern, .. } | Expr::ILike { pattern, .. }) = expr else {
-        return None;
-    };
-    let Expr::Function(function) = pattern.as_ref() else {
-        return None;
-    };
-    let name = function.name.to_string();
-    let op = match name.to_ascii_lowercase().as_str() {
-        "all" => BinaryOperator::And,
-        "any" | "some" => BinaryOperator::Or,
-        _ => return None,
-    };
-    let FunctionArguments::List(list) = &function.args else {
-        return None;
-    };
-    let [FunctionArg::Unnamed(FunctionArgExpr::Expr(array))] = list.args.as_slice() else {
-        return None;
-    };
-    alternatives(expr, elements(array)?, op)
-}
-
-fn elements(array: &Expr) -> Option<&[Expr]> {
-    match array {
-        Expr::Array(array) => Some(&array.elem),
-        Expr::Nested(inner) => elements(inner),
-        _ => None,
-    }
-}
-
-fn alternatives(like: &Expr, patterns: &[Expr], op: BinaryOperator) -> Option<Expr> {
-    let each = patterns.iter().map(|one| {
-        let mut like = like.clone();
-        if let Expr::Like { any, pattern, .. } | Expr::ILike { any, pattern, .. } = &mut like {
-            *any = false;
-            **pattern = one.clone();
-        }
-        like
-    });
-    chain(each, &op)
-}
-
-fn chain(items: impl Iterator<Item = Expr>, op: &BinaryOperator) -> Option<Expr> {
+pub(super) fn chain(items: impl Iterator<Item = Expr>, op: &BinaryOperator) -> Option<Expr> {
     items
         .reduce(|left, right| binary(left, op.clone(), right))
         .map(nested)
 }
 
-/// Whether an array is written out and not empty, with no NULL among its elements.
-fn holds_no_null(array: &Expr) -> bool {
-    match array {
-        Expr::Nested(inner) | Expr::Cast { expr: inner, .. } => holds_no_null(inner),
-        Expr::Array(array) => {
-            let known =
-                |element: &Expr| matches!(element, Expr::Value(v) if v.value != Value::Null);
-            !array.elem.is_empty() && array.elem.iter().all(known)
-        }
-        Expr::Value(value) => match &value.value {
-            Value::SingleQuotedString(text) => {
-                text.trim() != "{}" && !text.to_ascii_lowercase().contains("null")
-            }
-            // Its type is told by the comparison.
-            Value::Placeholder(_) => true,
-            _ => false,
-        },
-        _ => false,
-    }
-}
-
-/// The fields of a row that is written out.
-fn row_items(expr: &Expr) -> Option<Vec<Expr>> {
-    match expr {
-        Expr::Tuple(items) if items.len() > 1 => Some(items.clone()),
-        Expr::Nested(inner) => row_items(inner),
-        Expr::Function(function) if function.name.to_string().eq_ignore_ascii_case("row") => {
-            let FunctionArguments::List(list) = &function.args else {
-                return None;
-            };
-            list.args
-                .iter()
-                .map(|arg| match arg {
-                    FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr.clone()),
-                    _ => None,
-                })
-                .collect()
-        }
-        _ => None,
-    }
-}
-
-fn rows_are(row: &Expr, test: impl Fn(Expr) -> Expr) -> Option<Expr> {
-    chain(row_items(row)?.into_iter().map(test), &BinaryOperator::And)
-}
-
-/// Rows are compared field by field.
-fn compared_rows(left: Vec<Expr>, op: &BinaryOperator, right: Vec<Expr>) -> Option<Expr> {
-    use BinaryOperator as Op;
-    if left.len() != right.len() {
-        return None;
-    }
-    let pairs = || left.clone().into_iter().zip(right.clone());
-    match op {
-        Op::Eq => chain(pairs().map(|(l, r)| binary(l, Op::Eq, r)), &Op::And),
-        Op::NotEq => chain(pairs().map(|(l, r)| binary(l, Op::NotEq, r)), &Op::Or),
-        Op::Lt | Op::LtEq | Op::Gt | Op::GtEq => {
-            let strict = match op {
-                Op::Lt | Op::LtEq => Op::Lt,
-                _ => Op::Gt,
-            };
-            let mut pairs = pairs().rev();
-            let (l, r) = pairs.next()?;
-            let mut whole = binary(l, op.clone(), r);
-            for (l, r) in pairs {
-                let same = binary(l.clone(), Op::Eq, r.clone());
-                let rest = nested(binary(same, Op::And, nested(whole)));
-                whole = binary(binary(l, strict.clone(), r), Op::Or, rest);
-            }
-            Some(nested(whole))
-        }
-        _ => None,
-    }
-}
-
-/// Two periods, each from one moment to another or for an interval, share a moment.
-fn overlaps(left: Vec<Expr>, right: Vec<Expr>) -> Option<Expr> {
-    use BinaryOperator as Op;
-    let ends = |row: Vec<Expr>| -> Option<(Expr, Expr)> {
-        let [start, end] = <[Expr; 2]>::try_from(row).ok()?;
-        let end = match end {
-            Expr::Cast {
-                data_type: DataType::Interval { .. },
-                ..
-            } => nested(binary(start.clone(), Op::Plus, end)),
-            other => other,
-        };
-        Some((
-            call("least", vec![start.clone(), end.clone()]),
-            call("greatest", vec![start, end]),
-        ))
-    };
-    let ((from, to), (other_from, other_to)) = (ends(left)?, ends(right)?);
-    let begins = binary(from.clone(), Op::Lt, other_to);
-    let goes_on = binary(other_from.clone(), Op::Lt, to);
-    let both = nested(binary(begins, Op::And, goes_on));
-    let together = binary(from, Op::Eq, other_from);
-    Some(nested(binary(both, Op::Or, together)))
-}
-
-fn binary(left: Expr, op: BinaryOperator, right: Expr) -> Expr {
+pub(super) fn binary(left: Expr, op: BinaryOperator, right: Expr) -> Expr {
     Expr::BinaryOp {
         left: Box::new(left),
         op,
@@ -702,11 +573,11 @@ fn binary(left: Expr, op: BinaryOperator, right: Expr) -> Expr {
     }
 }
 
-fn nested(expr: Expr) -> Expr {
+pub(super) fn nested(expr: Expr) -> Expr {
     Expr::Nested(Box::new(expr))
 }
 
-fn number(value: i64) -> Expr {
+pub(super) fn number(value: i64) -> Expr {
     let digits = Expr::Value(Value::Number(value.unsigned_abs().to_string(), false).into());
     if value >= 0 {
         return digits;
@@ -717,7 +588,7 @@ fn number(value: i64) -> Expr {
     }
 }
 
-fn call(name: &str, args: Vec<Expr>) -> Expr {
+pub(super) fn call(name: &str, args: Vec<Expr>) -> Expr {
     let args = args
         .into_iter()
         .map(|arg| FunctionArg::Unnamed(FunctionArgExpr::Expr(arg)))
@@ -738,202 +609,13 @@ fn call(name: &str, args: Vec<Expr>) -> Expr {
     })
 }
 
-/// EXISTS in a select list: the engine knows it in conditions only, but counts everywhere.
-struct Exists {
-    below: usize,
-}
-
-impl VisitorMut for Exists {
-    type Break = ();
-
-    fn pre_visit_query(&mut self, _query: &mut Query) -> ControlFlow<()> {
-        self.below += 1;
-        ControlFlow::Continue(())
-    }
-
-    fn post_visit_query(&mut self, _query: &mut Query) -> ControlFlow<()> {
-        self.below -= 1;
-        ControlFlow::Continue(())
-    }
-
-    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        if self.below == 0
-            && let Expr::Exists { subquery, negated } = expr
-            && let Some(count) = counted(subquery)
-        {
-            let op = if *negated {
-                BinaryOperator::Eq
-            } else {
-                BinaryOperator::Gt
-            };
-            *expr = nested(binary(Expr::Subquery(count), op, number(0)));
-        }
-        ControlFlow::Continue(())
-    }
-}
-
-/// A query for the number of a query's rows.
-fn counted(query: &Query) -> Option<Box<Query>> {
-    let mut counts = parsed_query("SELECT count(*) FROM (SELECT 1) AS counted")?;
-    if let SetExpr::Select(select) = query.body.as_ref()
-        && query.with.is_none()
-        && query.limit_clause.is_none()
-        && select.distinct.is_none()
-        && select.having.is_none()
-        && matches!(&select.group_by, GroupByExpr::Expressions(list, _) if list.is_empty())
-        && select.projection.iter().all(is_plain)
-    {
-        let mut plain = query.clone();
-        plain.order_by = None;
-        if let (SetExpr::Select(to), SetExpr::Select(from)) =
-            (plain.body.as_mut(), counts.body.as_ref())
-        {
-            to.projection.clone_from(&from.projection);
-        }
-        return Some(Box::new(plain));
-    }
-    if let SetExpr::Select(select) = counts.body.as_mut()
-        && let TableFactor::Derived { subquery, .. } = &mut select.from.first_mut()?.relation
-    {
-        **subquery = query.clone();
-    }
-    Some(counts)
-}
-
-/// Whether an item surely is no aggregate.
-fn is_plain(item: &SelectItem) -> bool {
-    match item {
-        SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..) => true,
-        SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => matches!(
-            expr,
-            Expr::Value(_) | Expr::Identifier(_) | Expr::CompoundIdentifier(_)
-        ),
-        SelectItem::ExprWithAliases { .. } => false,
-    }
-}
-
-/// Whole numbers in a recursive query are told to be `integer` before planning, because its two
-/// terms must have the same types then.
-struct Integers;
-
-impl VisitorMut for Integers {
-    type Break = ();
-
-    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
-        for item in &mut select.projection {
-            let SelectItem::UnnamedExpr(expr) = item else {
-                if let SelectItem::ExprWithAlias { expr, .. } = item {
-                    let _: ControlFlow<()> = walk_mut(expr, &mut Typed);
-                }
-                continue;
-            };
-            if let Expr::Value(_) = expr {
-                let alias = Ident::with_quote('"', super::output_names::output_name(expr));
-                let mut typed = expr.clone();
-                let _: ControlFlow<()> = walk_mut(&mut typed, &mut Typed);
-                *item = SelectItem::ExprWithAlias { expr: typed, alias };
-            } else {
-                let _: ControlFlow<()> = walk_mut(expr, &mut Typed);
-            }
-        }
-        ControlFlow::Continue(())
-    }
-
-    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
-        values(&mut query.body);
-        ControlFlow::Continue(())
-    }
-}
-
-fn values(body: &mut SetExpr) {
+fn values_alike(body: &mut SetExpr) {
     match body {
-        SetExpr::Values(values) => {
-            become_alike(values);
-            for expr in values.rows.iter_mut().flat_map(|row| row.iter_mut()) {
-                let _: ControlFlow<()> = walk_mut(expr, &mut Typed);
-            }
-        }
+        SetExpr::Values(values) => alike::columns(values),
         SetExpr::SetOperation { left, right, .. } => {
-            values(left);
-            values(right);
+            values_alike(left);
+            values_alike(right);
         }
         _ => {}
-    }
-}
-
-/// In a column of VALUES, texts and NULLs without a type are of the type that another row is cast to; the
-/// engine takes such types apart from their texts.
-fn become_alike(values: &mut Values) {
-    let places = values.rows.first().map_or(0, |row| row.content.len());
-    if values.rows.len() < 2 {
-        return;
-    }
-    for place in 0..places {
-        let cells = values.rows.iter().filter_map(|row| row.content.get(place));
-        let target = cells.into_iter().find_map(|cell| match cell {
-            Expr::Cast { data_type, .. } => Some(data_type.clone()),
-            _ => None,
-        });
-        // A length or precision is its own row's alone.
-        let plain = |target: &DataType| {
-            built_in(target).map_or_else(
-                || matches!(target, DataType::Custom(..)),
-                |kind| !is_modified(&kind),
-            )
-        };
-        let Some(target) = target.filter(plain) else {
-            continue;
-        };
-        for row in &mut values.rows {
-            if let Some(cell) = row.content.get_mut(place).filter(|cell| is_untyped(cell)) {
-                *cell = cast_to(cell.clone(), target.clone());
-            }
-        }
-    }
-}
-
-fn is_modified(sql_type: &SqlType) -> bool {
-    matches!(
-        sql_type,
-        SqlType::Varchar(Some(_)) | SqlType::Char(_) | SqlType::Numeric(Some(_))
-    )
-}
-
-/// Whether a value takes its type from where it stands.
-pub(crate) fn is_untyped(expr: &Expr) -> bool {
-    matches!(expr, Expr::Value(value)
-        if matches!(value.value, Value::Null | Value::SingleQuotedString(_)))
-}
-
-/// `CAST(expr AS type)`.
-pub(crate) fn cast_to(expr: Expr, data_type: DataType) -> Expr {
-    Expr::Cast {
-        kind: CastKind::Cast,
-        expr: Box::new(expr),
-        data_type,
-        array: false,
-        format: None,
-    }
-}
-
-struct Typed;
-
-impl VisitorMut for Typed {
-    type Break = ();
-
-    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        if let Expr::Value(value) = expr
-            && let Value::Number(digits, _) = &value.value
-            && digits.parse::<i32>().is_ok()
-        {
-            *expr = Expr::Cast {
-                kind: CastKind::DoubleColon,
-                expr: Box::new(expr.clone()),
-                data_type: DataType::Integer(None),
-                array: false,
-                format: None,
-            };
-        }
-        ControlFlow::Continue(())
     }
 }

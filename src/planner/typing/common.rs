@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::{DFSchema, Result, ScalarValue};
+use datafusion::error::DataFusionError;
 use datafusion::logical_expr::expr::{Cast, Placeholder};
 use datafusion::logical_expr::{Expr, ExprSchemable};
 use tessera_catalog::sql_type::SqlType;
@@ -63,9 +64,11 @@ fn category(sql_type: &SqlType) -> Category {
         | SqlType::Oid
         | SqlType::Reg(_) => Category::Number,
         SqlType::Text | SqlType::Varchar(_) | SqlType::Char(_) | SqlType::Name => Category::Text,
-        SqlType::Date | SqlType::Time | SqlType::Timestamp | SqlType::Timestamptz => {
-            Category::Moment
-        }
+        SqlType::Date
+        | SqlType::Time
+        | SqlType::Timetz
+        | SqlType::Timestamp
+        | SqlType::Timestamptz => Category::Moment,
         SqlType::Interval => Category::Interval,
         SqlType::Array(_) => Category::Array,
         other => Category::Other(other.oid()),
@@ -84,6 +87,8 @@ fn place(sql_type: &SqlType) -> Option<u8> {
         SqlType::Date => 10,
         SqlType::Timestamp => 11,
         SqlType::Timestamptz => 12,
+        SqlType::Time => 15,
+        SqlType::Timetz => 16,
         SqlType::Name => 20,
         SqlType::Char(_) => 21,
         SqlType::Varchar(_) => 22,
@@ -135,16 +140,12 @@ pub(super) fn common_type(types: &[Known], what: &str) -> Result<Known> {
         }
         let (SqlType::Array(from), SqlType::Array(to)) = (&chosen, next) else {
             match (place(&chosen), place(next)) {
+                (Some(from), Some(to)) if is_time(from) != is_time(to) => {
+                    return Err(unconverted(next, &chosen, what));
+                }
                 (Some(from), Some(to)) if from < to => chosen = unmodified(next),
                 (Some(_), Some(_)) => chosen = unmodified(&chosen),
-                _ => {
-                    let text = format!(
-                        "{what} could not convert type {} to {}",
-                        named(next),
-                        named(&chosen)
-                    );
-                    return Err(PgError::CannotCoerce(text).into());
-                }
+                _ => return Err(unconverted(next, &chosen, what)),
             }
             continue;
         };
@@ -154,6 +155,20 @@ pub(super) fn common_type(types: &[Known], what: &str) -> Result<Known> {
         }
     }
     Ok(Some(chosen))
+}
+
+/// Whether a place is that of a time of day, which becomes no date.
+fn is_time(place: u8) -> bool {
+    matches!(place, 15 | 16)
+}
+
+fn unconverted(from: &SqlType, to: &SqlType, what: &str) -> DataFusionError {
+    let text = format!(
+        "{what} could not convert type {} to {}",
+        named(from),
+        named(to)
+    );
+    PgError::CannotCoerce(text).into()
 }
 
 /// Whole numbers become numbers of objects by themselves, and those of one kind become plain ones.

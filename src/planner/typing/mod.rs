@@ -12,16 +12,20 @@
 //! moments    comparisons of dates with timestamps
 //! numbers    arithmetic, comparisons and aggregates of `numeric`
 //! enums      orders of words, and texts beside them
+//! arrays     what the elements of ARRAY are
+//! exclusion  window frames that leave rows out
 //! decimals   exact numbers whose digits nobody sees
 //! parameters `$1` among the arguments of functions
 //! keys       sorting, grouping and joining by exact numbers
 //! ```
 
+mod arrays;
 mod choice;
 mod common;
 mod decimals;
 mod enum_calls;
 mod enums;
+mod exclusion;
 mod guarded;
 mod keys;
 mod literals;
@@ -109,5 +113,7 @@ fn settled(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         .transform_data(|expr| Ok(moments::settle(expr, schema)))?
         .transform_data(|expr| enums::settle(expr, schema))?
         .transform_data(|expr| numbers::settle(expr, schema))?
+        .transform_data(|expr| arrays::settle(expr, schema))?
+        .transform_data(exclusion::settle)?
         .transform_data(|expr| guarded::keep(expr, schema))
 }

@@ -1,12 +1,12 @@
 //! Comparisons of dates with timestamps: the narrower type becomes the wider, as in PostgreSQL. The
 //! engine would take both to nanoseconds, which end in the year 2262.
 
-use datafusion::arrow::datatypes::DataType;
+use datafusion::arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::DFSchema;
 use datafusion::common::tree_node::Transformed;
 use datafusion::logical_expr::expr::InList;
 use datafusion::logical_expr::{Between, BinaryExpr, Expr, cast};
-use tessera_udfs::pg::is_moment;
+use tessera_udfs::pg::{is_moment, is_time};
 
 use super::numbers::{is_comparison, type_of};
 
@@ -63,7 +63,7 @@ pub(super) fn settle(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
 fn rank(data_type: &DataType) -> u8 {
     match data_type {
         DataType::Timestamp(_, Some(_)) => 2,
-        DataType::Timestamp(_, None) => 1,
+        DataType::Timestamp(_, None) | DataType::Time64(TimeUnit::Nanosecond) => 1,
         _ => 0,
     }
 }
@@ -73,8 +73,12 @@ fn common<'a>(sides: impl IntoIterator<Item = &'a Expr>, schema: &DFSchema) -> O
     let types: Vec<DataType> = sides
         .into_iter()
         .filter_map(|side| type_of(side, schema))
-        .filter(is_moment)
+        .filter(|data_type| is_moment(data_type) || is_time(data_type))
         .collect();
+    // Moments and times of day do not compare.
+    if types.iter().any(is_time) && types.iter().any(is_moment) {
+        return None;
+    }
     let widest = types.iter().max_by_key(|data_type| rank(data_type))?;
     types
         .iter()
@@ -84,7 +88,9 @@ fn common<'a>(sides: impl IntoIterator<Item = &'a Expr>, schema: &DFSchema) -> O
 
 fn become_moment(expr: Expr, common: &DataType, schema: &DFSchema) -> Expr {
     match type_of(&expr, schema) {
-        Some(data_type) if is_moment(&data_type) && data_type != *common => {
+        Some(data_type)
+            if (is_moment(&data_type) || is_time(&data_type)) && data_type != *common =>
+        {
             cast(expr, common.clone())
         }
         _ => expr,

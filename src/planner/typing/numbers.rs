@@ -128,6 +128,7 @@ fn is_moment(sql_type: &SqlType) -> bool {
         sql_type,
         SqlType::Date
             | SqlType::Time
+            | SqlType::Timetz
             | SqlType::Timestamp
             | SqlType::Timestamptz
             | SqlType::Interval
@@ -291,7 +292,27 @@ fn plainly_compared<const N: usize>(sides: [&Expr; N], schema: &DFSchema) -> Opt
         .flatten()
 }
 
+/// A `real` beside a number of another type: both are `double precision`, which PostgreSQL prefers.
+fn as_doubles(binary: &BinaryExpr, schema: &DFSchema) -> Option<BinaryExpr> {
+    let known = is_comparison(binary.op) || NumericOperator::of(binary.op).is_some();
+    let left = type_of(&binary.left, schema).filter(|_| known)?;
+    let right = type_of(&binary.right, schema)?;
+    let other = match (&left, &right) {
+        (DataType::Float32, other) | (other, DataType::Float32) => other,
+        _ => return None,
+    };
+    let wider = is_number(other) && !other.is_floating();
+    wider.then(|| {
+        let [left, right] = [&binary.left, &binary.right]
+            .map(|side| Box::new(cast(side.as_ref().clone(), DataType::Float64)));
+        BinaryExpr::new(left, binary.op, right)
+    })
+}
+
 fn operated(binary: BinaryExpr, schema: &DFSchema) -> Transformed<Expr> {
+    if let Some(doubles) = as_doubles(&binary, schema) {
+        return Transformed::yes(Expr::BinaryExpr(doubles));
+    }
     if is_comparison(binary.op) {
         if let Some([left, right]) = plainly_compared([&binary.left, &binary.right], schema) {
             let binary = BinaryExpr::new(Box::new(left), binary.op, Box::new(right));

@@ -48,6 +48,7 @@ pub(super) async fn execute(
     limits: Limits,
 ) -> Result<Reply> {
     let prepared = session.prepared(name)?;
+    let prepared = session.current(prepared).await?;
     let expected = prepared.parameters().len();
     if written.len() != expected {
         return Err(Error::Function {

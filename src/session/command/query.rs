@@ -119,6 +119,7 @@ pub(in crate::session) async fn current(
     prepared: Arc<Prepared>,
 ) -> Result<Arc<Prepared>> {
     let caller = session.caller().await?;
+    let prepared = with_present_words(session, prepared, &caller).await?;
     let now = planned_for(session, &caller);
     let (Some((_, made_for)), Body::Query(query), Some(told)) =
         (&prepared.plan, &prepared.statement.body, &prepared.columns)
@@ -137,6 +138,29 @@ pub(in crate::session) async fn current(
     Ok(Arc::new(Prepared {
         plan,
         columns: Some(columns),
+        ..prepared.as_ref().clone()
+    }))
+}
+
+/// The statement with the words that the enums of its parameters have now.
+async fn with_present_words(
+    session: &mut Session,
+    prepared: Arc<Prepared>,
+    caller: &Caller,
+) -> Result<Arc<Prepared>> {
+    let worded = |sql_type: &SqlType| sql_type.enum_oid().is_some();
+    if !prepared.parameters.iter().any(worded) {
+        return Ok(prepared);
+    }
+    let types = session.scope(caller).await?.user_types();
+    let renewed = prepared.parameters.iter().map(|known| {
+        let present = worded(known).then(|| types.sql_type_of(known.oid()));
+        present.flatten().unwrap_or_else(|| known.clone())
+    });
+    // An enum is the same whatever its words are.
+    let parameters: Vec<SqlType> = renewed.collect();
+    Ok(Arc::new(Prepared {
+        parameters,
         ..prepared.as_ref().clone()
     }))
 }

@@ -35,6 +35,12 @@ pub enum PgError {
     /// The logarithm of zero or of a negative number.
     #[error("{0}")]
     InvalidLogarithm(&'static str),
+    /// The row that `nth_value` is asked for.
+    #[error("argument of nth_value must be greater than zero")]
+    NthValue,
+    /// The seed of a sample is NULL.
+    #[error("TABLESAMPLE REPEATABLE parameter cannot be null")]
+    InvalidRepeat,
     /// Bounds or count of `width_bucket` make no sense.
     #[error("{0}")]
     InvalidBucket(&'static str),
@@ -94,6 +100,8 @@ impl PgError {
             Self::InvalidText(_) => "22P02",
             Self::InvalidPower(_) => "2201F",
             Self::InvalidLogarithm(_) => "2201E",
+            Self::NthValue => "22016",
+            Self::InvalidRepeat => "2202G",
             Self::InvalidBucket(_) => "2201G",
             Self::InvalidRegex(_) => "2201B",
             Self::InvalidEscape(_) => "22025",

@@ -62,5 +62,11 @@ const GEN_RANDOM_UUID: Spec = Spec::volatile(
 
 /// The functions of no topic.
 pub(crate) fn specs() -> Vec<Spec> {
-    vec![PG_TYPEOF, NUM_NULLS, NUM_NONNULLS, GEN_RANDOM_UUID]
+    vec![
+        PG_TYPEOF,
+        NUM_NULLS,
+        NUM_NONNULLS,
+        GEN_RANDOM_UUID,
+        super::sample::SPEC,
+    ]
 }

@@ -18,12 +18,14 @@ mod operators;
 mod output;
 mod planner;
 mod record;
+mod sample;
 pub mod sets;
 mod sleep;
 mod table;
 mod text;
 pub(crate) mod types;
 mod value;
+mod window;
 mod zone;
 
 #[cfg(test)]
@@ -36,6 +38,7 @@ use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
 pub use aggregate::{is_numeric_aggregate, plain_aggregate};
 pub use array::any::ANY_OF_ARRAY;
 pub use datetime::moments::{as_moments, days_at, is_moment};
+pub use datetime::zoned::{as_times, is_time};
 pub use error::PgError;
 pub use missing::missing_function;
 pub use number::arithmetic::checked_operator;
@@ -43,9 +46,11 @@ pub use number::exact::{NumericOperator, compared_as, is_exact, number_of_float,
 pub use operators::is_plain_arithmetic;
 pub use planner::{PgExprPlanner, WHOLE_ROW, expr_planners};
 pub use record::{RECORD, fields_of_record};
+pub use sample::DRAWN;
 pub use table::table_functions;
 pub use types::call_name;
 pub(crate) use types::is_number;
+pub use window::{Exclusion, Framed, excluding};
 
 /// The scalar functions; those that depend on the session's zone follow its configuration.
 pub fn scalar_functions() -> Vec<Arc<ScalarUDF>> {

@@ -3,7 +3,7 @@
 //! PostgreSQL gives a literal without a type the other operand's. In a plan such a literal is a
 //! `Utf8` constant: every text that has a type is held as `Utf8View`.
 
-use arrow::datatypes::{DataType, Field, FieldRef};
+use arrow::datatypes::{DataType, Field, FieldRef, TimeUnit};
 use datafusion::common::{DFSchema, Result, ScalarValue};
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::expr::Cast;
@@ -15,6 +15,7 @@ use super::error::PgError;
 use super::function::Spec;
 use super::json::operators as json;
 use super::number::exact::{NumericOperator, is_exact};
+use super::text::regexp;
 use super::types::{EXACT, SQL_TYPE, is_number, type_name};
 
 fn call(spec: Spec, args: Vec<Expr>) -> Expr {
@@ -172,6 +173,12 @@ pub(super) fn typed(expr: RawBinaryExpr, schema: &DFSchema) -> Result<RawBinaryE
             let right = as_other(right, &left_field);
             kept(left, right, op)
         }
+        _ if comparison && are_times(&left_field, &right_field) => {
+            let [left, right] = [left, right].map(|side| {
+                datafusion::logical_expr::cast(side, DataType::Time64(TimeUnit::Nanosecond))
+            });
+            kept(left, right, op)
+        }
         _ => {
             let clash = (is_text(&left_field) && (arithmetic || is_scalar(&right_field)))
                 || (is_text(&right_field) && (arithmetic || is_scalar(&left_field)));
@@ -187,6 +194,12 @@ pub(super) fn typed(expr: RawBinaryExpr, schema: &DFSchema) -> Result<RawBinaryE
             kept(left, right, op)
         }
     }
+}
+
+/// Whether one is a time with a zone and the other one without.
+fn are_times(left: &FieldRef, right: &FieldRef) -> bool {
+    let time = |field: &FieldRef| matches!(field.data_type(), DataType::Time64(_));
+    time(left) && time(right) && left.data_type() != right.data_type()
 }
 
 /// The error for an operator that is not there for these operands.
@@ -369,6 +382,54 @@ pub(super) fn on_json(expr: &RawBinaryExpr, schema: &DFSchema) -> Result<Option<
         (Op::HashMinus, "jsonb") => of(json::DELETE_PATH),
         (Op::Eq, "jsonb") => of(json::EQUAL),
         _ => Ok(None),
+    }
+}
+
+/// The call behind a match with a regular expression that the engine's matcher would read otherwise.
+pub(super) fn on_patterns(expr: &RawBinaryExpr, schema: &DFSchema) -> Option<Expr> {
+    let (negated, flags) = match expr.op {
+        Op::PGRegexMatch => (false, None),
+        Op::PGRegexIMatch => (false, Some("i")),
+        Op::PGRegexNotMatch => (true, None),
+        Op::PGRegexNotIMatch => (true, Some("i")),
+        _ => return None,
+    };
+    let pattern = match &expr.right {
+        Expr::Literal(value, _) => value.try_as_str().flatten(),
+        _ => None,
+    };
+    if pattern.is_some_and(regexp::is_plain) {
+        return None;
+    }
+    for side in [&expr.left, &expr.right] {
+        let known = is_placeholder(side) || unknown(side).is_some();
+        if !known && !field(side, schema).is_some_and(|field| is_text(&field)) {
+            return None;
+        }
+    }
+    let mut args = vec![expr.left.clone(), expr.right.clone()];
+    args.extend(flags.map(datafusion::logical_expr::lit));
+    let matched = call(regexp::REGEXP_LIKE, args);
+    Some(if negated {
+        Expr::Not(Box::new(matched))
+    } else {
+        matched
+    })
+}
+
+/// `array || NULL` is the array: the NULL is taken for another array.
+pub(super) fn array_and_nothing(expr: &RawBinaryExpr, schema: &DFSchema) -> Option<Expr> {
+    let null = |side: &Expr| matches!(side, Expr::Literal(ScalarValue::Null, _));
+    let list = |side: &Expr| {
+        field(side, schema).is_some_and(|field| matches!(field.data_type(), DataType::List(_)))
+    };
+    match (&expr.op, &expr.left, &expr.right) {
+        (Op::StringConcat, array, other) | (Op::StringConcat, other, array)
+            if list(array) && null(other) =>
+        {
+            Some(array.clone())
+        }
+        _ => None,
     }
 }
 

@@ -6,13 +6,13 @@ use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, Decimal256Type, Field, Float32Type, Float64Type,
     Int8Type, Int16Type, Int32Type, Int64Type, IntervalMonthDayNanoType, Time64MicrosecondType,
-    TimestampMicrosecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+    Time64NanosecondType, TimestampMicrosecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use datafusion::common::Result;
 
 use super::calendar::{HOUR, MINUTE, Parts, SECOND, common_year};
 use super::error::PgError;
-use super::value::{Interval, Timestamptz};
+use super::value::{Interval, Timestamptz, Timetz};
 use super::zone::{Zone, write_offset};
 
 /// Writes to a string, which can't fail.
@@ -86,6 +86,12 @@ pub(crate) fn write_time(out: &mut String, micros: i64) {
     out.push(':');
     two_digits(out, micros / SECOND % 60);
     write_fraction(out, micros % SECOND);
+}
+
+/// `13:45:30+02`.
+fn write_timetz(out: &mut String, time: Timetz) {
+    write_time(out, time.micros);
+    write_offset(out, -time.west);
 }
 
 fn write_fraction(out: &mut String, micros: i64) {
@@ -252,6 +258,10 @@ pub(crate) fn write_moment(
         DataType::Time64(TimeUnit::Microsecond) => write_time(
             out,
             array.as_primitive::<Time64MicrosecondType>().value(row),
+        ),
+        DataType::Time64(TimeUnit::Nanosecond) => write_timetz(
+            out,
+            Timetz::unpack(array.as_primitive::<Time64NanosecondType>().value(row)),
         ),
         DataType::Timestamp(TimeUnit::Microsecond, zone) => {
             let micros = array.as_primitive::<TimestampMicrosecondType>().value(row);

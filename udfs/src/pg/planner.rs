@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, IntervalUnit};
+use arrow::datatypes::{DataType, Field, IntervalUnit, TimeUnit};
 use datafusion::common::{Column, DFSchema, Result, ScalarValue, TableReference};
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
 use datafusion::logical_expr::{Expr, ExprSchemable, ScalarUDF};
@@ -46,6 +46,11 @@ fn operand(expr: &Expr, schema: &DFSchema) -> Operand {
         Ok(data_type) if is_number(&data_type) => Operand::Number,
         _ => Operand::Other,
     }
+}
+
+fn is_zoned_time(expr: &Expr, schema: &DFSchema) -> bool {
+    let held = expr.get_type(schema);
+    held.is_ok_and(|held| held == DataType::Time64(TimeUnit::Nanosecond))
 }
 
 fn cast(expr: Expr, to: DataType) -> Expr {
@@ -125,6 +130,12 @@ impl ExprPlanner for PgExprPlanner {
         if let Some(planned) = operators::on_json(&expr, schema)? {
             return Ok(PlannerResult::Planned(planned));
         }
+        if let Some(planned) = operators::on_patterns(&expr, schema) {
+            return Ok(PlannerResult::Planned(planned));
+        }
+        if let Some(planned) = operators::array_and_nothing(&expr, schema) {
+            return Ok(PlannerResult::Planned(planned));
+        }
         if let Some(planned) = operators::on_arrays(&expr) {
             return Ok(PlannerResult::Planned(planned));
         }
@@ -165,6 +176,11 @@ impl ExprPlanner for PgExprPlanner {
                 ),
             ) => arithmetic::PLUS,
             (Op::Plus, (O::Date, O::Number) | (O::Number, O::Date)) => arithmetic::PLUS,
+            (Op::Minus, (O::Time, O::Time))
+                if is_zoned_time(&expr.left, schema) || is_zoned_time(&expr.right, schema) =>
+            {
+                return Err(operators::missing(&expr, schema));
+            }
             (
                 Op::Minus,
                 (
@@ -179,6 +195,8 @@ impl ExprPlanner for PgExprPlanner {
             (Op::Divide, (O::Interval, O::Number)) => arithmetic::DIVIDE,
             (Op::Plus | Op::Minus, (O::Date | O::Time | O::Moment | O::Interval, O::Unknown)) => {
                 let target = match (&expr.op, kinds.0) {
+                    // No difference of two times with zones is known.
+                    _ if is_zoned_time(&expr.left, schema) => interval_type(),
                     (Op::Minus, O::Moment | O::Date | O::Time) => expr.left.get_type(schema)?,
                     _ => interval_type(),
                 };

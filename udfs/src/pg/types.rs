@@ -28,6 +28,7 @@ pub(crate) enum Ty {
     Bytea,
     Date,
     Time,
+    Timetz,
     Timestamp,
     Timestamptz,
     Interval,
@@ -54,6 +55,7 @@ impl Ty {
             Self::Bytea => DataType::Binary,
             Self::Date => DataType::Date32,
             Self::Time => DataType::Time64(TimeUnit::Microsecond),
+            Self::Timetz => DataType::Time64(TimeUnit::Nanosecond),
             Self::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
             Self::Timestamptz => DataType::Timestamp(TimeUnit::Microsecond, Some(Arc::clone(zone))),
             Self::Interval => DataType::Interval(IntervalUnit::MonthDayNano),
@@ -142,7 +144,12 @@ impl Ty {
                 Self::Timestamp => Some(2),
                 _ => None,
             },
-            D::Time32(_) | D::Time64(_) => (self == Self::Time).then_some(0),
+            D::Time64(TimeUnit::Nanosecond) => (self == Self::Timetz).then_some(0),
+            D::Time32(_) | D::Time64(_) => match self {
+                Self::Time => Some(0),
+                Self::Timetz => Some(1),
+                _ => None,
+            },
             // More than a literal of unknown type costs as the one instead of the other.
             D::Timestamp(_, None) => match self {
                 Self::Timestamp => Some(0),
@@ -221,6 +228,7 @@ pub(crate) fn type_name(field: &Field) -> String {
         D::Utf8 | D::Utf8View => "text",
         D::Binary | D::LargeBinary | D::BinaryView | D::FixedSizeBinary(_) => "bytea",
         D::Date32 | D::Date64 => "date",
+        D::Time64(TimeUnit::Nanosecond) => "time with time zone",
         D::Time32(_) | D::Time64(_) => "time without time zone",
         D::Timestamp(_, None) => "timestamp without time zone",
         D::Timestamp(_, Some(_)) => "timestamp with time zone",

@@ -14,7 +14,8 @@ use arrow::array::{
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::datatypes::{
     ArrowPrimitiveType, DataType, Date32Type, Float32Type, Float64Type, Int16Type, Int32Type,
-    Int64Type, IntervalMonthDayNanoType, Time64MicrosecondType, TimestampMicrosecondType,
+    Int64Type, IntervalMonthDayNanoType, Time64MicrosecondType, Time64NanosecondType,
+    TimestampMicrosecondType,
 };
 use datafusion::common::{Result, internal_datafusion_err, internal_err};
 
@@ -28,6 +29,14 @@ pub(crate) struct Date(pub(crate) i32);
 /// A time of day, in microseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Time(pub(crate) i64);
+/// A time of day with its zone. A column holds both as one number whose order is SQL's: first the moment
+/// in UTC, then the zone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Timetz {
+    pub(crate) micros: i64,
+    /// Seconds west of Greenwich, less than [`ZONE_LIMIT`].
+    pub(crate) west: i32,
+}
 /// A timestamp without zone: microseconds since 1970-01-01 by the wall clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Timestamp(pub(crate) i64);
@@ -173,6 +182,7 @@ primitive!(f32, Float32Type, |v| v, |v| v);
 primitive!(f64, Float64Type, |v| v, |v| v);
 primitive!(Date, Date32Type, Date, |v: Date| v.0);
 primitive!(Time, Time64MicrosecondType, Time, |v: Time| v.0);
+primitive!(Timetz, Time64NanosecondType, Timetz::unpack, Timetz::pack);
 primitive!(
     Timestamp,
     TimestampMicrosecondType,
@@ -192,6 +202,30 @@ primitive!(
     Interval::into_arrow
 );
 
+/// Zones are less than 16 hours from Greenwich, in seconds.
+const ZONE_LIMIT: i64 = 16 * 3600;
+/// Enough for twice the limit.
+const ZONE_BITS: u32 = 17;
+
+impl Timetz {
+    /// The number that a column holds.
+    pub(crate) fn pack(self) -> i64 {
+        let west = i64::from(self.west);
+        let utc = self.micros + (west + ZONE_LIMIT) * super::calendar::SECOND;
+        (utc << ZONE_BITS) | (west + ZONE_LIMIT)
+    }
+
+    /// The time that such a number stands for.
+    pub(crate) fn unpack(packed: i64) -> Self {
+        let west = (packed & ((1 << ZONE_BITS) - 1)) - ZONE_LIMIT;
+        let utc = packed >> ZONE_BITS;
+        Self {
+            micros: utc - (west + ZONE_LIMIT) * super::calendar::SECOND,
+            west: west as i32,
+        }
+    }
+}
+
 impl Interval {
     pub(crate) fn from_arrow(value: arrow::datatypes::IntervalMonthDayNano) -> Self {
         Self {
@@ -201,7 +235,7 @@ impl Interval {
         }
     }
 
-    fn into_arrow(self) -> arrow::datatypes::IntervalMonthDayNano {
+    pub(crate) fn into_arrow(self) -> arrow::datatypes::IntervalMonthDayNano {
         // The time part of Arrow's interval ends at 292 years; functions keep whole days apart where they can.
         arrow::datatypes::IntervalMonthDayNano::new(
             self.months,

@@ -1,7 +1,7 @@
 //! What a table function takes, declared as data: the planner checks every call against it.
 //! It knows nothing of SQL text, plans or execution.
 
-use datafusion::arrow::datatypes::DataType;
+use datafusion::arrow::datatypes::{DataType, TimeUnit};
 
 use super::value::Constant;
 
@@ -401,6 +401,7 @@ pub(crate) fn type_name(data_type: &DataType) -> String {
         DataType::Date32 | DataType::Date64 => "date",
         DataType::Timestamp(_, None) => "timestamp without time zone",
         DataType::Timestamp(_, Some(_)) => "timestamp with time zone",
+        DataType::Time64(TimeUnit::Nanosecond) => "time with time zone",
         DataType::Time32(_) | DataType::Time64(_) => "time without time zone",
         DataType::Interval(_) | DataType::Duration(_) => "interval",
         DataType::Utf8 | DataType::Utf8View => "text",

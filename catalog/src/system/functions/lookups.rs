@@ -355,6 +355,7 @@ fn type_text(sql_type: &SqlType, modifier: Option<i64>) -> String {
         (SqlType::Array(element), _) => format!("{}[]", type_text(element, modifier)),
         (SqlType::Char(_), None) if modifier.is_none() => "character".to_owned(),
         (SqlType::Time, Some(n)) => format!("time({n}) without time zone"),
+        (SqlType::Timetz, Some(n)) => format!("time({n}) with time zone"),
         (SqlType::Timestamp, Some(n)) => format!("timestamp({n}) without time zone"),
         (SqlType::Interval, Some(n)) if n & 0xffff <= 6 => format!("interval({})", n & 0xffff),
         (SqlType::Timestamptz, Some(n)) => format!("timestamp({n}) with time zone"),

@@ -207,7 +207,11 @@ impl Precision {
                 fraction: Some(0),
                 ..Self::default()
             },
-            SqlType::Time | SqlType::Timestamp | SqlType::Timestamptz | SqlType::Interval => Self {
+            SqlType::Time
+            | SqlType::Timetz
+            | SqlType::Timestamp
+            | SqlType::Timestamptz
+            | SqlType::Interval => Self {
                 fraction: Some(6),
                 ..Self::default()
             },

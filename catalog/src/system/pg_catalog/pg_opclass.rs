@@ -16,7 +16,7 @@ pub(in crate::system) static TABLE: SystemTable = SystemTable::table(
 );
 
 /// Number, name, family and type.
-const CLASSES: [(u32, &str, u32, u32); 20] = [
+const CLASSES: [(u32, &str, u32, u32); 21] = [
     (1978, "int4_ops", 1976, 23),
     (1979, "int2_ops", 1976, 21),
     (1981, "oid_ops", 1989, 26),
@@ -35,6 +35,7 @@ const CLASSES: [(u32, &str, u32, u32); 20] = [
     (10022, "interval_ops", 1982, 1186),
     (10028, "name_ops", 1994, 19),
     (10038, "time_ops", 1996, 1083),
+    (10041, "timetz_ops", 2000, 1266),
     (10065, "uuid_ops", 2968, 2950),
     (10088, "jsonb_ops", 4033, 3802),
 ];

@@ -14,7 +14,7 @@ pub(in crate::system) static TABLE: SystemTable = SystemTable::table(
     rows,
 );
 
-const FAMILIES: [(u32, &str); 14] = [
+const FAMILIES: [(u32, &str); 15] = [
     (424, "bool_ops"),
     (426, "bpchar_ops"),
     (428, "bytea_ops"),
@@ -27,6 +27,7 @@ const FAMILIES: [(u32, &str); 14] = [
     (1989, "oid_ops"),
     (1994, "text_ops"),
     (1996, "time_ops"),
+    (2000, "timetz_ops"),
     (2968, "uuid_ops"),
     (4033, "jsonb_ops"),
 ];

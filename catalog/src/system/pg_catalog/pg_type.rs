@@ -51,6 +51,7 @@ const FACTS: &str = "
 1083 1143 time_in 1144 time_out 2470 time_recv 2471 time_send D - d p v
 1114 1312 timestamp_in 1313 timestamp_out 2474 timestamp_recv 2475 timestamp_send D - d p v
 1184 1150 timestamptz_in 1151 timestamptz_out 2476 timestamptz_recv 2477 timestamptz_send D p d p v
+1266 1350 timetz_in 1351 timetz_out 2472 timetz_recv 2473 timetz_send D - d p -
 1186 1160 interval_in 1161 interval_out 2478 interval_recv 2479 interval_send T p d p -
 1700 1701 numeric_in 1702 numeric_out 2460 numeric_recv 2461 numeric_send N - i m -
 2202 2212 regprocedurein 2213 regprocedureout 2446 regprocedurerecv 2447 regproceduresend N - i p v

@@ -1,10 +1,10 @@
-//! Aggregates that the engine lacks, miscounts or answers in other types; `percentile_cont`, the
-//! regressions and the rest are the engine's.
+//! Aggregates that the engine lacks, miscounts or answers in other types; the rest is the engine's.
 
 mod array_agg;
 mod decimal_sums;
 mod exact;
 mod few_groups;
+mod floats;
 mod interval_average;
 mod ordered_set;
 mod string_agg;
@@ -24,6 +24,7 @@ pub(crate) fn aggregates() -> Vec<Arc<AggregateUDF>> {
     all.push(Arc::new(every));
     all.push(array_agg());
     all.extend(exact::aggregates());
+    all.extend(floats::aggregates());
     all.push(string_agg::aggregate());
     all.extend(super::json::aggregate::aggregates());
     all

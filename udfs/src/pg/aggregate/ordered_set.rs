@@ -1,27 +1,33 @@
-//! `mode() WITHIN GROUP (ORDER BY x)` and `percentile_disc(p) WITHIN GROUP (ORDER BY x)`, for values of any type.
+//! `mode()`, `percentile_disc(p)` and `percentile_cont(p) WITHIN GROUP (ORDER BY x)`; `p` may be an array of
+//! percentiles, and `x` of `percentile_cont` an interval.
 //!
 //! All values of a group are kept until its end.
 
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, make_comparator};
-use arrow::compute::{SortOptions, concat, sort};
-use arrow::datatypes::{DataType, Field, FieldRef};
+use arrow::compute::{SortOptions, concat, sort_to_indices, take};
+use arrow::datatypes::{DataType, Field, FieldRef, Float64Type, IntervalMonthDayNanoType, Schema};
+use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use datafusion::common::utils::SingleRowListArrayBuilder;
-use datafusion::common::{Result, ScalarValue, plan_err};
+use datafusion::common::{Result, ScalarValue, internal_err};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::utils::AggregateOrderSensitivity;
 use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, ColumnarValue, Signature, TypeSignature,
-    Volatility,
+    Accumulator, AggregateUDF, AggregateUDFImpl, Signature, Volatility,
 };
 
+use super::super::datetime::arithmetic::between;
 use super::super::error::PgError;
+use super::super::numeric::key::key_of_text;
+use super::super::value::Interval;
+use super::interval_average::INTERVAL;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Which {
     Mode,
     PercentileDisc,
+    PercentileCont,
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -30,12 +36,24 @@ struct OrderedSet {
     signature: Signature,
 }
 
-/// Both aggregates.
+/// All aggregates of ordered sets.
 pub(super) fn aggregates() -> Vec<Arc<AggregateUDF>> {
-    let mode = Signature::any(1, Volatility::Immutable);
-    let disc = Signature::one_of(vec![TypeSignature::Any(2)], Volatility::Immutable);
-    let make = |which, signature| Arc::new(AggregateUDF::from(OrderedSet { which, signature }));
-    vec![make(Which::Mode, mode), make(Which::PercentileDisc, disc)]
+    let make = |which| {
+        Arc::new(AggregateUDF::from(OrderedSet {
+            which,
+            signature: Signature::user_defined(Volatility::Immutable),
+        }))
+    };
+    [Which::Mode, Which::PercentileDisc, Which::PercentileCont]
+        .map(make)
+        .to_vec()
+}
+
+fn is_list(data_type: &DataType) -> bool {
+    matches!(
+        data_type,
+        DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(..)
+    )
 }
 
 impl AggregateUDFImpl for OrderedSet {
@@ -43,6 +61,7 @@ impl AggregateUDFImpl for OrderedSet {
         match self.which {
             Which::Mode => "mode",
             Which::PercentileDisc => "percentile_disc",
+            Which::PercentileCont => "percentile_cont",
         }
     }
 
@@ -50,18 +69,45 @@ impl AggregateUDFImpl for OrderedSet {
         &self.signature
     }
 
+    fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
+        match (self.which, types) {
+            (Which::Mode, [value]) => Ok(vec![value.clone()]),
+            (Which::PercentileDisc | Which::PercentileCont, [value, fraction]) => {
+                let value = match self.which {
+                    Which::PercentileCont if *value != INTERVAL => DataType::Float64,
+                    _ => value.clone(),
+                };
+                let fraction = if is_list(fraction) {
+                    DataType::new_list(DataType::Float64, true)
+                } else {
+                    DataType::Float64
+                };
+                Ok(vec![value, fraction])
+            }
+            _ => {
+                let name = self.name();
+                Err(PgError::UndefinedFunction(format!("{name}()")).into())
+            }
+        }
+    }
+
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {
-        Ok(types[0].clone())
+        let fields: Vec<FieldRef> = types
+            .iter()
+            .map(|data_type| Arc::new(Field::new("", data_type.clone(), true)))
+            .collect();
+        Ok(self.return_field(&fields)?.data_type().clone())
     }
 
     fn return_field(&self, fields: &[FieldRef]) -> Result<FieldRef> {
-        Ok(Arc::new(
-            fields[0]
-                .as_ref()
-                .clone()
-                .with_name(self.name())
-                .with_nullable(true),
-        ))
+        let value = fields[0].as_ref().clone().with_nullable(true);
+        let several = fields.get(1).is_some_and(|f| is_list(f.data_type()));
+        Ok(Arc::new(if several {
+            let item = value.with_name(Field::LIST_FIELD_DEFAULT_NAME);
+            Field::new(self.name(), DataType::List(Arc::new(item)), true)
+        } else {
+            value.with_name(self.name())
+        }))
     }
 
     fn supports_within_group_clause(&self) -> bool {
@@ -87,36 +133,67 @@ impl AggregateUDFImpl for OrderedSet {
             .order_bys
             .first()
             .is_some_and(|order| order.options.descending);
-        let fraction = match self.which {
-            Which::Mode => None,
-            Which::PercentileDisc => Some(fraction(&args)?),
+        let asked = match self.which {
+            Which::Mode => Asked::Mode,
+            Which::PercentileDisc | Which::PercentileCont => fractions(&args)?,
         };
-        let data_type = args.expr_fields[0].data_type().clone();
         Ok(Box::new(Values {
             batches: Vec::new(),
-            data_type,
-            fraction,
+            data_type: args.expr_fields[0].data_type().clone(),
+            returned: args.return_field.data_type().clone(),
+            asked,
+            between: self.which == Which::PercentileCont,
             descending,
         }))
     }
 }
 
-/// The percentile, which must be a constant; NULL gives NULL.
-fn fraction(args: &AccumulatorArgs<'_>) -> Result<Option<f64>> {
-    let empty = arrow::record_batch::RecordBatch::new_empty(Arc::new(args.schema.clone()));
-    let value = match args.exprs[1].evaluate(&empty)? {
-        ColumnarValue::Scalar(value) => value.cast_to(&DataType::Float64)?,
-        ColumnarValue::Array(_) => return plan_err!("the percentile must be a constant"),
-    };
-    match value {
-        ScalarValue::Float64(Some(fraction)) if (0.0..=1.0).contains(&fraction) => {
-            Ok(Some(fraction))
+/// What is asked of the values.
+#[derive(Debug)]
+enum Asked {
+    Mode,
+    /// NULL gives NULL.
+    One(Option<f64>),
+    Several(Vec<Option<f64>>),
+    /// An array that is NULL.
+    Nothing,
+}
+
+/// The percentiles, which are the same for all rows.
+fn fractions(args: &AccumulatorArgs<'_>) -> Result<Asked> {
+    let fields = args.schema.fields().iter();
+    let fields: Vec<Field> = fields
+        .map(|field| field.as_ref().clone().with_nullable(true))
+        .collect();
+    let nulls = fields
+        .iter()
+        .map(|field| arrow::array::new_null_array(field.data_type(), 1));
+    let one_row = RecordBatch::try_new_with_options(
+        Arc::new(Schema::new(fields.clone())),
+        nulls.collect(),
+        &RecordBatchOptions::new().with_row_count(Some(1)),
+    )?;
+    let given = args.exprs[1].evaluate(&one_row)?.into_array(1)?;
+    if let Some(lists) = given.as_list_opt::<i32>() {
+        if lists.is_null(0) {
+            return Ok(Asked::Nothing);
         }
-        ScalarValue::Float64(Some(fraction)) => {
+        let items = arrow::compute::cast(&lists.value(0), &DataType::Float64)?;
+        let items = items.as_primitive::<Float64Type>().iter();
+        return Ok(Asked::Several(items.map(checked).collect::<Result<_>>()?));
+    }
+    let given = arrow::compute::cast(&given, &DataType::Float64)?;
+    let given = given.as_primitive::<Float64Type>();
+    Ok(Asked::One(checked(given.iter().next().flatten())?))
+}
+
+fn checked(fraction: Option<f64>) -> Result<Option<f64>> {
+    match fraction {
+        Some(fraction) if !(0.0..=1.0).contains(&fraction) => {
             let text = format!("percentile value {fraction} is not between 0 and 1");
             Err(PgError::NumberOutOfRange(text).into())
         }
-        _ => Ok(None),
+        fraction => Ok(fraction),
     }
 }
 
@@ -124,8 +201,10 @@ fn fraction(args: &AccumulatorArgs<'_>) -> Result<Option<f64>> {
 struct Values {
     batches: Vec<ArrayRef>,
     data_type: DataType,
-    /// `None` for the mode.
-    fraction: Option<Option<f64>>,
+    returned: DataType,
+    asked: Asked,
+    /// Whether a percentile may lie between two values.
+    between: bool,
     descending: bool,
 }
 
@@ -137,6 +216,42 @@ impl Values {
         } else {
             Ok(concat(&parts)?)
         }
+    }
+
+    fn sorted(&self) -> Result<ArrayRef> {
+        let all = self.all()?;
+        let options = SortOptions {
+            descending: self.descending,
+            nulls_first: false,
+        };
+        let order = sort_to_indices(&ordered_by(&all), Some(options), None)?;
+        Ok(take(&all, &order, None)?)
+    }
+
+    /// The value below which this share of the sorted values lies.
+    fn percentile(&self, sorted: &ArrayRef, fraction: Option<f64>) -> Result<ScalarValue> {
+        let Some(fraction) = fraction else {
+            return ScalarValue::try_from(&self.data_type);
+        };
+        let count = sorted.len();
+        if !self.between {
+            let index = ((fraction * count as f64).ceil() as usize).max(1) - 1;
+            return ScalarValue::try_from_array(sorted, index.min(count - 1));
+        }
+        let place = fraction * (count - 1) as f64;
+        let (first, second) = (place.floor() as usize, place.ceil() as usize);
+        let share = place - place.floor();
+        if first == second {
+            return ScalarValue::try_from_array(sorted, first);
+        }
+        if let Some(spans) = sorted.as_primitive_opt::<IntervalMonthDayNanoType>() {
+            let [low, high] = [first, second].map(|at| Interval::from_arrow(spans.value(at)));
+            let value = between(low, high, share)?.into_arrow();
+            return Ok(ScalarValue::IntervalMonthDayNano(Some(value)));
+        }
+        let values = sorted.as_primitive::<Float64Type>();
+        let (low, high) = (values.value(first), values.value(second));
+        Ok(ScalarValue::Float64(Some(low + share * (high - low))))
     }
 
     fn push(&mut self, values: &ArrayRef) -> Result<()> {
@@ -167,20 +282,32 @@ impl Accumulator for Values {
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
-        let options = SortOptions {
-            descending: self.descending,
-            nulls_first: false,
-        };
-        let sorted = sort(&self.all()?, Some(options))?;
-        let index = match self.fraction {
-            _ if sorted.is_empty() => None,
-            Some(fraction) => fraction
-                .map(|fraction| ((fraction * sorted.len() as f64).ceil() as usize).max(1) - 1),
-            None => most_frequent(&sorted)?,
-        };
-        match index {
-            Some(index) => ScalarValue::try_from_array(&sorted, index),
-            None => ScalarValue::try_from(&self.data_type),
+        let sorted = self.sorted()?;
+        let null = || ScalarValue::try_from(&self.returned);
+        if sorted.is_empty() {
+            return null();
+        }
+        match &self.asked {
+            Asked::Nothing => null(),
+            Asked::Mode => match most_frequent(&sorted)? {
+                Some(index) => ScalarValue::try_from_array(&sorted, index),
+                None => null(),
+            },
+            Asked::One(fraction) => self.percentile(&sorted, *fraction),
+            Asked::Several(fractions) => {
+                let values = fractions.iter().map(|f| self.percentile(&sorted, *f));
+                let values = values.collect::<Result<Vec<_>>>()?;
+                let DataType::List(item) = &self.returned else {
+                    return internal_err!("percentiles returned as {}", self.returned);
+                };
+                let values = if values.is_empty() {
+                    arrow::array::new_empty_array(item.data_type())
+                } else {
+                    ScalarValue::iter_to_array(values)?
+                };
+                let list = SingleRowListArrayBuilder::new(values).with_field(item);
+                Ok(list.build_list_scalar())
+            }
         }
     }
 
@@ -194,9 +321,35 @@ impl Accumulator for Values {
     }
 }
 
+/// What values are ordered by: spans by their length, exact numbers by their keys.
+fn ordered_by(values: &ArrayRef) -> ArrayRef {
+    if let Some(spans) = values.as_primitive_opt::<IntervalMonthDayNanoType>() {
+        let lengths = spans.iter().map(|span| {
+            let span = Interval::from_arrow(span?);
+            let days = i128::from(span.months) * 30 + i128::from(span.days);
+            Some(days * i128::from(super::super::calendar::DAY) + i128::from(span.micros))
+        });
+        return Arc::new(lengths.collect::<arrow::array::Decimal128Array>());
+    }
+    if let Some(numbers) = values.as_string_opt::<i64>() {
+        let mut keys = arrow::array::BinaryBuilder::with_capacity(numbers.len(), 0);
+        let mut key = Vec::new();
+        for number in numbers {
+            key.clear();
+            if let Some(number) = number {
+                key_of_text(number.as_bytes(), &mut key);
+            }
+            keys.append_option(number.map(|_| &key));
+        }
+        return Arc::new(keys.finish());
+    }
+    Arc::clone(values)
+}
+
 /// The first of the most frequent values of a sorted column.
 fn most_frequent(sorted: &ArrayRef) -> Result<Option<usize>> {
-    let compare = make_comparator(sorted, sorted, SortOptions::default())?;
+    let keys = ordered_by(sorted);
+    let compare = make_comparator(&keys, &keys, SortOptions::default())?;
     let (mut best, mut best_count, mut start) = (None, 0, 0);
     for index in 1..=sorted.len() {
         if index < sorted.len() && compare(start, index).is_eq() {

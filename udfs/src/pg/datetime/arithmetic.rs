@@ -6,12 +6,14 @@ use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, Field};
 use datafusion::common::Result;
 
-use super::super::calendar::{DAY, Infinite, add_interval, checked_date, subtract};
+use super::super::calendar::{
+    DAY, Infinite, SECOND, add_interval, checked_date, checked_timestamp, subtract,
+};
 use super::super::error::{PgError, PgResult};
 use super::super::function::{Call, Overload, Ret, Spec};
 use super::super::numeric::Numeric;
 use super::super::types::Ty;
-use super::super::value::{Date, Interval, Time, Timestamp, Timestamptz, map1, map2};
+use super::super::value::{Date, Interval, Time, Timestamp, Timestamptz, Timetz, map1, map2};
 use super::to_char::zone_of;
 
 /// `+` with a date, time, timestamp or interval on one side.
@@ -38,6 +40,12 @@ pub(crate) const PLUS: Spec = Spec::stable(
         Overload::new(&[Ty::Time, Ty::Date], Ty::Timestamp, |call| {
             map2(call, |time, date| at_time(date, time))
         }),
+        Overload::new(&[Ty::Date, Ty::Timetz], Ty::Timestamptz, |call| {
+            map2(call, at_zoned_time)
+        }),
+        Overload::new(&[Ty::Timetz, Ty::Date], Ty::Timestamptz, |call| {
+            map2(call, |time, date| at_zoned_time(date, time))
+        }),
         Overload::new(&[Ty::Timestamp, Ty::Interval], Ty::Timestamp, |call| {
             map2(call, add_interval)
         }),
@@ -55,6 +63,12 @@ pub(crate) const PLUS: Spec = Spec::stable(
         }),
         Overload::new(&[Ty::Interval, Ty::Time], Ty::Time, |call| {
             map2(call, |span, time| add_to_time(time, span))
+        }),
+        Overload::new(&[Ty::Timetz, Ty::Interval], Ty::Timetz, |call| {
+            map2(call, add_to_timetz)
+        }),
+        Overload::new(&[Ty::Interval, Ty::Timetz], Ty::Timetz, |call| {
+            map2(call, |span, time| add_to_timetz(time, span))
         }),
         Overload::new(&[Ty::Interval, Ty::Interval], Ty::Interval, |call| {
             map2(call, sum)
@@ -109,6 +123,11 @@ pub(crate) const MINUS: Spec = Spec::stable(
         Overload::new(&[Ty::Time, Ty::Interval], Ty::Time, |call| {
             map2(call, |time, span: Interval| {
                 add_to_time(time, span.negate()?)
+            })
+        }),
+        Overload::new(&[Ty::Timetz, Ty::Interval], Ty::Timetz, |call| {
+            map2(call, |time, span: Interval| {
+                add_to_timetz(time, span.negate()?)
             })
         }),
         Overload::new(&[Ty::Interval, Ty::Interval], Ty::Interval, |call| {
@@ -217,6 +236,20 @@ fn add_to_time(time: Time, span: Interval) -> PgResult<Time> {
     Ok(Time((time.0 + span.micros % DAY).rem_euclid(DAY)))
 }
 
+fn add_to_timetz(time: Timetz, span: Interval) -> PgResult<Timetz> {
+    let Time(micros) = add_to_time(Time(time.micros), span)?;
+    Ok(Timetz { micros, ..time })
+}
+
+fn at_zoned_time(date: Date, time: Timetz) -> PgResult<Timestamptz> {
+    let Timestamp(wall) = at_time(date, Time(time.micros))?;
+    if Timestamp(wall).infinite() {
+        return Ok(Timestamptz(wall));
+    }
+    let moment = wall.saturating_add(i64::from(time.west) * SECOND);
+    checked_timestamp(moment).map(|moment| Timestamptz(moment.0))
+}
+
 fn sum(left: Interval, right: Interval) -> PgResult<Interval> {
     let parts = (
         left.months.checked_add(right.months),
@@ -236,6 +269,12 @@ fn sum(left: Interval, right: Interval) -> PgResult<Interval> {
 /// What `interval / double` gives.
 pub(crate) fn divided(span: Interval, by: f64) -> PgResult<Interval> {
     apply(span, |value| value / by)
+}
+
+/// The span that lies this share of the way from one to another.
+pub(crate) fn between(low: Interval, high: Interval, share: f64) -> PgResult<Interval> {
+    let way = sum(high, low.negate()?)?;
+    sum(low, scale(way, share)?)
 }
 
 fn scale(span: Interval, factor: f64) -> PgResult<Interval> {

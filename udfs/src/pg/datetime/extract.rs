@@ -14,7 +14,8 @@ use super::super::function::{Call, Overload, Planned, Ret, Spec};
 use super::super::numeric::Numeric;
 use super::super::types::Ty;
 use super::super::value::{
-    Date, FromColumn, Interval, IntoColumn, Memo, Reader, Time, Timestamp, Timestamptz, rows,
+    Date, FromColumn, Interval, IntoColumn, Memo, Reader, Time, Timestamp, Timestamptz, Timetz,
+    rows,
 };
 use super::super::zone::Zone;
 use super::to_char::zone_of;
@@ -35,6 +36,7 @@ pub(crate) const EXTRACT: Spec = Spec::stable(
         ),
         Overload::returning(&[Ty::Text, Ty::Date], Ret::By(numeric), date::<Numeric>),
         Overload::returning(&[Ty::Text, Ty::Time], Ret::By(numeric), time::<Numeric>),
+        Overload::returning(&[Ty::Text, Ty::Timetz], Ret::By(numeric), timetz::<Numeric>),
         Overload::returning(
             &[Ty::Text, Ty::Interval],
             Ret::By(numeric),
@@ -51,6 +53,7 @@ pub(crate) const DATE_PART: Spec = Spec::stable(
         Overload::new(&[Ty::Text, Ty::Timestamp], Ty::Float8, timestamp::<f64>),
         Overload::new(&[Ty::Text, Ty::Date], Ty::Float8, timestamp_of_date::<f64>),
         Overload::new(&[Ty::Text, Ty::Time], Ty::Float8, time::<f64>),
+        Overload::new(&[Ty::Text, Ty::Timetz], Ty::Float8, timetz::<f64>),
         Overload::new(&[Ty::Text, Ty::Interval], Ty::Float8, interval::<f64>),
     ],
 )
@@ -349,6 +352,22 @@ fn time<R: Answer>(call: &Call<'_>) -> Result<ArrayRef> {
         Ok(match part {
             Part::Epoch => Some(Extracted::Exact(i128::from(time.0), 6)),
             _ => of_time(time.0, part),
+        })
+    })
+}
+
+fn timetz<R: Answer>(call: &Call<'_>) -> Result<ArrayRef> {
+    each::<Timetz, R>(call, "time with time zone", |time, part| {
+        let east = -time.west;
+        Ok(match part {
+            Part::Epoch => {
+                let utc = time.micros + i64::from(time.west) * SECOND;
+                Some(Extracted::Exact(i128::from(utc), 6))
+            }
+            Part::Timezone => whole(east),
+            Part::TimezoneHour => whole(east / 3600),
+            Part::TimezoneMinute => whole(east / 60 % 60),
+            _ => of_time(time.micros, part),
         })
     })
 }

@@ -13,7 +13,7 @@ use super::super::error::{PgError, PgResult};
 use super::super::function::{Call, Overload, Planned, Ret, Spec};
 use super::super::types::Ty;
 use super::super::value::{
-    Interval, Memo, Reader, Time, Timestamp, Timestamptz, map1, map2, map3, rows,
+    Interval, Memo, Reader, Time, Timestamp, Timestamptz, Timetz, map1, map2, map3, rows,
 };
 use super::super::zone::Zone;
 
@@ -250,7 +250,7 @@ impl<'a> WallClock<'a> {
 }
 
 /// `timezone(zone, value)`, which `AT TIME ZONE` is.
-pub(crate) const TIMEZONE: Spec = Spec::immutable(
+pub(crate) const TIMEZONE: Spec = Spec::stable(
     "timezone",
     &[
         Overload::new(&[Ty::Text, Ty::Timestamptz], Ty::Timestamp, |call| {
@@ -269,6 +269,19 @@ pub(crate) const TIMEZONE: Spec = Spec::immutable(
                 })
             },
         ),
+        Overload::new(&[Ty::Text, Ty::Timetz], Ty::Timetz, |call| {
+            let mut memo = Memo::new();
+            let now = super::zoned::now();
+            map2(call, |zone: &str, time: Timetz| {
+                Ok(time.in_zone(memo.get(zone, Zone::named)?, now))
+            })
+        }),
+        Overload::new(&[Ty::Interval, Ty::Timetz], Ty::Timetz, |call| {
+            let now = super::zoned::now();
+            map2(call, |zone: Interval, time: Timetz| {
+                Ok(time.in_zone(&interval_zone(zone)?, now))
+            })
+        }),
         Overload::new(&[Ty::Interval, Ty::Timestamptz], Ty::Timestamp, |call| {
             map2(call, |zone: Interval, moment: Timestamptz| {
                 Ok(interval_zone(zone)?.local(moment))

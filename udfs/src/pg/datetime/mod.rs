@@ -10,6 +10,7 @@ pub(crate) mod now;
 pub(crate) mod template;
 pub(crate) mod to_char;
 pub(crate) mod to_timestamp;
+pub(crate) mod zoned;
 
 use super::function::{Overload, Spec};
 use super::number;

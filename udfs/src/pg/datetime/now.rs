@@ -15,9 +15,9 @@ use datafusion::logical_expr::{
     TypeSignature, Volatility,
 };
 
-use super::super::calendar::DAY;
+use super::super::calendar::{DAY, SECOND};
 use super::super::error::PgResult;
-use super::super::value::{Timestamp, Timestamptz};
+use super::super::value::{Timestamp, Timestamptz, Timetz};
 use super::super::zone::Zone;
 
 /// What a function of the current time returns.
@@ -27,6 +27,7 @@ enum Shape {
     Timestamp,
     Date,
     Time,
+    Timetz,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -70,7 +71,8 @@ pub(crate) fn udfs() -> Vec<ScalarUDF> {
         ),
         make("localtimestamp", &[], Shape::Timestamp, stable),
         make("current_date", &["today"], Shape::Date, stable),
-        make("current_time", &["localtime"], Shape::Time, stable),
+        make("current_time", &[], Shape::Timetz, stable),
+        make("localtime", &[], Shape::Time, stable),
     ]
 }
 
@@ -94,6 +96,11 @@ impl Now {
             Shape::Timestamp => ScalarValue::TimestampMicrosecond(Some(local), None),
             Shape::Date => ScalarValue::Date32(Some(local.div_euclid(DAY) as i32)),
             Shape::Time => ScalarValue::Time64Microsecond(Some(local.rem_euclid(DAY))),
+            Shape::Timetz => {
+                let west = ((utc - local) / SECOND) as i32;
+                let micros = local.rem_euclid(DAY);
+                ScalarValue::Time64Nanosecond(Some(Timetz { micros, west }.pack()))
+            }
         })
     }
 }
@@ -131,6 +138,7 @@ impl ScalarUDFImpl for Now {
             Shape::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
             Shape::Date => DataType::Date32,
             Shape::Time => DataType::Time64(TimeUnit::Microsecond),
+            Shape::Timetz => DataType::Time64(TimeUnit::Nanosecond),
         };
         Ok(Arc::new(Field::new(self.name, data_type, false)))
     }

@@ -7,6 +7,7 @@ use super::super::error::{PgError, PgResult};
 use super::super::function::{Call, Overload, Spec};
 use super::super::types::Ty;
 use super::super::value::{Reader, map1, text_rows, text1};
+use super::operators::put_written;
 use super::{Json, parse};
 
 /// The value at a path of keys and positions; negative positions count from the end.
@@ -48,19 +49,17 @@ fn extract_path(call: &Call<'_>, as_text: bool) -> Result<ArrayRef> {
             }
         }
         let value = parse(text)?;
-        let value = if jsonb { value.canonical() } else { value };
-        match at_path(&value, &path) {
+        if !jsonb {
+            return put_written(text, &path, as_text, out);
+        }
+        match at_path(&value.canonical(), &path) {
             None => Ok(false),
             Some(found) if as_text => Ok(found.as_text().is_some_and(|text| {
                 out.push_str(&text);
                 true
             })),
-            Some(found) if jsonb => {
-                found.write(out);
-                Ok(true)
-            }
             Some(found) => {
-                found.write_compact(out);
+                found.write(out);
                 Ok(true)
             }
         }

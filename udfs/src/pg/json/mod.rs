@@ -37,9 +37,87 @@ pub(crate) fn parse(text: &str) -> PgResult<Json> {
     }
 }
 
+/// The text of a value at a path within JSON text, as it is written there; the last of members of one name.
+pub(crate) fn written_at<'a>(text: &'a str, path: &[&str]) -> PgResult<Option<&'a str>> {
+    let Some((step, rest)) = path.split_first() else {
+        return Ok(Some(text.trim()));
+    };
+    let mut reader = JsonReader { text, at: 0 };
+    reader.spaces();
+    let found = match reader.peek() {
+        Some(b'{') => reader.member(step)?,
+        Some(b'[') => reader.element(step)?,
+        _ => None,
+    };
+    match found {
+        Some(found) => written_at(found, rest),
+        None => Ok(None),
+    }
+}
+
 struct JsonReader<'a> {
     text: &'a str,
     at: usize,
+}
+
+impl<'a> JsonReader<'a> {
+    /// The text of the next value.
+    fn span(&mut self) -> PgResult<&'a str> {
+        self.spaces();
+        let start = self.at;
+        self.value(0)?;
+        Ok(&self.text[start..self.at])
+    }
+
+    fn member(&mut self, key: &str) -> PgResult<Option<&'a str>> {
+        self.at += 1;
+        let mut found = None;
+        loop {
+            self.spaces();
+            if self.peek() != Some(b'"') {
+                return Ok(found);
+            }
+            let own = self.string()?;
+            self.expect(b':')?;
+            let value = self.span()?;
+            if own == key {
+                found = Some(value);
+            }
+            self.spaces();
+            if self.peek() != Some(b',') {
+                return Ok(found);
+            }
+            self.at += 1;
+        }
+    }
+
+    /// An element by its place, from 0, or from the end where that is negative.
+    fn element(&mut self, place: &str) -> PgResult<Option<&'a str>> {
+        let Ok(place) = place.trim().parse::<i64>() else {
+            return Ok(None);
+        };
+        self.at += 1;
+        let mut items = Vec::new();
+        loop {
+            self.spaces();
+            if matches!(self.peek(), Some(b']') | None) {
+                break;
+            }
+            items.push(self.span()?);
+            self.spaces();
+            if self.peek() != Some(b',') {
+                break;
+            }
+            self.at += 1;
+        }
+        let place = if place < 0 {
+            place + items.len() as i64
+        } else {
+            place
+        };
+        let place = usize::try_from(place).ok();
+        Ok(place.and_then(|place| items.get(place)).copied())
+    }
 }
 
 impl JsonReader<'_> {

@@ -10,7 +10,7 @@ use super::super::types::Ty;
 use super::super::value::{Reader, elements, map2, rows, text_rows};
 use super::access::at_path;
 use super::edit::path;
-use super::{Json, parse};
+use super::{Json, parse, written_at};
 
 /// The member of an object or the element of an array, by the type of the second argument.
 fn member(call: &Call<'_>, as_text: bool, by_key: bool) -> Result<ArrayRef> {
@@ -37,6 +37,14 @@ fn member(call: &Call<'_>, as_text: bool, by_key: bool) -> Result<ArrayRef> {
             place = places.get(row)?;
         }
         let value = parsed(call, text)?;
+        if !is_jsonb(call) {
+            let step = match (&value, key, place) {
+                (Json::Object(_), Some(key), _) => key.to_owned(),
+                (Json::Array(_), _, Some(place)) => place.to_string(),
+                _ => return Ok(false),
+            };
+            return put_written(text, &[&step], as_text, out);
+        }
         let step;
         let found = match (&value, key, place) {
             (Json::Object(_), Some(key), _) => at_path(&value, &[key]),
@@ -59,8 +67,32 @@ fn at(call: &Call<'_>, as_text: bool) -> Result<ArrayRef> {
         };
         let value = parsed(call, text)?;
         let steps: Vec<&str> = path.iter().map(String::as_str).collect();
+        if !is_jsonb(call) {
+            return put_written(text, &steps, as_text, out);
+        }
         Ok(put(call, at_path(&value, &steps), as_text, out))
     })
+}
+
+/// Writes what stands at a path of json as it is written; texts are read where a text is asked for.
+pub(super) fn put_written(
+    text: &str,
+    path: &[&str],
+    as_text: bool,
+    out: &mut String,
+) -> PgResult<bool> {
+    let Some(written) = written_at(text, path)? else {
+        return Ok(false);
+    };
+    if as_text && (written.starts_with('"') || written == "null") {
+        let read = parse(written)?;
+        return Ok(read.as_text().is_some_and(|text| {
+            out.push_str(&text);
+            true
+        }));
+    }
+    out.push_str(written);
+    Ok(true)
 }
 
 fn is_jsonb(call: &Call<'_>) -> bool {

@@ -1,5 +1,6 @@
 //! Functions on numbers.
 
+pub(crate) mod angles;
 pub(crate) mod arithmetic;
 pub(crate) mod exact;
 pub(crate) mod integer;
@@ -16,6 +17,7 @@ pub(crate) fn specs() -> Vec<Spec> {
     let mut specs = vec![to_number::TO_NUMBER];
     specs.extend_from_slice(round::SPECS);
     specs.extend_from_slice(power::SPECS);
+    specs.extend_from_slice(angles::SPECS);
     specs.extend_from_slice(integer::SPECS);
     specs.extend_from_slice(arithmetic::SPECS);
     specs.extend(exact::specs());

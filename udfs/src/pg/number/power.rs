@@ -1,4 +1,4 @@
-//! Powers, roots and logarithms with PostgreSQL's errors, and angles in degrees.
+//! Powers, roots and logarithms with PostgreSQL's errors.
 //!
 //! Numbers that are exact have exact results, floats those of double precision.
 
@@ -59,16 +59,6 @@ macro_rules! float {
             })],
         )
     };
-}
-
-fn in_domain(value: f64, f: fn(f64) -> f64) -> PgResult<f64> {
-    if value.abs() > 1.0 {
-        Err(PgError::NumberOutOfRange(
-            "input is out of range".to_owned(),
-        ))
-    } else {
-        Ok(f(value))
-    }
 }
 
 /// `power(a, b)`, of which `a ^ b` is another spelling.
@@ -148,36 +138,4 @@ pub(super) const SPECS: &[Spec] = &[
             }),
         ],
     ),
-    float!("asin", |value| in_domain(value, f64::asin)),
-    float!("acos", |value| in_domain(value, f64::acos)),
-    float!("asind", |value| in_domain(value, |value| value
-        .asin()
-        .to_degrees())),
-    float!("acosd", |value| in_domain(value, |value| value
-        .acos()
-        .to_degrees())),
-    float!("atand", |value: f64| Ok(value.atan().to_degrees())),
-    float!("sind", |value: f64| Ok(exact_sine(value))),
-    float!("cosd", |value: f64| Ok(exact_sine(90.0 - value % 360.0))),
-    float!("tand", |value: f64| Ok(
-        exact_sine(value) / exact_sine(90.0 - value % 360.0)
-    )),
 ];
-
-/// The sine of an angle in degrees, exact at multiples of 30.
-fn exact_sine(degrees: f64) -> f64 {
-    let turned = degrees.rem_euclid(360.0);
-    let (angle, sign) = if turned > 180.0 {
-        (360.0 - turned, -1.0)
-    } else {
-        (turned, 1.0)
-    };
-    let angle = if angle > 90.0 { 180.0 - angle } else { angle };
-    let value = match angle {
-        0.0 => 0.0,
-        30.0 => 0.5,
-        90.0 => 1.0,
-        angle => angle.to_radians().sin(),
-    };
-    sign * value
-}

@@ -12,7 +12,7 @@
 
 mod arithmetic;
 mod functions;
-mod key;
+pub(crate) mod key;
 #[cfg(test)]
 mod tests;
 

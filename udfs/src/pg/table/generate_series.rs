@@ -4,8 +4,12 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Decimal128Array, Int32Array, Int64Array, TimestampMicrosecondArray};
-use arrow::datatypes::{DataType, Field, IntervalUnit, Schema, SchemaRef, TimeUnit};
+use arrow::array::{
+    ArrayRef, Decimal128Array, Int32Array, Int64Array, LargeStringArray, TimestampMicrosecondArray,
+};
+use arrow::datatypes::{
+    DataType, Decimal128Type, DecimalType, Field, IntervalUnit, Schema, SchemaRef, TimeUnit,
+};
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableFunctionArgs, TableFunctionImpl, TableProvider};
@@ -18,6 +22,7 @@ use parking_lot::RwLock;
 use super::super::calendar::add_interval;
 use super::super::datetime::arithmetic::shift;
 use super::super::error::{PgError, PgResult};
+use super::super::types::EXACT;
 use super::super::value::{Interval, Timestamp, Timestamptz};
 use super::super::zone::Zone;
 use super::rows::{constants, undefined};
@@ -44,6 +49,35 @@ struct Series {
     descending: bool,
     next: Option<i128>,
     batch_size: usize,
+    /// How numbers are shown that have not all as many digits behind the point.
+    scales: Option<Scales>,
+}
+
+/// Digits behind the point: of the first value, of those that follow, and of what is counted in.
+#[derive(Debug, Clone, Copy)]
+struct Scales {
+    first: i8,
+    next: i8,
+    held: i8,
+}
+
+impl Scales {
+    /// What the arguments are written with, unless it is the same for all values.
+    fn of(types: &[DataType], held: i8) -> Option<Self> {
+        let scale = |index: usize| match types.get(index) {
+            Some(DataType::Decimal128(_, scale) | DataType::Decimal256(_, scale)) => *scale,
+            _ => 0,
+        };
+        let first = scale(0);
+        let next = first.max(scale(2));
+        (first < held).then_some(Self { first, next, held })
+    }
+
+    fn text(self, value: i128, is_first: bool) -> String {
+        let scale = if is_first { self.first } else { self.next };
+        let dropped = u32::from((self.held - scale).unsigned_abs());
+        Decimal128Type::format_decimal(value / 10_i128.pow(dropped), 38, scale)
+    }
 }
 
 impl Series {
@@ -67,7 +101,18 @@ impl Series {
             descending,
             next,
             batch_size: 8192,
+            scales: None,
         }
+    }
+
+    /// The same series with numbers of several scales.
+    fn with_scales(mut self, scales: Option<Scales>) -> Self {
+        if scales.is_some() {
+            let field = self.schema.field(0).clone().with_data_type(EXACT);
+            self.schema = Arc::new(Schema::new(vec![field]));
+            self.scales = scales;
+        }
+        self
     }
 
     fn after(&self, value: i128) -> PgResult<Option<i128>> {
@@ -96,6 +141,16 @@ impl Series {
                     .map(|value| value as i64)
                     .collect::<Int64Array>(),
             ),
+            DataType::LargeUtf8 => {
+                let scales = self.scales.unwrap_or(Scales {
+                    first: 0,
+                    next: 0,
+                    held: 0,
+                });
+                let texts = values.into_iter();
+                let texts = texts.map(|value| Some(scales.text(value, value == self.start)));
+                Arc::new(texts.collect::<LargeStringArray>())
+            }
             DataType::Decimal128(..) => {
                 Arc::new(Decimal128Array::from(values).with_data_type(data_type.clone()))
             }
@@ -247,7 +302,9 @@ fn series(values: &[ScalarValue], zone: &Arc<str>) -> Result<Series> {
             DataType::Decimal128(_, scale) | DataType::Decimal256(_, scale) => *scale,
             _ => 0,
         });
-        return numbers(values, DataType::Decimal128(38, scale.max().unwrap_or(0)));
+        let held = scale.max().unwrap_or(0);
+        let series = numbers(values, DataType::Decimal128(38, held))?;
+        return Ok(series.with_scales(Scales::of(&types, held)));
     }
     let small = types.iter().all(|data_type| {
         matches!(

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use super::super::error::{PgError, PgResult};
-use super::super::function::{Overload, Spec};
+use super::super::function::{Call, Overload, Spec};
 use super::super::output::put;
-use super::super::types::Ty;
+use super::super::types::{SQL_TYPE, Ty};
 use super::super::value::{Bytes, Memo, map1, map2, text1, text2, text3};
 use super::check_length;
 
@@ -188,11 +188,35 @@ const CHAR_LENGTH: Spec = Spec {
     ..LENGTH
 };
 
+/// How many characters a `character(n)` has with its padding, which is not kept; 0 for other texts.
+fn padded_width(call: &Call<'_>) -> usize {
+    let told = call
+        .fields
+        .first()
+        .and_then(|field| field.metadata().get(SQL_TYPE));
+    let width = told.and_then(|name| {
+        name.strip_prefix("character(")?
+            .strip_suffix(')')?
+            .parse()
+            .ok()
+    });
+    width.unwrap_or(0)
+}
+
+fn octets(text: &str, width: usize) -> i32 {
+    let padding = match width {
+        0 => 0,
+        width => width.saturating_sub(text.chars().count()),
+    };
+    (text.len() + padding) as i32
+}
+
 const OCTET_LENGTH: Spec = Spec::immutable(
     "octet_length",
     &[
         Overload::new(&[Ty::Text], Ty::Int4, |call| {
-            map1(call, |text: &str| Ok(text.len() as i32))
+            let width = padded_width(call);
+            map1(call, |text: &str| Ok(octets(text, width)))
         }),
         Overload::new(&[Ty::Bytea], Ty::Int4, |call| {
             map1(call, |bytes: Bytes<'_>| Ok(bytes.len() as i32))
