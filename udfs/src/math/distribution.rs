@@ -93,15 +93,6 @@ fn t_density(t: f64, freedom: f64) -> f64 {
     (log - 0.5 * (freedom + 1.0) * (t * t / freedom).ln_1p()).exp()
 }
 
-/// The probability that a chi-squared variable exceeds `x`.
-pub fn chi_squared_above(x: f64, freedom: f64) -> f64 {
-    use statrs::distribution::ChiSquared;
-    match ChiSquared::new(freedom) {
-        Ok(distribution) if x >= 0.0 => distribution.sf(x),
-        _ => f64::NAN,
-    }
-}
-
 fn ratio(x: f64, above: &[f64; 8], below: &[f64; 7]) -> f64 {
     let horner = |sum: f64, coefficient: &f64| sum * x + coefficient;
     above.iter().rev().fold(0.0, horner) / (below.iter().rev().fold(0.0, horner) * x + 1.0)

@@ -264,8 +264,12 @@ impl ExprPlanner for PgExprPlanner {
     fn plan_extract(&self, args: Vec<Expr>) -> Result<PlannerResult<Vec<Expr>>> {
         // The parser writes some fields back in its own spelling, quoted ones with quotes.
         let mut args = args;
-        if let Some(Expr::Literal(ScalarValue::Utf8(Some(name)), _)) = args.first_mut() {
-            *name = name.trim_matches(['\'', '"']).to_ascii_lowercase();
+        if let Some(Expr::Literal(value, _)) = args.first_mut()
+            && let ScalarValue::Utf8(Some(name)) = value
+        {
+            // In the type that the function takes: a cast around it would hide the field, and with it the answer's digits.
+            let name = name.trim_matches(['\'', '"']).to_ascii_lowercase();
+            *value = ScalarValue::Utf8View(Some(name));
         }
         Ok(PlannerResult::Planned(ScalarUDF::call(
             &extract::extract_udf(),

@@ -38,7 +38,7 @@ impl Medians {
         let sums = running(ranks.iter().map(|rank| sorted[*rank as usize]));
         let bits = usize::BITS - values.len().saturating_sub(1).leading_zeros();
         let levels = (0..bits).rev().map(|bit| {
-            let is_zero = |rank: &u32| rank >> bit & 1 == 0;
+            let is_zero = |rank: &u32| (rank >> bit) & 1 == 0;
             let mut zeros = vec![0; ranks.len() + 1];
             for (place, rank) in ranks.iter().enumerate() {
                 zeros[place + 1] = zeros[place] + u32::from(is_zero(rank));

@@ -63,7 +63,13 @@ fn partitions_are_the_best_that_there_are() {
     let mut rng = Rng::new(9);
     for (step, width) in [(0.0, 1.0), (2.0, 1.0), (1.0, 3.0)] {
         let n = 240;
-        let level = |t: usize| if t / 60 % 2 == 0 { 0.0 } else { step };
+        let level = |t: usize| {
+            if (t / 60).is_multiple_of(2) {
+                0.0
+            } else {
+                step
+            }
+        };
         let scale = |t: usize| if t > 150 { width } else { 1.0 };
         let values: Vec<f64> = (0..n).map(|t| level(t) + scale(t) * rng.normal()).collect();
         let medians = super::medians::Medians::new(&values);

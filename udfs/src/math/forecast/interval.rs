@@ -1,11 +1,8 @@
 //! Quantiles and the intervals made of them.
 
-use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
+use statrs::distribution::{ContinuousCDF, StudentsT};
 
-/// The `probability` quantile of the standard normal distribution.
-pub(super) fn normal_quantile(probability: f64) -> f64 {
-    Normal::standard().inverse_cdf(probability)
-}
+pub(super) use crate::math::distribution::normal_quantile;
 
 /// The `probability` quantile of Student's t distribution; normal where the degrees of freedom are not positive.
 pub(super) fn student_quantile(probability: f64, degrees_of_freedom: f64) -> f64 {

@@ -1,7 +1,7 @@
 //! Whether losses exceeded the value at risk as often, and as independently, as they should have.
 
 use super::quantile::quantile;
-use crate::math::distribution::chi_squared_above;
+use crate::math::stats::distribution::chi_squared_tail;
 
 /// What a series of breaches says.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -49,7 +49,7 @@ pub fn backtest(breaches: &[bool], confidence: f64) -> Option<Backtest> {
         let statistic = statistic.max(0.0);
         Test {
             statistic,
-            p_value: chi_squared_above(statistic, freedom),
+            p_value: chi_squared_tail(statistic, freedom),
         }
     };
     Some(Backtest {

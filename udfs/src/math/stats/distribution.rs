@@ -2,22 +2,14 @@
 //! The incomplete gamma and beta functions are statrs'; tails and inverses are taken so that small ones keep digits.
 
 use statrs::function::beta::{beta_reg, ln_beta};
-use statrs::function::erf::{erfc, erfc_inv};
+use statrs::function::erf::erfc;
 use statrs::function::gamma::{gamma_lr, gamma_ur};
+
+pub use crate::math::distribution::{normal_density, normal_quantile};
 
 /// P(Z > z) of the standard normal distribution.
 pub fn normal_tail(z: f64) -> f64 {
     0.5 * erfc(z / std::f64::consts::SQRT_2)
-}
-
-/// The density of the standard normal distribution.
-pub fn normal_density(z: f64) -> f64 {
-    (-0.5 * z * z).exp() / (2.0 * std::f64::consts::PI).sqrt()
-}
-
-/// The z with P(Z ≤ z) = p; infinite at 0 and 1.
-pub fn normal_quantile(p: f64) -> f64 {
-    -std::f64::consts::SQRT_2 * erfc_inv(2.0 * p)
 }
 
 /// P(T > t) of Student's distribution; `df` may be any positive number.
