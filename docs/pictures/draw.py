@@ -9,7 +9,7 @@ import pathlib
 import subprocess
 
 FOLDER = pathlib.Path(__file__).parent
-WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 640, 360, 64, 44, 28, 20
+WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 640, 360, 80, 44, 34, 36
 INK, GRID, MAIN, SECOND = "#333", "#ddd", "#1f6feb", "#d1495b"
 
 # Five funds over 500 days: a common movement, one of their own, and a drift that pays for it.
@@ -77,9 +77,9 @@ class Picture:
         (left, top), (right, bottom) = self.at(first, height), self.at(last, self.y[0])
         self.parts.append(f'<rect x="{left}" y="{top}" width="{max(right - left - 1, 0):.1f}" height="{bottom - top:.1f}" fill="{colour}"/>')
 
-    def text(self, x, y, text):
+    def text(self, x, y, text, anchor):
         x, y = self.at(x, y)
-        self.parts.append(f'<text x="{x}" y="{y}" fill="{INK}">{text}</text>')
+        self.parts.append(f'<text x="{x}" y="{y}" text-anchor="{anchor}" fill="{INK}">{text}</text>')
 
     def save(self, name):
         (FOLDER / name).write_text("\n".join(self.parts + ["</svg>"]) + "\n")
@@ -119,7 +119,7 @@ def falls():
         "SELECT (d).max_drawdown, (d).peak_at - date '2023-01-02', (d).trough_at - date '2023-01-02', (d).recovered_at - date '2023-01-02' "
         "FROM (SELECT drawdown_info(ret ORDER BY day) AS d FROM picture WHERE fund = 'fund E') AS x"
     )[0]
-    picture = Picture("drawdown and drawdown_info", [0, len(points)], [min(y for _, y in points) * 1.1, 0], "day", "below the peak before")
+    picture = Picture("drawdown and drawdown_info", [0, len(points)], [min(y for _, y in points) * 1.1, 0.01], "day", "below the peak before")
     picture.rows(per_cent)
     picture.columns(lambda value: f"{value:.0f}")
     picture.line(points)
@@ -143,9 +143,9 @@ def losses():
     for place, count in enumerate(counts):
         first = low + place * width
         picture.bar(first, first + width, count, SECOND if first + width / 2 < -at_risk else MAIN)
-    for loss, label, share in [(at_risk, "value_at_risk", 0.95), (shortfall, "expected_shortfall", 0.8)]:
+    for loss, label, share, anchor in [(at_risk, "value_at_risk", 0.95, "start"), (shortfall, "expected_shortfall", 0.8, "middle")]:
         picture.line([(-loss, 0), (-loss, share * max(counts))], INK, 'stroke-dasharray="4 3"')
-        picture.text(-loss, share * max(counts) * 1.02, f"{label} {per_cent(loss)}")
+        picture.text(-loss, share * max(counts) * 1.02, f"{label} {per_cent(loss)}", anchor)
     picture.save("value_at_risk.svg")
 
 

@@ -161,13 +161,18 @@ impl Constraints<'_> {
             match (kind.as_str(), member) {
                 ("asset", Some(member)) => self.asset(mandate, &member, lower, upper)?,
                 ("group", Some(member)) => self.group(mandate, &member, lower, upper)?,
-                ("turnover", None) => mandate.turnover = Some(self.most(&kind, lower, upper)?),
+                ("turnover", None) => {
+                    let most = self.most(&kind, lower, upper)?;
+                    mandate.turnover = Some(mandate.turnover.map_or(most, |other| other.min(most)));
+                }
                 ("cardinality", None) => {
                     let most = self.most(&kind, lower, upper)?;
                     if most < 1.0 {
                         return Err(Failure::refused("infeasible: cardinality upper is below 1"));
                     }
-                    mandate.cardinality = Some(most as usize);
+                    let most = most as usize;
+                    let least = mandate.cardinality.map_or(most, |other| other.min(most));
+                    mandate.cardinality = Some(least);
                 }
                 ("asset" | "group", None) => {
                     return Err(Failure::refused(format_args!(
@@ -218,6 +223,17 @@ impl Constraints<'_> {
                 true => (&mut mandate.lower, self.common.0, "lower"),
                 false => (&mut mandate.upper, self.common.1, "upper"),
             };
+            let earlier = mandate
+                .own
+                .iter()
+                .position(|own| own.asset == asset && own.lower == is_lower);
+            if let Some(earlier) = earlier {
+                // Of two rows the stricter counts.
+                if (bound <= bounds[asset]) == is_lower {
+                    continue;
+                }
+                mandate.own.remove(earlier);
+            }
             bounds[asset] = bound;
             let label = format!("{} {word} {}", named("asset", Some(member)), Short(bound));
             mandate.own.push(OwnBound {

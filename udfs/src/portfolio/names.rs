@@ -55,11 +55,22 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// A column of numbers; NULL, NaN and infinity are none.
+    /// A column of numbers; NULL and infinity are none.
+    ///
+    /// # Errors
+    /// When one is NaN.
     pub(super) fn numbers(&self, column: &str) -> Result<Vec<Option<f64>>, Failure> {
         match self.layout.column_of(self.relation, column) {
-            Some(column) => {
-                let values = self.group.numbers(column)?.into_iter();
+            Some(place) => {
+                let values = self.group.numbers(place)?;
+                let given = self.group.column(place);
+                if (0..values.len()).any(|row| values[row].is_nan() && given.is_valid(row)) {
+                    return Err(Failure::refused(format_args!(
+                        "{} has a {column} that is not a number",
+                        self.relation
+                    )));
+                }
+                let values = values.into_iter();
                 Ok(values
                     .map(|value| value.is_finite().then_some(value))
                     .collect())

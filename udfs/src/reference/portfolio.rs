@@ -7,7 +7,8 @@ pub(super) static CHAPTER: Chapter = Chapter {
     introduction: "Table functions over rows of asset, time and `price_col` or `return_col`, in any order; `id_cols` gives one portfolio a client. Returns, \
 volatilities and rates are a year's, as decimals (`periods_per_year`, 252). `missing => 'common'` keeps the times at which every asset has a value, `'fill'` takes \
 the price before (a return of zero), `'error'` refuses; an asset with fewer returns than `min_observations` is left out, and its row says so in `status`. \
-Assets go by name. What else is given comes as relations by `asset`; with the id columns they are read by group, without they are everybody's.",
+Assets go by name. What else is given comes as relations by `asset`; with the id columns they are read by group, without they are everybody's.\n\n\
+![The frontier of five funds, and the portfolio of the greatest ratio](pictures/frontier.svg)",
     pages: PAGES,
 };
 

@@ -8,7 +8,9 @@ pub(super) static CHAPTER: Chapter = Chapter {
 spread evenly over `periods_per_year` (252; 12 for monthly returns). Results of a year are marked so, others are per period or plain ratios.\n\n\
 NULLs are left out, NaN makes the result NaN; what is not defined (too few values, no variation, nothing lost) is NULL. Sums are exact: the same bits \
 in any order and on any number of threads. Every aggregate is a rolling measure too: `sharpe_ratio(r) OVER (ORDER BY day ROWS 59 PRECEDING)`. What \
-depends on order takes `ORDER BY` inside its brackets and is an error without.",
+depends on order takes `ORDER BY` inside its brackets and is an error without.\n\n\
+![Returns of 500 days, the value at risk and the expected shortfall](pictures/value_at_risk.svg)\n\n\
+![How far a fund was below its last peak, with peak, trough and recovery](pictures/drawdown.svg)",
     pages: PAGES,
 };
 
@@ -202,7 +204,7 @@ drawdown; a Sharpe ratio s has 100 / (1 + e^(−2s)). The score is their mean wi
     ),
     page(
         "expected_loss",
-        "pd · lgd · ead, in the unit of the exposure.",
+        "pd · lgd · ead, in the unit of the exposure; NULL unless pd is between 0 and 1 and lgd not negative.",
         "SELECT expected_loss(0.02, 0.45, 100000) AS loss",
     ),
     page(

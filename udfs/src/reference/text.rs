@@ -21,7 +21,8 @@ and Gilbert (2014). Reference values: vaderSentiment 3.3.2.",
         "A struct: `label` (positive, negative, neutral, mixed, unknown for a text without words), `score` from −1 to 1, the shares `positive`, `negative` and \
 `neutral`, and for each of `categories` its `name`, `sentiment` and `score`, judged by the sentences and sides of a \"but\" that speak of it (unknown where none does).\n\n\
 `model => 'lexicon'` is VADER. `'finance'` reads movements with what moves: costs that fall are good, sales that fall are bad, losses that narrow are good; and \
-figures against those of the year before. Its lexicon and rules are our own; `udfs/src/sentiment/README.md` says how often it is right, and how that was measured.",
+figures against those of the year before. Its lexicon, its rules and the sentences from which a small model learnt how far to trust them are our own; \
+`udfs/src/sentiment/README.md` says how often it is right, and how that was measured.",
         "SELECT headline, (sentiment_analyze(headline, model => 'finance')).label, round((sentiment_analyze(headline, model => 'finance')).score::numeric, 2) AS score
   FROM news ORDER BY at",
     ),

@@ -36,7 +36,10 @@ pub(super) static ALL: &[ScalarSpec] = &[
         function: Spec::immutable(
             "expected_loss",
             &[Overload::new(&[F; 3], F, |call| {
-                numbers(call, |[pd, lgd, ead]| Some(expected_loss(pd, lgd, ead)))
+                numbers(call, |[pd, lgd, ead]| {
+                    let is_defined = (0.0..=1.0).contains(&pd) && lgd >= 0.0;
+                    is_defined.then(|| expected_loss(pd, lgd, ead))
+                })
             })],
         ),
     },

@@ -271,11 +271,8 @@ impl Bound for BoundStress {
         for (name, shocks) in self.scenarios(group, &panel)? {
             let moved = propagated(&shocks, covariance.as_deref());
             losses.push(moved.as_ref().map(|moved| {
-                -moved
-                    .iter()
-                    .zip(&panel.weights)
-                    .map(|(x, weight)| x * weight)
-                    .sum::<f64>()
+                let gains = moved.iter().zip(&panel.weights);
+                0.0 - gains.map(|(x, weight)| x * weight).sum::<f64>()
             }));
             status.push(match moved {
                 Some(_) => None,

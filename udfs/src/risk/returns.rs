@@ -34,7 +34,11 @@ static ANNUAL_RETURN: Measure = Measure {
     options: &["periods_per_year"],
     width: 1,
     least: 1,
-    terms: |row, _, terms| terms[0] = row[0].ln_1p().into(),
+    terms: |row, _, terms| {
+        // More than all is lost no differently from all; NaN stays.
+        let ret = if row[0] < -1.0 { -1.0 } else { row[0] };
+        terms[0] = ret.ln_1p().into();
+    },
     finish: |n, sums, options| annual_return(n, sums[0], options[0]),
 };
 

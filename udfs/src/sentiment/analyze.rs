@@ -18,7 +18,7 @@ use datafusion::common::Result;
 
 use crate::error::Error;
 use crate::function::{Declaration, Parameter, Role, ScalarSpec};
-use crate::math::sentiment::{Feelings, Label, Vader, about, finance, mentions, parts};
+use crate::math::sentiment::{Feelings, Finance, Label, Vader, mentions, parts};
 use crate::pg::function::{Call, Overload, Ret, Spec};
 use crate::pg::types::Ty;
 use crate::relation::{Class, Constant, ValueType};
@@ -85,14 +85,14 @@ struct Verdict {
 /// A model with its buffers.
 enum Model {
     Lexicon(Vader),
-    Finance,
+    Finance(Finance),
 }
 
 impl Model {
     fn new(name: &str) -> Result<Self> {
         match name {
             "lexicon" => Ok(Self::Lexicon(Vader::new())),
-            "finance" => Ok(Self::Finance),
+            "finance" => Ok(Self::Finance(Finance::default())),
             other => Err(Error::InvalidValue {
                 argument: "model".to_owned(),
                 value: other.to_owned(),
@@ -104,7 +104,7 @@ impl Model {
 
     fn judge(&mut self, text: &str) -> Verdict {
         match self {
-            Self::Finance => of_feelings(&finance(text)),
+            Self::Finance(finance) => of_feelings(&finance.feelings(text)),
             Self::Lexicon(vader) => of_scores(vader, text),
         }
     }
@@ -112,7 +112,9 @@ impl Model {
     /// None where no part speaks of the subject.
     fn judge_about(&mut self, text: &str, subject: &str) -> Option<Verdict> {
         match self {
-            Self::Finance => about(text, subject).map(|found| of_feelings(&found)),
+            Self::Finance(finance) => finance
+                .about(text, subject)
+                .map(|found| of_feelings(&found)),
             Self::Lexicon(vader) => {
                 let of_it: Vec<&str> = parts(text).filter(|part| mentions(part, subject)).collect();
                 (!of_it.is_empty()).then(|| of_scores(vader, &of_it.join(". ")))

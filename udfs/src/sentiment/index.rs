@@ -13,7 +13,7 @@ use chrono::{DateTime, Datelike, NaiveDate};
 use datafusion::arrow::datatypes::Field;
 
 use crate::error::{Error, Result};
-use crate::math::sentiment::{Vader, finance};
+use crate::math::sentiment::{Finance, Vader};
 use crate::relation::{
     Argument, Bound, Class, ColumnRef, Constant, Failure, Group, Layout, Options, Output,
     Signature, TableFunction, ValueType,
@@ -181,14 +181,14 @@ impl BoundIndex {
             .weight
             .map(|column| group.numbers(column))
             .transpose()?;
-        let mut vader = Vader::new();
+        let (mut vader, mut finance) = (Vader::new(), Finance::default());
         let mut found: Vec<Texts> = Vec::new();
         for row in (0..texts.len()).filter(|row| micros.is_valid(*row) && texts.is_valid(*row)) {
             let start = self.bucket.start(micros.value(row));
             let start = start.ok_or_else(|| Failure::refused("timestamp out of range"))?;
             let text = texts.value(row);
             let score = if self.finance {
-                finance(text).score
+                finance.feelings(text).score
             } else {
                 vader.scores(text).compound
             };

@@ -4,6 +4,6 @@ mod finance;
 mod vader;
 mod words;
 
-pub use finance::{Feelings, Label, about, finance, mentions, parts};
+pub use finance::{Feelings, Finance, Label, mentions, parts};
 pub use vader::{Scores, Vader};
 pub use words::{is_function_word, plain_words};

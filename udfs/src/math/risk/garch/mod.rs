@@ -96,9 +96,13 @@ pub struct Fit {
 /// Why there is no fit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
-    TooFew { found: usize },
+    TooFew {
+        found: usize,
+    },
     NotFinite,
     Constant,
+    /// Their squares leave the range of numbers.
+    OutOfRange,
     NotConverged,
 }
 
@@ -110,6 +114,9 @@ impl std::fmt::Display for Refusal {
             }
             Refusal::NotFinite => f.write_str("a return is infinite"),
             Refusal::Constant => f.write_str("the returns do not vary"),
+            Refusal::OutOfRange => {
+                f.write_str("the squares of the returns leave the range of numbers")
+            }
             Refusal::NotConverged => f.write_str("no maximum of the likelihood was found"),
         }
     }

@@ -50,6 +50,10 @@ pub fn fit(returns: &[f64], model: Model) -> Result<Fit, Refusal> {
     let square = returns.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n as f64;
     let scale = square.sqrt();
     let size = returns.iter().fold(0.0f64, |size, x| size.max(x.abs()));
+    let varies = returns.iter().any(|x| (x - mean).abs() > 1e-12 * size);
+    if varies && !square.is_normal() {
+        return Err(Refusal::OutOfRange);
+    }
     if scale.is_nan() || scale <= 1e-12 * size {
         return Err(Refusal::Constant);
     }

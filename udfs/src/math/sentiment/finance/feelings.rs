@@ -3,7 +3,7 @@
 /// What a text with this much feeling scores: half of the way to 1.
 const HALF: f64 = 1.0;
 /// Scores nearer to zero are neutral.
-const NEUTRAL: f64 = 0.1;
+pub(super) const NEUTRAL: f64 = 0.2;
 
 /// The feelings that a text names.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]

@@ -12,7 +12,9 @@ const GOOD: &str = "profit earnings revenue sales income margin cash dividend gu
     reserve capital asset index equity payment payout ebitda ebit eps deposit loan inflow target valuation value price \
     result performance activity spending investment savings user passenger shipment sentiment optimism coverage buyback \
     headcount staff worker workforce credit currency market bond portfolio fund profitability occupancy rent \
-    receipts fee premium underwriting throughput yield ratio solvency reputation hope recovery satisfaction occupancy";
+    receipts fee premium underwriting throughput yield ratio solvency reputation hope recovery satisfaction occupancy \
+    momentum appetite visitor guest footfall subscription competitiveness utilisation utilization purchase consumption \
+    attendance viewer audience download installation registration permit creditworthiness resilience tourist commission";
 
 /// Things of which more is bad.
 const BAD: &str = "loss debt cost expense inflation unemployment default delinquency charge writedown impairment deficit leverage \
@@ -20,19 +22,24 @@ const BAD: &str = "loss debt cost expense inflation unemployment default delinqu
     inventory liability penalty fraud vacancy arrears bankruptcy insolvency jobless borrowing pressure doubt concern fear \
     uncertainty fuel short overcapacity competition outflow redemption withdrawal spread deductible overrun recall defect \
     outage downtime emission litigation lawsuit fine breach dispute shortfall headwind glut jobless turmoil burden \
-    foreclosure writeoff attrition cancellation backlash disruption dilution congestion strike case lawsuit";
+    foreclosure writeoff attrition cancellation backlash disruption dilution congestion strike case lawsuit \
+    levy bottleneck shutdown poverty drought interruption stress strain obstacle hurdle infection theft imbalance overhead \
+    expenditure outlay stockpile unrest bill";
 
 const UP: &str = "rise rose risen climb gain jump surge soar increase grow grew grown double triple quadruple advance raise \
     lift boost expand strengthen widen accelerate higher create balloon swell rebound recover rally exceed beat ahead above strong stronger \
     robust swell mount escalate deepen lengthen extend add record top outpace high highest upward build pick spike \
     hike elevate resume return best better upside strength wide wider larger bigger \
-    broaden ramp multiply skyrocket rocket leap uptick upturn uplift";
+    broaden ramp multiply skyrocket rocket leap uptick upturn uplift \
+    accumulate heighten intensify inflate enlarge outstrip treble mushroom";
 
 const DOWN: &str = "fall fell fallen drop decline decrease slip slide slid slump plunge tumble sink sank shrink shrank narrow \
     weaken lower cut reduce trim slow ease halve lose lost miss lag trail below dip plummet collapse crash soften erode \
     squeeze wipe fade dismiss release low lowest leaving shed slash curb scrap suspend \
     withdraw withdrew evaporate dwindle shorten weak weaker weakness soft retreat repay repaid refinance contain tighten \
-    stall stagnate diminish wane dent drain deplete sluggish shut subdue subside decelerate worst smaller narrower slower pare nosedive downturn slowdown recede slacken taper cutback";
+    stall stagnate diminish wane dent drain deplete sluggish shut subdue subside decelerate worst smaller narrower slower pare nosedive downturn slowdown recede slacken taper cutback \
+    eliminate abolish avert avoid prevent cease stop quell alleviate relieve calm cool deflate wither crumble discontinue \
+    skip omit fewer";
 
 /// Good by themselves.
 const POSITIVE: &str = "upgrade outperform win won award approve approval clear favour favor success successful profitable breakthrough \
@@ -40,7 +47,11 @@ const POSITIVE: &str = "upgrade outperform win won award approve approval clear 
     resolve secure innovate lucrative attractive oversubscribe reward thrive flourish comfortable comfortably \
     buoyant favourable favorable attract exonerate acquit confident delight impress impressive stable exceed beat surpass \
     smooth smoothly praise welcome reinstate boom windfall effective offset clearance overtake regain restore reopen hire rosy brisk buoy cheer synergy refund affordable \
-    undervalue rehire inflow growth innovate";
+    undervalue rehire inflow growth innovate \
+    advantage applaud attain benefit celebrate efficient enhance enjoy excel excellent flawless fortify gratify great \
+    honour honor inspire invigorate popular pleased prestigious prosper prosperity rejuvenate relief remarkable solve \
+    splendid stellar stimulate superb superior triumph unlock uphold upheld vindicate vibrant vigorous rich discover \
+    discovery renew renewal exempt waive reimburse successfully promising positive constructive encourage reassure reliable";
 
 /// Bad by themselves.
 const NEGATIVE: &str = "loss downgrade warn warning fail failure junk fine probe investigation resign fraud breach strike cancel \
@@ -54,7 +65,19 @@ const NEGATIVE: &str = "loss downgrade warn warning fail failure junk fine probe
     deteriorate unable attack flop criticise criticize negative empty block weigh drag unpaid overdue blame shock panic freeze frozen seize bailout glut stagnant \
     lacklustre lackluster muted tepid charged faulty contaminate leak spill accident explosion derail grounded strand idle furlough \
     sack axe quit oust restructure downbeat sour stumble struggle dump selloff rout contagion deadlock stalemate embargo evade \
-    evasion abuse cartel collusion weak weakness suspend cut expose dry exodus lose lost shutdown unrest boycott";
+    evasion abuse cartel collusion weak weakness suspend cut expose dry exodus lose lost shutdown unrest boycott \
+    abysmal aggravate alarm ailing anxious appalling ban breakdown brutal catastrophe catastrophic caution cautious censure \
+    chaos cheat condemn confiscate conflict costly cripple danger dangerous debacle deceive defraud delinquent deprive \
+    desert desperate destroy destruction detrimental devastate disaster disastrous dishonest dismay disrupt distort \
+    downfall embarrass erroneous expel fake falsify fatal flaw flee fallout harm harmful hardship hostile impede improper \
+    inability inadequate infringe infringement instability interrupt invalid invalidate irregularity jail kickback limbo \
+    malfunction manipulate mishandle mismanage negligence nervous obsolete obstruct outrage overcharge overstate painful \
+    paralyse paralyze penalise penalize peril plague postpone problem prosecute protest punish rebuke reckless reluctant \
+    renege reprimand revoke rift risky ruin sabotage sceptical severe sham shaky slam steal stole stolen suspicious tarnish \
+    terminate theft tragedy turbulence turbulent unfavourable unfavorable unfair unlawful unpopular unsafe unsold unstable \
+    unsustainable unwilling unwanted useless victim violent vulnerable withhold worthless wreck wrong dilute deter defer \
+    bleed choke clash outcry pessimism plight defeat disappear forfeit gloom insufficient laggard liquidate liquidation \
+    loom malaise misconduct mistake misuse overhang outbid embezzlement unimpressed";
 
 pub(super) const NEGATIONS: &[&str] = &[
     "not", "no", "never", "without", "nor", "neither", "cannot", "hardly", "didn't", "doesn't",
@@ -81,6 +104,8 @@ pub(super) const FORMS: &[(&str, &str)] = &[
     ("sank", "sink"),
     ("shrank", "shrink"),
     ("paid", "pay"),
+    ("ended", "cease"),
+    ("fell", "fall"),
     ("met", "meet"),
     ("swung", "swing"),
     ("ran", "run"),
@@ -157,6 +182,22 @@ const PAIRS: &[(&str, &str, Meaning)] = &[
     ("going", "concern", Meaning::Nothing),
     ("market", "share", Meaning::Thing(1.0)),
     ("no", "longer", Meaning::Nothing),
+    ("walk", "out", Meaning::Feeling(-1.0)),
+    ("fall", "through", Meaning::Feeling(-1.0)),
+    ("pull", "out", Meaning::Feeling(-1.0)),
+    ("trade", "down", Meaning::Feeling(-1.0)),
+    ("class", "action", Meaning::Thing(-1.0)),
+    ("cash", "burn", Meaning::Thing(-1.0)),
+    ("short", "seller", Meaning::Nothing),
+    ("emerge", "bankruptcy", Meaning::Feeling(1.0)),
+    ("impose", "tariff", Meaning::Feeling(-1.0)),
+    ("impose", "sanction", Meaning::Feeling(-1.0)),
+    ("order", "pay", Meaning::Feeling(-1.0)),
+    ("profit", "warning", Meaning::Feeling(-1.0)),
+    ("consumer", "price", Meaning::Thing(-1.0)),
+    ("producer", "price", Meaning::Thing(-1.0)),
+    ("loss", "share", Meaning::Thing(-1.0)),
+    ("all", "time", Meaning::Nothing),
 ];
 
 pub(super) const PREPOSITIONS: &[&str] = &[
@@ -195,6 +236,7 @@ pub(super) const ADJECTIVES: &[&str] = &[
     "slower",
     "faster",
     "narrower",
+    "fewer",
 ];
 
 /// Between a figure and the one of the year before.

@@ -1,19 +1,24 @@
 //! Sentiment of finance news: what happens to what. "Costs fell" is good and "sales fell" is bad, so movements are
 //! read together with what moves.
 //!
-//! The lexicon and the rules are our own. Words are compared by their stems, clause by clause:
+//! The lexicon and the rules are our own, and so are the sentences with which a small model learnt how far to trust them, and
+//! what other words tell. Words are compared by their stems, clause by clause:
 //! - a movement (up, down) takes the sign of what it moves: the nearest good or bad thing of its clause, or its own;
 //! - words that are good or bad by themselves count as they are;
 //! - a negation shortly before turns the sign, and what follows "despite" hardly counts.
 
 mod feelings;
 mod lexicon;
+mod model;
 mod subjects;
 mod tokens;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod training;
 
+use super::vader::Vader;
 use lexicon::{
     ADJECTIVES, AGAINST, BREAKS, CONCESSIONS, DETERMINERS, Entry, LEXICON, MARKS, Meaning,
     NEGATIONS, PAIRED, PREPOSITIONS, SENSES,
@@ -21,17 +26,50 @@ use lexicon::{
 use tokens::{figure, is_end, joined_figures, plain, stem, tokens};
 
 pub use feelings::{Feelings, Label};
-pub use subjects::{about, mentions, parts};
+pub use subjects::{mentions, parts};
 
 /// A movement reaches this many words to what it moves.
 const REACH: usize = 7;
 /// A negation reaches this many words forward.
 const NEGATED: usize = 4;
-/// The feelings of a text.
-pub fn finance(text: &str) -> Feelings {
-    let lower = joined_figures(&text.to_lowercase());
-    let words: Vec<&str> = tokens(&lower).collect();
-    let stems: Vec<String> = words.iter().map(|word| stem(plain(word))).collect();
+/// Judges texts, with the buffers that takes.
+#[derive(Debug, Default)]
+pub struct Finance {
+    vader: Vader,
+}
+
+impl Finance {
+    /// The feelings of a text: the sums are the rules', the score is the model's.
+    pub fn feelings(&mut self, text: &str) -> Feelings {
+        let (features, rules) = self.examine(text);
+        Feelings {
+            score: if rules.words == 0 {
+                0.0
+            } else {
+                model::score(&model::WEIGHTS, &features)
+            },
+            ..rules
+        }
+    }
+
+    /// The feelings of the sentences that speak of a subject, by any of its words; none if none does.
+    pub fn about(&mut self, text: &str, subject: &str) -> Option<Feelings> {
+        let of_it: Vec<&str> = parts(text).filter(|part| mentions(part, subject)).collect();
+        (!of_it.is_empty()).then(|| self.feelings(&of_it.join(". ")))
+    }
+
+    fn examine(&mut self, text: &str) -> (model::Features, Feelings) {
+        let lower = joined_figures(&text.to_lowercase());
+        let words: Vec<&str> = tokens(&lower).collect();
+        let stems: Vec<String> = words.iter().map(|word| stem(plain(word))).collect();
+        let rules = by_rules(&words, &stems);
+        let features = model::features(&words, &rules, &self.vader.scores(text));
+        (features, rules)
+    }
+}
+
+/// What the rules find.
+fn by_rules(words: &[&str], stems: &[String]) -> Feelings {
     let mut feelings = Feelings {
         words: words
             .iter()
@@ -217,7 +255,7 @@ fn moved_thing(
         (at + 1..stems.len().min(at + 1 + REACH))
             .find(|place| is_thing(*place) && (tied || !is_tied(*place)))
     };
-    if looks_ahead {
+    let found = if looks_ahead {
         behind(false)
             .or_else(|| behind(true))
             .or_else(|| before(false))
@@ -227,7 +265,15 @@ fn moved_thing(
             .or_else(|| behind(false))
             .or_else(|| before(true))
             .or_else(|| behind(true))
-    }
+    };
+    // Of "production costs" it is the costs that fall.
+    let head = |first: usize| {
+        let next = first + 1..stems.len();
+        next.take_while(|place| is_thing(*place))
+            .last()
+            .unwrap_or(first)
+    };
+    found.map(head)
 }
 
 fn add(value: f64, weight: f64, feelings: &mut Feelings) {

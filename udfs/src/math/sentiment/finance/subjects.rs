@@ -1,21 +1,6 @@
-//! What a text feels of a subject.
+//! Which parts of a text speak of a subject.
 
-use super::feelings::Feelings;
-use super::finance;
 use super::tokens::{stem, tokens};
-
-/// The feelings of the sentences that speak of a subject, by any of its words; none if none does.
-pub fn about(text: &str, subject: &str) -> Option<Feelings> {
-    let mut found: Option<Feelings> = None;
-    for part in parts(text).filter(|part| mentions(part, subject)) {
-        let part = finance(part);
-        let all = found.get_or_insert_default();
-        all.positive += part.positive;
-        all.negative += part.negative;
-        all.words += part.words;
-    }
-    found.map(Feelings::scored)
-}
 
 /// Whether a text holds any of a subject's words, in any form.
 pub fn mentions(text: &str, subject: &str) -> bool {
