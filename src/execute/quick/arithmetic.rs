@@ -132,8 +132,8 @@ fn answer_type(
         return (scale <= MAX_SCALE).then_some((digits, scale, by));
     }
     let scale = left_scale.max(right_scale);
-    let whole = (i16::from(left) - i16::from(left_scale))
-        .max(i16::from(right) - i16::from(right_scale));
+    let whole =
+        (i16::from(left) - i16::from(left_scale)).max(i16::from(right) - i16::from(right_scale));
     let digits = u8::try_from(i16::from(scale) + whole + 1).ok()?;
     let by = |of: i8| {
         let zeros = u32::try_from(scale - of).ok()?;

@@ -120,9 +120,12 @@ impl Remaining {
             })
         });
         let columns = columns.collect::<EngineResult<Vec<ArrayRef>>>()?;
-        let options = datafusion::arrow::array::RecordBatchOptions::new().with_row_count(Some(left));
+        let options =
+            datafusion::arrow::array::RecordBatchOptions::new().with_row_count(Some(left));
         let schema = batch.schema();
-        Ok(RecordBatch::try_new_with_options(schema, columns, &options)?)
+        Ok(RecordBatch::try_new_with_options(
+            schema, columns, &options,
+        )?)
     }
 }
 

@@ -70,8 +70,12 @@ fn columns(
         Arithmetic::Multiply => zip(left, right, product),
         Arithmetic::Add if same => zip(left, right, |a, b| i128::from(a) + i128::from(b)),
         Arithmetic::Subtract if same => zip(left, right, |a, b| i128::from(a) - i128::from(b)),
-        Arithmetic::Add => zip(left, right, |a, b| product(a, by.left) + product(b, by.right)),
-        Arithmetic::Subtract => zip(left, right, |a, b| product(a, by.left) - product(b, by.right)),
+        Arithmetic::Add => zip(left, right, |a, b| {
+            product(a, by.left) + product(b, by.right)
+        }),
+        Arithmetic::Subtract => zip(left, right, |a, b| {
+            product(a, by.left) - product(b, by.right)
+        }),
     }
 }
 

@@ -50,13 +50,6 @@ impl Mask {
         self.words.fill(0);
     }
 
-    /// Keeps the rows that the other has too.
-    pub(super) fn intersect(&mut self, other: &Self) {
-        for (word, other) in self.words.iter_mut().zip(&other.words) {
-            *word &= other;
-        }
-    }
-
     /// Takes in the rows of the other.
     pub(super) fn unite(&mut self, other: &Self) {
         for (word, other) in self.words.iter_mut().zip(&other.words) {
@@ -104,7 +97,12 @@ impl Mask {
     }
 
     /// Keeps rows whose two values pass.
-    pub(super) fn keep_pairs<T: Copy>(&mut self, left: &[T], right: &[T], test: impl Fn(T, T) -> bool) {
+    pub(super) fn keep_pairs<T: Copy>(
+        &mut self,
+        left: &[T],
+        right: &[T],
+        test: impl Fn(T, T) -> bool,
+    ) {
         let chunks = left.chunks(WORD).zip(right.chunks(WORD));
         for (word, (left, right)) in self.words.iter_mut().zip(chunks) {
             if *word != 0 {

@@ -72,7 +72,9 @@ impl Select {
         if count < self.rows.div_ceil(ENOUGH) {
             match whole {
                 true => self.gathered.push_batch(batch)?,
-                false => self.gathered.push_batch_with_filter(batch, &kept.into_array())?,
+                false => self
+                    .gathered
+                    .push_batch_with_filter(batch, &kept.into_array())?,
             }
             return Ok(None);
         }

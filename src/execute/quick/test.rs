@@ -309,12 +309,7 @@ fn compare<T: Copy + Ord>(left: &[T], right: &[T], comparison: Comparison, mask:
     }
 }
 
-fn keep_texts(
-    column: &ArrayRef,
-    texts: &[Text],
-    among: bool,
-    mask: &mut Mask,
-) -> EngineResult<()> {
+fn keep_texts(column: &ArrayRef, texts: &[Text], among: bool, mask: &mut Mask) -> EngineResult<()> {
     let Some(column) = column.as_string_view_opt() else {
         return internal_err!("no kernel for {}", column.data_type());
     };
@@ -325,7 +320,9 @@ fn keep_texts(
     }
     let mut found = mask.clone();
     found.keep_words(column.views(), |chunk| {
-        texts.iter().fold(0, |found, text| found | likely(text, chunk))
+        texts
+            .iter()
+            .fold(0, |found, text| found | likely(text, chunk))
     });
     if texts.iter().any(|text| matches!(text, Text::Long { .. })) {
         found.keep_rows(|row| texts.iter().any(|text| text.is_at(column, row)));

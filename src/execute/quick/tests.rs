@@ -165,11 +165,7 @@ fn column(seeded: &mut Seeded, data_type: &DataType, rows: usize, nulls: usize) 
                 _ => None,
             });
             let values: Decimal128Array = values.collect();
-            Arc::new(
-                values
-                    .with_precision_and_scale(*precision, *scale)
-                    .unwrap(),
-            )
+            Arc::new(values.with_precision_and_scale(*precision, *scale).unwrap())
         }
         other => panic!("no columns of {other}"),
     }
@@ -268,7 +264,10 @@ fn conditions_keep_the_rows_that_the_engine_keeps() {
         assert_eq!(rows, expected(&predicate, &batch), "{predicate}");
         kept += rows.iter().filter(|kept| **kept).count();
     }
-    assert!(tested > 2000 && kept > 10_000, "{tested} tests, {kept} rows");
+    assert!(
+        tested > 2000 && kept > 10_000,
+        "{tested} tests, {kept} rows"
+    );
 }
 
 #[test]

@@ -373,7 +373,13 @@ mod tests {
         let many = FEW + 1;
         for (rows, large) in [(0, 0), (1, 0), (3, 0), (9_000, 0), (9_000, LARGE)] {
             let values: Vec<i128> = (0..rows)
-                .map(|row: i128| if row == 4_500 { large } else { row * 37 - 1_000 })
+                .map(|row: i128| {
+                    if row == 4_500 {
+                        large
+                    } else {
+                        row * 37 - 1_000
+                    }
+                })
                 .collect();
             let groups: Vec<usize> = (0..values.len()).map(|row| row * row % 7).collect();
             let column = decimals(&values.iter().copied().map(Some).collect::<Vec<_>>());
