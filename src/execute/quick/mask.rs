@@ -50,13 +50,6 @@ impl Mask {
         self.words.fill(0);
     }
 
-    /// Keeps the rows that the other has too.
-    pub(super) fn intersect(&mut self, other: &Self) {
-        for (word, other) in self.words.iter_mut().zip(&other.words) {
-            *word &= other;
-        }
-    }
-
     /// Takes in the rows of the other.
     pub(super) fn unite(&mut self, other: &Self) {
         for (word, other) in self.words.iter_mut().zip(&other.words) {
