@@ -254,7 +254,8 @@ impl SealedStore {
             Some(known) => (known, Bytes::new()),
             None => {
                 // Most files of a log are in their first chunk.
-                let more = if options.head { 0 } else { CHUNK_BYTES };
+                let is_whole = !options.head && options.range.is_none();
+                let more = if is_whole { CHUNK_BYTES } else { 0 };
                 match self.look(ring, location, options, more).await? {
                     Look::Plain => return self.inner.get_opts(location, options.clone()).await,
                     Look::Sealed(known, start) => (known, start),
