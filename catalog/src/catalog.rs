@@ -13,6 +13,7 @@ mod check;
 mod claims;
 mod committer;
 mod group;
+mod keys;
 mod log_writer;
 mod maintenance;
 mod references;
@@ -37,9 +38,9 @@ pub use self::sequences::SequenceValue;
 use self::shared::Shared;
 use crate::audit::{Event, LoginSummary, Record, Verdict};
 use crate::commit::Commit;
-use crate::encryption::{Keys, MasterKeySource};
+use crate::encryption::MasterKeySource;
 use crate::error::{Error, Result};
-use crate::id::{DatabaseId, Oid, Part, Space, TableUuid, TenantId};
+use crate::id::{DatabaseId, Oid, Part, Space, TableUuid};
 use crate::locks::Locks;
 use crate::model::{Database, Tenant};
 use crate::storage::{Snapshot, Storage};
@@ -313,38 +314,6 @@ impl Catalog {
                 "the disk is nearly full: what was kept back is given to a statement that frees space"
             );
         }
-    }
-
-    /// What wraps tenants' keys.
-    pub fn keys(&self) -> &Keys {
-        &self.shared.keys
-    }
-
-    /// Reads the master keys anew, and opens with them what could not be opened before.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::MasterKey`] when they cannot be read; then nothing changes.
-    pub async fn reload_master_keys(&self) -> Result<()> {
-        let system = self.system();
-        let is_open = |tenant: &&Arc<Tenant>| {
-            let store = self.shared.storage.sealed(Space::Tenant(tenant.id));
-            store.check().is_ok()
-        };
-        let encrypted = system.tenants.values();
-        let encrypted = encrypted.filter(|tenant| !tenant.encryption.keys.is_empty());
-        let open: Vec<_> = encrypted.filter(is_open).map(Arc::clone).collect();
-        self.shared.keys.reload(&open).await?;
-        for tenant in self.system().tenants.values() {
-            let ring = self.shared.keys.ring(tenant);
-            self.shared.storage.set_ring(Space::Tenant(tenant.id), ring);
-        }
-        Ok(())
-    }
-
-    /// How many files of a tenant are not yet as new ones are; `None` before they were counted.
-    pub fn stale_files(&self, tenant: TenantId) -> Option<u64> {
-        self.shared.stale_files.lock().get(&tenant).copied()
     }
 
     /// Where the rows lie.

@@ -108,7 +108,7 @@ impl From<deltalake_core::DeltaTableError> for Error {
         if crate::storage::is_disk_full(&error) {
             Self::DiskFull
         } else if let Some(error) = SealError::behind(&error) {
-            Self::Sealed(error.clone())
+            Self::Sealed(error)
         } else {
             Self::Delta(error)
         }
@@ -120,7 +120,7 @@ impl From<object_store::Error> for Error {
         if crate::storage::is_disk_full(&error) {
             Self::DiskFull
         } else if let Some(error) = SealError::behind(&error) {
-            Self::Sealed(error.clone())
+            Self::Sealed(error)
         } else {
             Self::Store(error)
         }

@@ -14,7 +14,7 @@ const HINT: &str =
 /// Our error for one of the engine's.
 pub fn engine_error(error: DataFusionError) -> Error {
     if let Some(cause) = SealError::behind(&error) {
-        return Error::sealed(cause);
+        return Error::sealed(&cause);
     }
     match error {
         DataFusionError::External(cause) => external(cause),

@@ -7,6 +7,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use object_store::ObjectMeta;
 use tokio::sync::mpsc;
@@ -37,6 +38,8 @@ struct Work {
     tenant: Arc<Tenant>,
     /// Whether nobody was writing in a former way when they were listed.
     settled: bool,
+    /// Log entries with smaller numbers may be kept under former keys.
+    entries: i64,
     found: bool,
     waiting: VecDeque<ObjectMeta>,
     failed: u64,
@@ -78,7 +81,7 @@ impl Rewriting {
             return true;
         }
         self.tried.push(work.tenant.id);
-        if done && let Err(error) = finish(shared, commits, &work.tenant).await {
+        if done && let Err(error) = finish(shared, commits, &work).await {
             tracing::warn!(%error, tenant = work.tenant.name, "former keys could not be erased yet");
         }
         true
@@ -104,12 +107,14 @@ async fn list(shared: &Shared, tenant: Arc<Tenant>) -> Result<Work> {
     let store = shared.storage.sealed(Space::Tenant(tenant.id));
     // Before the list: who begins later writes in the new way.
     let settled = store.is_settled();
+    let entries = shared.next_redo.load(Ordering::Relaxed);
     let waiting = VecDeque::from(store.stale_files().await?);
     let count = waiting.len() as u64;
     shared.stale_files.lock().insert(tenant.id, count);
     Ok(Work {
         tenant,
         settled,
+        entries,
         found: count > 0,
         waiting,
         failed: 0,
@@ -137,12 +142,11 @@ async fn rewrite_some(shared: &Shared, mut work: Work) -> Work {
 }
 
 /// Erases the former keys.
-async fn finish(
-    shared: &Shared,
-    commits: &mpsc::WeakSender<Request>,
-    tenant: &Tenant,
-) -> Result<()> {
-    if shared.store.has_redo(Space::Tenant(tenant.id)).await? {
+async fn finish(shared: &Shared, commits: &mpsc::WeakSender<Request>, work: &Work) -> Result<()> {
+    let tenant = &work.tenant;
+    let space = Space::Tenant(tenant.id);
+    shared.forget_redone().await?;
+    if shared.store.has_redo(space, work.entries).await? {
         return Ok(());
     }
     let base = shared.system();

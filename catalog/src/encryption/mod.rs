@@ -14,12 +14,14 @@ mod file;
 mod format;
 mod keys;
 mod master;
+mod rewrite;
 mod ring;
 mod source;
 mod spill;
 mod store;
 #[cfg(test)]
 mod tests;
+mod text;
 mod upload;
 
 pub use error::SealError;

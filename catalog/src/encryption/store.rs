@@ -1,6 +1,6 @@
 //! A space's store whose files are encrypted by its keys, for those who read and write it as if they
 //! were not. A file that lies under a former key, or plain where that is fine for now, is read as it is;
-//! [`SealedStore::rewrite`] brings it under the key in force, in its place and with the same name.
+//! `rewrite.rs` brings it under the key in force, in its place and with the same name.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -33,21 +33,21 @@ const MAX_KNOWN_FILES: usize = 16_384;
 /// How plain files begin: Parquet's, and those of a log.
 const PLAIN_STARTS: [&[u8]; 2] = [b"PAR1", b"{"];
 /// How many headers are read side by side.
-const PARALLEL_HEADERS: usize = 16;
+pub(super) const PARALLEL_HEADERS: usize = 16;
 /// How often a file is looked at anew that was rewritten while it was read.
 const MAX_LOOKS: usize = 3;
 
 /// What is known of an encrypted file.
 #[derive(Debug, Clone)]
-struct Known {
-    header: Header,
+pub(super) struct Known {
+    pub(super) header: Header,
     sizes: Sizes,
     /// With the size that it has for readers.
     meta: ObjectMeta,
 }
 
 /// What a look at a file's beginning told.
-enum Look {
+pub(super) enum Look {
     Plain,
     Sealed(Known, Bytes),
 }
@@ -55,11 +55,11 @@ enum Look {
 /// A space's store; cheap to clone.
 #[derive(Clone)]
 pub(crate) struct SealedStore {
-    inner: StoreRef,
+    pub(super) inner: StoreRef,
     /// Where its files lie, as they are bound to it.
     place: Arc<str>,
     ring: Arc<RwLock<Ring>>,
-    plain_uploads: Uploads,
+    pub(super) plain_uploads: Uploads,
     /// Headers of data files, whose names are never used twice.
     known: Arc<Mutex<HashMap<Path, Known>>>,
 }
@@ -115,7 +115,7 @@ impl SealedStore {
         }
     }
 
-    fn ring(&self) -> Result<Option<Arc<OpenRing>>> {
+    pub(super) fn ring(&self) -> Result<Option<Arc<OpenRing>>> {
         match &*self.ring.read() {
             Ring::Plain => Ok(None),
             Ring::Open(ring) => Ok(Some(Arc::clone(ring))),
@@ -125,7 +125,7 @@ impl SealedStore {
 
     /// The key that a new file is written with, and the count that it is being written, both at one
     /// moment.
-    fn begin_upload(&self) -> Result<(Option<Arc<DataKey>>, Upload)> {
+    pub(super) fn begin_upload(&self) -> Result<(Option<Arc<DataKey>>, Upload)> {
         let ring = self.ring.read();
         let active = match &*ring {
             Ring::Plain => None,
@@ -140,13 +140,18 @@ impl SealedStore {
     }
 
     /// A new file's header and cipher.
-    fn new_file(&self, key: &DataKey, location: &Path) -> Result<(Header, FileCipher)> {
+    pub(super) fn new_file(&self, key: &DataKey, location: &Path) -> Result<(Header, FileCipher)> {
         let header = Header::new(key.id).ok_or_else(|| damaged(location))?;
         let cipher = self.cipher(key, &header, location)?;
         Ok((header, cipher))
     }
 
-    fn cipher(&self, key: &DataKey, header: &Header, location: &Path) -> Result<FileCipher> {
+    pub(super) fn cipher(
+        &self,
+        key: &DataKey,
+        header: &Header,
+        location: &Path,
+    ) -> Result<FileCipher> {
         let place = format!("{}/{location}", self.place);
         FileCipher::new(key.secret.as_slice(), header, &place).ok_or_else(|| damaged(location))
     }
@@ -166,12 +171,12 @@ impl SealedStore {
         all.insert(location.clone(), known.clone());
     }
 
-    fn forget(&self, location: &Path) {
+    pub(super) fn forget(&self, location: &Path) {
         self.known.lock().remove(location);
     }
 
     /// Reads a file's header, and as much after it as is asked for.
-    async fn look(
+    pub(super) async fn look(
         &self,
         ring: &OpenRing,
         location: &Path,
@@ -254,7 +259,8 @@ impl SealedStore {
             Some(known) => (known, Bytes::new()),
             None => {
                 // Most files of a log are in their first chunk.
-                let more = if options.head { 0 } else { CHUNK_BYTES };
+                let is_whole = !options.head && options.range.is_none();
+                let more = if is_whole { CHUNK_BYTES } else { 0 };
                 match self.look(ring, location, options, more).await? {
                     Look::Plain => return self.inner.get_opts(location, options.clone()).await,
                     Look::Sealed(known, start) => (known, start),
@@ -333,128 +339,6 @@ impl SealedStore {
             Ok(None) | Err(_) => listed,
         }
     }
-
-    /// Whether no file is being written in another way than new ones are.
-    pub(crate) fn is_settled(&self) -> bool {
-        let Ok(Some(ring)) = self.ring() else {
-            return false;
-        };
-        let active = ring.active.as_ref().map(|key| key.id);
-        let former = ring.keys.iter().filter(|key| Some(key.id) != active);
-        former.into_iter().all(|key| key.uploads().are_none())
-            && (active.is_none() || self.plain_uploads.are_none())
-    }
-
-    /// The files that are not as new ones are.
-    pub(crate) async fn stale_files(&self) -> Result<Vec<ObjectMeta>> {
-        let Some(ring) = self.ring()? else {
-            return Ok(Vec::new());
-        };
-        let active = ring.active.as_ref().map(|key| key.id);
-        let stale = |meta: ObjectMeta| {
-            let ring = &ring;
-            async move {
-                match self
-                    .look(ring, &meta.location, &GetOptions::default(), 0)
-                    .await
-                {
-                    Ok(Look::Plain) => Ok(active.is_some().then_some(meta)),
-                    Ok(Look::Sealed(known, _)) => {
-                        Ok((Some(known.header.key()) != active).then_some(meta))
-                    }
-                    Err(object_store::Error::NotFound { .. }) => Ok(None),
-                    // One that cannot be read counts, and must not keep the others.
-                    Err(error) if SealError::behind(&error).is_some() => Ok(Some(meta)),
-                    Err(error) => Err(error),
-                }
-            }
-        };
-        self.inner
-            .list(None)
-            .map_ok(stale)
-            .try_buffer_unordered(PARALLEL_HEADERS)
-            .try_filter_map(|found| async move { Ok(found) })
-            .try_collect()
-            .await
-    }
-
-    /// Writes a file anew in its place, as new files are written; nothing when it is gone.
-    pub(crate) async fn rewrite(&self, location: &Path) -> Result<()> {
-        let found = match self.get_opts(location, GetOptions::default()).await {
-            Ok(found) => found,
-            Err(object_store::Error::NotFound { .. }) => return Ok(()),
-            Err(error) => return Err(error),
-        };
-        if found.meta.size <= PIECE_BYTES {
-            let bytes = found.bytes().await?;
-            self.put(location, bytes.into()).await?;
-        } else {
-            let mut upload = self.put_multipart(location).await?;
-            let mut pieces = found.into_stream();
-            let copied = async {
-                while let Some(piece) = pieces.try_next().await? {
-                    upload.put_part(piece.into()).await?;
-                }
-                Ok(())
-            };
-            match copied.await {
-                Ok(()) => upload.complete().await.map(|_| ())?,
-                Err(error) => {
-                    upload.abort().await.ok();
-                    return Err(error);
-                }
-            }
-        }
-        self.forget(location);
-        Ok(())
-    }
-
-    /// A text that is bound to a place, for who keeps it elsewhere; as it is where nothing is encrypted.
-    pub(crate) fn seal_text(&self, place: &Path, text: String) -> Result<String> {
-        let (Some(key), _upload) = self.begin_upload()? else {
-            return Ok(text);
-        };
-        let (header, cipher) = self.new_file(&key, &text_place(place))?;
-        let sealed = cipher.seal_all(&header, std::iter::once(text.as_bytes()), text.len());
-        let sealed = sealed.ok_or_else(|| damaged(place))?;
-        Ok(format!("{SEALED_TEXT}{}", super::master::hex(&sealed)))
-    }
-
-    /// Reads what [`SealedStore::seal_text`] made.
-    pub(crate) async fn open_text(&self, place: &Path, text: &str) -> Result<String> {
-        let Some(sealed) = text.strip_prefix(SEALED_TEXT) else {
-            return Ok(text.to_owned());
-        };
-        let failed = || damaged(place);
-        let bytes = Bytes::from(super::master::unhex(sealed).ok_or_else(failed)?);
-        let ring = self.ring()?.ok_or_else(failed)?;
-        let header = Header::read(&bytes).ok_or_else(failed)?;
-        let sizes = Sizes::of_sealed(bytes.len() as u64).ok_or_else(failed)?;
-        let id = header.key();
-        let key = ring.key(id).ok_or_else(|| SealError::UnknownKey {
-            file: place.to_string(),
-            key: id,
-        })?;
-        let place = text_place(place);
-        let file = File {
-            inner: Arc::clone(&self.inner),
-            cipher: Arc::new(self.cipher(key, &header, &place)?),
-            location: place,
-            sizes,
-            start: bytes,
-        };
-        let all = 0..sizes.plain;
-        let opened = file.read(std::slice::from_ref(&all)).await?.concat();
-        String::from_utf8(opened).map_err(|_| failed())
-    }
-}
-
-/// What a sealed text begins with; an entry of a log, which begins with `{`, does not.
-const SEALED_TEXT: &str = "sealed:";
-
-/// A text is no file, whatever both are called.
-fn text_place(place: &Path) -> Path {
-    Path::from(format!("{place}#text"))
 }
 
 fn has_conditions(options: &GetOptions) -> bool {
@@ -519,9 +403,12 @@ impl ObjectStore for SealedStore {
         let Some(ring) = self.ring()? else {
             return self.inner.get_opts(location, options).await;
         };
+        // What is read piece by piece cannot be begun anew.
+        let is_streamed =
+            |known: &Known| options.range.is_none() && known.sizes.plain > PIECE_BYTES;
         let mut remembered = self
             .remembered(location)
-            .filter(|_| !has_conditions(&options));
+            .filter(|known| !has_conditions(&options) && !is_streamed(known));
         let mut looks = 0;
         loop {
             looks += 1;

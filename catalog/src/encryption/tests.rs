@@ -70,7 +70,7 @@ async fn read(store: &SealedStore, path: &Path) -> Result<Bytes, SealError> {
     let found = async { store.get(path).await?.bytes().await };
     found
         .await
-        .map_err(|error| SealError::behind(&error).expect("a seal's error").clone())
+        .map_err(|error| SealError::behind(&error).expect("a seal's error"))
 }
 
 #[tokio::test]

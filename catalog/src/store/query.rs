@@ -96,10 +96,12 @@ impl Store {
             .transpose()
     }
 
-    /// Whether log entries of a space's parts are still kept here.
-    pub(crate) async fn has_redo(&self, space: Space) -> Result<bool> {
-        let found = sqlx::query("SELECT 1 FROM redo WHERE space = $1 LIMIT 1")
+    /// Whether log entries of a space's parts are still kept here from before a number.
+    pub(crate) async fn has_redo(&self, space: Space, before: i64) -> Result<bool> {
+        let sql = "SELECT 1 FROM redo WHERE space = $1 AND number < $2 LIMIT 1";
+        let found = sqlx::query(sql)
             .bind(space.prefix())
+            .bind(before)
             .fetch_optional(self.readers())
             .await?;
         Ok(found.is_some())

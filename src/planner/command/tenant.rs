@@ -87,6 +87,14 @@ fn created_with(cursor: &mut Cursor<'_>) -> Result<Vec<(String, String)>> {
 
 fn alter(cursor: &mut Cursor<'_>, database: bool) -> Result<Tenant> {
     let name = cursor.identifier()?;
+    if cursor.accept(&["ROTATE", "KEY"]) {
+        return Ok(Tenant::RotateKey { name });
+    }
+    for (word, on) in [("ON", true), ("OFF", false)] {
+        if cursor.accept(&["SET", "ENCRYPTION", word]) {
+            return Ok(Tenant::SetEncryption { name, on });
+        }
+    }
     if cursor.accept(&["RENAME", "TO"]) {
         return Ok(Tenant::Rename {
             name,
@@ -105,14 +113,6 @@ fn alter(cursor: &mut Cursor<'_>, database: bool) -> Result<Tenant> {
             name,
             suspended: false,
         });
-    }
-    if cursor.accept(&["ROTATE", "KEY"]) {
-        return Ok(Tenant::RotateKey { name });
-    }
-    for (word, on) in [("ON", true), ("OFF", false)] {
-        if cursor.accept(&["SET", "ENCRYPTION", word]) {
-            return Ok(Tenant::SetEncryption { name, on });
-        }
     }
     if let Some(quotas) = plan::quotas(cursor)? {
         return Ok(match quotas {
@@ -136,6 +136,11 @@ fn alter(cursor: &mut Cursor<'_>, database: bool) -> Result<Tenant> {
         });
     }
     cursor.expect(&["SET"])?;
+    set(cursor, name, database)
+}
+
+/// What a tenant's sessions start with.
+fn set(cursor: &mut Cursor<'_>, name: String, database: bool) -> Result<Tenant> {
     if cursor.peek() == &Token::LParen {
         let options = cursor.parenthesised(|cursor| {
             let name = cursor.identifier()?;

@@ -19,26 +19,8 @@ use crate::session::settings::Settings;
 const RESERVED: [&str; 4] = ["postgres", "template0", "template1", "tessera"];
 
 pub(super) async fn run(session: &mut Session, statement: &Statement) -> Result<Reply> {
-    let (verb, database) = match statement {
-        Statement::Create { database, .. } => ("CREATE", *database),
-        Statement::Set { database, .. } | Statement::Rename { database, .. } => {
-            ("ALTER", *database)
-        }
-        Statement::Suspend { .. }
-        | Statement::SetEncryption { .. }
-        | Statement::RotateKey { .. }
-        | Statement::RotateMasterKey
-        | Statement::SetQuota { .. }
-        | Statement::ResetQuota { .. }
-        | Statement::SetPlan { .. } => ("ALTER", false),
-        Statement::Drop { database, .. } => ("DROP", *database),
-    };
-    let object = match (statement, database) {
-        (Statement::RotateMasterKey, _) => "SYSTEM",
-        (_, true) => "DATABASE",
-        (_, false) => "TENANT",
-    };
-    let tag = format!("{verb} {object}");
+    let verb = verb(statement);
+    let tag = format!("{verb} {}", object(statement));
     outside_block(session, &tag)?;
     let caller = session.caller().await?;
     let may = caller.superuser
@@ -105,6 +87,35 @@ pub(super) async fn run(session: &mut Session, statement: &Statement) -> Result<
     }
     session.version += 1;
     Ok(Reply::Done { tag })
+}
+
+/// The first word of a statement's tag.
+fn verb(statement: &Statement) -> &'static str {
+    match statement {
+        Statement::Create { .. } => "CREATE",
+        Statement::Drop { .. } => "DROP",
+        Statement::Set { .. }
+        | Statement::Rename { .. }
+        | Statement::Suspend { .. }
+        | Statement::SetEncryption { .. }
+        | Statement::RotateKey { .. }
+        | Statement::RotateMasterKey
+        | Statement::SetQuota { .. }
+        | Statement::ResetQuota { .. }
+        | Statement::SetPlan { .. } => "ALTER",
+    }
+}
+
+/// The second.
+fn object(statement: &Statement) -> &'static str {
+    match statement {
+        Statement::RotateMasterKey => "SYSTEM",
+        Statement::Create { database: true, .. }
+        | Statement::Set { database: true, .. }
+        | Statement::Rename { database: true, .. }
+        | Statement::Drop { database: true, .. } => "DATABASE",
+        _ => "TENANT",
+    }
 }
 
 fn put(session: &mut Session, caller: &Caller, tenant: Tenant) {
@@ -181,30 +192,7 @@ async fn create(
     let own = Database::empty(DatabaseId::Tenant(tenant.id), name);
     let mut changes = Database::birth_of_tenant();
     if let Some(admin) = admin {
-        check_new_name(&admin)?;
-        if caller.system.role_named(&admin).is_some() {
-            return Err(Error::AlreadyExists {
-                kind: "role",
-                name: admin,
-            });
-        }
-        let oid = Oid(own.next_oid);
-        let mut boss = Role {
-            login: true,
-            create_role: true,
-            ..Role::new(oid, admin)
-        };
-        if let Some(password) = password {
-            role::give_password(session, &mut boss, &password).await?;
-        }
-        changes.push(Change::PutRole(boss));
-        changes.push(Change::PutMembership(Membership {
-            role: Oid::TENANT_ADMIN,
-            member: oid,
-            grantor: Oid::TENANT_ADMIN,
-            admin_option: true,
-        }));
-        changes.push(Change::NextOid(oid.0 + 1));
+        changes.extend(first_admin(session, caller, &own, admin, password).await?);
     }
     let next = tenant.oid.0 + 1;
     let put = vec![Change::PutTenant(tenant), Change::NextOid(next)];
@@ -213,6 +201,39 @@ async fn create(
         .transaction
         .change(&std::sync::Arc::new(own), changes);
     Ok(())
+}
+
+/// The role that administers a new tenant.
+async fn first_admin(
+    session: &mut Session,
+    caller: &Caller,
+    own: &Database,
+    name: String,
+    password: Option<String>,
+) -> Result<Vec<Change>> {
+    check_new_name(&name)?;
+    if caller.system.role_named(&name).is_some() {
+        return Err(Error::AlreadyExists { kind: "role", name });
+    }
+    let oid = Oid(own.next_oid);
+    let mut boss = Role {
+        login: true,
+        create_role: true,
+        ..Role::new(oid, name)
+    };
+    if let Some(password) = password {
+        role::give_password(session, &mut boss, &password).await?;
+    }
+    Ok(vec![
+        Change::PutRole(boss),
+        Change::PutMembership(Membership {
+            role: Oid::TENANT_ADMIN,
+            member: oid,
+            grantor: Oid::TENANT_ADMIN,
+            admin_option: true,
+        }),
+        Change::NextOid(oid.0 + 1),
+    ])
 }
 
 /// Keeps what the tenant's sessions start with, or one of its limits by its name among the settings.
