@@ -64,7 +64,7 @@ impl Session {
         settings.set_internal("session_authorization", login.user.clone());
         settings.set_internal("is_superuser", if login.superuser { "on" } else { "off" });
         for (name, value) in &startup {
-            settings.set_default(name, value)?;
+            settings.set_at_start(name, value, login.superuser)?;
         }
         let reported = settings.reported();
         let share = engine.share(match login.operator {

@@ -1,6 +1,6 @@
 //! The kept seeds of `fuzz/seeds`, and a little mutation of them, in every run; minutes of it in a long one.
 //!
-//! `TESSERA_TEST_FUZZ_SECONDS` is the time for each target. What crashes is written to the target's folder
+//! `TESSERA_TEST_FUZZ_SECONDS` is the time for each target, `TESSERA_TEST_FUZZ_TARGET` the only one that is run. What crashes is written to the target's folder
 //! before it is tried, so that it is there when the process is gone; a seed that did no harm is taken
 //! away again.
 
@@ -227,8 +227,11 @@ fn mutations_of_the_seeds_do_no_harm() {
         None => 0x1234_5678_9abc_def1,
         Some(_) => u64::from(std::process::id()) << 20 | 1,
     };
+    let wanted = std::env::var("TESSERA_TEST_FUZZ_TARGET").ok();
+    let is_wanted =
+        move |target: &&Target| wanted.as_deref().is_none_or(|name| name == target.name);
     with_the_servers_stack(move |world| {
-        for target in &TARGETS {
+        for target in TARGETS.iter().filter(is_wanted) {
             let seeds = seeds(target);
             let mut dice = Dice(start);
             let kept = folder(target).join("running");

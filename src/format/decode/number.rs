@@ -64,7 +64,8 @@ fn integer(text: &str, sql_type: &SqlType) -> Result<i64> {
         for byte in digits {
             let digit = byte.wrapping_sub(b'0');
             wrong |= digit > 9;
-            value = value * 10 + i64::from(digit);
+            // What is no digit may go beyond the range; its value is not looked at.
+            value = value.wrapping_mul(10).wrapping_add(i64::from(digit));
         }
         if !wrong {
             return Ok(if negative { -value } else { value });

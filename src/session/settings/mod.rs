@@ -62,6 +62,15 @@ impl Settings {
         Ok(())
     }
 
+    /// The same for a value that the client brings at its start.
+    ///
+    /// # Errors
+    /// Also a name that is not for the client to set: what the server tells is not what a client says.
+    pub fn set_at_start(&mut self, name: &str, value: &str, operator: bool) -> Result<()> {
+        check_context(name, operator)?;
+        self.set_default(name, value)
+    }
+
     /// Sets what the server itself tells, which no client can.
     pub fn set_internal(&mut self, name: &str, value: impl Into<String>) {
         self.defaults.insert(name.to_owned(), value.into());

@@ -12,6 +12,32 @@ pub(super) struct Said {
     pub(super) sorted: Vec<(char, Vec<u8>)>,
 }
 
+/// Columns without the numbers of their tables, which count what the tenant itself has made.
+fn without_tables(mut body: Vec<u8>) -> Vec<u8> {
+    const OF_COLUMN: usize = 18;
+    let mut at = 2;
+    while let Some(length) = body
+        .get(at..)
+        .and_then(|rest| rest.iter().position(|b| *b == 0))
+    {
+        let table = at + length + 1;
+        if let Some(bytes) = body.get_mut(table..table + 4) {
+            bytes.fill(0);
+        }
+        at = table + OF_COLUMN;
+    }
+    body
+}
+
+/// A row of binary COPY without the header, which comes with whichever row is first.
+fn without_header(body: Vec<u8>) -> Vec<u8> {
+    const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
+    match body.strip_prefix(HEADER) {
+        Some(rest) => rest.to_vec(),
+        None => body,
+    }
+}
+
 /// A line of EXPLAIN ANALYZE with the counts of rows alone, or nothing where it tells a time.
 fn without_times(body: Vec<u8>) -> Vec<u8> {
     if holds(&body, "execution time: ") {
@@ -67,8 +93,12 @@ pub(super) fn ask(client: &mut Client, sql: &str) -> Said {
         said.raw.extend_from_slice(&message.body);
         said.raw.push(0);
         let is_last = message.tag == 'Z';
-        said.sorted
-            .push((message.tag, without_numbers(message.body)));
+        let body = match message.tag {
+            'T' => without_tables(message.body),
+            'd' => without_header(message.body),
+            _ => without_numbers(message.body),
+        };
+        said.sorted.push((message.tag, body));
         if is_last {
             break;
         }

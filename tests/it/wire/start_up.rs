@@ -67,6 +67,30 @@ fn start_up_settings_and_options_take_effect() {
 }
 
 #[test]
+fn what_the_server_tells_is_not_for_a_client_to_say() {
+    let Some(server) = Server::tessera() else {
+        return;
+    };
+    server.two_tenants();
+    let log_in = |options: &[(&str, &str)]| {
+        let login = Client::login(server.address(), "acme", "alice", PASSWORD, options);
+        login.map(drop).map_err(|error| error.code().to_owned())
+    };
+    assert_eq!(log_in(&[("row_security", "off")]), Ok(()));
+    for name in ["is_superuser", "session_authorization", "server_version"] {
+        let refused = Err("55P02".to_owned());
+        let option = format!("-c {name}=x");
+        assert_eq!(log_in(&[(name, "x")]), refused, "{name}");
+        assert_eq!(log_in(&[("options", &option)]), refused, "{name}");
+    }
+    assert_eq!(log_in(&[("memory_limit", "99GB")]), Err("42501".to_owned()));
+    assert_eq!(
+        log_in(&[("options", "-c role=boss")]),
+        Err("0A000".to_owned())
+    );
+}
+
+#[test]
 fn a_newer_minor_version_and_unknown_options_are_negotiated() {
     let server = Server::start();
     let tenant = server.tenant();
