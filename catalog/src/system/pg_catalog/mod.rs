@@ -121,5 +121,5 @@ static FILLED: [&SystemTable; 59] = [
 
 /// All of them.
 pub(super) fn tables() -> impl Iterator<Item = &'static SystemTable> {
-    FILLED.into_iter().chain(&empty::TABLES)
+    FILLED.into_iter().chain(empty::tables())
 }
