@@ -6,6 +6,7 @@
 
 mod checked;
 mod fair;
+mod fold;
 mod limits;
 mod long;
 mod memory;

@@ -23,6 +23,7 @@ mod notify;
 mod opener;
 mod prepared;
 mod registry;
+mod relation_sizes;
 mod reload;
 pub mod reply;
 mod reports;
@@ -961,10 +962,6 @@ impl planner::SessionNames for NoNames {
 
     fn is_momentary(&self) -> bool {
         false
-    }
-
-    fn wanted_sizes(&self) -> Option<Arc<std::sync::OnceLock<planner::RelationSizes>>> {
-        None
     }
 
     fn temporary_table(&self, _name: &str) -> Option<Arc<dyn datafusion::catalog::TableProvider>> {

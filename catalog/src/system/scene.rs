@@ -5,6 +5,7 @@
 //! operators as one role.
 
 mod attribute;
+mod functions;
 mod lent_acl;
 mod relations;
 mod schemas;
@@ -12,14 +13,14 @@ mod told;
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
-use self::relations::Index;
 use super::oid;
 use crate::id::{DatabaseId, Oid, TenantId};
 use crate::model::{Database, Quotas, Reader, Relation, Role, RowSecurity, Sequence, Usage};
 
 pub use self::attribute::{Attribute, attributes, index_keys};
+pub use self::functions::Functions;
 pub use self::relations::{Class, Constraint};
 pub use self::schemas::Namespace;
 pub use self::told::{
@@ -35,6 +36,14 @@ pub const TENANT_ADMIN_NAME: &str = "tenant_admin";
 
 /// Rows and bytes of a table's part that the session's database reads.
 pub type Sizes = Arc<dyn Fn(Oid) -> (i64, i64) + Send + Sync>;
+
+/// Rows that are made when a statement reads them: most read none.
+pub type Listed<T> = LazyLock<Vec<T>, Box<dyn FnOnce() -> Vec<T> + Send>>;
+
+/// Rows to be made by `make`.
+pub fn listed<T>(make: impl FnOnce() -> Vec<T> + Send + 'static) -> Listed<T> {
+    Listed::new(Box::new(make))
+}
 
 /// One session's view of the catalogs.
 pub struct Scene {
@@ -54,16 +63,16 @@ pub struct Scene {
     pub search_path: Vec<String>,
     /// When the server started, in microseconds since 1970.
     pub started_at: i64,
-    pub settings: Vec<SettingRow>,
+    pub settings: Listed<SettingRow>,
     /// The sessions that this one may know of: those of its own database, all for an operator.
-    pub activity: Vec<ActivityRow>,
-    pub prepared: Vec<PreparedRow>,
-    pub locks: Vec<LockRow>,
+    pub activity: Listed<ActivityRow>,
+    pub prepared: Listed<PreparedRow>,
+    pub locks: Listed<LockRow>,
     /// The channels that the session listens to.
-    pub listening: Vec<String>,
-    pub cursors: Vec<CursorRow>,
+    pub listening: Listed<String>,
+    pub cursors: Listed<CursorRow>,
     /// The functions that SQL can call.
-    pub functions: Arc<Vec<FunctionRow>>,
+    pub functions: Arc<Functions>,
     pub sizes: Sizes,
     /// How far sequences have gone.
     pub sequence_values: Option<SequenceValues>,
@@ -73,7 +82,6 @@ pub struct Scene {
     pub default_quotas: Quotas,
     /// What tenants use now, and what they used.
     pub uses: Option<Arc<dyn Uses>>,
-    index: OnceLock<Index>,
     path: OnceLock<Vec<Oid>>,
     lent_schemas: OnceLock<Vec<Oid>>,
 }
@@ -102,19 +110,18 @@ impl Scene {
             zone: Arc::from("UTC"),
             search_path: vec!["$user".to_owned(), "public".to_owned()],
             started_at: 0,
-            settings: Vec::new(),
-            activity: Vec::new(),
-            prepared: Vec::new(),
-            locks: Vec::new(),
-            listening: Vec::new(),
-            cursors: Vec::new(),
+            settings: listed(Vec::new),
+            activity: listed(Vec::new),
+            prepared: listed(Vec::new),
+            locks: listed(Vec::new),
+            listening: listed(Vec::new),
+            cursors: listed(Vec::new),
             functions: Arc::default(),
             sizes: Arc::new(|_| (0, 0)),
             sequence_values: None,
             login_files: None,
             default_quotas: Quotas::default(),
             uses: None,
-            index: OnceLock::new(),
             path: OnceLock::new(),
             lent_schemas: OnceLock::new(),
         }
@@ -240,23 +247,6 @@ impl Scene {
             superuser: self.superuser,
         };
         !reader.bound_by(relation, self.is_lent(relation)).is_empty()
-    }
-
-    // Functions.
-
-    /// The function with this number.
-    pub fn function(&self, oid: u32) -> Option<&FunctionRow> {
-        self.functions.get(*self.index().functions.get(&oid)?)
-    }
-
-    /// All functions of this name.
-    pub fn functions_named(&self, name: &str) -> Vec<&FunctionRow> {
-        let places = self.index().function_names.get(name);
-        places
-            .into_iter()
-            .flatten()
-            .filter_map(|place| self.functions.get(*place))
-            .collect()
     }
 }
 

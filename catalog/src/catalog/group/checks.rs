@@ -14,7 +14,7 @@ use crate::model::{Change, Database, Scope};
 
 impl<'a> Group<'a> {
     /// The databases as they are after this transaction.
-    async fn check_databases(
+    pub(super) async fn check_databases(
         &self,
         commit: &Commit,
     ) -> Result<BTreeMap<DatabaseId, Arc<Database>>> {
@@ -104,7 +104,7 @@ impl<'a> Group<'a> {
     }
 
     /// Checks the rows' changes, and pins their parts.
-    async fn check_parts(
+    pub(super) async fn check_parts(
         &self,
         commit: &Commit,
         trial: &BTreeMap<DatabaseId, Arc<Database>>,

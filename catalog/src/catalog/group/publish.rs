@@ -17,7 +17,7 @@ use crate::storage::{DataFile, LogEntry, Snapshot};
 use crate::store::{Batch, CounterRow, DatabaseBatch, PartRow, RedoRow, RemovedFileRow};
 
 impl Group<'_> {
-    async fn write_rows(&mut self) -> Result<()> {
+    pub(super) async fn write_rows(&mut self) -> Result<()> {
         let mut rows = Vec::new();
         for (part, work) in &mut self.parts {
             rows.extend(
@@ -44,7 +44,7 @@ impl Group<'_> {
         Ok(())
     }
 
-    fn next_versions(&mut self, commit_id: Uuid) -> Result<Vec<NextVersion>> {
+    pub(super) fn next_versions(&mut self, commit_id: Uuid) -> Result<Vec<NextVersion>> {
         let now = chrono::Utc::now().timestamp_millis();
         let mut versions = Vec::with_capacity(self.parts.len());
         for (part, work) in &mut self.parts {
@@ -111,7 +111,7 @@ impl Group<'_> {
         Ok(versions)
     }
 
-    fn batch(&self, versions: &[NextVersion]) -> Batch {
+    pub(super) fn batch(&self, versions: &[NextVersion]) -> Batch {
         let now = chrono::Utc::now().timestamp_millis();
         let mut batch = Batch {
             redone: self.shared.take_redone(),
@@ -169,7 +169,7 @@ impl Group<'_> {
     }
 
     /// Moves memory on, all of it at one moment.
-    fn publish(&mut self, versions: Vec<NextVersion>) {
+    pub(super) fn publish(&mut self, versions: Vec<NextVersion>) {
         let limits = &self.shared.limits;
         let mut needs = Vec::new();
         let mut written = Vec::with_capacity(versions.len());

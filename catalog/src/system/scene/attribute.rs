@@ -67,7 +67,7 @@ pub fn attributes(relation: &Relation) -> Vec<Attribute<'_>> {
             .map(|(number, column)| Attribute {
                 number,
                 name: Cow::Borrowed(&column.name),
-                sql_type: &column.sql_type,
+                sql_type: column.shown_type(),
                 domain: None,
                 fraction: None,
                 not_null: false,

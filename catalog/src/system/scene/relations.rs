@@ -1,6 +1,5 @@
 //! Relations, their indexes and constraints as a scene shows them, by number and name.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Scene;
@@ -18,17 +17,6 @@ pub enum Class<'a> {
     /// The index that stands for a primary or unique key.
     Index(&'a Relation, &'a Key),
     System(&'static SystemTable),
-}
-
-/// What is looked up by number or name often enough to be sorted once.
-#[derive(Default)]
-pub(super) struct Index {
-    /// Relations of keys and checks, by the constraint's number.
-    pub(super) constraints: HashMap<Oid, Oid>,
-    /// Schemas and numbers of indexes, by name.
-    pub(super) index_names: HashMap<String, Vec<(Oid, Oid)>>,
-    pub(super) functions: HashMap<u32, usize>,
-    pub(super) function_names: HashMap<String, Vec<usize>>,
 }
 
 impl Scene {
@@ -106,9 +94,12 @@ impl Scene {
                 return Some(Class::Relation(relation));
             }
         }
-        let keys = self.index().index_names.get(name)?;
-        let key = keys.iter().find(|(of, _)| *of == schema)?;
-        self.class(key.1)
+        let lent = self.in_tenant().then(|| self.system.indexes_named(name));
+        let lent = lent.into_iter().flatten();
+        let own = self.database.indexes_named(name);
+        let mut indexes = own.chain(lent.filter(|(relation, _)| is_lendable(relation)));
+        let found = indexes.find(|(relation, _)| self.schema_of(relation) == schema);
+        found.map(|(relation, key)| Class::Index(relation, key))
     }
 
     /// What has this number in `pg_class`.
@@ -137,7 +128,9 @@ impl Scene {
 
     /// A relation's key or check, by its number.
     pub fn constraint(&self, oid: Oid) -> Option<(&Relation, Constraint<'_>)> {
-        let relation = self.relation(*self.index().constraints.get(&oid)?)?;
+        let lent = || self.system.relation_of_constraint(oid);
+        let own = self.database.relation_of_constraint(oid);
+        let relation = own.or_else(|| lent().filter(|relation| is_lendable(relation)))?;
         let table = relation.table()?;
         let key = table
             .keys
@@ -168,35 +161,6 @@ impl Scene {
     pub fn is_referred_to(&self, relation: Oid) -> bool {
         let own = self.database.references_to(relation).next().is_some();
         own || self.in_tenant() && self.system.references_to(relation).next().is_some()
-    }
-
-    pub(super) fn index(&self) -> &Index {
-        self.index.get_or_init(|| {
-            let mut index = Index::default();
-            for relation in self.relations() {
-                let Some(table) = relation.table() else {
-                    continue;
-                };
-                let keys = table.keys.iter().map(|key| key.oid);
-                let checks = table.checks.iter().map(|check| check.oid);
-                index
-                    .constraints
-                    .extend(keys.chain(checks).map(|oid| (oid, relation.oid)));
-                for key in index_keys(relation) {
-                    let names = index.index_names.entry(key.name.clone()).or_default();
-                    names.push((self.schema_of(relation), key.oid));
-                }
-            }
-            for (place, function) in self.functions.iter().enumerate() {
-                index.functions.insert(function.oid, place);
-                index
-                    .function_names
-                    .entry(function.name.clone())
-                    .or_default()
-                    .push(place);
-            }
-            index
-        })
     }
 }
 

@@ -1,7 +1,7 @@
 //! What clients ask, and what they are told.
 
 use super::bed::*;
-use crate::system::*;
+use crate::id::Oid;
 
 #[tokio::test]
 async fn lists_are_written_as_postgresql_does() {

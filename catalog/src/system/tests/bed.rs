@@ -1,5 +1,6 @@
 //! Two tenants and the system, and what asks them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -302,6 +303,7 @@ pub(super) fn acme(tenant: &Tenant) -> Arc<Database> {
                 columns: vec![(1, "customer".to_owned())],
             }],
             columns: vec![ViewColumn {
+                calculated: false,
                 name: "customer".to_owned(),
                 sql_type: SqlType::Int4,
                 acl: None,
@@ -388,7 +390,10 @@ pub(super) fn context(scene: Scene) -> SessionContext {
     context
 }
 
-pub(super) async fn batches(context: &SessionContext, sql: &str) -> Result<Vec<RecordBatch>, DataFusionError> {
+pub(super) async fn batches(
+    context: &SessionContext,
+    sql: &str,
+) -> Result<Vec<RecordBatch>, DataFusionError> {
     let plan = context.state().create_logical_plan(sql).await?;
     DataFrame::new(context.state(), plan).collect().await
 }

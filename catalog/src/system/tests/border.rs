@@ -1,6 +1,7 @@
 //! What a tenant is shown of the system and of others.
 
 use super::bed::*;
+use crate::id::Oid;
 use crate::system::*;
 
 #[tokio::test]
@@ -131,7 +132,8 @@ async fn sessions_are_ones_own() {
     let sql =
         "SELECT pid, datid, usename, query, client_addr, state FROM pg_stat_activity ORDER BY 1";
     let mut alice = scene(ALICE);
-    alice.activity = activity.clone();
+    let told = activity.clone();
+    alice.activity = listed(move || told);
     assert_eq!(
         rows(alice, sql).await,
         [
@@ -141,6 +143,6 @@ async fn sessions_are_ones_own() {
         ]
     );
     let mut operator = system_scene(Oid::OPERATOR);
-    operator.activity = activity;
+    operator.activity = listed(move || activity);
     assert_eq!(rows(operator, sql).await.len(), 4);
 }

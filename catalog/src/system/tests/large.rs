@@ -1,6 +1,10 @@
 //! A tenant with very many tables.
 
+use std::sync::Arc;
+
 use super::bed::*;
+use crate::id::{DatabaseId, Oid};
+use crate::model::{Change, Database, KeyKind, Scope};
 use crate::system::*;
 
 /// A tenant of 5,000 tables of ten columns with a primary key each.

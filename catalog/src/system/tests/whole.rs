@@ -1,12 +1,19 @@
 //! What holds for every relation, and for those that only the server fills.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use datafusion::prelude::SessionContext;
+
 use super::bed::*;
+use crate::id::Oid;
+use crate::sql_type::SqlType;
 use crate::system::*;
 
 #[test]
 fn columns_are_those_of_postgresql_15() {
     let mut seen: BTreeMap<(&str, &str), Vec<(&str, &str)>> = BTreeMap::new();
-    for line in include_str!("postgres15.txt")
+    for line in include_str!("../postgres15.txt")
         .lines()
         .filter(|line| !line.starts_with('#'))
     {
