@@ -8,6 +8,7 @@ mod checked;
 mod constant;
 mod disk;
 mod fair;
+mod fold;
 mod limits;
 mod long;
 mod memory;

@@ -22,6 +22,7 @@ use datafusion::physical_optimizer::optimizer::{
 };
 use datafusion::physical_plan::ExecutionPlan;
 
+use super::fold::NeverAnyRow;
 use crate::error::Error;
 
 tokio::task_local! {
@@ -56,10 +57,11 @@ fn still_wanted() -> EngineResult<()> {
     }
 }
 
-/// The engine's own rules, which stop when nobody waits for the plan.
+/// The engine's own rules and [`NeverAnyRow`], which stop when nobody waits for the plan.
 pub fn interruptible(builder: SessionStateBuilder) -> SessionStateBuilder {
     let analyzers = Analyzers::new().rules;
-    let logical = Optimizers::new().rules;
+    let mut logical = Optimizers::new().rules;
+    logical.insert(0, Arc::new(NeverAnyRow::default()));
     let physical = PhysicalOptimizers::new().rules;
     builder
         .with_analyzer_rules(analyzers.iter().map(watched_analyzer).collect())

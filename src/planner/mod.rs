@@ -54,7 +54,7 @@ pub use rewrite::domains::bind_types;
 pub use rewrite::fractions::digits_of;
 pub use rewrite::object_names::name_objects;
 pub use rewrite::output_names::{numbered, output_name, shown};
-pub use scope::{RelationSizes, Scope, SessionNames};
+pub use scope::{Scope, SessionNames};
 pub use types::sql_type;
 pub(crate) use types::written_type;
 pub use typing::settle_bound;

@@ -17,6 +17,8 @@ use super::source::{TableRef, ViewRef};
 pub struct Origin {
     pub relation: u32,
     pub column: i16,
+    /// Whether it is a view's number that is worked out there.
+    calculated: bool,
 }
 
 /// What a plan's output column is made of.
@@ -48,9 +50,14 @@ pub fn of_column(plan: &LogicalPlan, index: usize) -> Option<Origin> {
 /// A column's type as the client is told: a number that is calculated has no precision.
 pub fn described(plan: &LogicalPlan, index: usize, sql_type: SqlType) -> SqlType {
     match sql_type {
-        SqlType::Numeric(Some(_)) if !has_precision(plan, index) => SqlType::Numeric(None),
+        number if is_calculated(plan, index, &number) => SqlType::Numeric(None),
         other => other,
     }
+}
+
+/// Whether a column is a number whose precision nobody gave it.
+pub fn is_calculated(plan: &LogicalPlan, index: usize, sql_type: &SqlType) -> bool {
+    matches!(sql_type, SqlType::Numeric(Some(_))) && !has_precision(plan, index)
 }
 
 /// Whether a number's precision is that of a column or of a cast.
@@ -58,7 +65,7 @@ fn has_precision(plan: &LogicalPlan, index: usize) -> bool {
     let (mut plan, mut index) = (plan, index);
     loop {
         match made(plan, index) {
-            Made::Of(_) => return true,
+            Made::Of(origin) => return !origin.calculated,
             Made::As(input, place) => (plan, index) = (input, place),
             Made::By(expr, schema, input) => {
                 let inner = unnamed(expr);
@@ -131,12 +138,19 @@ fn of_scan(scan: &TableScan, index: usize) -> Option<Origin> {
         return Some(Origin {
             relation: table.found.relation.oid.0,
             column: *column,
+            calculated: false,
         });
     }
     let view = source.downcast_ref::<ViewRef>()?;
     Some(Origin {
         relation: view.found.relation.oid.0,
         column: i16::try_from(place + 1).ok()?,
+        calculated: view
+            .found
+            .relation
+            .view()
+            .and_then(|view| view.columns.get(place))
+            .is_some_and(|column| column.calculated),
     })
 }
 

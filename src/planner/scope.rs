@@ -30,9 +30,6 @@ pub struct Scope {
     pub session: Arc<dyn SessionNames>,
 }
 
-/// Rows and bytes of relations.
-pub type RelationSizes = std::collections::HashMap<Oid, (i64, i64)>;
-
 /// Names that a session adds to those of its database.
 pub trait SessionNames: Send + Sync {
     /// A function that answers for this session, such as `current_user`.
@@ -55,8 +52,6 @@ pub trait SessionNames: Send + Sync {
     fn system_rows(&self, function: &str) -> Option<Arc<dyn TableProvider>>;
     /// Whether planning has looked at what changes from one statement to the next.
     fn is_momentary(&self) -> bool;
-    /// Where the sizes of relations belong before the statement runs, if it may ask for them.
-    fn wanted_sizes(&self) -> Option<Arc<std::sync::OnceLock<RelationSizes>>>;
     /// A temporary table.
     fn temporary_table(&self, name: &str) -> Option<Arc<dyn TableProvider>>;
 }

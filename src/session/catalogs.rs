@@ -11,18 +11,18 @@ use tessera_catalog::id::{DatabaseId, Oid, Part};
 use tessera_catalog::locks::{AdvisoryKey, Listed, Target};
 use tessera_catalog::model::Database;
 use tessera_catalog::sql_type::SqlType;
-use tessera_catalog::system::{self, ActivityRow, FunctionRow, LockRow, Scene, SettingRow};
+use tessera_catalog::system::{
+    self, ActivityRow, FunctionRow, Functions, LockRow, Scene, SettingRow, listed,
+};
 
 use super::channels::Mailbox;
 use super::cursor::Cursors;
 use super::engine::Engine;
 use super::prepared::PreparedStatements;
 use super::registry::Activity;
+use super::relation_sizes::RelationSizes;
 use super::reports;
 use super::settings::Settings;
-
-/// Rows and bytes of each relation, filled in before a plan runs.
-pub(super) type SizeCell = Arc<OnceLock<HashMap<Oid, (i64, i64)>>>;
 
 /// The schema of reports.
 const REPORTS: &str = "tessera";
@@ -47,13 +47,7 @@ pub(super) struct Catalogs {
     pub(super) state: Arc<SessionState>,
     /// The session's own statements and cursors.
     pub(super) own: (PreparedStatements, Cursors, Arc<Mailbox>),
-    made: OnceLock<Made>,
-}
-
-struct Made {
-    scene: Arc<Scene>,
-    functions: HashMap<String, Arc<ScalarUDF>>,
-    sizes: SizeCell,
+    made: OnceLock<Arc<Scene>>,
 }
 
 /// Whose catalogs they are.
@@ -114,7 +108,7 @@ impl Catalogs {
         if !FUNCTION_NAMES.contains(name) {
             return None;
         }
-        self.made().functions.get(name).map(Arc::clone)
+        system::function(name, self.made())
     }
 
     /// A table of `pg_catalog` or `information_schema`; with `hidden` its system columns too.
@@ -130,7 +124,7 @@ impl Catalogs {
             self.made();
             return Some(report);
         }
-        let scene = Arc::clone(&self.made().scene);
+        let scene = Arc::clone(self.made());
         Some(match hidden {
             true => system::provider_with_hidden(table, scene),
             false => system::provider(table, scene),
@@ -144,7 +138,7 @@ impl Catalogs {
             return self.report(name);
         }
         let table = system::table_function(name)?;
-        Some(system::provider(table, Arc::clone(&self.made().scene)))
+        Some(system::provider(table, Arc::clone(self.made())))
     }
 
     /// Whether the statement has looked at them.
@@ -152,28 +146,11 @@ impl Catalogs {
         self.made.get().is_some()
     }
 
-    /// Where the sizes of relations go, if the statement has looked at the catalogs.
-    pub(super) fn sizes(&self) -> Option<SizeCell> {
-        self.made.get().map(|made| Arc::clone(&made.sizes))
+    fn made(&self) -> &Arc<Scene> {
+        self.made.get_or_init(|| Arc::new(self.scene()))
     }
 
-    fn made(&self) -> &Made {
-        self.made.get_or_init(|| {
-            let sizes = SizeCell::default();
-            let scene = Arc::new(self.scene(&sizes));
-            let functions = system::functions(Arc::clone(&scene))
-                .into_iter()
-                .map(|function| (function.name().to_owned(), function))
-                .collect();
-            Made {
-                scene,
-                functions,
-                sizes,
-            }
-        })
-    }
-
-    fn scene(&self, sizes: &SizeCell) -> Scene {
+    fn scene(&self) -> Scene {
         let mut scene = Scene::new(
             Arc::clone(&self.system),
             Arc::clone(&self.database),
@@ -184,12 +161,16 @@ impl Catalogs {
         scene.zone = Arc::clone(&self.zone);
         scene.search_path.clone_from(&self.search_path);
         scene.started_at = self.engine.started_at;
-        scene.settings = self.settings();
-        scene.activity = self.activity();
-        scene.prepared = self.own.0.rows();
-        scene.cursors = self.own.1.rows();
-        scene.listening = self.own.2.channels();
-        scene.locks = self.locks();
+        let settings = Arc::clone(&self.settings);
+        scene.settings = listed(move || setting_rows(&settings));
+        let here = Here::of(self);
+        scene.activity = listed(move || here.activity());
+        let here = Here::of(self);
+        scene.locks = listed(move || here.locks());
+        let (prepared, cursors, mailbox) = self.own.clone();
+        scene.prepared = listed(move || prepared.rows());
+        scene.cursors = listed(move || cursors.rows());
+        scene.listening = listed(move || mailbox.channels());
         scene.functions = function_rows(&self.state);
         let (catalog, database) = (self.engine.catalog.clone(), self.database.id);
         scene.sequence_values = Some(Arc::new(move |sequence| {
@@ -206,38 +187,40 @@ impl Catalogs {
             Arc::clone(&self.engine),
             Arc::clone(&self.database),
         )));
-        let sizes = Arc::clone(sizes);
+        let (sizes, known) = (self.relation_sizes(), OnceLock::new());
         scene.sizes = Arc::new(move |relation| {
-            let known = sizes.get().and_then(|sizes| sizes.get(&relation));
-            known.copied().unwrap_or_default()
+            let known: &HashMap<Oid, (i64, i64)> = known.get_or_init(|| sizes.wait());
+            known.get(&relation).copied().unwrap_or_default()
         });
         scene
     }
 
-    fn settings(&self) -> Vec<SettingRow> {
-        let all = self.settings.lock().all();
-        all.into_iter()
-            .map(|shown| {
-                let source = if shown.value == shown.default {
-                    "default"
-                } else {
-                    "session"
-                };
-                SettingRow {
-                    name: shown.name,
-                    setting: shown.value,
-                    unit: shown.unit.map(str::to_owned),
-                    category: "Tessera".to_owned(),
-                    short_desc: shown.text.to_owned(),
-                    context: shown.context.to_owned(),
-                    vartype: shown.kind.to_owned(),
-                    source: source.to_owned(),
-                    boot_val: Some(shown.default.clone()),
-                    reset_val: Some(shown.default),
-                    ..SettingRow::default()
-                }
-            })
-            .collect()
+    fn relation_sizes(&self) -> RelationSizes {
+        RelationSizes {
+            engine: Arc::clone(&self.engine),
+            system: Arc::clone(&self.system),
+            database: Arc::clone(&self.database),
+            role: self.role,
+            roles: self.roles.clone(),
+            superuser: self.superuser,
+        }
+    }
+}
+
+/// Where the session is, for what others do there.
+struct Here {
+    engine: Arc<Engine>,
+    system: Arc<Database>,
+    database: Arc<Database>,
+}
+
+impl Here {
+    fn of(catalogs: &Catalogs) -> Self {
+        Self {
+            engine: Arc::clone(&catalogs.engine),
+            system: Arc::clone(&catalogs.system),
+            database: Arc::clone(&catalogs.database),
+        }
     }
 
     /// Locks of the database's sessions; an operator's in the system's database are of all.
@@ -322,9 +305,36 @@ impl Catalogs {
     }
 }
 
+/// The rows of `pg_settings`.
+fn setting_rows(settings: &Mutex<Settings>) -> Vec<SettingRow> {
+    let all = settings.lock().all();
+    all.into_iter()
+        .map(|shown| {
+            let source = if shown.value == shown.default {
+                "default"
+            } else {
+                "session"
+            };
+            SettingRow {
+                name: shown.name,
+                setting: shown.value,
+                unit: shown.unit.map(str::to_owned),
+                category: "Tessera".to_owned(),
+                short_desc: shown.text.to_owned(),
+                context: shown.context.to_owned(),
+                vartype: shown.kind.to_owned(),
+                source: source.to_owned(),
+                boot_val: Some(shown.default.clone()),
+                reset_val: Some(shown.default),
+                ..SettingRow::default()
+            }
+        })
+        .collect()
+}
+
 /// The functions of every session, in the order of their names; they are the same for all.
-fn function_rows(state: &SessionState) -> Arc<Vec<FunctionRow>> {
-    static ROWS: OnceLock<Arc<Vec<FunctionRow>>> = OnceLock::new();
+fn function_rows(state: &SessionState) -> Arc<Functions> {
+    static ROWS: OnceLock<Arc<Functions>> = OnceLock::new();
     Arc::clone(ROWS.get_or_init(|| {
         let mut rows = Vec::new();
         for (name, function) in state.scalar_functions() {
@@ -357,7 +367,7 @@ fn function_rows(state: &SessionState) -> Arc<Vec<FunctionRow>> {
         for (oid, row) in (FIRST_FUNCTION_OID..).zip(&mut rows) {
             row.oid = oid;
         }
-        Arc::new(rows)
+        Arc::new(Functions::new(rows))
     }))
 }
 

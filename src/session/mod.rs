@@ -26,6 +26,7 @@ mod opener;
 mod peer;
 mod prepared;
 mod registry;
+mod relation_sizes;
 mod reload;
 pub mod reply;
 mod reports;

@@ -17,7 +17,7 @@ use tessera_catalog::id::{DatabaseId, Oid};
 use tessera_catalog::sql_type::SqlType;
 
 use super::advisory::Locking;
-use super::catalogs::{Catalogs, SizeCell};
+use super::catalogs::Catalogs;
 use super::engine::Engine;
 use super::notify::Notifying;
 use super::sequences::Drawing;
@@ -268,10 +268,6 @@ impl SessionNames for Names {
 
     fn is_momentary(&self) -> bool {
         self.catalogs.is_made()
-    }
-
-    fn wanted_sizes(&self) -> Option<SizeCell> {
-        self.catalogs.sizes()
     }
 
     fn temporary_table(&self, _name: &str) -> Option<Arc<dyn TableProvider>> {

@@ -171,10 +171,6 @@ impl planner::SessionNames for NoNames {
         false
     }
 
-    fn wanted_sizes(&self) -> Option<Arc<std::sync::OnceLock<planner::RelationSizes>>> {
-        None
-    }
-
     fn temporary_table(&self, _name: &str) -> Option<Arc<dyn datafusion::catalog::TableProvider>> {
         None
     }

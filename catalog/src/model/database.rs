@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::acl::Acl;
+use super::constraints::Known;
 use super::mask::MaskingPolicy;
 use super::quota::Plan;
 use super::relation::{ForeignKey, Key, Relation};
@@ -36,6 +37,7 @@ pub struct Database {
     relation_names: HashMap<(Oid, String), Oid>,
     /// Tables with foreign keys, by the table that they refer to.
     referring: HashMap<Oid, BTreeSet<Oid>>,
+    constraints: Known,
     pub default_acls: Vec<DefaultAcl>,
     /// EXECUTE on functions that no longer have PostgreSQL's default, by name.
     pub function_acls: BTreeMap<String, Acl>,
@@ -117,6 +119,7 @@ impl Database {
             relations: HashMap::new(),
             relation_names: HashMap::new(),
             referring: HashMap::new(),
+            constraints: Known::default(),
             default_acls: Vec::new(),
             function_acls: BTreeMap::new(),
             borrowed_acls: BTreeMap::new(),
@@ -169,6 +172,7 @@ impl Database {
 
     /// Applies a change to this copy.
     pub fn apply(&mut self, change: &Change) {
+        self.constraints = Known::default();
         match change {
             Change::PutTenant(tenant) => {
                 if let Some(former) = self.tenants.get(&tenant.id) {
@@ -383,6 +387,16 @@ impl Database {
     pub fn relation_named(&self, schema: Oid, name: &str) -> Option<&Arc<Relation>> {
         let oid = self.relation_names.get(&(schema, name.to_owned()))?;
         self.relations.get(oid)
+    }
+
+    /// The relation that has a key, a check or an index, by its number.
+    pub fn relation_of_constraint(&self, constraint: Oid) -> Option<&Arc<Relation>> {
+        self.constraints.relation(&self.relations, constraint)
+    }
+
+    /// The indexes of this name, in whichever schema, with their tables.
+    pub fn indexes_named(&self, name: &str) -> impl Iterator<Item = (&Arc<Relation>, &Key)> {
+        self.constraints.indexes(&self.relations, name)
     }
 
     /// The masking policy of this name.

@@ -1,6 +1,7 @@
 //! The catalog's objects: plain data, no I/O.
 
 mod acl;
+mod constraints;
 mod database;
 mod encryption;
 mod mask;

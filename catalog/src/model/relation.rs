@@ -328,8 +328,23 @@ pub struct ViewColumn {
     pub name: String,
     #[serde(with = "sql_type_name")]
     pub sql_type: SqlType,
+    /// Whether it is a number that is worked out: its precision is the server's, and not told.
+    #[serde(default)]
+    pub calculated: bool,
     pub acl: Option<Acl>,
     pub comment: Option<String>,
+}
+
+impl ViewColumn {
+    /// The type that clients are told.
+    pub fn shown_type(&self) -> &SqlType {
+        static NUMBER: SqlType = SqlType::Numeric(None);
+        if self.calculated {
+            &NUMBER
+        } else {
+            &self.sql_type
+        }
+    }
 }
 
 impl Relation {

@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use super::names::quote_ident;
 use super::scene::{Class, Constraint, Scene, attributes};
-use crate::model::{ForeignAction, ForeignKey, IndexPart, Key, KeyKind, Relation};
+use super::spelled::spelled_of;
+use crate::model::{Check, ForeignAction, ForeignKey, IndexPart, Key, KeyKind, Relation};
 
 impl Scene {
     /// A constraint as `ALTER TABLE … ADD CONSTRAINT name` would take it.
@@ -16,17 +17,29 @@ impl Scene {
     ) -> String {
         let key = match constraint {
             Constraint::Check(check) => {
-                return condition_text(&self.with_type_names(&check.expression), pretty);
+                let written = self.with_type_names(&check.expression);
+                return match spelled_of(relation, &written, pretty) {
+                    Some(condition) => format!("CHECK ({condition})"),
+                    None => condition_text(&written, pretty),
+                };
             }
             Constraint::Key(key) => key,
         };
         let columns = column_list(relation, &key.columns);
         match &key.kind {
-            KeyKind::Index(_) => self.index_text(relation, key),
+            KeyKind::Index(_) => self.index_text(relation, key, pretty),
             KeyKind::Primary => format!("PRIMARY KEY ({columns})"),
             KeyKind::Unique => format!("UNIQUE ({columns})"),
             KeyKind::Foreign(foreign) => self.foreign_text(relation, key, foreign),
         }
+    }
+
+    /// A check's condition with the brackets that stand around it.
+    pub(super) fn check_clause(&self, relation: &Relation, check: &Check) -> String {
+        let text = self.constraint_text(relation, Constraint::Check(check), false);
+        text.strip_prefix("CHECK ")
+            .map(str::to_owned)
+            .unwrap_or(text)
     }
 
     fn foreign_text(&self, relation: &Relation, key: &Key, foreign: &ForeignKey) -> String {
@@ -64,7 +77,7 @@ impl Scene {
     }
 
     /// A key's index as `CREATE INDEX` would make it.
-    pub(super) fn index_text(&self, relation: &Relation, key: &Key) -> String {
+    pub(super) fn index_text(&self, relation: &Relation, key: &Key, pretty: bool) -> String {
         let unique = if key.is_unique() { "UNIQUE " } else { "" };
         let index = key.index();
         let method = index.map_or("btree", |index| index.method.as_str());
@@ -88,7 +101,9 @@ impl Scene {
             text.push_str(" NULLS NOT DISTINCT");
         }
         if let Some(predicate) = index.and_then(|index| index.predicate.as_ref()) {
-            text.push_str(&format!(" WHERE ({predicate})"));
+            let spelled = spelled_of(relation, predicate, pretty);
+            let condition = spelled.unwrap_or_else(|| format!("({predicate})"));
+            text.push_str(&format!(" WHERE {condition}"));
         }
         text
     }

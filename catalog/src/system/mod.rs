@@ -5,7 +5,7 @@
 //! catalogs. Nothing here guards anything: what the scene does not hold is not shown, and what it
 //! holds is the session's to know.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, LazyLock};
 
 use datafusion::catalog::TableProvider;
@@ -15,6 +15,7 @@ mod definition;
 mod error;
 mod functions;
 mod information_schema;
+mod lookup;
 mod names;
 pub mod oid;
 mod pg_catalog;
@@ -22,6 +23,7 @@ mod provider;
 mod rows;
 mod scene;
 mod sequences;
+mod spelled;
 mod table;
 mod tessera;
 #[cfg(test)]
@@ -29,13 +31,14 @@ mod tests;
 mod types;
 
 pub use error::LookupError;
-pub use functions::{function_names, functions};
+pub use functions::{function, function_names, functions};
 pub use names::{quote_ident, split_name};
 pub use provider::HIDDEN;
 pub use scene::{
-    ActivityRow, Attribute, Class, Constraint, CursorRow, FunctionRow, HostRuleRow,
-    IdentityMappingRow, InUse, LockRow, LoginFiles, Namespace, OPERATOR_NAME, PreparedRow, Scene,
-    SequenceValues, SettingRow, Sizes, TENANT_ADMIN_NAME, Uses, attributes, index_keys,
+    ActivityRow, Attribute, Class, Constraint, CursorRow, FunctionRow, Functions, HostRuleRow,
+    IdentityMappingRow, InUse, Listed, LockRow, LoginFiles, Namespace, OPERATOR_NAME, PreparedRow,
+    Scene, SequenceValues, SettingRow, Sizes, TENANT_ADMIN_NAME, Uses, attributes, index_keys,
+    listed,
 };
 pub use table::{Column, SystemTable};
 pub use types::DOMAIN_VALUE;
@@ -43,10 +46,18 @@ pub use types::DOMAIN_VALUE;
 /// The schemas that are made of system tables.
 pub const SCHEMAS: [&str; 3] = ["pg_catalog", "information_schema", "tessera"];
 
+/// Whether a provider's rows are those of a relation in which this server never has one.
+pub fn never_has_rows(provider: &dyn TableProvider) -> bool {
+    let provider = provider.downcast_ref::<provider::Provider>();
+    provider.is_some_and(|provider| REGISTRY.empty.contains(&provider.oid()))
+}
+
 struct Registry {
     by_name: HashMap<&'static str, HashMap<&'static str, &'static SystemTable>>,
     by_oid: HashMap<u32, &'static SystemTable>,
     names: HashMap<&'static str, Vec<&'static str>>,
+    /// Numbers of those without rows.
+    empty: HashSet<u32>,
 }
 
 static REGISTRY: LazyLock<Registry> = LazyLock::new(|| {
@@ -54,6 +65,10 @@ static REGISTRY: LazyLock<Registry> = LazyLock::new(|| {
         by_name: HashMap::new(),
         by_oid: HashMap::new(),
         names: HashMap::new(),
+        empty: pg_catalog::empty_tables()
+            .chain(information_schema::empty_tables())
+            .map(|table| table.oid)
+            .collect(),
     };
     for table in all_tables() {
         registry

@@ -12,9 +12,11 @@ use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::datasource::TableType;
 use datafusion::datasource::memory::MemorySourceConfig;
+use datafusion::datasource::source::DataSourceExec;
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
 
+use super::lookup::{Lookup, Wanted};
 use super::rows::Rows;
 use super::scene::Scene;
 use super::table::SystemTable;
@@ -30,7 +32,12 @@ pub const HIDDEN: [(&str, SqlType); 3] = [
 /// What PostgreSQL's `xmin` is for rows that every transaction sees.
 const FROZEN_TRANSACTION: i64 = 2;
 
+/// Rows of a large table that are expected for each relation, and of all of the system's.
+const ROWS_OF_RELATION: usize = 4;
+const ROWS_OF_SYSTEM: usize = 1_000;
+
 /// A system table with what it looks at.
+#[derive(Clone)]
 pub(super) struct Provider {
     table: &'static SystemTable,
     scene: Arc<Scene>,
@@ -55,13 +62,22 @@ impl Provider {
         }
     }
 
-    /// All rows that `filters` may let through, of the kept columns alone.
-    pub(super) fn batch(
+    /// The table's number.
+    pub(super) fn oid(&self) -> u32 {
+        self.table.oid
+    }
+
+    /// About as many rows as a large table has.
+    pub(super) fn expected_rows(&self) -> usize {
+        self.scene.database.relations.len() * ROWS_OF_RELATION + ROWS_OF_SYSTEM
+    }
+
+    /// All rows that may have what is wanted, of the kept columns alone.
+    pub(super) fn made(
         &self,
         projection: Option<&Vec<usize>>,
-        filters: &[Expr],
+        wanted: Wanted,
     ) -> Result<RecordBatch> {
-        let wanted = filters.iter().filter_map(constants).collect();
         let fields = self.schema.fields();
         let mut rows = Rows::new(self.table.columns(), fields, projection, wanted);
         (self.table.rows)(&self.scene, &mut rows);
@@ -130,7 +146,18 @@ impl TableProvider for Provider {
         filters: &[Expr],
         _limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let batch = self.batch(projection, filters)?;
+        let wanted: Wanted = filters.iter().filter_map(constants).collect();
+        let is_found = |column: &&str| wanted.iter().any(|(name, _)| name == *column);
+        let found_by = self.table.found_by;
+        if !found_by.is_empty() && !found_by.iter().any(|column| is_found(&column)) {
+            let kept = match projection {
+                Some(kept) => Arc::new(self.schema.project(kept)?),
+                None => Arc::clone(&self.schema),
+            };
+            let rows = Lookup::new(self.clone(), projection.cloned(), kept, wanted);
+            return Ok(DataSourceExec::from_data_source(rows));
+        }
+        let batch = self.made(projection, wanted)?;
         let schema = batch.schema();
         Ok(MemorySourceConfig::try_new_exec(
             &[vec![batch]],

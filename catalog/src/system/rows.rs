@@ -81,10 +81,10 @@ impl Rows {
         }
     }
 
-    /// The numbers that the scan looks for in a column, if a filter names them.
+    /// The numbers that the scan looks for in a column, each once, if a filter names them.
     pub(super) fn numbers(&self, column: &str) -> Option<Vec<u32>> {
         let values = self.constants(column)?;
-        values
+        let mut numbers = values
             .iter()
             .map(|value| value.cast_to(&DataType::Int64).ok())
             .try_fold(Vec::new(), |mut all, value| {
@@ -92,7 +92,11 @@ impl Rows {
                     all.extend(number.and_then(|n| u32::try_from(n).ok()));
                 }
                 Some(all)
-            })
+            })?;
+        // A join lists what it looks for as often as it has it.
+        numbers.sort_unstable();
+        numbers.dedup();
+        Some(numbers)
     }
 
     /// Whether a row with this text in a column can be of use.

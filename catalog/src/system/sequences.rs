@@ -3,14 +3,23 @@
 use std::borrow::Cow;
 
 use super::names::quote_ident;
-use super::scene::{Class, Scene};
+use super::scene::{Attribute, Class, Scene};
+use super::spelled::{named, spelled};
 use crate::id::Oid;
 use crate::model::{Relation, Sequence, draw_text, drawn_sequences};
 use crate::sql_type::SqlType;
 
 impl Scene {
     /// A default as a client reads it: sequences by name, not by number.
-    pub(super) fn default_text<'a>(&self, text: &'a str, sql_type: &SqlType) -> Cow<'a, str> {
+    pub(super) fn default_text<'a>(
+        &self,
+        text: &'a str,
+        sql_type: &SqlType,
+        columns: &[Attribute<'_>],
+    ) -> Cow<'a, str> {
+        if let Some(spelled) = spelled(text, &named(columns), Some(sql_type), false) {
+            return Cow::Owned(spelled);
+        }
         if is_quoted(text) {
             let label = match sql_type.enum_oid() {
                 Some(_) => self.sql_type_label(sql_type),

@@ -22,6 +22,8 @@ pub struct SystemTable {
     text: &'static str,
     parsed: OnceLock<Vec<Column>>,
     pub(super) rows: fn(&Scene, &mut Rows),
+    /// Columns by whose numbers its rows are found without going through all of them.
+    pub(super) found_by: &'static [&'static str],
 }
 
 /// A column of a system table.
@@ -48,6 +50,7 @@ impl SystemTable {
             text,
             parsed: OnceLock::new(),
             rows,
+            found_by: &[],
         }
     }
 
@@ -67,7 +70,14 @@ impl SystemTable {
             text,
             parsed: OnceLock::new(),
             rows,
+            found_by: &[],
         }
+    }
+
+    /// The same table, whose rows are found by these columns.
+    pub(super) const fn found_by(mut self, columns: &'static [&'static str]) -> Self {
+        self.found_by = columns;
+        self
     }
 
     /// All columns, in PostgreSQL's order.

@@ -12,7 +12,6 @@ use datafusion::datasource::memory::MemorySourceConfig;
 use datafusion::logical_expr::{Expr, ScalarUDF, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 
-use crate::planner::scope::RelationSizes;
 use crate::planner::{Scope, SessionNames};
 
 /// Rows that are known later than their columns.
@@ -116,10 +115,6 @@ impl SessionNames for WithGiven {
 
     fn is_momentary(&self) -> bool {
         self.session.is_momentary()
-    }
-
-    fn wanted_sizes(&self) -> Option<Arc<OnceLock<RelationSizes>>> {
-        self.session.wanted_sizes()
     }
 
     fn temporary_table(&self, name: &str) -> Option<Arc<dyn TableProvider>> {

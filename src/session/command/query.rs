@@ -1,14 +1,11 @@
 //! Queries: planned once, guarded and opened afresh each time.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use datafusion::common::metadata::ScalarAndMetadata;
 use datafusion::common::{ParamValues, ScalarValue};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::sqlparser::ast;
-use tessera_catalog::id::{DatabaseId, Space};
-use tessera_catalog::model::Reader;
 use tessera_catalog::sql_type::SqlType;
 
 use super::lock;
@@ -16,12 +13,12 @@ use crate::error::Result;
 use crate::execute::{self, BatchStream, Execution, Limits};
 use crate::planner::ast::Body;
 use crate::planner::source::{Found, TableRef};
-use crate::planner::{self, Parameters, RelationSizes, Scope, origin};
+use crate::planner::{self, Parameters, Scope, origin};
 use crate::policy::{self, Caller, GuardedPlan, Judged, Purpose, RowChecks};
+use crate::session::Session;
 use crate::session::opener::Opened;
 use crate::session::prepared::{PlannedFor, Prepared};
 use crate::session::reply::{Columns, OutColumn, Reply, Rows, RowsTag};
-use crate::session::{Engine, Session};
 
 /// Plans a query and tells its parameters and columns.
 pub(super) fn plan(
@@ -227,12 +224,6 @@ pub(super) async fn guard_for(
     scope: &Scope,
     purpose: Purpose,
 ) -> Result<GuardedPlan> {
-    let engine = Arc::clone(&session.engine);
-    if let Some(cell) = scope.session.wanted_sizes() {
-        let sizes = sizes(&engine, caller).await?;
-        // A statement that plans twice has them already.
-        let _ = cell.set(sizes);
-    }
     let checked = policy::guard(plan, caller, scope, purpose)?;
     let opened = load(session, checked.tables(), caller, scope).await?;
     checked.open(&opened)
@@ -272,41 +263,6 @@ pub(super) async fn row_checks(
     let rules = policy::row_checks(found, caller, scope, judged, reads)?;
     let opened = load(session, rules.tables(), caller, scope).await?;
     rules.open(&opened)
-}
-
-/// Rows and bytes of all relations that the caller's database reads. Of a table behind policies that bind
-/// the caller nothing is told: the numbers count hidden rows.
-async fn sizes(engine: &Engine, caller: &Caller) -> Result<RelationSizes> {
-    let mut spaces = vec![Space::Shared];
-    match caller.database.id {
-        DatabaseId::Tenant(tenant) => spaces.push(Space::Tenant(tenant)),
-        DatabaseId::System => spaces.push(Space::System),
-    }
-    let reader = Reader {
-        system: &caller.system,
-        database: &caller.database,
-        role: caller.role,
-        roles: &caller.roles,
-        superuser: caller.superuser,
-    };
-    let mut numbers = HashMap::new();
-    for database in [&caller.system, &caller.database] {
-        let lent = database.id != caller.database.id;
-        let tables = database.relations.values();
-        let tables = tables.filter(|relation| reader.bound_by(relation, lent).is_empty());
-        numbers.extend(tables.filter_map(|r| Some((r.table()?.uuid, r.oid))));
-    }
-    let mut sizes = RelationSizes::new();
-    for space in spaces {
-        for (table, part) in engine.catalog.parts_in(space).await? {
-            if let Some(oid) = numbers.get(&table) {
-                let total: &mut (i64, i64) = sizes.entry(*oid).or_default();
-                total.0 = total.0.saturating_add_unsigned(part.rows);
-                total.1 = total.1.saturating_add_unsigned(part.bytes);
-            }
-        }
-    }
-    Ok(sizes)
 }
 
 /// Runs a guarded plan of this session whose counts would tell of hidden rows.

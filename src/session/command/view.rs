@@ -6,8 +6,8 @@ use tessera_catalog::model::{Change, Privileges, Relation, RelationBody, View, V
 use super::names::{check_new_name, creation, folded, qualified};
 use super::{grant, query};
 use crate::error::{Error, Result};
-use crate::planner::changes_rows;
 use crate::planner::view::bind;
+use crate::planner::{changes_rows, origin};
 use crate::session::Session;
 use crate::session::reply::Reply;
 use crate::session::transaction::TEMPORARY_SCHEMA;
@@ -57,6 +57,9 @@ pub(super) async fn create(session: &mut Session, create: &CreateView) -> Result
             "views must not contain parameters".to_owned(),
         ));
     }
+    let calculated: Vec<bool> = (0..columns.len())
+        .map(|index| origin::is_calculated(&plan, index, &columns[index].sql_type))
+        .collect();
     // What the view reads is checked when it is read, with its owner's rights of then.
     drop(plan);
     let (bound, references) = bind(&create.query, &scope)?;
@@ -81,7 +84,8 @@ pub(super) async fn create(session: &mut Session, create: &CreateView) -> Result
         .iter()
         .map(|column| Some(folded(&column.name)));
     let mut view_columns = Vec::with_capacity(columns.len());
-    for (column, named) in columns.iter().zip(named.chain(std::iter::repeat(None))) {
+    let named = named.chain(std::iter::repeat(None)).zip(calculated);
+    for (column, (named, calculated)) in columns.iter().zip(named) {
         let name = named.unwrap_or_else(|| column.name.clone());
         check_new_name(&name)?;
         if view_columns
@@ -90,10 +94,10 @@ pub(super) async fn create(session: &mut Session, create: &CreateView) -> Result
         {
             return Err(Error::DuplicateColumn(name));
         }
-        let sql_type = column.sql_type.clone();
         view_columns.push(ViewColumn {
             name,
-            sql_type,
+            sql_type: column.sql_type.clone(),
+            calculated,
             acl: None,
             comment: None,
         });
@@ -152,10 +156,12 @@ fn replaced(mut relation: Relation, mut view: View) -> Result<Relation> {
                 old.name, new.name
             )));
         }
-        if new.sql_type != old.sql_type {
+        let (was, is) = (old.shown_type(), new.shown_type());
+        // What was made before this was told apart says the precision of what is worked out.
+        if was != is && !(new.calculated && new.sql_type == old.sql_type) {
             return Err(Error::InvalidDefinition(format!(
-                "cannot change data type of view column \"{}\" from {} to {}",
-                old.name, old.sql_type, new.sql_type
+                "cannot change data type of view column \"{}\" from {was} to {is}",
+                old.name
             )));
         }
         new.acl.clone_from(&old.acl);

@@ -1,19 +1,26 @@
 //! Definitions as text.
 
+use std::borrow::Cow;
+
 use super::{Arg, Function};
 use crate::id::Oid;
 use crate::system::definition::column_name;
 use crate::system::error::LookupError;
 use crate::system::rows::Value;
 use crate::system::scene::{Class, Scene};
+use crate::system::spelled::spelled_of;
 
 pub(super) const FUNCTIONS: &[Function] = &[
     // Expressions are kept as text already.
     Function::strict("pg_get_expr", 2..=3, "text", |scene, args| {
-        Ok(args[0]
-            .text()
-            .map(|text| scene.with_type_names(text))
-            .into())
+        let pretty = matches!(args.get(2), Some(Arg::Bool(true)));
+        let relation = scene.relation(Oid(args[1].oid())).filter(|_| pretty);
+        let shown = args[0].text().map(|text| {
+            let written = scene.with_type_names(text);
+            let spelled = relation.and_then(|found| spelled_of(found, &written, true));
+            spelled.map_or(written, Cow::Owned)
+        });
+        Ok(shown.into())
     }),
     Function::strict("pg_get_constraintdef", 1..=2, "text", |scene, args| {
         let number = Oid(args[0].oid());
@@ -90,7 +97,8 @@ fn index_text(scene: &Scene, args: &[Arg<'_>]) -> Option<String> {
         _ => 0,
     };
     if position == 0 {
-        return Some(scene.index_text(relation, key));
+        let pretty = matches!(args.get(2), Some(Arg::Bool(true)));
+        return Some(scene.index_text(relation, key, pretty));
     }
     let place = usize::try_from(position - 1).ok();
     let number = match (key.index(), place) {

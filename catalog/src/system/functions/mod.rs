@@ -9,9 +9,10 @@ mod lookups;
 mod privileges;
 mod sizes;
 
+use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
 use std::ops::RangeInclusive;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, StringViewArray};
 use arrow::datatypes::{DataType, FieldRef, Int64Type};
@@ -28,32 +29,37 @@ use crate::sql_type::SqlType;
 
 /// All of them, looking at `scene`.
 pub fn functions(scene: Arc<Scene>) -> Vec<Arc<ScalarUDF>> {
-    let all = [
-        definitions::FUNCTIONS,
-        lookups::FUNCTIONS,
-        privileges::FUNCTIONS,
-        sizes::FUNCTIONS,
-    ];
-    let udfs = all.into_iter().flatten().map(|function| {
-        let udf = CatalogUdf {
-            function,
-            scene: Arc::clone(&scene),
-            signature: Signature::user_defined(Volatility::Stable),
-        };
-        Arc::new(ScalarUDF::from(udf))
-    });
-    udfs.collect()
+    all().map(|function| made(function, &scene)).collect()
+}
+
+/// The one of this name, looking at `scene`.
+pub fn function(name: &str, scene: &Arc<Scene>) -> Option<Arc<ScalarUDF>> {
+    static BY_NAME: LazyLock<HashMap<&'static str, &'static Function>> =
+        LazyLock::new(|| all().map(|function| (function.name, function)).collect());
+    Some(made(BY_NAME.get(name)?, scene))
 }
 
 /// Their names.
 pub fn function_names() -> impl Iterator<Item = &'static str> {
+    all().map(|function| function.name)
+}
+
+fn all() -> impl Iterator<Item = &'static Function> {
     let all = [
         definitions::FUNCTIONS,
         lookups::FUNCTIONS,
         privileges::FUNCTIONS,
         sizes::FUNCTIONS,
     ];
-    all.into_iter().flatten().map(|function| function.name)
+    all.into_iter().flatten()
+}
+
+fn made(function: &'static Function, scene: &Arc<Scene>) -> Arc<ScalarUDF> {
+    Arc::new(ScalarUDF::from(CatalogUdf {
+        function,
+        scene: Arc::clone(scene),
+        signature: Signature::user_defined(Volatility::Stable),
+    }))
 }
 
 /// A function over the catalogs.

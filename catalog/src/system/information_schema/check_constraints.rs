@@ -24,12 +24,10 @@ fn rows(scene: &Scene, rows: &mut Rows) {
         let Some(table) = relation.table() else {
             continue;
         };
-        let checks = table.checks.iter().map(|c| {
-            (
-                c.name.clone(),
-                format!("({})", scene.with_type_names(&c.expression)),
-            )
-        });
+        let checks = table
+            .checks
+            .iter()
+            .map(|c| (c.name.clone(), scene.check_clause(relation, c)));
         for (name, clause) in checks.chain(not_nulls(scene, relation)) {
             row!(
                 rows,

@@ -107,7 +107,7 @@ fn add(
         column_default: column
             .default
             .filter(|_| owns && !column.generated)
-            .map(|text| scene.default_text(text, sql_type)),
+            .map(|text| scene.default_text(text, sql_type, &[])),
         is_nullable: yes_or_no(!column.not_null),
         data_type: data_type(sql_type),
         character_maximum_length: precision.characters,

@@ -83,7 +83,7 @@ fn domains(scene: &Scene, rows: &mut Rows) {
             domain_default: domain
                 .default
                 .as_deref()
-                .map(|text| scene.default_text(text, &domain.base)),
+                .map(|text| scene.default_text(text, &domain.base, &[])),
             udt_catalog: &scene.database.name,
             udt_schema: udt_schema(scene, &domain.base),
             udt_name: domain.base.typname(),

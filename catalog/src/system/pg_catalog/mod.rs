@@ -119,7 +119,12 @@ static FILLED: [&SystemTable; 59] = [
     &pg_stat_tables::PG_STATIO_USER_TABLES,
 ];
 
+/// Those without rows.
+pub(super) fn empty_tables() -> impl Iterator<Item = &'static SystemTable> {
+    empty::tables()
+}
+
 /// All of them.
 pub(super) fn tables() -> impl Iterator<Item = &'static SystemTable> {
-    FILLED.into_iter().chain(&empty::TABLES)
+    FILLED.into_iter().chain(empty::tables())
 }

@@ -14,7 +14,8 @@ pub(in crate::system) static TABLE: SystemTable = SystemTable::table(
     "
     oid oid, adrelid oid, adnum int2, adbin text",
     rows,
-);
+)
+.found_by(&["adrelid"]);
 
 fn rows(scene: &Scene, rows: &mut Rows) {
     match rows.numbers("adrelid") {
@@ -32,14 +33,15 @@ fn rows(scene: &Scene, rows: &mut Rows) {
 }
 
 fn add(scene: &Scene, rows: &mut Rows, relation: &Relation) {
-    for column in attributes(relation).iter().filter(|column| !column.dropped) {
+    let columns = attributes(relation);
+    for column in columns.iter().filter(|column| !column.dropped) {
         if let Some(text) = column.default {
             row!(
                 rows,
                 oid: oid::default(relation.oid, column.number),
                 adrelid: relation.oid,
                 adnum: column.number,
-                adbin: scene.default_text(text, column.sql_type),
+                adbin: scene.default_text(text, column.sql_type, &columns),
             );
         }
     }

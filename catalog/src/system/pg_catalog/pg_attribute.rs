@@ -20,7 +20,8 @@ pub(in crate::system) static TABLE: SystemTable = SystemTable::table(
     attidentity "char", attgenerated "char", attisdropped bool, attislocal bool, attinhcount int4,
     attcollation oid, attacl text[], attoptions text[], attfdwoptions text[], attmissingval text"#,
     rows,
-);
+)
+.found_by(&["attrelid"]);
 
 fn rows(scene: &Scene, rows: &mut Rows) {
     match rows.numbers("attrelid") {

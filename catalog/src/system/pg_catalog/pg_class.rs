@@ -20,7 +20,8 @@ pub(in crate::system) static TABLE: SystemTable = SystemTable::table(
     relispartition bool, relrewrite oid, relfrozenxid int8, relminmxid int8, relacl text[],
     reloptions text[], relpartbound text"#,
     rows,
-);
+)
+.found_by(&["oid", "relname"]);
 
 fn rows(scene: &Scene, rows: &mut Rows) {
     match rows.numbers("oid") {

@@ -1,10 +1,13 @@
 //! `pg_constraint`: keys and checks.
 
+use std::borrow::Cow;
+
 use crate::id::Oid;
 use crate::model::{DomainCheck, KeyKind, Relation, UserType};
 use crate::system::definition::check_columns;
 use crate::system::rows::{Rows, row};
 use crate::system::scene::{Constraint, Scene};
+use crate::system::spelled::spelled_of;
 use crate::system::table::SystemTable;
 
 pub(in crate::system) static TABLE: SystemTable = SystemTable::table(
@@ -18,7 +21,8 @@ pub(in crate::system) static TABLE: SystemTable = SystemTable::table(
     coninhcount int4, connoinherit bool, conkey int2[], confkey int2[], conpfeqop oid[],
     conppeqop oid[], conffeqop oid[], confdelsetcols int2[], conexclop oid[], conbin text"#,
     rows,
-);
+)
+.found_by(&["oid", "conrelid"]);
 
 fn rows(scene: &Scene, rows: &mut Rows) {
     if let Some(numbers) = rows.numbers("oid") {
@@ -131,7 +135,11 @@ fn add(scene: &Scene, rows: &mut Rows, relation: &Relation, constraint: Constrai
         confkey: foreign.map(|foreign| foreign.columns.clone()),
         conbin: match constraint {
             Constraint::Key(_) => None,
-            Constraint::Check(check) => Some(scene.with_type_names(&check.expression)),
+            Constraint::Check(check) => {
+                let written = scene.with_type_names(&check.expression);
+                let spelled = spelled_of(relation, &written, false);
+                Some(spelled.map_or(written, Cow::Owned))
+            }
         },
     );
 }

@@ -15,7 +15,7 @@ pub(in crate::system) static TABLE: SystemTable = SystemTable::view(
 );
 
 fn rows(scene: &Scene, rows: &mut Rows) {
-    for cursor in &scene.cursors {
+    for cursor in scene.cursors.iter() {
         row!(
             rows,
             name: &cursor.name,

@@ -14,7 +14,8 @@ pub(in crate::system) static TABLE: SystemTable = SystemTable::table(
     "
     objoid oid, classoid oid, objsubid int4, description text",
     rows,
-);
+)
+.found_by(&["objoid"]);
 
 fn rows(scene: &Scene, rows: &mut Rows) {
     match rows.numbers("objoid") {

@@ -18,7 +18,8 @@ pub(in crate::system) static TABLE: SystemTable = SystemTable::table(
     indisreplident bool, indkey int2vector, indcollation oidvector, indclass oidvector,
     indoption int2vector, indexprs text, indpred text",
     rows,
-);
+)
+.found_by(&["indexrelid", "indrelid"]);
 
 fn rows(scene: &Scene, rows: &mut Rows) {
     if let Some(numbers) = rows.numbers("indexrelid") {

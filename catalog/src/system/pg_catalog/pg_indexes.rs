@@ -21,7 +21,7 @@ fn rows(scene: &Scene, rows: &mut Rows) {
                 schemaname: scene.schema_name(scene.schema_of(relation)),
                 tablename: &relation.name,
                 indexname: &key.name,
-                indexdef: scene.index_text(relation, key),
+                indexdef: scene.index_text(relation, key, false),
             );
         }
     }

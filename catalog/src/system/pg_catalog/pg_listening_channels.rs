@@ -15,7 +15,7 @@ pub(in crate::system) static TABLE: SystemTable = SystemTable::view(
 );
 
 fn rows(scene: &Scene, rows: &mut Rows) {
-    for channel in &scene.listening {
+    for channel in scene.listening.iter() {
         row!(rows, pg_listening_channels: channel);
     }
 }

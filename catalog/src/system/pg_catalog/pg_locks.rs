@@ -16,7 +16,7 @@ pub(in crate::system) static TABLE: SystemTable = SystemTable::view(
 );
 
 fn rows(scene: &Scene, rows: &mut Rows) {
-    for lock in &scene.locks {
+    for lock in scene.locks.iter() {
         let (class, object, part) = match lock.advisory {
             Some((class, object, part)) => (Some(class), Some(object), Some(part)),
             None => (None, None, None),

@@ -15,7 +15,7 @@ pub(in crate::system) static TABLE: SystemTable = SystemTable::view(
 );
 
 fn rows(scene: &Scene, rows: &mut Rows) {
-    for prepared in &scene.prepared {
+    for prepared in scene.prepared.iter() {
         row!(
             rows,
             name: &prepared.name,

@@ -16,7 +16,7 @@ pub(in crate::system) static TABLE: SystemTable = SystemTable::view(
 );
 
 fn rows(scene: &Scene, rows: &mut Rows) {
-    for setting in &scene.settings {
+    for setting in scene.settings.iter() {
         row!(
             rows,
             name: &setting.name,

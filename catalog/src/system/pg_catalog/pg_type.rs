@@ -24,7 +24,8 @@ pub(in crate::system) static TABLE: SystemTable = SystemTable::table(
     typtypmod int4, typndims int4, typcollation oid, typdefaultbin text, typdefault text,
     typacl text[]"#,
     rows,
-);
+)
+.found_by(&["oid"]);
 
 /// Number; numbers and names of the input, output, receive and send functions; category; `p` if
 /// preferred in it, `-` if not; alignment; storage; `v` if passed by value, `-` if not.
@@ -273,7 +274,7 @@ fn add_user(scene: &Scene, rows: &mut Rows, user_type: &UserType) {
         },
         typdefault: domain
             .and_then(|domain| domain.default.as_deref())
-            .map(|text| scene.default_text(text, &sql_type)),
+            .map(|text| scene.default_text(text, &sql_type, &[])),
         typacl: scene.acl_texts(scene.acl_of_type(user_type).as_deref()),
     );
 }
