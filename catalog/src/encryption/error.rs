@@ -20,7 +20,7 @@ pub enum SealError {
     #[error("file \"{file}\" is encrypted with key {key}, which its tenant does not have")]
     UnknownKey { file: String, key: Uuid },
     /// The tenant's keys cannot be unwrapped.
-    #[error("{LOCKED}: {0}")]
+    #[error("the tenant's files cannot be decrypted: {0}")]
     Locked(Arc<str>),
 }
 
@@ -46,7 +46,8 @@ impl SealError {
                 return Some(found);
             }
             let boxed = error.downcast_ref::<Box<ParquetError>>();
-            let parquet = boxed.map(AsRef::as_ref).or(error.downcast_ref());
+            let parquet = boxed.map(|boxed| &**boxed);
+            let parquet = parquet.or(error.downcast_ref::<ParquetError>());
             if let Some(ParquetError::General(text)) = parquet
                 && let Some(found) = Self::in_text(text)
             {

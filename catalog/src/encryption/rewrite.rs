@@ -15,8 +15,8 @@ impl SealedStore {
             return false;
         };
         let active = ring.active.as_ref().map(|key| key.id);
-        let former = ring.keys.iter().filter(|key| Some(key.id) != active);
-        former.into_iter().all(|key| key.uploads().are_none())
+        let mut former = ring.keys.iter().filter(|key| Some(key.id) != active);
+        former.all(|key| key.uploads().are_none())
             && (active.is_none() || self.plain_uploads.are_none())
     }
 

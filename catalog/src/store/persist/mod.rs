@@ -36,10 +36,8 @@ pub(crate) struct Batch {
 impl Batch {
     /// Whether it may take keys away, of which nothing is to be left in the file.
     fn erases_keys(&self) -> bool {
-        let changes = self.databases.iter().flat_map(|batch| &batch.changes);
-        changes
-            .into_iter()
-            .any(|change| matches!(change, Change::PutTenant(_) | Change::DropTenant(_)))
+        let mut changes = self.databases.iter().flat_map(|batch| &batch.changes);
+        changes.any(|change| matches!(change, Change::PutTenant(_) | Change::DropTenant(_)))
     }
 }
 

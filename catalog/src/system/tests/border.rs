@@ -43,6 +43,7 @@ async fn a_tenant_sees_its_own_and_what_it_is_lent() {
             "public|orders_pkey|i|analyst",
             "tessera|audit_log|v|admin",
             "tessera|column_masks|v|admin",
+            "tessera|encryption|v|admin",
             "tessera|failed_logins|v|admin",
             "tessera|last_logins|v|admin",
             "tessera|masking_policies|v|admin",
