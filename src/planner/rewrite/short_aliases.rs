@@ -24,7 +24,7 @@ impl VisitorMut for Complete<'_> {
     type Break = ();
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
-        let named = match factor {
+        let named = match &*factor {
             TableFactor::Table { alias, .. } | TableFactor::Derived { alias, .. } => {
                 alias.as_ref().map_or(0, |alias| alias.columns.len())
             }
@@ -33,7 +33,7 @@ impl VisitorMut for Complete<'_> {
         if named == 0 {
             return ControlFlow::Continue(());
         }
-        let all = match factor {
+        let all = match &*factor {
             TableFactor::Derived { subquery, .. } => outputs(subquery),
             _ => (self.columns_of)(factor),
         };

@@ -1,6 +1,8 @@
 //! Window frames that leave rows out: the constant that the tokens were given is taken off again, and the
 //! function becomes one that computes over what remains.
 
+use std::sync::Arc;
+
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::expr::WindowFunction;
@@ -28,7 +30,7 @@ pub(super) fn settle(expr: Expr) -> Result<Transformed<Expr>> {
             "first_value" => Framed::First,
             "last_value" => Framed::Last,
             "nth_value" => Framed::Nth,
-            _ => Framed::Aggregate(inner.clone()),
+            _ => Framed::Aggregate(Arc::clone(inner)),
         },
         WindowFunctionDefinition::WindowUDF(inner) => match inner.name() {
             "first_value" => Framed::First,
