@@ -20,6 +20,7 @@ use datafusion::physical_expr::expressions::{
 use datafusion::physical_expr::projection::ProjectionExprs;
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr, ScalarFunctionExpr};
 use datafusion::physical_plan::filter_pushdown::{FilterPushdownPropagation, PushedDown};
+use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayFormatType, Partitioning};
 
@@ -38,6 +39,7 @@ pub(super) struct Lookup {
     constants: Wanted,
     /// What joins find out while they run.
     joins: Vec<Arc<dyn PhysicalExpr>>,
+    metrics: ExecutionPlanMetricsSet,
 }
 
 impl Lookup {
@@ -53,6 +55,7 @@ impl Lookup {
             schema,
             constants,
             joins: Vec::new(),
+            metrics: ExecutionPlanMetricsSet::new(),
         }
     }
 
@@ -73,12 +76,15 @@ impl fmt::Debug for Lookup {
 }
 
 impl DataSource for Lookup {
-    fn open(&self, _: usize, _: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+    fn open(&self, partition: usize, _: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let source = self.clone();
+        let metrics = BaselineMetrics::new(&self.metrics, partition);
         // Polled when the other side of a join has been read.
         let rows = futures::stream::once(async move {
             let wanted = source.wanted();
-            source.provider.made(source.projection.as_ref(), wanted)
+            let batch = source.provider.made(source.projection.as_ref(), wanted)?;
+            metrics.record_output(batch.num_rows());
+            Ok(batch)
         });
         let schema = Arc::clone(&self.schema);
         Ok(Box::pin(RecordBatchStreamAdapter::new(schema, rows)))
@@ -108,6 +114,10 @@ impl DataSource for Lookup {
 
     fn fetch(&self) -> Option<usize> {
         None
+    }
+
+    fn metrics(&self) -> ExecutionPlanMetricsSet {
+        self.metrics.clone()
     }
 
     fn try_swapping_with_projection(

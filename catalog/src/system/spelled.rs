@@ -173,6 +173,17 @@ impl Printer<'_> {
                 let high = self.compared(value, "<=", self.node(high)?)?;
                 Some(self.all(&[low, high], "AND", Shape::And))
             }
+            Expr::Cast {
+                expr, data_type, ..
+            } => self.cast(expr, data_type),
+            Expr::Function(_) => self.call(expr),
+            other => self.matches(other),
+        }
+    }
+
+    /// Patterns and lists.
+    fn matches(&self, expr: &Expr) -> Option<Node> {
+        match expr {
             Expr::Like {
                 negated,
                 any: false,
@@ -192,10 +203,6 @@ impl Printer<'_> {
                 list,
                 negated,
             } => self.in_list(expr, list, *negated),
-            Expr::Cast {
-                expr, data_type, ..
-            } => self.cast(expr, data_type),
-            Expr::Function(_) => self.call(expr),
             _ => None,
         }
     }
@@ -207,8 +214,7 @@ impl Printer<'_> {
 
     fn binary(&self, left: &Expr, op: &BinaryOperator, right: &Expr) -> Option<Node> {
         let text = match op {
-            BinaryOperator::And => return self.chain(left, right, op),
-            BinaryOperator::Or => return self.chain(left, right, op),
+            BinaryOperator::And | BinaryOperator::Or => return self.chain(left, right, op),
             BinaryOperator::Eq => "=",
             BinaryOperator::NotEq => "<>",
             BinaryOperator::Lt => "<",
@@ -248,17 +254,7 @@ impl Printer<'_> {
 
     /// A chain of AND or OR, which PostgreSQL keeps flat.
     fn chain(&self, left: &Expr, right: &Expr, op: &BinaryOperator) -> Option<Node> {
-        let mut parts = Vec::new();
-        for side in [left, right] {
-            match side {
-                Expr::BinaryOp {
-                    left,
-                    op: inner,
-                    right,
-                } if inner == op => parts.extend(self.flat(left, right, op)?),
-                other => parts.push(self.node(other)?),
-            }
-        }
+        let parts = self.flat(left, right, op)?;
         Some(match op {
             BinaryOperator::And => self.all(&parts, "AND", Shape::And),
             _ => self.all(&parts, "OR", Shape::Or),
@@ -569,7 +565,7 @@ fn constant(value: &Value, negative: bool) -> Option<Node> {
             shape: Shape::Simple,
             constant: Some(Constant::Untyped(text.clone())),
         }),
-        Value::Number(digits, _) => number(&digits.to_string(), negative),
+        Value::Number(digits, _) => number(digits, negative),
         _ => None,
     }
 }
