@@ -1,8 +1,8 @@
 //! The kept seeds of `fuzz/seeds`, and a little mutation of them, in every run; minutes of it in a long one.
 //!
-//! `TESSERA_TEST_FUZZ_SECONDS` is the time for each target, `TESSERA_TEST_FUZZ_TARGET` the only one that is run. What crashes is written to the target's folder
-//! before it is tried, so that it is there when the process is gone; a seed that did no harm is taken
-//! away again.
+//! `TESSERA_TEST_FUZZ_SECONDS` is the time for each target, `TESSERA_TEST_FUZZ_TARGET` the only one that is
+//! run. What crashes is written to the target's folder before it is tried, so that it is there when the
+//! process is gone; a seed that did no harm is taken away again.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
