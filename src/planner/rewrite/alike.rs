@@ -124,7 +124,9 @@ fn become_numbers(cells: &mut [&mut Expr], numbers: &[Option<Number>], untyped: 
         Some(Number::Integer) => DataType::Integer(None),
         Some(Number::Bigint) => DataType::BigInt(None),
         _ => {
-            let mixed = untyped || numbers.iter().flatten().any(|n| Some(*n) != widest);
+            // A NULL has no digits to keep.
+            let texts = cells.iter().any(|cell| is_untyped(cell) && !is_null(cell));
+            let mixed = texts || numbers.iter().flatten().any(|n| Some(*n) != widest);
             if mixed {
                 for (cell, number) in cells.iter_mut().zip(numbers) {
                     let value = match number {
@@ -186,6 +188,10 @@ fn is_modified(sql_type: &SqlType) -> bool {
 pub(crate) fn is_untyped(expr: &Expr) -> bool {
     matches!(expr, Expr::Value(value)
         if matches!(value.value, Value::Null | Value::SingleQuotedString(_)))
+}
+
+fn is_null(expr: &Expr) -> bool {
+    matches!(expr, Expr::Value(value) if value.value == Value::Null)
 }
 
 /// `CAST(expr AS type)`.
