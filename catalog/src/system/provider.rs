@@ -147,9 +147,9 @@ impl TableProvider for Provider {
         _limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let wanted: Wanted = filters.iter().filter_map(constants).collect();
-        let is_found = |column: &&str| wanted.iter().any(|(name, _)| name == *column);
+        let is_found = |column: &str| wanted.iter().any(|(name, _)| name == column);
         let found_by = self.table.found_by;
-        if !found_by.is_empty() && !found_by.iter().any(|column| is_found(&column)) {
+        if !found_by.is_empty() && !found_by.iter().any(|column| is_found(column)) {
             let kept = match projection {
                 Some(kept) => Arc::new(self.schema.project(kept)?),
                 None => Arc::clone(&self.schema),

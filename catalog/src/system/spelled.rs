@@ -573,7 +573,8 @@ fn constant(value: &Value, negative: bool) -> Option<Node> {
 fn number(digits: &str, negative: bool) -> Option<Node> {
     let plain_digits = digits.bytes().all(|byte| byte.is_ascii_digit());
     let has_point = digits.contains('.') && !digits.contains(['e', 'E']);
-    if !plain_digits && !(has_point && digits.starts_with(|c: char| c.is_ascii_digit())) {
+    let is_fraction = has_point && digits.starts_with(|c: char| c.is_ascii_digit());
+    if !plain_digits && !is_fraction {
         return None;
     }
     let sql_type = match (plain_digits, digits.parse::<i64>()) {
