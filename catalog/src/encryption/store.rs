@@ -49,7 +49,7 @@ pub(super) struct Known {
 /// What a look at a file's beginning told.
 pub(super) enum Look {
     Plain,
-    Sealed(Known, Bytes),
+    Sealed(Box<Known>, Bytes),
 }
 
 /// A space's store; cheap to clone.
@@ -213,7 +213,7 @@ impl SealedStore {
             },
         };
         self.remember(location, &known);
-        Ok(Look::Sealed(known, start))
+        Ok(Look::Sealed(Box::new(known), start))
     }
 
     fn open(&self, ring: &OpenRing, location: &Path, known: &Known, start: Bytes) -> Result<File> {
@@ -242,7 +242,7 @@ impl SealedStore {
             Some(known) => (known, Bytes::new()),
             None => match self.look(ring, location, &GetOptions::default(), 0).await? {
                 Look::Plain => return self.inner.get_ranges(location, ranges).await,
-                Look::Sealed(known, start) => (known, start),
+                Look::Sealed(known, start) => (*known, start),
             },
         };
         self.open(ring, location, &known, start)?.read(ranges).await
@@ -263,7 +263,7 @@ impl SealedStore {
                 let more = if is_whole { CHUNK_BYTES } else { 0 };
                 match self.look(ring, location, options, more).await? {
                     Look::Plain => return self.inner.get_opts(location, options.clone()).await,
-                    Look::Sealed(known, start) => (known, start),
+                    Look::Sealed(known, start) => (*known, start),
                 }
             }
         };

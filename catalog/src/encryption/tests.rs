@@ -52,7 +52,7 @@ fn space(number: u8) -> Space {
 
 /// Bytes that repeat at no chunk's length.
 fn noise(length: usize) -> Bytes {
-    (0..length).map(|n| (n % 251 ^ n / 251) as u8).collect()
+    (0..length).map(|n| ((n % 251) ^ (n / 251)) as u8).collect()
 }
 
 async fn raw(inner: &InMemory, path: &Path) -> Vec<u8> {
@@ -124,7 +124,7 @@ async fn files_come_back_whole_and_in_ranges() {
         assert_eq!(tail, bytes[length.saturating_sub(5)..]);
         assert!(
             store
-                .get_ranges(&path, &[0..length as u64 + 1])
+                .get_ranges(&path, std::slice::from_ref(&(0..length as u64 + 1)))
                 .await
                 .is_err()
         );
