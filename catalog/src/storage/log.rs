@@ -375,13 +375,17 @@ fn entry_path(part: Part, version: i64) -> Path {
     file_path(part, &format!("{LOG_FOLDER}/{version:020}.json"))
 }
 
+/// How the kernel's error begins when a store has failed: it keeps the cause, and does not give it out.
+const STORE_FAILED: &str = "Error interacting with object store";
+
 /// Tells a store that failed from a log that is damaged.
 fn unreadable(error: DeltaTableError, table: &str) -> Error {
     let mut cause: Option<&(dyn StdError + 'static)> = Some(&error);
     while let Some(at) = cause {
         match at.downcast_ref::<object_store::Error>() {
-            Some(object_store::Error::NotFound { .. }) | None => cause = at.source(),
-            Some(_) => return error.into(),
+            Some(object_store::Error::NotFound { .. }) => cause = at.source(),
+            None if !at.to_string().starts_with(STORE_FAILED) => cause = at.source(),
+            Some(_) | None => return error.into(),
         }
     }
     Error::Damaged {
