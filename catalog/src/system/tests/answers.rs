@@ -120,7 +120,8 @@ async fn describing_a_table_as_psql_does() {
     assert_eq!(
         lines(&batches(&context, sql).await.unwrap()),
         [
-            "customers_check|CHECK (id > 0 AND \"Full Name\"::text <> 'tags'::text)|[1, 3]||0|0".to_owned(),
+            "customers_check|CHECK (id > 0 AND \"Full Name\"::text <> 'tags'::text)|[1, 3]||0|0"
+                .to_owned(),
             format!(
                 "visits_customer_fkey|FOREIGN KEY (customer) REFERENCES customers(id)|[1]|[1]|{oid}|{}",
                 CUSTOMERS_KEY.0
