@@ -8,9 +8,8 @@ use arrow::datatypes::{Field, Schema};
 use arrow::error::ArrowError;
 use futures::TryStreamExt;
 
-use crate::auth::{Directory, Login};
 use crate::error::{Error, Result};
-use crate::session::{CatalogDirectory, CopyIn, Engine, Reply, Session};
+use crate::session::{CopyIn, Engine, Reply, Session};
 
 /// One role's session in one database.
 pub(super) struct Client {
@@ -23,22 +22,7 @@ impl Client {
     /// # Errors
     /// A role or a database that does not exist.
     pub(super) async fn open(engine: &Arc<Engine>, user: &str, database: &str) -> Result<Self> {
-        let directory = CatalogDirectory::new(engine.catalog.clone(), Default::default());
-        let missing = || Error::NoSuchObject {
-            kind: "role",
-            name: user.to_owned(),
-        };
-        let found = directory.find(user, database).await?.ok_or_else(missing)?;
-        let (id, name) = found.database.ok_or_else(missing)?;
-        let login = Login {
-            user: found.user,
-            role: found.role,
-            operator: found.operator,
-            superuser: found.superuser,
-            database: id,
-            database_name: name,
-        };
-        let session = Session::open(Arc::clone(engine), login, Vec::new()).await?;
+        let session = Session::within(engine, user, database).await?;
         Ok(Self { session })
     }
 

@@ -81,7 +81,10 @@ impl Runner for Execution {
 
 /// Starts a plan and gives its batches as they come.
 pub fn run(plan: GuardedPlan, execution: &Execution) -> BatchStream {
-    if let Some(row) = constant::row(plan.plan()) {
+    // EXPLAIN ANALYZE wants a plan that it can show.
+    if execution.observed.is_none()
+        && let Some(row) = constant::row(plan.plan())
+    {
         return Box::pin(futures::stream::once(async { Ok(row) }));
     }
     let (sender, receiver) = mpsc::channel(WAITING_BATCHES);

@@ -11,13 +11,10 @@ use futures::StreamExt;
 use tessera_catalog::{Catalog, CatalogLimits, CatalogOptions};
 use tokio::runtime::Runtime;
 
-use crate::auth::{Directory, Login};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::run;
-use crate::session::{
-    BatchStream, CatalogDirectory, Engine, Fair, Reply, Session, Statement, give_way,
-};
+use crate::session::{BatchStream, Engine, Fair, Reply, Session, Statement, give_way};
 
 /// What stands in every text that is not the session's.
 const SECRET: &str = "zqxglobexzqx";
@@ -148,29 +145,9 @@ impl World {
     }
 }
 
-/// Opens a session; the process itself needs no password.
-async fn session(engine: &Arc<Engine>, user: &str, database: &str) -> Result<Session> {
-    let directory = CatalogDirectory::new(engine.catalog.clone(), Default::default());
-    let missing = || Error::NoSuchObject {
-        kind: "role",
-        name: user.to_owned(),
-    };
-    let found = directory.find(user, database).await?.ok_or_else(missing)?;
-    let (id, name) = found.database.ok_or_else(missing)?;
-    let login = Login {
-        user: found.user,
-        role: found.role,
-        operator: found.operator,
-        superuser: found.superuser,
-        database: id,
-        database_name: name,
-    };
-    Session::open(Arc::clone(engine), login, Vec::new()).await
-}
-
 /// Runs statements that must not fail.
 async fn made(engine: &Arc<Engine>, user: &str, database: &str, statements: &[&str]) -> Result<()> {
-    let mut session = session(engine, user, database).await?;
+    let mut session = Session::within(engine, user, database).await?;
     let mut ignored = String::new();
     for text in statements {
         for statement in session.parse(text)? {
@@ -183,7 +160,7 @@ async fn made(engine: &Arc<Engine>, user: &str, database: &str, statements: &[&s
 /// Everything that a session is told when it says a text.
 async fn told(engine: &Arc<Engine>, text: &str) -> String {
     let mut told = String::new();
-    let mut session = match session(engine, "alice", "acme").await {
+    let mut session = match Session::within(engine, "alice", "acme").await {
         Ok(session) => session,
         Err(error) => return describe(&error),
     };

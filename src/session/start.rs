@@ -12,12 +12,35 @@ use super::lent_enums::LentEnums;
 use super::prepared::PreparedStatements;
 use super::settings::Settings;
 use super::transaction::Transaction;
-use super::{Engine, Interrupt, Peer, Session, audit, cursor, share};
-use crate::auth::Login;
-use crate::error::Result;
+use super::{CatalogDirectory, Engine, Interrupt, Peer, Session, audit, cursor, share};
+use crate::auth::{Directory, Login};
+use crate::error::{Error, Result};
 use crate::execute::Meter;
 
 impl Session {
+    /// Opens a role's session within the process, which needs no password.
+    ///
+    /// # Errors
+    /// A role or a database that does not exist, and what [`Self::open`] meets.
+    pub(crate) async fn within(engine: &Arc<Engine>, user: &str, database: &str) -> Result<Self> {
+        let directory = CatalogDirectory::new(engine.catalog.clone(), Default::default());
+        let missing = || Error::NoSuchObject {
+            kind: "role",
+            name: user.to_owned(),
+        };
+        let found = directory.find(user, database).await?.ok_or_else(missing)?;
+        let (id, name) = found.database.ok_or_else(missing)?;
+        let login = Login {
+            user: found.user,
+            role: found.role,
+            operator: found.operator,
+            superuser: found.superuser,
+            database: id,
+            database_name: name,
+        };
+        Self::open(Arc::clone(engine), login, Vec::new()).await
+    }
+
     /// Opens a session for a login, with the settings that the client asked for.
     ///
     /// # Errors
